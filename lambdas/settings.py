@@ -1,0 +1,65 @@
+"""Every environment name in one place, read once into a typed object when a function starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+#: Prefix of every environment variable: field ``memory_table`` is ``BREAKWATER_MEMORY_TABLE``.
+PREFIX = "BREAKWATER_"
+
+
+class SettingMissing(Exception):
+    """A function was deployed without a setting it needs. Names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the infrastructure tells a function. An empty value means: this function was not given it.
+
+    Attributes
+    ----------
+    memory_table : str
+        DynamoDB table of the entity memory (key ``pk``, TTL ``expires``).
+    signals_table : str
+        DynamoDB table of recent signals and the hourly budget (keys ``pk``, ``sk``, TTL ``expires``).
+    journal_table : str
+        DynamoDB table of the journal (keys ``pk``, ``sk``; no TTL; indexes ``expiring``, ``containments``).
+    verdict_queue_url, dead_letter_queue_url : str
+        FIFO queue of verdicts; the dead-letter queue of this function's own source queue.
+    lake_bucket : str
+    policy_parameter : str
+        SSM parameter that holds the operator's policy as JSON.
+    notification_topic_arn : str
+        SNS topic for what a person should know.
+    own_role_arns : str
+        Comma-separated ARN prefixes of Breakwater's own roles, which no action may touch.
+    memory_days : str
+        Time to live of entity memory, in days.
+    """
+
+    memory_table: str = ""
+    signals_table: str = ""
+    journal_table: str = ""
+    verdict_queue_url: str = ""
+    dead_letter_queue_url: str = ""
+    lake_bucket: str = ""
+    policy_parameter: str = ""
+    notification_topic_arn: str = ""
+    own_role_arns: str = ""
+    memory_days: str = "14"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, *, needs: tuple[str, ...] = ()) -> Settings:
+        """Read the settings; raise SettingMissing for a needed one that is absent."""
+        environment = os.environ if environment is None else environment
+        given = {
+            field.name: environment[PREFIX + field.name.upper()]
+            for field in fields(cls)
+            if PREFIX + field.name.upper() in environment
+        }
+        for name in needs:
+            if not given.get(name):
+                raise SettingMissing(f"environment variable {PREFIX}{name.upper()} is not set")
+        return cls(**given)

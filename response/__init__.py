@@ -1,0 +1,1 @@
+"""Verdict to containment, cloud-neutral: policy, plan, guard, apply, verify, journal, undo."""

@@ -1,0 +1,90 @@
+"""The journal: immutable events, one stream per (action, target), appended in order.
+
+The present state of a containment is a fold over its stream; nothing is ever updated or deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Step(StrEnum):
+    """What happened. The order in a stream: PLANNED … then one of the ends."""
+
+    OBSERVED = "OBSERVED"  # observe mode: would have been done
+    REFUSED = "REFUSED"  # guard or plan said no; detail.reason says why
+    NOOP = "NOOP"  # already so
+    APPLYING = "APPLYING"  # written BEFORE the change, with plan.before
+    APPLIED = "APPLIED"
+    VERIFIED = "VERIFIED"
+    DRIFTED = "DRIFTED"
+    UNREACHABLE = "UNREACHABLE"
+    FAILED = "FAILED"  # apply raised for good; nothing more will be tried
+    EXPIRY_DUE = "EXPIRY_DUE"  # time to live is over, a person is asked
+    UNDOING = "UNDOING"
+    UNDONE = "UNDONE"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One immutable event.
+
+    Attributes
+    ----------
+    stream : str
+        ``<action>#<target entity key>``.
+    sequence : int
+        1, 2, 3 … within the stream; two writers of the same number: one wins.
+    containment_id : str
+        Hash of action, target and verdict id.
+    step : Step
+    time_ms : int
+    correlation_id, verdict_id : str
+    actor : str
+        Who or what decided: ``policy:<rule>`` or the person's ARN.
+    plan : mapping or None
+        The whole plan as JSON values (on OBSERVED, REFUSED, APPLYING).
+    detail : mapping
+        Reason, verification, restored and left of an undo.
+    expires_ms : int or None
+        When the containment ends (on APPLYING and APPLIED).
+    """
+
+    stream: str
+    sequence: int
+    containment_id: str
+    step: Step
+    time_ms: int
+    correlation_id: str
+    verdict_id: str
+    actor: str
+    plan: Mapping[str, Any] | None
+    detail: Mapping[str, Any]
+    expires_ms: int | None = None
+
+
+class SequenceTaken(Exception):
+    """Another writer appended this sequence number first: read the stream again and decide anew."""
+
+
+class Journal(Protocol):
+    """Append-only. No implementation can update or delete."""
+
+    def append(self, entry: JournalEntry) -> None:
+        """Write the entry. Raises SequenceTaken when its number is taken."""
+        ...
+
+    def stream(self, name: str) -> list[JournalEntry]:
+        """Every entry of that stream in order; empty where there is none. Strongly consistent."""
+        ...
+
+    def expiring(self, before_ms: int) -> Iterable[str]:
+        """Names of streams with an APPLIED entry whose ``expires_ms`` lies before the given time."""
+        ...
+
+    def find(self, containment_id: str) -> str | None:
+        """Name of the stream that holds that containment."""
+        ...

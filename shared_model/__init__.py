@@ -1,0 +1,1 @@
+"""Telemetry to verdict, cloud-neutral: parsers, encoders, windows, the TFLite engine, verdicts."""

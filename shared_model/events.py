@@ -1,0 +1,323 @@
+"""The unified form of telemetry: what every parser yields and every encoder takes.
+
+Field names inside are short; the OCSF 1.5.0 attribute that each one becomes when it leaves the
+system stands behind it in the docstrings. Times are milliseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Telemetry(StrEnum):
+    """Where a signal was drawn from. Two signals are independent when these differ."""
+
+    FLOW_LOGS = "flow_logs"
+    API_CALLS = "api_calls"
+    SYSTEM_LOGS = "system_logs"
+    DNS_LOGS = "dns_logs"
+    RUNTIME = "runtime"
+    DATA_EVENTS = "data_events"
+
+
+class EntityKind(StrEnum):
+    """What a sequence can be about, and what can be contained."""
+
+    PRINCIPAL = "principal"  # IAM user, role, root; Azure service principal or user: its ARN or object id
+    SESSION = "session"  # one assumed-role session: "<role id>:<session name>"
+    INSTANCE = "instance"  # EC2 instance or VM id
+    INTERFACE = "interface"  # ENI or NIC id
+    ADDRESS = "address"  # IP address, canonical text
+    HOST = "host"  # host name in system logs
+    BUCKET = "bucket"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entity:
+    """A principal, session, instance, interface, address or host within one account.
+
+    ``account`` is the AWS account id or Azure subscription id that saw it.
+    """
+
+    kind: EntityKind
+    id: str
+    account: str = ""
+
+    @property
+    def key(self) -> str:
+        """Stable text form, used as partition key and FIFO group: ``account/kind/id``."""
+        return f"{self.account}/{self.kind}/{self.id}"
+
+    @classmethod
+    def from_key(cls, key: str) -> Entity:
+        """Read :attr:`key` back. Raises ValueError on any other text."""
+        account, kind, identifier = key.split("/", 2)
+        return cls(EntityKind(kind), identifier, account)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One record that could not be used, beside the good ones of the same input.
+
+    Attributes
+    ----------
+    source : str
+        Parser and object, e.g. ``vpc_flow_logs:s3://bucket/key``.
+    record : int
+        1-based number of the record (line, array element) in that source.
+    field : str
+        Field that is wrong, or ``""`` when the record as a whole is.
+    reason : str
+        What is wrong, in words an operator can act on.
+    raw : str
+        The record's beginning, at most 512 characters, for a person to look at.
+    """
+
+    source: str
+    record: int
+    field: str
+    reason: str
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The monitored network interface that recorded a flow (OCSF ``src_endpoint``/``dst_endpoint``.interface_uid)."""
+
+    interface_id: str
+    account: str = ""
+    instance_id: str = ""
+    vpc_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowBatch:
+    """Two-way flows as columns: one row per flow, all arrays of the same length n.
+
+    "Out" is from the initiator (source) to the responder (destination), "in" the way back.
+
+    Attributes
+    ----------
+    start_ms, end_ms : int64 (n,)
+        First and last packet (OCSF ``start_time``, ``end_time``).
+    source, destination : uint64 (n, 2)
+        Address as (high, low) 64 bits; IPv4 as ``::ffff:a.b.c.d`` (OCSF ``src_endpoint.ip``, ``dst_endpoint.ip``).
+    source_port, destination_port : int32 (n,)
+        (OCSF ``src_endpoint.port``, ``dst_endpoint.port``); 0 where the protocol has none.
+    protocol : int16 (n,)
+        IANA number (OCSF ``connection_info.protocol_num``).
+    packets_out, packets_in, bytes_out, bytes_in : int64 (n,)
+        (OCSF ``traffic.packets_out`` …); the "in" columns are 0 where only one direction was seen.
+    flags_out, flags_in : uint8 (n,)
+        Union of TCP flags (OCSF ``connection_info.tcp_flags``), 0 where the log has none.
+    two_way : bool (n,)
+        Both directions were seen. Only such a flow proves that the source address is not spoofed.
+    rejected : bool (n,)
+        A security group or NACL refused it (OCSF ``action_id`` 2).
+    local_source : bool (n,)
+        The initiator is the monitored interface itself (OCSF ``connection_info.direction_id`` 2, outbound).
+    interface : int32 (n,)
+        Index into ``interfaces``.
+    record : int64 (n,)
+        1-based number of the flow's first record in its source, for evidence.
+    interfaces : tuple of Interface
+    origin : str
+        Where the batch came from, e.g. ``vpc_flow_logs:s3://bucket/key``.
+    """
+
+    start_ms: NDArray[np.int64]
+    end_ms: NDArray[np.int64]
+    source: NDArray[np.uint64]
+    destination: NDArray[np.uint64]
+    source_port: NDArray[np.int32]
+    destination_port: NDArray[np.int32]
+    protocol: NDArray[np.int16]
+    packets_out: NDArray[np.int64]
+    packets_in: NDArray[np.int64]
+    bytes_out: NDArray[np.int64]
+    bytes_in: NDArray[np.int64]
+    flags_out: NDArray[np.uint8]
+    flags_in: NDArray[np.uint8]
+    two_way: NDArray[np.bool_]
+    rejected: NDArray[np.bool_]
+    local_source: NDArray[np.bool_]
+    interface: NDArray[np.int32]
+    record: NDArray[np.int64]
+    interfaces: tuple[Interface, ...]
+    origin: str = ""
+
+    def __len__(self) -> int:
+        return len(self.start_ms)
+
+    def __post_init__(self) -> None:
+        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name not in ("interfaces", "origin")}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns of a FlowBatch differ in length: {lengths}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One audit record: CloudTrail event, Azure activity, Entra sign-in (OCSF API Activity 6003, Authentication 3002).
+
+    Attributes
+    ----------
+    event_id : str
+        The cloud's own id (OCSF ``metadata.uid``); the two delivery paths are merged by it.
+    time_ms : int
+        (OCSF ``time``)
+    provider, account, region : str
+        (OCSF ``cloud.provider``, ``cloud.account.uid``, ``cloud.region``)
+    service, operation : str
+        (OCSF ``api.service.name``, ``api.operation``), e.g. ``iam``, ``CreateAccessKey``.
+    principal : Entity
+        Who is watched and contained (OCSF ``actor.user.uid``): the user or role ARN.
+    session : Entity or None
+        The assumed-role session it acted in (OCSF ``actor.session.uid``).
+    caller_kind : str
+        CloudTrail ``userIdentity.type`` or its Azure counterpart (OCSF ``actor.user.type``).
+    succeeded : bool
+        (OCSF ``status_id`` 1)
+    error_code : str
+        (OCSF ``api.response.error``), ``""`` on success.
+    read_only : bool or None
+        None where the record does not say.
+    source_address : str
+        Canonical IP text, or a service name such as ``cloudformation.amazonaws.com`` (OCSF ``src_endpoint``).
+    user_agent : str
+        (OCSF ``http_request.user_agent``)
+    mfa : bool or None
+        (OCSF ``actor.session.is_mfa``)
+    access_key_id : str
+        (OCSF ``actor.user.credential_uid``)
+    session_issued_ms : int or None
+        When the session's token was issued (OCSF ``actor.session.created_time``).
+    targets : tuple of str
+        Names of what it acted on, from the record's resources and parameters (OCSF ``resources[].uid``).
+    instance_id : str
+        Instance whose role made the call, where the session name tells.
+    """
+
+    event_id: str
+    time_ms: int
+    provider: str
+    account: str
+    region: str
+    service: str
+    operation: str
+    principal: Entity
+    session: Entity | None
+    caller_kind: str
+    succeeded: bool
+    error_code: str
+    read_only: bool | None
+    source_address: str
+    user_agent: str
+    mfa: bool | None
+    access_key_id: str
+    session_issued_ms: int | None
+    targets: tuple[str, ...]
+    instance_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemEvent:
+    """One system-log record of one host (OCSF Authentication 3002 where it is one, else Base Event).
+
+    Attributes
+    ----------
+    event_id : str
+        Log-service id, else a hash of the record (OCSF ``metadata.uid``).
+    time_ms : int
+        (OCSF ``time``)
+    provider, account : str
+        (OCSF ``cloud.provider``, ``cloud.account.uid``)
+    host : Entity
+        Kind ``host``, or ``instance`` where the log stream names one (OCSF ``device``).
+    process : str
+        Program tag without pid (OCSF ``actor.process.name``).
+    severity : int or None
+        Syslog severity 0–7 (OCSF ``severity_id``).
+    template : str
+        Message with its variable parts masked: the message's kind.
+    verb, object, outcome : str
+        The record in the audit vocabulary, e.g. ``authenticate``, ``user``, ``failure``; ``""`` where it has no meaning there.
+    user : str
+        Account named in the message (OCSF ``user.name``).
+    source_address : str
+        Remote address named in the message (OCSF ``src_endpoint.ip``).
+    message : str
+        The text itself (OCSF ``message``).
+    """
+
+    event_id: str
+    time_ms: int
+    provider: str
+    account: str
+    host: Entity
+    process: str
+    severity: int | None
+    template: str
+    verb: str
+    object: str
+    outcome: str
+    user: str
+    source_address: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a cloud's own detector said: GuardDuty finding, Sentinel incident, Defender alert (OCSF Detection Finding 2004).
+
+    Attributes
+    ----------
+    finding_id : str
+        (OCSF ``finding_info.uid``)
+    time_ms : int
+        Last update (OCSF ``finding_info.modified_time``).
+    provider, account, region, product : str
+        Product is ``guardduty``, ``sentinel`` or ``defender`` (OCSF ``metadata.product.name``).
+    type : str
+        (OCSF ``finding_info.types``), e.g. ``UnauthorizedAccess:EC2/TorClient``.
+    title : str
+        (OCSF ``finding_info.title``)
+    severity : float
+        0–10.
+    telemetry : Telemetry
+        What the finding was drawn from: decides whether it is independent of a verdict.
+    entities : tuple of Entity
+        What it is about, the thing to contain first (instance before interface, session before principal).
+    remote_addresses : tuple of str
+        Every remote address of the finding, in order, without repeats.
+    local_addresses : tuple of str
+        Every own address (private, public, IPv6) of the resource.
+    technique : str
+        MITRE ATT&CK technique where the type maps to one, else ``""``.
+    count : int
+        How often the cloud saw it.
+    sample : bool
+        The cloud marks it as a sample finding: never acted on.
+    """
+
+    finding_id: str
+    time_ms: int
+    provider: str
+    account: str
+    region: str
+    product: str
+    type: str
+    title: str
+    severity: float
+    telemetry: Telemetry
+    entities: tuple[Entity, ...]
+    remote_addresses: tuple[str, ...]
+    local_addresses: tuple[str, ...]
+    technique: str
+    count: int
+    sample: bool

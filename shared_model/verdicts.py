@@ -1,0 +1,108 @@
+"""A verdict: what a detector, or a cloud's own finding, says about one entity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared_model.events import Entity, EntityKind, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One event that weighed in a verdict.
+
+    ``weight`` is how much the probability falls when the event is taken out of its window (0–1).
+    """
+
+    event_id: str
+    time_ms: int
+    weight: float
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One signal about one entity.
+
+    Attributes
+    ----------
+    id : str
+        :func:`verdict_id` of what it is about: the same cause gives the same id however often it is delivered.
+    correlation_id : str
+        Follows one event from its delivery to the journal.
+    detector, detector_version : str
+        ``network`` or ``audit``, or the product of a finding (``guardduty``).
+    telemetry : Telemetry
+        What it was drawn from.
+    entity : Entity
+        What it is about.
+    related : tuple of Entity
+        Other names of the same thing, or what it acted through (instance of an address, session of a role).
+    time_ms : int
+        Time of the latest event that it rests on.
+    probability, threshold : float
+        Score and the detector's calibrated threshold, both 0–1. A finding's probability is its severity / 10.
+    technique : str
+        MITRE ATT&CK technique id, ``""`` where unknown.
+    title : str
+        One line for a person.
+    evidence : tuple of Evidence
+        The events that weighed most, heaviest first.
+    completed_flow : bool
+        Rests on at least one two-way flow. An address is blocked only then (a spoofed source proves nothing).
+    session_issued_ms : int or None
+        For a session: when its token was issued.
+    """
+
+    id: str
+    correlation_id: str
+    detector: str
+    detector_version: str
+    telemetry: Telemetry
+    entity: Entity
+    related: tuple[Entity, ...]
+    time_ms: int
+    probability: float
+    threshold: float
+    technique: str
+    title: str
+    evidence: tuple[Evidence, ...] = ()
+    completed_flow: bool = False
+    session_issued_ms: int | None = None
+
+    def to_json(self) -> str:
+        """One line of JSON; :meth:`from_json` reads it back."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Verdict:
+        """Read :meth:`to_json`. Raises ValueError naming the field that is missing or wrong."""
+        try:
+            data: dict[str, Any] = json.loads(text)
+            return cls(
+                **{
+                    **data,
+                    "telemetry": Telemetry(data["telemetry"]),
+                    "entity": _entity(data["entity"]),
+                    "related": tuple(_entity(entity) for entity in data["related"]),
+                    "evidence": tuple(Evidence(**item) for item in data["evidence"]),
+                }
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a verdict: {error}") from error
+
+
+def verdict_id(detector: str, version: str, entity: Entity, cause: str) -> str:
+    """Deterministic id (32 hex digits) of a verdict.
+
+    ``cause`` names the event that the verdict rests on: the id of the event with which the window
+    first scored highest, or the finding's id.
+    """
+    return hashlib.sha256("\n".join((detector, version, entity.key, cause)).encode()).hexdigest()[:32]
+
+
+def _entity(data: dict[str, str]) -> Entity:
+    return Entity(EntityKind(data["kind"]), data["id"], data["account"])
