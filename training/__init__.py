@@ -1,0 +1,1 @@
+"""Apart from serving: data sets, attack scenarios, architecture, training, export, evaluation."""
