@@ -1,0 +1,86 @@
+# Every job has one target; CI calls the same ones. `make help` lists them.
+PYTHON ?= python3
+RUN := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint format train scenarios package synth benchmark report-model clean lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready node_modules/.ready .cache/emulator/.ready ## create the environment (demo and test do it by themselves)
+
+demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks, contain, undo; writes demo-report.html
+	@$(RUN) -m offline.demo
+
+test: setup .venv-train/.ready tflite-runtime ## every test, the end-to-end ones on the embedded AWS included
+	@echo "Training tests, in their own environment"
+	@.venv-train/bin/python -m pytest -p no:cacheprovider -m training infra_tests/training
+	@echo "All other tests"
+	@$(RUN) -m pytest -m "not training"
+
+lint: .venv/.ready ## style, types, import rules
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: .venv/.ready ## let ruff mend what it can
+	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+train: .venv-train/.ready ## rebuild both deployed detectors from scratch (about 20 minutes on 2 cores)
+	@.venv-train/bin/python -m training.build all
+
+scenarios: .venv/.ready ## write generated telemetry (flow logs, CloudTrail, syslog) with labels to build/scenarios
+	@$(RUN) -m training.scenarios --out build/scenarios
+
+package: .venv/.ready ## build each function's folder: build/local (this machine) and build/cloud (Lambda, arm64)
+	@$(RUN) -m cdk.package --for both
+
+synth: setup package ## synthesise the CloudFormation templates into cdk.out (what `cdk deploy` would deploy)
+	@cdk synth --quiet && echo "Templates are in cdk.out/"
+
+benchmark: setup ## speed, memory, start-up and cost, with the machine and versions
+	@$(RUN) -m benchmarks
+
+clean: ## remove everything that the other targets made
+	rm -rf .venv .venv-train .venv-tflite .cache build cdk.out node_modules demo-report.html
+
+lock: .venv/.ready ## resolve requirements/*.in anew
+	@for name in functions dev train bootstrap; do \
+		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/$$name.in -o requirements/$$name.lock; done
+	@uv pip compile -q --universal --no-deps --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/emulator.in -o requirements/emulator.lock
+	@uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux2014 --generate-hashes --no-annotate --no-header requirements/tflite-runtime.in -o requirements/tflite-runtime.lock
+
+.venv/.ready: requirements/dev.lock requirements/sync
+	@echo "[1/3] Python environment"
+	@requirements/sync $(CURDIR)/.venv requirements/dev.lock $(PYTHON)
+	@touch $@
+
+node_modules/.ready: package-lock.json .venv/.ready
+	@echo "[2/3] CDK command line (Node comes from the Python environment)"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.cache/emulator/.ready: requirements/emulator.lock .venv/.ready
+	@echo "[3/3] Lambda runtime interface emulator"
+	@$(RUN) -m offline.aws.emulator_binary
+	@mkdir -p $(@D) && touch $@
+
+.venv-train/.ready: requirements/train.lock requirements/sync
+	@echo "Training environment (TensorFlow, apart from everything that is deployed)"
+	@requirements/sync $(CURDIR)/.venv-train requirements/train.lock $(PYTHON)
+	@touch $@
+
+# tflite-runtime's last release needs Python 3.11 on x86-64: where that is missing, the parity test says why it is skipped.
+.PHONY: tflite-runtime
+tflite-runtime:
+	@if command -v python3.11 >/dev/null && python3.11 -c 'import platform, sys; sys.exit(platform.machine() != "x86_64")' 2>/dev/null; then \
+		$(MAKE) --no-print-directory .venv-tflite/.ready; fi
+
+.venv-tflite/.ready: requirements/tflite-runtime.lock requirements/sync
+	@echo "tflite-runtime environment (parity of the two engines)"
+	@requirements/sync $(CURDIR)/.venv-tflite requirements/tflite-runtime.lock python3.11
+	@touch $@
