@@ -1,0 +1,128 @@
+"""What a demo run did, as plain data: the terminal and the HTML report show the same record."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a timeline entry is."""
+
+    EVENT = "event"
+    SCORE = "score"
+    DECISION = "decision"
+    CHANGE = "change"
+    REFUSAL = "refusal"
+    NOOP = "no-op"
+    UNDO = "undo"
+
+
+class Provenance(StrEnum):
+    """Where a scene's input comes from; the report says it beside every scene."""
+
+    RECORDED = "recorded"
+    RECORDED_REHOSTED = "recorded rows, generated hosts and times"
+    GENERATED = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One step that a person would want to see. ``at_s`` is seconds since the scene began."""
+
+    at_s: float
+    kind: Kind
+    text: str
+    detail: str = ""
+    correlation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePoint:
+    """One score of one entity. ``sequence`` counts the scores of the scene."""
+
+    sequence: int
+    entity: str
+    probability: float
+    threshold: float
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The state an action owns, before and after, as JSON values."""
+
+    title: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Unified diff as (sign, text) with sign one of ``+``, ``-`` and blank."""
+        before, after = (json.dumps(value, indent=2, sort_keys=True).splitlines() for value in (self.before, self.after))
+        return [(line[0], line[2:]) for line in difflib.ndiff(before, after) if line[0] in "+- "]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Where the time of one containment went, in milliseconds.
+
+    Attributes
+    ----------
+    telemetry : float
+        Event handed to the cloud → function invoked (emulated services and queues).
+    decision : float
+        Our own time from the parsed event to the verdict.
+    action : float
+        From the verdict's arrival at ``respond`` to the verified change.
+    """
+
+    telemetry: float
+    decision: float
+    action: float
+
+
+@dataclass(slots=True)
+class Scene:
+    """One story of the demo and everything that happened in it."""
+
+    title: str
+    story: str
+    provenance: Provenance
+    source: str
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    scores: list[ScorePoint] = field(default_factory=list)
+    diffs: list[Diff] = field(default_factory=list)
+    latency: Latency | None = None
+    events: int = 0
+    outcome: str = ""
+
+    @property
+    def highest(self) -> ScorePoint | None:
+        """The highest score, if anything was scored."""
+        return max(self.scores, key=lambda point: point.probability, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedResource:
+    """A resource type of the templates that the embedded AWS does not make, with the reason."""
+
+    type: str
+    count: int
+    reason: str
+
+
+@dataclass(slots=True)
+class DemoRecord:
+    """A whole run."""
+
+    started: str
+    machine: str
+    versions: dict[str, str]
+    scenes: list[Scene] = field(default_factory=list)
+    stacks: dict[str, int] = field(default_factory=dict)
+    skipped: list[SkippedResource] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)

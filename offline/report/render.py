@@ -1,0 +1,93 @@
+"""Render a demo record as one HTML file that opens from disk: no script from elsewhere, no font, no network."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from offline.report.record import DemoRecord, Latency, Scene
+
+#: Decision latency that the paper claims for its AWS deployment, in milliseconds.
+PAPER_DECISION_MS = 140.0
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 180, 40, 24, 12
+
+
+def render(record: DemoRecord) -> str:
+    """Return the report as HTML text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["score_curve"] = score_curve
+    environment.filters["latency_bar"] = latency_bar
+    environment.filters["ms"] = lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
+    return environment.get_template("report.html.j2").render(record=record, paper_ms=PAPER_DECISION_MS)
+
+
+def score_curve(scene: Scene) -> Markup:
+    """Draw the scene's scores, one line per entity, with the threshold; an empty string where nothing was scored."""
+    if not scene.scores:
+        return Markup("")
+    last = max(point.sequence for point in scene.scores) or 1
+    first = min(point.sequence for point in scene.scores)
+
+    def x(sequence: int) -> float:
+        return _LEFT + (_WIDTH - _LEFT - 12) * ((sequence - first) / max(last - first, 1))
+
+    def y(probability: float) -> float:
+        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - probability)
+
+    by_entity: dict[str, list[Any]] = defaultdict(list)
+    for point in scene.scores:
+        by_entity[point.entity].append(point)
+    parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Scores over the scene, with the threshold">']
+    parts += [
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y(p):.1f}" y2="{y(p):.1f}"/>'
+        f'<text class="axis" x="{_LEFT - 6}" y="{y(p) + 4:.1f}" text-anchor="end">{p:g}</text>'
+        for p in (0.0, 0.5, 1.0)
+    ]
+    for threshold, detector in sorted({(point.threshold, point.detector) for point in scene.scores}):
+        parts.append(
+            f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y(threshold):.1f}" y2="{y(threshold):.1f}"/>'
+            f'<text class="axis threshold-label" x="{_LEFT + 6}" y="{y(threshold) + 14:.1f}">'
+            f"threshold of {escape(detector)}: {threshold:.3f}</text>"
+        )
+    for entity, points in sorted(by_entity.items()):
+        alarmed = any(point.probability >= point.threshold for point in points)
+        path = " ".join(f"{x(point.sequence):.1f},{y(point.probability):.1f}" for point in points)
+        parts.append(f'<polyline class="curve {"alarm" if alarmed else "calm"}" points="{path}"/>')
+        parts += [
+            f'<circle class="{"alarm" if point.probability >= point.threshold else "calm"}" cx="{x(point.sequence):.1f}" '
+            f'cy="{y(point.probability):.1f}" r="3"><title>{escape(entity)}: {point.probability:.4f}</title></circle>'
+            for point in points
+        ]
+    parts.append(
+        f'<text class="axis" x="{(_WIDTH + _LEFT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">'
+        "scored windows, in order</text></svg>"
+    )
+    return Markup("".join(parts))  # noqa: S704 -- every value that comes from telemetry is escaped above
+
+
+def latency_bar(latency: Latency) -> Markup:
+    """Draw the three parts of a latency as one bar, each part at least wide enough to be seen."""
+    parts = (("telemetry", latency.telemetry), ("decision", latency.decision), ("action", latency.action))
+    total = sum(value for _, value in parts) or 1.0
+    spans = "".join(
+        f'<span class="part {name}" style="flex-grow:{max(value / total, 0.04):.3f}">{name} {value:,.1f} ms</span>'
+        for name, value in parts
+    )
+    return Markup(f'<div class="latency">{spans}</div>')  # noqa: S704 -- numbers only
+
+
+def write(record: DemoRecord, path: Path) -> Path:
+    """Write the report and return its path."""
+    path.write_text(render(record), encoding="utf-8")
+    return path
