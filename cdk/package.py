@@ -1,0 +1,42 @@
+"""``make package``: build the folders of the functions, and check those for Lambda without running them.
+
+Usage: ``python -m cdk.package [--for local|cloud|both] [--function NAME]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cdk.packaging.assembly import SIZE_LIMIT_BYTES, FolderTooLarge, build
+from cdk.packaging.distributions import DistributionMissing
+from cdk.packaging.installer import InstallFailed
+from cdk.packaging.targets import TARGETS
+from lambdas.registry import FUNCTIONS
+
+ROOT = Path(__file__).parent.parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build what was asked for; print each folder's size. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m cdk.package", description="Build the folders of the functions.")
+    parser.add_argument("--for", dest="target", choices=(*TARGETS, "both"), default="both", help="this machine, Lambda, or both")
+    parser.add_argument("--function", choices=[spec.name for spec in FUNCTIONS], help="only this one")
+    options = parser.parse_args(arguments)
+    targets = list(TARGETS.values()) if options.target == "both" else [TARGETS[options.target]]
+    functions = [spec for spec in FUNCTIONS if options.function in (None, spec.name)]
+    try:
+        for target in targets:
+            print(f"{target.name}: Python {target.version} on {target.machine}", flush=True)
+            for folder in build(functions, target, ROOT):
+                share = f"{folder.size_bytes / 1e6:5.1f} of {SIZE_LIMIT_BYTES / 1e6:.0f} MB"
+                print(f"  {folder.function:<20} {share}  {'built' if folder.fresh else 'unchanged'}", flush=True)
+    except (InstallFailed, DistributionMissing, FolderTooLarge) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

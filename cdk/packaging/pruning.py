@@ -1,0 +1,64 @@
+"""What of a distribution stays out of a function folder: Lambda loads it on every cold start, and never uses it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path, PurePath
+
+#: What stays of a ``*.dist-info`` folder: the licences must travel with the code.
+_KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "AUTHORS", "COPYING", "licenses")
+#: Folders with nothing that runs in a function: tests, C headers, NumPy's Fortran and build tools, command-line scripts.
+_DROPPED_FOLDERS = frozenset({"__pycache__", "tests", "testing_data", "include", "bin", "f2py", "distutils"})
+_DROPPED_SUFFIXES = (".pyc", ".pyi", ".a", ".h", ".pxd", ".pyx", ".c", ".f90")
+#: Parts of single distributions that no function runs: the engine's compilers for phones' accelerators and its converters,
+#: NumPy's self-test of its vector instructions, the web page of powertools' API documentation.
+_DROPPED_PARTS = (
+    "ai_edge_litert/aot/",
+    "ai_edge_litert/tools/",
+    "ai_edge_litert/vendors/",
+    "ai_edge_litert/schema_py_generated.py",
+    "ai_edge_litert/pywrap_genai_ops.so",
+    "ai_edge_litert/_pywrap_analyzer_wrapper.so",
+    "ai_edge_litert/_pywrap_modify_model_interface.so",
+    "ai_edge_litert/_pywrap_tensorflow_lite_calibration_wrapper.so",
+    "numpy/_core/_simd.",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/",
+    "boto3/examples/",
+)
+#: Data of botocore that belongs to no single service.
+_SHARED_BOTOCORE_DATA = frozenset({"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"})
+
+
+def used_services(package: Path) -> frozenset[str]:
+    """Names of the AWS services that a package makes clients of.
+
+    Reads every call ``client("name")``, of whatever object, in its source, so that the service models in a
+    function folder follow the code.
+    """
+    services = set()
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            service = node.args[0]
+            if name.endswith("client") and isinstance(service, ast.Constant) and isinstance(service.value, str):
+                services.add(service.value)
+    return frozenset(services)
+
+
+def keeper(services: frozenset[str]) -> Callable[[PurePath], bool]:
+    """Return the rule that says whether a file, relative to the folder, goes into a function folder."""
+
+    def keeps(file: PurePath) -> bool:
+        top, *rest = file.parts
+        if top.endswith(".dist-info"):
+            return any(rest[0].startswith(name) for name in _KEPT_METADATA)
+        if _DROPPED_FOLDERS.intersection(file.parts[:-1]) or file.suffix in _DROPPED_SUFFIXES:
+            return False
+        if top in ("botocore", "boto3") and rest[:1] == ["data"]:
+            return rest[1] in services or (len(rest) == 2 and rest[1] in _SHARED_BOTOCORE_DATA)
+        return not file.as_posix().startswith(_DROPPED_PARTS)
+
+    return keeps
