@@ -1,0 +1,147 @@
+"""Child processes that never outlive us, and what they listen on.
+
+Every child is started from one thread that lives as long as the process: the kernel sends a child its parent-death
+signal when the *thread* that forked it ends, and a request thread of a server ends soon.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+    stdout: int | IO[bytes] | None = None,
+    stderr: int | IO[bytes] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own that the kernel kills when this process ends, however it ends."""
+    parent = os.getpid()
+
+    def bind() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended between fork and prctl
+            os._exit(1)
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: PLW1509 - the child only makes two system calls before exec
+            list(command),
+            env=dict(env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            preexec_fn=bind,
+        )
+
+    return _spawner.submit(start).result()
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of a process; empty where it is gone."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(word) for word in task.read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Children, their children and so on."""
+    found: list[int] = []
+    pending = children(pid)
+    while pending:
+        current = pending.pop()
+        found.append(current)
+        pending += children(current)
+    return found
+
+
+def end(process: subprocess.Popen[bytes], *, grace_s: float = 0.0) -> None:
+    """End a child and all below it: politely for ``grace_s`` seconds, then at once. Harmless when it is gone."""
+    below = descendants(process.pid) if process.poll() is None else []
+    if grace_s and process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            pass
+    for pid in below:
+        kill(pid)
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def kill(pid: int) -> None:
+    """SIGKILL; harmless when the process is gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def alive(pid: int) -> bool:
+    """Whether the process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listening_addresses(pids: Iterable[int]) -> set[tuple[str, int]]:
+    """(address, port) of every TCP socket that those processes listen on, read from the kernel's own tables.
+
+    Addresses are in the kernel's hexadecimal form turned into text: ``127.0.0.1``, ``0.0.0.0``, ``::``, ``::1``.
+    """
+    inodes: set[str] = set()
+    for pid in pids:
+        for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                target = str(descriptor.readlink())
+            except OSError:
+                continue
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
+    found: set[tuple[str, int]] = set()
+    for table in ("tcp", "tcp6"):
+        path = Path("/proc/net") / table
+        if not path.exists():
+            continue
+        for line in path.read_text().splitlines()[1:]:
+            local, state, inode = (line.split()[index] for index in (1, 3, 9))
+            if state == "0A" and inode in inodes:
+                address, port = local.split(":")
+                found.add((_address(address), int(port, 16)))
+    return found
+
+
+def _address(text: str) -> str:
+    # Each 32-bit word stands in host (little-endian) order.
+    raw = b"".join(bytes.fromhex(text[start : start + 8])[::-1] for start in range(0, len(text), 8))
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)

@@ -1,0 +1,182 @@
+"""CloudFormation: resource types and properties that moto's services have but its CloudFormation leaves out.
+
+A type that stays unsupported is on the list in :mod:`offline.aws.skipped`, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from moto.core.common_models import CloudFormationModel
+from moto.events.models import EventBus
+from moto.firehose.models import firehose_backends
+from moto.logs.models import logs_backends
+from moto.s3 import models as s3
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+
+Properties = Mapping[str, Any]
+Create = Callable[[str, Properties, str, str], dict[str, str]]
+
+# moto finds its types among the direct subclasses of CloudFormationModel, which Python holds weakly.
+_registered: list[type[CloudFormationModel]] = []
+
+
+def repair() -> None:
+    """Register the missing types and mend the incomplete ones; once per process, before the first stack."""
+    _register("AWS::SQS::QueuePolicy", "", _queue_policy)
+    _register("AWS::SNS::TopicPolicy", "", _topic_policy)
+    _register("AWS::SNS::Subscription", "", _subscription)
+    _register("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", _delivery_stream)
+    _register("AWS::Logs::SubscriptionFilter", "FilterName", _subscription_filter)
+    # {"Ref": bus} gave the model object itself.
+    EventBus.physical_resource_id = property(lambda self: self.name)
+    _notify_from_template()
+
+
+def _register(type_name: str, name_property: str, create: Create) -> None:
+    class Registered(CloudFormationModel):
+        def __init__(self, attributes: dict[str, str]) -> None:
+            self._attributes = attributes
+
+        @property
+        def physical_resource_id(self) -> str:
+            return self._attributes["Ref"]
+
+        def get_cfn_attribute(self, attribute_name: str) -> str:
+            return self._attributes[attribute_name]
+
+        @classmethod
+        def has_cfn_attr(cls, attr: str) -> bool:
+            return True
+
+        @staticmethod
+        def cloudformation_type() -> str:
+            return type_name
+
+        @staticmethod
+        def cloudformation_name_type() -> str:
+            return name_property
+
+        @classmethod
+        def create_from_cloudformation_json(
+            cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
+        ) -> Any:
+            return cls(create(resource_name, cloudformation_json["Properties"], account_id, region_name))
+
+        @classmethod
+        def update_from_cloudformation_json(
+            cls, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
+        ) -> Any:
+            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+        @classmethod
+        def delete_from_cloudformation_json(cls, *_: Any) -> None:
+            return None
+
+    Registered.__module__ = "moto.embedded.models"  # moto takes the service's name from here
+    _registered.append(Registered)
+
+
+def _queue_policy(name: str, properties: Properties, account: str, region: str) -> dict[str, str]:
+    for url in properties["Queues"]:
+        policy = {"Policy": json.dumps(properties["PolicyDocument"])}
+        sqs_backends[account][region].set_queue_attributes(url.rsplit("/", 1)[-1], policy)
+    return {"Ref": name, "Id": name}
+
+
+def _topic_policy(name: str, properties: Properties, account: str, region: str) -> dict[str, str]:
+    for arn in properties["Topics"]:
+        sns_backends[account][region].set_topic_attribute(arn, "Policy", json.dumps(properties["PolicyDocument"]))
+    return {"Ref": name, "Id": name}
+
+
+def _subscription(name: str, properties: Properties, account: str, region: str) -> dict[str, str]:
+    made = sns_backends[account][region].subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])
+    return {"Ref": made.arn, "Arn": made.arn}
+
+
+def _delivery_stream(name: str, properties: Properties, account: str, region: str) -> dict[str, str]:
+    arn = firehose_backends[account][region].create_delivery_stream(
+        region=region,
+        delivery_stream_name=name,
+        delivery_stream_type=properties.get("DeliveryStreamType", "DirectPut"),
+        kinesis_stream_source_configuration={},
+        delivery_stream_encryption_configuration_input=properties.get("DeliveryStreamEncryptionConfigurationInput", {}),
+        s3_destination_configuration=properties.get("S3DestinationConfiguration", {}),
+        extended_s3_destination_configuration=dict(properties.get("ExtendedS3DestinationConfiguration", {})),
+        redshift_destination_configuration={},
+        elasticsearch_destination_configuration={},
+        splunk_destination_configuration={},
+        http_endpoint_destination_configuration={},
+        snowflake_destination_configuration={},
+        iceberg_destination_configuration={},
+        tags=properties.get("Tags", []),
+    )
+    return {"Ref": name, "Arn": arn}
+
+
+def _subscription_filter(name: str, properties: Properties, account: str, region: str) -> dict[str, str]:
+    logs = logs_backends[account][region]
+    group = properties["LogGroupName"]
+    if group not in logs.groups:  # on AWS the template names groups that exist; here nobody made them
+        logs.create_log_group(group, {})
+    logs.put_subscription_filter(
+        group, name, properties.get("FilterPattern", ""), properties["DestinationArn"], properties.get("RoleArn", "")
+    )
+    return {"Ref": name}
+
+
+_KINDS = (
+    ("QueueConfigurations", "QueueConfiguration", "Queue"),
+    ("TopicConfigurations", "TopicConfiguration", "Topic"),
+    ("LambdaConfigurations", "CloudFunctionConfiguration", "Function"),
+)
+
+
+def _notify_from_template() -> None:
+    """Buckets in a template get their notifications, and a notification says the object's sequencer."""
+    original = s3.FakeBucket.create_from_cloudformation_json
+
+    def create(
+        cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> s3.FakeBucket:
+        bucket = original(resource_name, cloudformation_json, account_id, region_name, **kwargs)
+        wanted = cloudformation_json.get("Properties", {}).get("NotificationConfiguration")
+        if wanted:
+            bucket.set_notification_configuration(notification_request(wanted))
+        return bucket
+
+    s3.FakeBucket.create_from_cloudformation_json = classmethod(create)
+
+    event = s3.notifications._get_s3_event
+
+    def with_sequencer(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+        message = event(event_name, bucket, key, notification_id)
+        written = message["Records"][0]["s3"]["object"]
+        written["sequencer"] = f"{int(key.last_modified.timestamp() * 1e6):018X}"
+        return message
+
+    s3.notifications._get_s3_event = with_sequencer
+
+
+def notification_request(template: Properties) -> dict[str, Any]:
+    """Notification configuration of a template in the words of the S3 API, which moto keeps.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-notificationconfiguration.html
+    """
+    request: dict[str, Any] = {}
+    for plural, singular, target in _KINDS:
+        for entry in template.get(plural, ()):
+            rules = entry.get("Filter", {}).get("S3Key", {}).get("Rules", ())
+            converted: dict[str, Any] = {target if target != "Function" else "CloudFunction": entry[target], "Event": [entry["Event"]]}
+            if rules:
+                names = [{"Name": rule["Name"].lower(), "Value": rule["Value"]} for rule in rules]
+                converted["Filter"] = {"S3Key": {"FilterRule": names}}
+            request.setdefault(singular, []).append(converted)
+    bridge = template.get("EventBridgeConfiguration")
+    if bridge is not None and str(bridge.get("EventBridgeEnabled", True)).lower() == "true":
+        request["EventBridgeConfiguration"] = {}
+    return request

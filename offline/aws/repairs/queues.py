@@ -1,0 +1,82 @@
+"""SQS: one clock, atomic receives, deduplication as documented, no event source mapping of moto's own."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from moto.sqs import models
+
+from offline.aws.clock import Clock
+
+_DEDUPLICATION_SECONDS = 300
+
+
+def repair(clock: Clock) -> None:
+    """Apply to moto in this process; once.
+
+    - Every time that SQS reads is ``clock``'s.
+    - Receive, delete and change of visibility of one queue exclude each other: moto's server is threaded and its
+      queues are not safe, so that two receivers could get the same message.
+    - A FIFO queue drops a message with a deduplication id that it saw in the last five minutes, also when that
+      message has been deleted since (moto forgets it then).
+    - Sending does not call functions: moto's own mapping runs inside the send call, one record at a time, and
+      ignores partial failures. :mod:`offline.aws.poller` reads the mappings and does it as documented.
+    """
+    models.unix_time = lambda dt=None: clock.now()
+    models.unix_time_millis = lambda dt=None: clock.now() * 1000
+    # What moto stores here is never read: an empty dictionary that keeps nothing.
+    models.Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, value: None)
+    _deduplicate_for_five_minutes(clock)
+    _exclude_each_other()
+
+
+def _deduplicate_for_five_minutes(clock: Clock) -> None:
+    original = models.Queue.add_message
+
+    def add_message(self: models.Queue, message: models.Message) -> None:
+        if self.fifo_queue and message.deduplication_id:
+            seen: dict[str, float] = self.__dict__.setdefault("_deduplication_ids", {})
+            now = clock.now()
+            for key in [key for key, at in seen.items() if now - at >= _DEDUPLICATION_SECONDS]:
+                del seen[key]
+            # A message that a redrive moves between queues keeps its id and is not sent anew.
+            if message.approximate_receive_count == 0 and seen.setdefault(message.deduplication_id, now) != now:
+                return
+        original(self, message)
+
+    models.Queue.add_message = add_message
+
+
+def _exclude_each_other() -> None:
+    lock = threading.RLock()
+    for name in ("send_message", "delete_message", "change_message_visibility"):
+        setattr(models.SQSBackend, name, _guarded(getattr(models.SQSBackend, name), lock))
+
+    receive = models.SQSBackend.receive_message
+
+    def receive_message(
+        self: models.SQSBackend,
+        queue_name: str,
+        count: int,
+        wait_seconds_timeout: int,
+        visibility_timeout: int,
+        message_attribute_names: list[str] | None = None,
+    ) -> Any:
+        with lock:
+            found = receive(self, queue_name, count, 0, visibility_timeout, message_attribute_names)
+        if not found and wait_seconds_timeout:
+            self.get_queue(queue_name).wait_for_messages(wait_seconds_timeout)
+            with lock:
+                found = receive(self, queue_name, count, 0, visibility_timeout, message_attribute_names)
+        return found
+
+    models.SQSBackend.receive_message = receive_message
+
+
+def _guarded(method: Any, lock: threading.RLock) -> Any:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return method(self, *args, **kwargs)
+
+    return call
