@@ -70,7 +70,7 @@ def closure(requirements: Iterable[str], installed: Mapping[str, Installed]) -> 
     DistributionMissing
         Names the distribution and what asked for it.
     """
-    wanted = {canonicalize_name(name): "lambdas/registry.py" for name in requirements}
+    wanted: dict[str, str] = {canonicalize_name(name): "lambdas/registry.py" for name in requirements}
     chosen: dict[str, Installed] = {}
     while wanted:
         name, asked_by = wanted.popitem()

@@ -1,0 +1,56 @@
+"""The CDK app: ``cdk synth`` and ``cdk deploy`` run it (cdk.json)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+
+from cdk.functions import FolderMissing
+from cdk.permissions import PermissionUnscoped
+from cdk.settings import SettingInvalid, Settings
+from cdk.stacks.data import DataStack
+from cdk.stacks.detection import DetectionStack
+from cdk.stacks.response import ResponseStack
+from response.policy import PolicyError, policy_json
+
+ROOT = Path(__file__).parent.parent
+
+
+def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
+    """Add the stacks to the app; returns them by name."""
+    policy = _policy(ROOT / settings.policy_file)
+    prefix = "".join(part.capitalize() for part in settings.name.split("-"))
+    environment = cdk.Environment(account=settings.account, region=settings.region) if settings.account else None
+    shared: dict[str, Any] = {"settings": settings, "env": environment}
+    data = DataStack(app, f"{prefix}Data", policy=policy, description="Breakwater: lake, queues, tables, keys.", **shared)
+    detection = DetectionStack(app, f"{prefix}Detection", data=data, description="Breakwater: detectors.", **shared)
+    response = ResponseStack(app, f"{prefix}Response", data=data, description="Breakwater: containment and undo.", **shared)
+    for stack in (detection, response):
+        stack.add_stack_dependency(data)
+    cdk.Tags.of(app).add("application", settings.name)
+    return {"data": data, "detection": detection, "response": response}
+
+
+def _policy(file: Path) -> str:
+    """The operator's policy as JSON, once it is valid. Raises PolicyError."""
+    return policy_json(file)
+
+
+def main() -> int:
+    """Synthesise; a setting that cannot be used is said in one line."""
+    app = cdk.App()
+    try:
+        settings = Settings.from_context(app.node.get_all_context(), ROOT)
+        build(app, settings)
+    except (SettingInvalid, PolicyError, PermissionUnscoped, FolderMissing) as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 1
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

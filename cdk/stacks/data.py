@@ -1,0 +1,145 @@
+"""What is kept: keys, lake, queues, tables, policy and notifications. Everything else is built on this stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from cdk import keys
+from cdk.identities import Surroundings, boundary
+from cdk.lake import lake_bucket, raw_prefixes
+from cdk.names import Names, pascal, sends_verdicts
+from cdk.queues import FedQueue, Senders, fed_queue
+from cdk.settings import Settings
+from cdk.tables import tables
+from lambdas.registry import FUNCTIONS, FunctionSpec
+
+#: Rules that send to each queue.
+RULES = {"findings": ("findings",), "api-calls": ("api-calls",), "containments": ("expire",)}
+
+
+class DataStack(Stack):
+    """Keys, lake, queues, tables, policy, topic."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, policy: str, **stack: Any) -> None:
+        super().__init__(scope, construct_id, **stack)
+        self.names = names = Names.of(self, settings.name)
+        self._settings = settings
+        self.telemetry_key = keys.telemetry_key(self, names)
+        self.response_key = keys.response_key(self, names)
+        self.queues = {spec.queue: self._queue(spec) for spec in FUNCTIONS}
+        self.lake = self._lake()
+        self.tables = tables(self, names, self.telemetry_key, self.response_key)
+        self.topic = self._topic()
+        self.policy_parameter = ssm.StringParameter(
+            self,
+            "Policy",
+            parameter_name=f"/{names.prefix}/policy",
+            description="The operator's policy, as JSON.",
+            string_value=policy,
+            tier=ssm.ParameterTier.ADVANCED if len(policy.encode()) > 4096 else ssm.ParameterTier.STANDARD,
+        )
+        self.boundary = boundary(self, names)
+        self._outputs()
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What the functions of the other stacks work with."""
+        raw = {queue: self.lake.arn_for_objects(f"{prefix}*") for queue, prefix in raw_prefixes(self.names).items()}
+        if self._settings.trail_bucket:
+            raw["api-calls"] = f"arn:{self.partition}:s3:::{self._settings.trail_bucket}/{self._settings.trail_prefix}*"
+        return Surroundings(
+            names=self.names,
+            lake_arn=self.lake.bucket_arn,
+            raw_arns=raw,
+            telemetry_key=self.telemetry_key,
+            response_key=self.response_key,
+            other_key_arns=self._settings.bucket_keys,
+            topic_arn=self.topic.topic_arn,
+            boundary=self.boundary,
+        )
+
+    def environment(self, spec: FunctionSpec) -> dict[str, str]:
+        """What a function is told, by the names of ``lambdas/settings.py``."""
+        told = {"dead_letter_queue_url": self.queues[spec.queue].dead_letters.queue_url, "lake_bucket": self.lake.bucket_name}
+        if sends_verdicts(spec):
+            told |= {
+                "memory_table": self.tables.memory.table_name,
+                "memory_days": str(self._settings.memory_days),
+                "verdict_queue_url": self.queues["verdicts"].queue.queue_url,
+            }
+        else:
+            told |= {
+                "signals_table": self.tables.signals.table_name,
+                "journal_table": self.tables.journal.table_name,
+                "policy_parameter": self.policy_parameter.parameter_name,
+                "notification_topic_arn": self.topic.topic_arn,
+                "own_role_arns": ",".join(self.names.own_roles),
+            }
+        return told
+
+    def _queue(self, spec: FunctionSpec) -> FedQueue:
+        names, settings = self.names, self._settings
+        rules = [*RULES.get(spec.queue, ())]
+        buckets = []
+        if spec.queue in raw_prefixes(names):
+            outside = settings.lake_bucket or (settings.trail_bucket if spec.queue == "api-calls" else "")
+            if outside:
+                rules.append(f"{spec.queue}-objects")
+            else:
+                buckets.append(f"arn:{self.partition}:s3:::{names.lake_bucket}")
+        principals = list(settings.operators)
+        if spec.queue == "verdicts":
+            principals += [names.role_arn(other.name) for other in FUNCTIONS if sends_verdicts(other)]
+        senders = Senders(
+            buckets=buckets,
+            rules=[names.rule_arn(rule) for rule in rules],
+            principals=principals,
+            closed=spec.queue != "containments" or bool(settings.operators),
+        )
+        key = self.response_key if spec.queue == "containments" else self.telemetry_key
+        return fed_queue(self, spec, names, key, senders)
+
+    def _lake(self) -> s3.IBucket:
+        settings = self._settings
+        if settings.lake_bucket:
+            return s3.Bucket.from_bucket_name(self, "Lake", settings.lake_bucket)
+        listeners = {name: self.queues[name].queue for name in raw_prefixes(self.names)}
+        if settings.trail_bucket:
+            del listeners["api-calls"]
+        return lake_bucket(self, self.names, self.telemetry_key, settings.raw_days, listeners)
+
+    def _topic(self) -> sns.Topic:
+        topic = sns.Topic(
+            self,
+            "Notifications",
+            topic_name=self.names.resource("notifications"),
+            display_name="Breakwater",
+            master_key=self.response_key,
+            enforce_ssl=True,
+        )
+        topic.apply_removal_policy(RemovalPolicy.DESTROY)
+        for address in self._settings.notify_emails:
+            topic.add_subscription(subscriptions.EmailSubscription(address))
+        return topic
+
+    def _outputs(self) -> None:
+        outputs = {
+            "LakeBucketName": self.lake.bucket_name,
+            "MemoryTableName": self.tables.memory.table_name,
+            "SignalsTableName": self.tables.signals.table_name,
+            "JournalTableName": self.tables.journal.table_name,
+            "PolicyParameterName": self.policy_parameter.parameter_name,
+            "NotificationTopicArn": self.topic.topic_arn,
+        }
+        for name, fed in self.queues.items():
+            outputs[f"{pascal(name)}QueueUrl"] = fed.queue.queue_url
+            outputs[f"{pascal(name)}DeadLettersUrl"] = fed.dead_letters.queue_url
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

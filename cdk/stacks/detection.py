@@ -1,0 +1,78 @@
+"""What looks: the detectors, and the rules that bring events to their queues."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from cdk.functions import deployed_function
+from cdk.lake import raw_prefixes
+from cdk.names import sends_verdicts
+from cdk.rules import API_CALLS, FINDINGS, WITH_READS, rule_to_queue
+from cdk.settings import Settings
+from cdk.stacks.data import DataStack
+from lambdas.registry import FUNCTIONS
+
+
+class DetectionStack(Stack):
+    """Detectors hold no right to change anything outside Breakwater."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, data: DataStack, **stack: Any) -> None:
+        super().__init__(scope, construct_id, **stack)
+        names = data.names
+        self.functions = {
+            spec.name: deployed_function(self, spec, settings, data.surroundings, data.environment(spec))
+            for spec in FUNCTIONS
+            if sends_verdicts(spec)
+        }
+        rule_to_queue(
+            self, "findings", names, "findings", pattern=FINDINGS, description="GuardDuty's findings are triaged by Breakwater."
+        )
+        rule_to_queue(
+            self,
+            "api-calls",
+            names,
+            "api-calls",
+            pattern=API_CALLS,
+            state=WITH_READS,
+            description="API calls and console sign-ins, within seconds; the trail's objects are the complete path.",
+        )
+        outside = {queue: (settings.lake_bucket, prefix) for queue, prefix in raw_prefixes(names).items()}
+        if settings.trail_bucket:
+            outside["api-calls"] = (settings.trail_bucket, settings.trail_prefix)
+        for queue, (bucket, prefix) in outside.items():
+            if bucket:
+                self._objects_rule(data, queue, bucket, prefix)
+
+    def _objects_rule(self, data: DataStack, queue: str, bucket: str, prefix: str) -> None:
+        """Tell a queue of new objects in a bucket that is not ours, in the words of an S3 notification."""
+        objects: dict[str, Any] = {"bucket": {"name": [bucket]}}
+        if prefix:
+            objects["object"] = {"key": [{"prefix": prefix}]}
+        record = {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "awsRegion": "<region>",
+            "eventTime": "<time>",
+            "s3": {
+                "bucket": {"name": "<bucket>"},
+                "object": {"key": "<key>", "eTag": "<etag>", "sequencer": "<sequencer>"},
+            },
+        }
+        paths = {"region": "$.region", "time": "$.time", "bucket": "$.detail.bucket.name"}
+        paths |= {"key": "$.detail.object.key", "etag": "$.detail.object.etag", "sequencer": "$.detail.object.sequencer"}
+        rule_to_queue(
+            self,
+            f"{queue}-objects",
+            data.names,
+            queue,
+            pattern={"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": objects},
+            transformer=events.CfnRule.InputTransformerProperty(
+                input_template=json.dumps({"Records": [record]}), input_paths_map=paths
+            ),
+            description=f"New objects in {bucket}.",
+        )
