@@ -1,0 +1,467 @@
+"""Benign network behaviour: what a VPC does all day, the awkward kinds included.
+
+Each function tells one story at one site and yields its connections in any order. Several are here because they look like an
+attack to a naive rule: agents that poll (beacons), scrapers that visit every host (scans), backups (exfiltration), crawlers
+(floods), deployments over SSH (lateral movement), people who mistype a password (brute force).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from training.scenarios.connections import Outcome, attempt, ephemeral, name_lookup, tcp, udp, web_request
+from training.scenarios.family import Split
+from training.scenarios.registry import Network, benign_network
+from training.scenarios.site import Host, Site, internet_address
+
+_MINUTE, _HOUR = 60_000, 3_600_000
+
+
+def _poisson(site: Site, begin_ms: float, end_ms: float, per_minute: float) -> Iterator[float]:
+    at = begin_ms + site.rng.expovariate(per_minute) * _MINUTE
+    while at < end_ms:
+        yield at
+        at += site.rng.expovariate(per_minute) * _MINUTE
+
+
+def browse(site: Site, host: Host, *, minutes: float, per_minute: float, begin_ms: float | None = None) -> Network:
+    """Outbound web use of one host with the name lookups before it: the background under an attack on that host."""
+    begin = site.start_ms if begin_ms is None else begin_ms
+    servers = [internet_address(site.rng) for _ in range(site.rng.randrange(3, 25))]
+    for at in _poisson(site, begin, begin + minutes * _MINUTE, per_minute):
+        if site.rng.random() < 0.5:
+            yield name_lookup(site.rng, at - 40, host.address, site.resolver)
+        yield web_request(site.rng, at, host.address, site.rng.choice(servers), port=site.rng.choice((443, 443, 443, 80)))
+
+
+@benign_network("web-tier", "internet clients at a load balancer, which passes requests on to application hosts", Split.TRAIN)
+def web_tier(site: Site) -> Network:
+    rng, (front, *workers) = site.rng, site.hosts
+    for _ in range(rng.randrange(20, 70)):
+        client, at = internet_address(rng), site.start_ms + rng.random() * _HOUR
+        for _ in range(min(60, int(rng.lognormvariate(1.2, 1.0)) + 1)):
+            yield web_request(rng, at, client, front.address, port=rng.choice((443, 443, 80)))
+            yield web_request(rng, at + rng.uniform(1, 9), front.address, rng.choice(workers[:4]).address, port=8080)
+            at += rng.lognormvariate(8.0, 1.6)
+
+
+@benign_network("database-pool", "application hosts holding and renewing a pool of database connections", Split.TRAIN)
+def database_pool(site: Site) -> Network:
+    rng, database = site.rng, site.hosts[0]
+    port = rng.choice((5432, 3306, 6379, 27017))
+    for host in site.hosts[1:6]:
+        for at in _poisson(site, site.start_ms, site.start_ms + _HOUR, rng.uniform(0.2, 3)):
+            yield tcp(
+                rng,
+                at,
+                host.address,
+                database.address,
+                port,
+                up=rng.lognormvariate(7, 1.5),
+                down=rng.lognormvariate(8.5, 2),
+                seconds=rng.lognormvariate(3, 1.6),
+            )
+            if rng.random() < 0.3:
+                yield name_lookup(rng, at - 3, host.address, site.resolver)
+
+
+@benign_network("health-checks", "a load balancer probing its targets every few seconds", Split.TRAIN)
+def health_checks(site: Site) -> Network:
+    rng, (balancer, *targets) = site.rng, site.hosts
+    period, port = rng.choice((5, 10, 15, 30)) * 1000, rng.choice((80, 8080, 8443, 9000))
+    sick = rng.choice(targets) if rng.random() < 0.3 else None
+    for target in targets[: rng.randrange(2, 6)]:
+        begin = site.start_ms + rng.random() * period
+        for turn in range(min(180, 1_800_000 // period)):
+            at = begin + turn * period + rng.gauss(0, 15)
+            if target is sick:
+                yield attempt(rng, at, balancer.address, target.address, port, rng.choice((Outcome.SILENT, Outcome.REFUSED)))
+            else:
+                yield tcp(
+                    rng,
+                    at,
+                    balancer.address,
+                    target.address,
+                    port,
+                    up=rng.randrange(110, 180),
+                    down=rng.randrange(120, 420),
+                    seconds=rng.uniform(0.002, 0.05),
+                )
+
+
+@benign_network("metrics-scraper", "a metrics server reading every host's exporters at a fixed period", Split.TRAIN)
+def metrics_scraper(site: Site) -> Network:
+    rng, (server, *targets) = site.rng, site.hosts
+    period, ports = rng.choice((15, 30, 60)) * 1000, rng.sample((9100, 9090, 9187, 8080, 9256, 9113, 10250), rng.randrange(1, 4))
+    for turn in range(12):
+        for target in targets:
+            for port in ports:
+                at = site.start_ms + turn * period + (scrape_offset(target.address, port) % period)
+                yield tcp(
+                    rng,
+                    at,
+                    server.address,
+                    target.address,
+                    port,
+                    up=rng.randrange(180, 320),
+                    down=rng.lognormvariate(9.5, 0.6),
+                    seconds=rng.uniform(0.01, 0.4),
+                )
+
+
+def scrape_offset(address: str, port: int) -> int:
+    """Offset of a scrape target within the period, the same in every process (``hash`` is not)."""
+    return sum(int(part) * weight for part, weight in zip(address.split("."), (3, 5, 7919, 104729), strict=True)) + 31 * port
+
+
+@benign_network("polling-agents", "management and telemetry agents that poll their service over TLS, with back-off", Split.TRAIN)
+def polling_agents(site: Site) -> Network:
+    rng = site.rng
+    for host in site.hosts[: rng.randrange(2, 7)]:
+        services = [internet_address(rng) for _ in range(rng.randrange(2, 6))]
+        for service in services:
+            period, at = rng.choice((20, 30, 60, 60, 300)) * 1000, site.start_ms + rng.random() * _MINUTE
+            jitter = rng.uniform(0.0, 0.15)
+            while at < site.start_ms + 1.2 * _HOUR:
+                yield tcp(
+                    rng,
+                    at,
+                    host.address,
+                    service,
+                    443,
+                    up=rng.lognormvariate(7.3, 0.5),
+                    down=rng.lognormvariate(8.3, 0.5),
+                    seconds=rng.lognormvariate(0.5, 1.2),
+                )
+                at += period * max(0.2, rng.gauss(1, jitter))
+        yield from browse(site, host, minutes=60, per_minute=rng.uniform(0.1, 1.5))
+
+
+@benign_network("time-and-names", "NTP, name lookups and package mirrors of idle hosts", Split.TRAIN)
+def time_and_names(site: Site) -> Network:
+    rng = site.rng
+    servers = [internet_address(rng) for _ in range(4)]
+    for host in site.hosts[:8]:
+        for at in _poisson(site, site.start_ms, site.start_ms + 2 * _HOUR, 0.25):
+            yield udp(
+                rng,
+                at,
+                host.address,
+                rng.choice(servers),
+                123,
+                up=48,
+                down=48 if rng.random() < 0.95 else 0,
+                source_port=rng.choice((123, ephemeral(rng))),
+            )
+        for at in _poisson(site, site.start_ms, site.start_ms + 2 * _HOUR, rng.uniform(0.2, 4)):
+            yield name_lookup(rng, at, host.address, site.resolver)
+        if rng.random() < 0.5:
+            at = site.start_ms + rng.random() * _HOUR
+            mirror = internet_address(rng)
+            for _ in range(rng.randrange(3, 40)):
+                yield tcp(
+                    rng,
+                    at,
+                    host.address,
+                    mirror,
+                    rng.choice((80, 443)),
+                    up=600,
+                    down=rng.lognormvariate(12, 1.8),
+                    seconds=rng.lognormvariate(0, 1),
+                )
+                at += rng.lognormvariate(6.5, 1)
+
+
+@benign_network("object-storage-batch", "batch workers that read from and write large results to object storage", Split.TRAIN)
+def object_storage_batch(site: Site) -> Network:
+    rng = site.rng
+    storage = [internet_address(rng) for _ in range(rng.randrange(4, 10))]
+    for host in site.hosts[: rng.randrange(2, 6)]:
+        at = site.start_ms + rng.random() * 10 * _MINUTE
+        for _ in range(rng.randrange(10, 60)):
+            yield name_lookup(rng, at - 5, host.address, site.resolver)
+            upload = rng.random() < 0.45
+            size = rng.lognormvariate(15.0, 1.7)
+            yield tcp(
+                rng,
+                at,
+                host.address,
+                rng.choice(storage),
+                443,
+                up=size if upload else 900,
+                down=2500 if upload else size,
+                seconds=1 + size / rng.uniform(2e6, 4e7),
+            )
+            at += rng.lognormvariate(9.5, 1.2)
+
+
+@benign_network("internet-noise", "background radiation: strangers who try one or two ports once and go away", Split.TRAIN)
+def internet_noise(site: Site) -> Network:
+    rng = site.rng
+    for _ in range(rng.randrange(40, 160)):
+        stranger, at = internet_address(rng), site.start_ms + rng.random() * _HOUR
+        port = rng.choice((22, 23, 80, 443, 445, 3389, 5060, 6379, 8080, 8443, 2323, 5555, rng.randrange(1, 65536)))
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            target = site.host().address
+            if port == 5060:
+                yield udp(rng, at, stranger, target, port, up=rng.randrange(300, 450), down=0, outcome=Outcome.REJECTED)
+            else:
+                yield attempt(
+                    rng, at, stranger, target, port, rng.choice((Outcome.REJECTED,) * 5 + (Outcome.SILENT, Outcome.REFUSED))
+                )
+            at += rng.lognormvariate(8, 2)
+
+
+@benign_network("crawler", "a search engine or price bot that fetches hundreds of pages from one address", Split.TRAIN)
+def crawler(site: Site) -> Network:
+    rng, server = site.rng, site.hosts[0]
+    for _ in range(rng.randrange(1, 4)):
+        bot, at, pause = internet_address(rng), site.start_ms + rng.random() * _HOUR, rng.lognormvariate(7, 1)
+        for _ in range(rng.randrange(40, 250)):
+            yield web_request(rng, at, bot, server.address, port=443)
+            at += rng.expovariate(1 / pause)
+
+
+@benign_network(
+    "operators-ssh", "operators at a bastion: interactive sessions, file copies, now and then a mistyped password", Split.TRAIN
+)
+def operators_ssh(site: Site) -> Network:
+    rng, (bastion, *others) = site.rng, site.hosts
+    for _ in range(rng.randrange(2, 8)):
+        person, at = internet_address(rng), site.start_ms + rng.random() * _HOUR
+        for _ in range(rng.choice((0, 0, 0, 1, 2))):
+            yield tcp(rng, at, person, bastion.address, 22, up=1800, down=2600, seconds=rng.uniform(4, 15))
+            at += rng.uniform(6000, 20000)
+        yield tcp(
+            rng,
+            at,
+            person,
+            bastion.address,
+            22,
+            up=rng.lognormvariate(10.5, 1.2),
+            down=rng.lognormvariate(11.5, 1.5),
+            seconds=rng.lognormvariate(6, 1),
+        )
+        for _ in range(rng.randrange(0, 5)):
+            at += rng.lognormvariate(10.5, 1)
+            yield tcp(
+                rng,
+                at,
+                bastion.address,
+                rng.choice(others).address,
+                22,
+                up=rng.lognormvariate(9.5, 1.2),
+                down=rng.lognormvariate(10.5, 1.5),
+                seconds=rng.lognormvariate(5, 1.2),
+            )
+
+
+@benign_network("deployment", "a build host that fetches sources and packages, then deploys to every host over SSH", Split.TRAIN)
+def deployment(site: Site) -> Network:
+    rng, (builder, *targets) = site.rng, site.hosts
+    sources = [internet_address(rng) for _ in range(5)]
+    for turn in range(rng.randrange(1, 4)):
+        at = site.start_ms + turn * 25 * _MINUTE + rng.random() * _MINUTE
+        for _ in range(rng.randrange(10, 50)):
+            yield name_lookup(rng, at - 8, builder.address, site.resolver)
+            yield tcp(
+                rng,
+                at,
+                builder.address,
+                rng.choice(sources),
+                443,
+                up=2000,
+                down=rng.lognormvariate(12.5, 1.7),
+                seconds=rng.lognormvariate(0, 1),
+            )
+            at += rng.lognormvariate(6.5, 1)
+        for target in targets:
+            yield tcp(
+                rng,
+                at,
+                builder.address,
+                target.address,
+                22,
+                up=rng.lognormvariate(13.5, 1.2),
+                down=rng.lognormvariate(9, 0.5),
+                seconds=rng.lognormvariate(2.5, 0.7),
+            )
+            at += rng.lognormvariate(8.5, 0.8)
+
+
+@benign_network("flaky-peer", "a service that keeps trying a peer which is down for a while, then recovers", Split.TRAIN)
+def flaky_peer(site: Site) -> Network:
+    rng = site.rng
+    host, peer = site.host(), internet_address(rng) if rng.random() < 0.5 else site.hosts[-1].address
+    port, at = rng.choice((443, 5672, 9092, 8080, 5432)), float(site.start_ms)
+    down_from = rng.randrange(10, 30)
+    for turn in range(rng.randrange(40, 90)):
+        if down_from <= turn < down_from + rng.randrange(2, 7):
+            yield attempt(rng, at, host.address, peer, port, rng.choice((Outcome.SILENT, Outcome.REFUSED)))
+        else:
+            yield tcp(
+                rng,
+                at,
+                host.address,
+                peer,
+                port,
+                up=rng.lognormvariate(7.5, 1),
+                down=rng.lognormvariate(8, 1),
+                seconds=rng.lognormvariate(1, 1),
+            )
+        at += rng.lognormvariate(9.5, 0.8)
+
+
+@benign_network("message-broker", "clients with long-lived keep-alive connections to a broker", Split.VALIDATION)
+def message_broker(site: Site) -> Network:
+    rng, (broker, *clients) = site.rng, site.hosts
+    port = rng.choice((1883, 8883, 5671, 9092))
+    for client in [host.address for host in clients[:6]] + [internet_address(rng) for _ in range(8)]:
+        at = site.start_ms + rng.random() * _MINUTE
+        for _ in range(rng.randrange(3, 20)):
+            life = rng.lognormvariate(5, 1)
+            yield tcp(rng, at, client, broker.address, port, up=life * 20, down=life * 12, seconds=life)
+            at += life * 1000 + rng.lognormvariate(7, 1)
+
+
+@benign_network("nightly-backup", "hosts that send large archives to a backup server and to storage outside", Split.VALIDATION)
+def nightly_backup(site: Site) -> Network:
+    rng, (server, *clients) = site.rng, site.hosts
+    vault = internet_address(rng)
+    for client in clients[:5]:
+        yield from browse(site, client, minutes=30, per_minute=0.7)
+        at = site.start_ms + rng.random() * 20 * _MINUTE
+        for _ in range(rng.randrange(2, 9)):
+            size = rng.lognormvariate(17, 1)
+            yield tcp(
+                rng,
+                at,
+                client.address,
+                server.address if rng.random() < 0.6 else vault,
+                rng.choice((443, 8443, 22)),
+                up=size,
+                down=size / 400,
+                seconds=size / rng.uniform(5e6, 5e7) + 1,
+            )
+            at += rng.lognormvariate(10.5, 1)
+
+
+@benign_network("office-browsing", "desktops that browse, call and look names up", Split.VALIDATION)
+def office_browsing(site: Site) -> Network:
+    for host in site.hosts[:5]:
+        yield from browse(site, host, minutes=50, per_minute=site.rng.uniform(1, 8))
+        for at in _poisson(site, site.start_ms, site.start_ms + _HOUR, 0.1):
+            yield udp(
+                site.rng,
+                at,
+                host.address,
+                internet_address(site.rng),
+                443,
+                up=40_000,
+                down=900_000,
+                packets=700,
+                seconds=site.rng.uniform(1, 60),
+            )
+
+
+@benign_network("container-cluster", "pods that talk to each other, to the control plane and to registries", Split.TEST)
+def container_cluster(site: Site) -> Network:
+    rng, (control, *nodes) = site.rng, site.hosts
+    for node in nodes[:6]:
+        for at in _poisson(site, site.start_ms, site.start_ms + 30 * _MINUTE, 4):
+            kind = rng.random()
+            if kind < 0.3:
+                yield tcp(
+                    rng,
+                    at,
+                    node.address,
+                    control.address,
+                    6443,
+                    up=rng.lognormvariate(7, 1),
+                    down=rng.lognormvariate(8, 1),
+                    seconds=rng.lognormvariate(2, 1.5),
+                )
+            elif kind < 0.5:
+                yield name_lookup(rng, at, node.address, site.resolver)
+            else:
+                yield tcp(
+                    rng,
+                    at,
+                    node.address,
+                    rng.choice(nodes).address,
+                    rng.choice((8080, 9000, 50051, 4317, 10250)),
+                    up=rng.lognormvariate(7.5, 1.2),
+                    down=rng.lognormvariate(8.5, 1.4),
+                    seconds=rng.lognormvariate(0, 1.5),
+                )
+
+
+@benign_network("mail-relay", "a relay that takes mail from strangers and delivers to many servers", Split.TEST)
+def mail_relay(site: Site) -> Network:
+    rng, relay = site.rng, site.hosts[0]
+    for at in _poisson(site, site.start_ms, site.start_ms + _HOUR, 2):
+        if rng.random() < 0.5:
+            yield tcp(
+                rng,
+                at,
+                internet_address(rng),
+                relay.address,
+                25,
+                up=rng.lognormvariate(9.5, 1.5),
+                down=1200,
+                seconds=rng.lognormvariate(1, 1),
+            )
+        else:
+            yield name_lookup(rng, at - 60, relay.address, site.resolver)
+            yield tcp(
+                rng,
+                at,
+                relay.address,
+                internet_address(rng),
+                25,
+                up=rng.lognormvariate(9.5, 1.5),
+                down=1400,
+                seconds=rng.lognormvariate(1, 1),
+            )
+
+
+@benign_network("replication", "database replicas and file synchronisation between hosts", Split.TEST)
+def replication(site: Site) -> Network:
+    rng, (primary, *replicas) = site.rng, site.hosts
+    for replica in replicas[:4]:
+        at = float(site.start_ms)
+        for _ in range(rng.randrange(10, 40)):
+            size = rng.lognormvariate(13, 1.5)
+            yield tcp(
+                rng,
+                at,
+                replica.address,
+                primary.address,
+                rng.choice((5432, 873, 2049)),
+                up=size / 50 + 500,
+                down=size,
+                seconds=rng.lognormvariate(3, 1),
+            )
+            at += rng.lognormvariate(10, 1)
+            if rng.random() < 0.2:
+                yield name_lookup(rng, at, replica.address, site.resolver)
+
+
+@benign_network("api-clients", "partners that call an API from a few addresses at a steady rate, with some retries", Split.TEST)
+def api_clients(site: Site) -> Network:
+    rng, server = site.rng, site.hosts[0]
+    for _ in range(rng.randrange(3, 9)):
+        partner, rate = internet_address(rng), rng.uniform(0.5, 12)
+        for at in _poisson(site, site.start_ms, site.start_ms + 30 * _MINUTE, rate):
+            if rng.random() < 0.02:
+                yield attempt(rng, at, partner, server.address, 443, Outcome.SILENT)
+            yield tcp(
+                rng,
+                at,
+                partner,
+                server.address,
+                443,
+                up=rng.lognormvariate(7.5, 0.7),
+                down=rng.lognormvariate(8, 0.8),
+                seconds=rng.lognormvariate(-1, 1),
+            )
