@@ -6,6 +6,7 @@ signal when the *thread* that forked it ends, and a request thread of a server e
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -39,7 +40,7 @@ def spawn(
             os._exit(1)
 
     def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: PLW1509 - the child only makes two system calls before exec
+        return subprocess.Popen(
             list(command),
             env=dict(env),
             cwd=cwd,
@@ -47,7 +48,7 @@ def spawn(
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=bind,
+            preexec_fn=bind,  # noqa: PLW1509 - two system calls, no lock is taken
         )
 
     return _spawner.submit(start).result()
@@ -80,10 +81,8 @@ def end(process: subprocess.Popen[bytes], *, grace_s: float = 0.0) -> None:
     below = descendants(process.pid) if process.poll() is None else []
     if grace_s and process.poll() is None:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            pass
     for pid in below:
         kill(pid)
     if process.poll() is None:
@@ -93,10 +92,8 @@ def end(process: subprocess.Popen[bytes], *, grace_s: float = 0.0) -> None:
 
 def kill(pid: int) -> None:
     """SIGKILL; harmless when the process is gone."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def alive(pid: int) -> bool:

@@ -184,4 +184,3 @@ def _document(answer: bytes) -> Any:
 
 def _error(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
-

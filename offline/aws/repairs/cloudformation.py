@@ -171,7 +171,10 @@ def notification_request(template: Properties) -> dict[str, Any]:
     for plural, singular, target in _KINDS:
         for entry in template.get(plural, ()):
             rules = entry.get("Filter", {}).get("S3Key", {}).get("Rules", ())
-            converted: dict[str, Any] = {target if target != "Function" else "CloudFunction": entry[target], "Event": [entry["Event"]]}
+            converted: dict[str, Any] = {
+                target if target != "Function" else "CloudFunction": entry[target],
+                "Event": [entry["Event"]],
+            }
             if rules:
                 names = [{"Name": rule["Name"].lower(), "Value": rule["Value"]} for rule in rules]
                 converted["Filter"] = {"S3Key": {"FilterRule": names}}

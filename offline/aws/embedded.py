@@ -1,0 +1,349 @@
+"""The embedded AWS, started and ended with one ``with`` block.
+
+Example
+-------
+>>> with EmbeddedAws.start() as aws:               # doctest: +SKIP
+...     aws.deploy()
+...     aws.put_event({"source": "aws.guardduty", "detail-type": "GuardDuty Finding", "detail": finding})
+...     aws.drain()
+...     aws.logs("respond")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from offline.aws import processes
+from offline.aws.calls import Call, Fault
+from offline.aws.control import Control, QueueDepth
+from offline.aws.event_source import Mapped, Message
+from offline.aws.poller import Delivery, Poller
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+_START_SECONDS = 60
+
+
+class ServerFailed(Exception):
+    """The embedded AWS did not start. Carries the end of its log."""
+
+
+class EmbeddedAws:
+    """A running embedded AWS: clients of its services, the poller, logs, recorded calls and faults.
+
+    Use :meth:`start`; attributes are read-only.
+
+    Attributes
+    ----------
+    endpoint : str
+        ``http://localhost:<port>``, for ``AWS_ENDPOINT_URL``.
+    control : Control
+        Clock, faults, recorded calls.
+    folder : Path
+        Of this run; gone afterwards.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+        self.process = process
+        self.endpoint = f"http://localhost:{port}"
+        self.control = Control(f"http://127.0.0.1:{port}")
+        self.folder = folder
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._deliveries: list[Delivery] = []
+        self._watchers: list[Callable[[Delivery], None]] = []
+        self.poller = Poller(_Sqs(self), self._invoke, self.mappings, region=REGION, watch=self._delivered)
+
+    @classmethod
+    @contextmanager
+    def start(cls) -> Iterator[Self]:
+        """Start the server; end it and every function's sandbox with the block, however the block ends.
+
+        Raises
+        ------
+        ServerFailed
+            The server ended or said nothing within a minute.
+        """
+        with tempfile.TemporaryDirectory(prefix="breakwater-aws-") as name:
+            folder = Path(name)
+            log = folder / "server.log"
+            environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_"))}
+            with log.open("wb") as sink:
+                process = processes.spawn(
+                    [sys.executable, "-m", "offline.aws.server", str(folder)],
+                    env=environment,
+                    cwd=Path(__file__).resolve().parents[2],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=sink,
+                )
+            try:
+                yield cls(process, _port_of(process, log), folder)
+            finally:
+                if process.stdin:
+                    process.stdin.close()  # it ends by itself, sandboxes first
+                processes.end(process, grace_s=10)
+                if process.stdout:
+                    process.stdout.close()
+
+    # --- AWS -------------------------------------------------------------------------------------------------
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A boto3 client of the embedded AWS, as an operator of the account; one per service, safe between threads."""
+        import boto3
+
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = boto3.session.Session().client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self.endpoint.replace("localhost", "127.0.0.1"),
+                    **self.credentials(),
+                )
+            return self._clients[service, region]
+
+    @staticmethod
+    def credentials() -> dict[str, str]:
+        """Keyword arguments of a boto3 client: the operator's made-up keys."""
+        return {"aws_access_key_id": "AKIAEMBEDDEDOPERATOR", "aws_secret_access_key": "embedded"}
+
+    def environment(self) -> dict[str, str]:
+        """Environment in which an AWS tool talks to the embedded AWS and to nothing else."""
+        keys = self.credentials()
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))},
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": keys["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": keys["aws_secret_access_key"],
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+        }
+
+    def put_event(self, event: Mapping[str, Any]) -> str:
+        """Put one event, given as EventBridge delivers it (``source``, ``detail-type``, ``detail``); return its id."""
+        answer = self.client("events").put_events(
+            Entries=[
+                {
+                    "Source": event["source"],
+                    "DetailType": event["detail-type"],
+                    "Detail": json.dumps(event["detail"]),
+                    "Resources": list(event.get("resources", ())),
+                }
+            ]
+        )
+        entry = answer["Entries"][0]
+        if "EventId" not in entry:
+            raise ValueError(f"the event was not taken: {entry}")
+        return str(entry["EventId"])
+
+    def tick(self) -> list[str]:
+        """Do what every enabled schedule would do now; return the names of the rules that fired.
+
+        moto keeps rules with a schedule but never fires them.
+        """
+        events, fired = self.client("events"), []
+        for rule in events.list_rules()["Rules"]:
+            if rule.get("ScheduleExpression") and rule.get("State", "").startswith("ENABLED"):
+                for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
+                    self._send_scheduled(rule, target)
+                fired.append(rule["Name"])
+        return fired
+
+    # --- functions and queues --------------------------------------------------------------------------------
+
+    def mappings(self) -> list[Mapped]:
+        """Event source mappings of SQS queues, as deployed and enabled."""
+        pages = self.client("lambda").get_paginator("list_event_source_mappings").paginate()
+        found = [mapping for page in pages for mapping in page["EventSourceMappings"]]
+        return [
+            Mapped.from_api(mapping)
+            for mapping in found
+            if ":sqs:" in mapping["EventSourceArn"] and mapping.get("State") == "Enabled"
+        ]
+
+    def drain(self, *, within_s: float = 24 * 3600.0) -> list[Delivery]:
+        """Deliver until every function's queue is empty, without waiting (see :meth:`Poller.drain`)."""
+        return self.poller.drain(within_s=within_s)
+
+    @contextmanager
+    def live(self, watch: Callable[[Delivery], None] | None = None) -> Iterator[None]:
+        """Deliver in real time while the block runs; ``watch`` sees every delivery, from other threads."""
+        if watch:
+            self._watchers.append(watch)
+        try:
+            with self.poller.live():
+                yield
+        finally:
+            if watch:
+                self._watchers.remove(watch)
+
+    def function_name(self, name: str) -> str:
+        """Deployed name of a function given its name in ``lambdas/registry.py``.
+
+        Raises LookupError when none or several match.
+        """
+        wanted = name.replace("_", "").replace("-", "").lower()
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+        found = [each for each in names if wanted in each.replace("_", "").replace("-", "").lower()]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} deployed functions match {name!r} (of {', '.join(names) or 'none'})")
+        return found[0]
+
+    def log_lines(self, function: str) -> list[str]:
+        """Everything that a function printed, with the platform's START, END and REPORT lines, oldest first."""
+        name = self.function_name(function)
+        logs = self.client("logs")
+        groups = [
+            group["logGroupName"]
+            for page in logs.get_paginator("describe_log_groups").paginate()
+            for group in page["logGroups"]
+            if name in group["logGroupName"] or function in group["logGroupName"].replace("-", "_")
+        ]
+        lines: list[str] = []
+        for group in groups:
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+                lines += [event["message"] for event in page["events"]]
+        return lines
+
+    def logs(self, function: str) -> list[dict[str, Any]]:
+        """Structured log entries (JSON objects, EMF metrics among them) of a function, oldest first."""
+        entries = []
+        for line in self.log_lines(function):
+            if line.startswith("{"):
+                try:
+                    entries.append(json.loads(line))
+                except ValueError:
+                    continue
+        return entries
+
+    def dead_letters(self, queue: str) -> list[dict[str, Any]]:
+        """Messages in the dead-letter queue of a queue (logical name), with attributes; they stay there.
+
+        Received with a visibility timeout of zero, so that they can be read again.
+        """
+        sqs = self.client("sqs")
+        urls = sqs.list_queues().get("QueueUrls", [])
+        wanted = [url for url in urls if "dead" in url.lower() and queue in url]
+        if len(wanted) != 1:
+            raise LookupError(f"{len(wanted)} dead-letter queues match {queue!r} (of {', '.join(urls)})")
+        found: dict[str, dict[str, Any]] = {}
+        while True:
+            answer = sqs.receive_message(
+                QueueUrl=wanted[0],
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=1,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+            new = {message["MessageId"]: message for message in answer.get("Messages", ())}
+            if not new.keys() - found.keys():
+                break
+            found |= new
+        self.control.advance_clock(1.01)
+        return list(found.values())
+
+    # --- what was called, and what goes wrong ----------------------------------------------------------------
+
+    def calls(self, function: str = "", *, since: int = 0) -> list[Call]:
+        """Calls that a function's sandboxes made; of all functions by default."""
+        name = self.function_name(function) if function else ""
+        return [call for call in self.control.calls(since)[1] if call.function and name in ("", call.function)]
+
+    def kill_at(self, function: str, action: str, *, contains: str = "", when: str = "after") -> None:
+        """Kill the function's process at its next such call (see :class:`~offline.aws.calls.Fault`)."""
+        self.control.arm(Fault(self.function_name(function), action, contains, when))
+
+    def pids(self) -> list[int]:
+        """The server and everything below it."""
+        return [self.process.pid, *processes.descendants(self.process.pid)]
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _invoke(self, function_arn: str, event: dict[str, Any]) -> tuple[bool, bytes]:
+        answer = self.client("lambda").invoke(FunctionName=function_arn, Payload=json.dumps(event))
+        return "FunctionError" in answer, answer["Payload"].read()
+
+    def _delivered(self, delivery: Delivery) -> None:
+        for watch in self._watchers:
+            watch(delivery)
+
+    def _send_scheduled(self, rule: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+        if ":sqs:" not in target["Arn"]:
+            raise NotImplementedError(f"rule {rule['Name']} has target {target['Arn']}: only SQS targets are scheduled here")
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName=target["Arn"].rsplit(":", 1)[-1])["QueueUrl"]
+        envelope = {
+            "version": "0",
+            "id": os.urandom(16).hex(),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": ACCOUNT,
+            "region": REGION,
+            "resources": [rule["Arn"]],
+            "detail": {},
+        }
+        group = target.get("SqsParameters", {}).get("MessageGroupId")
+        body = target.get("Input") or json.dumps(envelope)
+        sqs.send_message(QueueUrl=url, MessageBody=body, **({"MessageGroupId": group} if group else {}))
+
+
+class _Sqs:
+    """:class:`~offline.aws.poller.Queues` over boto3."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self._aws = aws
+        self._urls: dict[str, str] = {}
+
+    def receive(self, queue_name: str, count: int) -> list[Message]:
+        answer = self._aws.client("sqs").receive_message(
+            QueueUrl=self._url(queue_name),
+            MaxNumberOfMessages=count,
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        return list(answer.get("Messages", ()))
+
+    def delete(self, queue_name: str, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._aws.client("sqs").delete_message(QueueUrl=self._url(queue_name), ReceiptHandle=message["ReceiptHandle"])
+
+    def release(self, queue_name: str, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._aws.client("sqs").change_message_visibility(
+                QueueUrl=self._url(queue_name), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+
+    def depths(self) -> dict[str, QueueDepth]:
+        return self._aws.control.queues()
+
+    def advance_clock(self, seconds: float) -> None:
+        self._aws.control.advance_clock(seconds)
+
+    def _url(self, queue_name: str) -> str:
+        if queue_name not in self._urls:
+            self._urls[queue_name] = self._aws.client("sqs").get_queue_url(QueueName=queue_name)["QueueUrl"]
+        return self._urls[queue_name]
+
+
+def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
+    line = process.stdout.readline().strip() if ready else b""
+    if not line.isdigit():
+        processes.end(process)
+        raise ServerFailed(f"the embedded AWS did not start: {log.read_text(errors='replace')[-2000:]}")
+    return int(line)
