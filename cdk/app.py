@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,21 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
     """Add the stacks to the app; returns them by name."""
     policy = _policy(ROOT / settings.policy_file)
     prefix = "".join(part.capitalize() for part in settings.name.split("-"))
-    environment = cdk.Environment(account=settings.account, region=settings.region) if settings.account else None
-    shared: dict[str, Any] = {"settings": settings, "env": environment}
+    # Tags of the stacks: CloudFormation hands them on to every resource.
+    shared: dict[str, Any] = {"settings": settings, "env": _environment(settings), "tags": {"application": settings.name}}
     data = DataStack(app, f"{prefix}Data", policy=policy, description="Breakwater: lake, queues, tables, keys.", **shared)
     detection = DetectionStack(app, f"{prefix}Detection", data=data, description="Breakwater: detectors.", **shared)
     response = ResponseStack(app, f"{prefix}Response", data=data, description="Breakwater: containment and undo.", **shared)
     for stack in (detection, response):
         stack.add_stack_dependency(data)
-    cdk.Tags.of(app).add("application", settings.name)
     return {"data": data, "detection": detection, "response": response}
+
+
+def _environment(settings: Settings) -> cdk.Environment | None:
+    """Where to deploy: as set, else where the command line's credentials lead; None leaves it to CloudFormation."""
+    account = settings.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
+    region = settings.region or os.environ.get("CDK_DEFAULT_REGION")
+    return cdk.Environment(account=account, region=region) if account and region else None
 
 
 def _policy(file: Path) -> str:
