@@ -6,8 +6,9 @@ A plan is plain JSON data, so that the journal holds everything that apply, veri
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -51,6 +52,9 @@ class Plan:
         Tags of the resources in question: the guard looks for the never-touch tag here.
     min_lifetime_s : int
         Undoing earlier than this would revive what was contained (a session that is still valid); 0 when not so.
+    resources : tuple of str
+        Ids and ARNs of everything that it changes or rests on (instance, interfaces, groups, role): the guard compares
+        them with the never-touch list.
     """
 
     action: str
@@ -62,11 +66,32 @@ class Plan:
     refusal: str = ""
     tags: Mapping[str, str] | None = None
     min_lifetime_s: int = 0
+    resources: tuple[str, ...] = ()
 
     @property
     def is_noop(self) -> bool:
         """The present state is already the wanted one."""
         return not self.refusal and dict(self.before) == dict(self.after)
+
+    def to_json_value(self) -> dict[str, Any]:
+        """Return the plan as JSON values, for the journal; :meth:`from_json_value` reads it back."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_json_value(cls, data: Mapping[str, Any]) -> Plan:
+        """Read :meth:`to_json_value`. Raises ValueError when it is not a plan of this version."""
+        try:
+            target = data["target"]
+            return cls(
+                **{
+                    **data,
+                    "target": Entity(EntityKind(target["kind"]), target["id"], target["account"]),
+                    "touches": tuple(data["touches"]),
+                    "resources": tuple(data["resources"]),
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a plan: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +104,10 @@ class UndoResult:
 
 class CloudUnavailable(Exception):
     """The cloud could not be asked or did not answer in time: the message is retried later."""
+
+
+class CannotApply(Exception):
+    """The change cannot be made, now or later. Says why and what to do instead; the journal keeps it as FAILED."""
 
 
 class Action(Protocol):
@@ -100,7 +129,10 @@ class Action(Protocol):
         ...
 
     def apply(self, plan: Plan) -> None:
-        """Make the change. Idempotent: applying an applied plan changes nothing."""
+        """Make the change. Idempotent: applying an applied or half-applied plan goes on where it stopped.
+
+        Raises CannotApply when it never can be made, CloudUnavailable when it may succeed later.
+        """
         ...
 
     def verify(self, plan: Plan) -> Verification:

@@ -88,3 +88,31 @@ class Journal(Protocol):
     def find(self, containment_id: str) -> str | None:
         """Name of the stream that holds that containment."""
         ...
+
+
+class InProcessJournal:
+    """The journal in a list per stream: for tests, replays and a console without a cloud."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, list[JournalEntry]] = {}
+
+    def append(self, entry: JournalEntry) -> None:
+        entries = self._streams.setdefault(entry.stream, [])
+        if entry.sequence <= len(entries):
+            raise SequenceTaken(f"{entry.stream} already has an entry {entry.sequence}")
+        if entry.sequence != len(entries) + 1:
+            raise ValueError(f"{entry.stream} has {len(entries)} entries: the next is not {entry.sequence}")
+        entries.append(entry)
+
+    def stream(self, name: str) -> list[JournalEntry]:
+        return list(self._streams.get(name, ()))
+
+    def expiring(self, before_ms: int) -> Iterable[str]:
+        return tuple(
+            name
+            for name, entries in self._streams.items()
+            if any(e.step is Step.APPLIED and e.expires_ms is not None and e.expires_ms < before_ms for e in entries)
+        )
+
+    def find(self, containment_id: str) -> str | None:
+        return next((n for n, entries in self._streams.items() if any(e.containment_id == containment_id for e in entries)), None)

@@ -1,0 +1,172 @@
+"""What a journal stream says: which containment is open, how far it got, and what was decided about a verdict.
+
+The journal's entries are the only state. Every decision reads the stream, folds it, and appends the next number; whoever
+loses the number reads again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from response.actions import Plan
+from response.journal import JournalEntry, Step
+from shared_model.events import Entity
+
+#: Steps that a containment's own progress consists of; the others (REFUSED, NOOP, OBSERVED) leave it as it is.
+_PROGRESS = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING, Step.UNDONE})
+_CHECKED = frozenset({Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
+#: Steps that settle what a verdict leads to. APPLYING does not: it is resumed.
+_SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.APPLIED, Step.FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """One containment, folded from its entries.
+
+    Attributes
+    ----------
+    id, stream, verdict_id, correlation_id, actor : str
+        ``actor`` is who or what decided on it.
+    plan : Plan
+        As it stands in the journal: apply, verify and undo use this one, never a new one.
+    step : Step
+        The last of APPLYING, APPLIED, FAILED, UNDOING and UNDONE.
+    applied_ms : int
+        When the change was made, or was about to be.
+    expires_ms : int or None
+    checked, asked : bool
+        The effective state was read back; a person was asked about the end.
+    undo_actor : str
+        Who or what decided to undo it.
+    """
+
+    id: str
+    stream: str
+    verdict_id: str
+    correlation_id: str
+    actor: str
+    plan: Plan
+    step: Step
+    applied_ms: int
+    expires_ms: int | None
+    checked: bool = False
+    asked: bool = False
+    undo_actor: str = ""
+
+    @property
+    def earliest_undo_ms(self) -> int:
+        """Undoing before this time would revive what was contained."""
+        return self.applied_ms + self.plan.min_lifetime_s * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream, folded.
+
+    Attributes
+    ----------
+    name : str
+    last : int
+        The highest sequence number, 0 for an empty stream.
+    containments : mapping of containment id to Containment
+        In the order in which they began.
+    decided : mapping of verdict id to JournalEntry
+        The entry that settled what this verdict leads to.
+    entries : tuple of JournalEntry
+    """
+
+    name: str
+    last: int
+    containments: Mapping[str, Containment]
+    decided: Mapping[str, JournalEntry]
+    entries: tuple[JournalEntry, ...]
+
+    @property
+    def current(self) -> Containment | None:
+        """The containment that is being made, is in force, or is being undone.
+
+        A failed one is none of these: it can be undone by its id, and does not stand in the way of the next.
+        """
+        running = (Step.APPLYING, Step.APPLIED, Step.UNDOING)
+        return next((c for c in reversed(list(self.containments.values())) if c.step in running), None)
+
+    def followed_by(self, entry: JournalEntry) -> Stream:
+        """Return the stream with this entry appended."""
+        return fold(self.name, (*self.entries, entry))
+
+    def entry(
+        self,
+        step: Step,
+        containment: Containment,
+        *,
+        now_ms: int,
+        actor: str = "",
+        plan: bool = False,
+        detail: Mapping[str, Any] | None = None,
+        expires: bool = False,
+    ) -> JournalEntry:
+        """Return the next entry of this stream about a containment."""
+        return JournalEntry(
+            stream=self.name,
+            sequence=self.last + 1,
+            containment_id=containment.id,
+            step=step,
+            time_ms=now_ms,
+            correlation_id=containment.correlation_id,
+            verdict_id=containment.verdict_id,
+            actor=actor or containment.actor,
+            plan=containment.plan.to_json_value() if plan else None,
+            detail=detail or {},
+            expires_ms=containment.expires_ms if expires else None,
+        )
+
+
+def containment_id(action: str, target: Entity, verdict_id: str) -> str:
+    """Deterministic id (32 hex digits): the same verdict about the same target is the same containment."""
+    return hashlib.sha256("\n".join((action, target.key, verdict_id)).encode()).hexdigest()[:32]
+
+
+def stream_name(action: str, target: Entity) -> str:
+    """Return the journal stream of an action on a target: ``<action>#<entity key>``."""
+    return f"{action}#{target.key}"
+
+
+def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
+    """Fold a stream's entries, in order, into what they say."""
+    containments: dict[str, Containment] = {}
+    decided: dict[str, JournalEntry] = {}
+    for entry in entries:
+        if entry.step in _SETTLED:
+            decided.setdefault(entry.verdict_id, entry)
+        if entry.step is Step.APPLYING and entry.plan is not None:
+            containments[entry.containment_id] = Containment(
+                id=entry.containment_id,
+                stream=name,
+                verdict_id=entry.verdict_id,
+                correlation_id=entry.correlation_id,
+                actor=entry.actor,
+                plan=Plan.from_json_value(entry.plan),
+                step=entry.step,
+                applied_ms=entry.time_ms,
+                expires_ms=entry.expires_ms,
+            )
+        elif entry.containment_id in containments:
+            containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
+    return Stream(name, entries[-1].sequence if entries else 0, containments, decided, tuple(entries))
+
+
+def _advance(containment: Containment, entry: JournalEntry) -> Containment:
+    if entry.step is Step.APPLIED:
+        return replace(containment, step=entry.step, applied_ms=entry.time_ms, expires_ms=entry.expires_ms)
+    if entry.step is Step.UNDOING:
+        return replace(containment, step=entry.step, undo_actor=entry.actor)
+    if entry.step in _PROGRESS:
+        return replace(containment, step=entry.step)
+    if entry.step in _CHECKED:
+        return replace(containment, checked=True)
+    if entry.step is Step.EXPIRY_DUE:
+        return replace(containment, asked=True)
+    return containment

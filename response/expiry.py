@@ -1,0 +1,186 @@
+"""The end of a containment: undone by hand, or when its time to live is over.
+
+Undo restores exactly the state that the journal holds, names what someone changed since, and leaves that. It runs under
+an identity of its own. A revoked session is never given back while its token could still be valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from response.actions import Action, CloudUnavailable
+from response.containment import Containment, Stream, fold
+from response.journal import Journal, JournalEntry, SequenceTaken, Step
+from response.notices import Notify, notice
+from response.policy import AtEnd, Policy
+from shared_model.errors import BreakwaterError
+
+_ROUNDS = 8
+#: Who decided on an undo that nobody asked for.
+BY_EXPIRY = "policy:time_to_live"
+
+
+class UnknownContainment(BreakwaterError):
+    """No containment has this id, or it was only observed or refused: there is nothing to undo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of one request to end a containment.
+
+    Attributes
+    ----------
+    containment_id, correlation_id : str
+    step : Step
+        UNDONE, REFUSED (``reason`` says when it may) or EXPIRY_DUE (a person was asked).
+    reason : str
+    left : tuple of str
+        What was not restored because someone changed it since.
+    entries : tuple of JournalEntry
+        What this call wrote; empty when it had ended before.
+    """
+
+    containment_id: str
+    correlation_id: str
+    step: Step
+    reason: str
+    left: tuple[str, ...]
+    entries: tuple[JournalEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    actions: Mapping[str, Action]
+    journal: Journal
+    now_ms: int
+    notify: Notify
+
+
+def undo(
+    containment_id: str,
+    *,
+    approved_by: str,
+    actions: Mapping[str, Action],
+    journal: Journal,
+    now_ms: int,
+    notify: Notify,
+) -> Ended:
+    """Undo one containment because a person says so.
+
+    Raises
+    ------
+    UnknownContainment
+        There is nothing of that id to undo.
+    CloudUnavailable
+        Try again later; what was restored already stays so.
+    """
+    if not approved_by.strip():
+        raise ValueError("an undo needs approved_by: the ARN of the person who approves it")
+    name = journal.find(containment_id)
+    if name is None:
+        raise UnknownContainment(f"the journal has no containment {containment_id}")
+    return _end(_Desk(actions, journal, now_ms, notify), name, containment_id, approved_by)
+
+
+def expire(
+    *, policy: Policy, actions: Mapping[str, Action], journal: Journal, now_ms: int, notify: Notify
+) -> tuple[tuple[Ended, ...], tuple[Exception, ...]]:
+    """End, or ask about, every containment whose time to live is over.
+
+    One that cannot be ended now does not hold up the others: its error is returned beside the results, and the next
+    run tries it again.
+    """
+    desk = _Desk(actions, journal, now_ms, notify)
+    ended: list[Ended] = []
+    errors: list[Exception] = []
+    for name in sorted(set(journal.expiring(now_ms))):
+        for containment in fold(name, journal.stream(name)).containments.values():
+            try:
+                result = _expire_one(desk, policy, name, containment)
+            except CloudUnavailable as error:
+                errors.append(error)
+            else:
+                ended.extend([result] if result else [])
+    return tuple(ended), tuple(errors)
+
+
+def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment) -> Ended | None:
+    if containment.step is Step.UNDOING:
+        return _end(desk, name, containment.id, containment.undo_actor)
+    due = containment.expires_ms is not None and containment.expires_ms <= desk.now_ms
+    if containment.step is not Step.APPLIED or not due:
+        return None
+    if policy.of(containment.plan.action).at_end is AtEnd.UNDO:
+        return _end(desk, name, containment.id, BY_EXPIRY) if desk.now_ms >= containment.earliest_undo_ms else None
+    return None if containment.asked else _ask(desk, name, containment)
+
+
+def _ask(desk: _Desk, name: str, containment: Containment) -> Ended | None:
+    stream = fold(name, desk.journal.stream(name))
+    entry = stream.entry(Step.EXPIRY_DUE, containment, now_ms=desk.now_ms, actor=BY_EXPIRY)
+    try:
+        desk.journal.append(entry)
+    except SequenceTaken:  # someone is at work on this stream: the next run looks again
+        return None
+    question = f"Its time to live is over and it still holds. To end it: breakwater undo {containment.id}"
+    _tell(desk, "Containment is due", containment, [question])
+    return Ended(containment.id, containment.correlation_id, Step.EXPIRY_DUE, question, (), (entry,))
+
+
+def _end(desk: _Desk, name: str, containment_id: str, actor: str) -> Ended:
+    written: list[JournalEntry] = []
+    for _ in range(_ROUNDS):
+        stream = fold(name, desk.journal.stream(name))
+        containment = stream.containments.get(containment_id)
+        if containment is None:
+            raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
+        try:
+            return _restore(desk, stream, containment, actor, written)
+        except SequenceTaken:
+            continue
+    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+
+
+def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, written: list[JournalEntry]) -> Ended:
+    def write(stream: Stream, entry: JournalEntry) -> Stream:
+        desk.journal.append(entry)
+        written.append(entry)
+        return stream.followed_by(entry)
+
+    def ended(step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
+        return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
+
+    if containment.step is Step.UNDONE:
+        return ended(Step.UNDONE, "it was undone before")
+    if containment.step is Step.APPLYING:
+        raise CloudUnavailable(f"containment {containment.id} is still being applied: undo it when that is over")
+    if desk.now_ms < containment.earliest_undo_ms:
+        earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
+        reason = f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
+        detail = {"reason": reason}
+        write(stream, stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail))
+        _tell(desk, "Undo refused", containment, [reason])
+        return ended(Step.REFUSED, reason)
+    action = desk.actions.get(containment.plan.action)
+    if action is None:
+        raise ValueError(
+            f"this function has no action {containment.plan.action}: deploy the version that applied {containment.id}"
+        )
+    if containment.step is not Step.UNDOING:
+        stream = write(stream, stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor))
+    result = action.undo(containment.plan)
+    outcome = {"restored": list(result.restored), "left": list(result.left)}
+    write(
+        stream, stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=containment.undo_actor or actor, detail=outcome)
+    )
+    changes = [*(f"Restored: {item}" for item in result.restored), *(f"LEFT AS IT IS: {item}" for item in result.left)]
+    _tell(desk, "Containment undone", containment, [f"Decided by {containment.undo_actor or actor}", *changes])
+    return ended(Step.UNDONE, "", result.left)
+
+
+def _tell(desk: _Desk, subject: str, containment: Containment, lines: list[str]) -> None:
+    target = containment.plan.target
+    text = [f"Containment {containment.id}: {containment.plan.summary}", *lines]
+    desk.notify(notice(f"{subject}: {target.kind} {target.id}", text, containment.correlation_id))

@@ -1,0 +1,77 @@
+"""The guard: what must never be touched, and how much may be contained in an hour.
+
+A refusal is a result: text that says why and what to do instead, which ends in the journal.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from response.actions import Plan
+from response.policy import NeverTouch
+from shared_model.events import EntityKind
+from shared_model.verdicts import Verdict
+
+#: Roles that can only be changed where they are made, on any policy.
+_MANAGED_ELSEWHERE = {
+    "arn:*:iam::*:role/aws-service-role/*": "a service-linked role, which only its service can change",
+    "arn:*:iam::*:role/aws-reserved/*": "managed by IAM Identity Center: end the session or remove the assignment there",
+    "arn:*:iam::*:role/*AWSReservedSSO_*": "managed by IAM Identity Center: end the session or remove the assignment there",
+}
+
+
+class Budget(Protocol):
+    """Counts containments an hour and account."""
+
+    def take(self, account: str, containment_id: str, *, limit: int, now_ms: int) -> bool:
+        """Take one from this hour's budget and say whether there was one left.
+
+        Idempotent: a containment that took one has it, however often it asks.
+        """
+        ...
+
+
+class InProcessBudget:
+    """The budget in a dict."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, int], set[str]] = {}
+
+    def take(self, account: str, containment_id: str, *, limit: int, now_ms: int) -> bool:
+        taken = self._taken.setdefault((account, now_ms // 3_600_000), set())
+        if containment_id in taken:
+            return True
+        if len(taken) >= limit:
+            return False
+        taken.add(containment_id)
+        return True
+
+
+def refusal(plan: Plan, verdict: Verdict, never_touch: NeverTouch) -> str:
+    """Return why this plan must not be carried out, ``""`` when it may.
+
+    The plan's own refusal comes first: it knows the alternative.
+    """
+    if plan.refusal:
+        return plan.refusal
+    if plan.target.kind is EntityKind.ADDRESS and not verdict.completed_flow:
+        return f"{plan.target.id} was not seen in a completed two-way flow: its address may be spoofed"
+    for resource in (plan.target.id, *plan.resources):
+        if reason := _protected(resource, never_touch):
+            return f"{resource} is {reason}"
+    for key, value in (plan.tags or {}).items():
+        if key in never_touch.tags and value.strip().lower() != "false":
+            return f"{plan.target.id} carries the tag {key}={value}: the policy never touches it"
+    return ""
+
+
+def _protected(resource: str, never_touch: NeverTouch) -> str:
+    if resource in never_touch.instances or resource in never_touch.security_groups:
+        return "on the policy's never-touch list"
+    for pattern, reason in _MANAGED_ELSEWHERE.items():
+        if fnmatchcase(resource, pattern):
+            return reason
+    if pattern := next((p for p in never_touch.principals if fnmatchcase(resource, p)), ""):
+        return f"on the never-touch list ({pattern})"
+    return ""

@@ -1,0 +1,34 @@
+"""What a person should know, in words that need no other page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to a person.
+
+    Attributes
+    ----------
+    subject : str
+        At most 100 ASCII characters (the limit of SNS e-mail subjects).
+    text : str
+    correlation_id : str
+    """
+
+    subject: str
+    text: str
+    correlation_id: str
+
+
+#: Tells a person. Called after the journal has the entry, and must not raise: the journal is the record, a notice is
+#: a convenience, and a topic that is out of service must not undo or repeat a containment.
+Notify = Callable[[Notice], None]
+
+
+def notice(subject: str, lines: list[str], correlation_id: str) -> Notice:
+    """Build a notice; the subject is cut and made ASCII."""
+    ascii_subject = subject.encode("ascii", "replace").decode()[:100]
+    return Notice(ascii_subject, "\n".join(line for line in lines if line), correlation_id)

@@ -1,0 +1,164 @@
+"""The operator's policy: which verdicts lead to which actions, in which mode, for how long, and what is never touched.
+
+These are the types that the core works with. Text becomes a :class:`Policy` only through :func:`parse_policy`, which
+validates it with ``response/policy_schema.py``; ``policy/default.yaml`` explains every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from response.actions import Mode
+from shared_model.errors import BreakwaterError
+from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.verdicts import Verdict
+
+
+class PolicyError(BreakwaterError):
+    """The policy cannot be used. Each line names the place in the file and what fits there."""
+
+
+class AtEnd(StrEnum):
+    """What happens when the time to live of a containment is over."""
+
+    ASK = "ask"  # tell a person, keep containing
+    UNDO = "undo"  # restore, never before the plan's minimum lifetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which verdicts lead to one action on one kind of entity. An empty condition matches everything.
+
+    Attributes
+    ----------
+    name, action : str
+    target : EntityKind
+        Acts on the first entity of this kind among the verdict's entity and its related ones.
+    detectors : frozenset of str
+    techniques : tuple of str
+        MITRE ids; ``T1110`` also matches ``T1110.001``.
+    telemetry : frozenset of Telemetry
+    entities : frozenset of EntityKind
+        Kinds that the verdict itself must be about.
+    min_probability : float
+    """
+
+    name: str
+    action: str
+    target: EntityKind
+    detectors: frozenset[str] = frozenset()
+    techniques: tuple[str, ...] = ()
+    telemetry: frozenset[Telemetry] = frozenset()
+    entities: frozenset[EntityKind] = frozenset()
+    min_probability: float = 0.0
+
+    def matches(self, verdict: Verdict) -> bool:
+        """Say whether every condition holds for this verdict."""
+        return (
+            verdict.probability >= self.min_probability
+            and (not self.detectors or verdict.detector in self.detectors)
+            and (not self.telemetry or verdict.telemetry in self.telemetry)
+            and (not self.entities or verdict.entity.kind in self.entities)
+            and (not self.techniques or any(_is_technique(verdict.technique, wanted) for wanted in self.techniques))
+        )
+
+    def pick(self, verdict: Verdict) -> Entity | None:
+        """Return the entity to act on, None where the verdict names none of that kind."""
+        return next((entity for entity in (verdict.entity, *verdict.related) if entity.kind is self.target), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPolicy:
+    """How far one action may go, and how long what it did lasts."""
+
+    mode: Mode = Mode.OBSERVE
+    time_to_live_s: int = 24 * 3600
+    at_end: AtEnd = AtEnd.ASK
+
+
+@dataclass(frozen=True, slots=True)
+class NeverTouch:
+    """What no action may change.
+
+    Attributes
+    ----------
+    principals : tuple of str
+        Patterns of role and user ARNs (``*`` and ``?``).
+    tags : tuple of str
+        A resource with this tag key is left alone, unless the tag's value is ``false``.
+    security_groups, instances : tuple of str
+        Ids. An instance one of whose interfaces is in such a group is left alone.
+    """
+
+    principals: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The whole policy.
+
+    Attributes
+    ----------
+    rules : tuple of Rule
+        In order; for each action the first rule that matches decides.
+    actions : mapping of action name to ActionPolicy
+    window_ms : int
+        Two independent signals further apart than this do not corroborate each other.
+    containments_per_hour : int
+        Budget per account.
+    never_touch : NeverTouch
+    """
+
+    rules: tuple[Rule, ...] = ()
+    actions: Mapping[str, ActionPolicy] = field(default_factory=dict)
+    window_ms: int = 3_600_000
+    containments_per_hour: int = 5
+    never_touch: NeverTouch = field(default_factory=NeverTouch)
+
+    def of(self, action: str) -> ActionPolicy:
+        """Return the mode and duration of an action; what the policy does not name is only observed."""
+        return self.actions.get(action, ActionPolicy())
+
+    def protecting(self, own_role_arns: tuple[str, ...]) -> Policy:
+        """Return the policy with Breakwater's own roles (ARN prefixes) on the never-touch list."""
+        own = tuple(f"{prefix}*" for prefix in own_role_arns)
+        return replace(self, never_touch=replace(self.never_touch, principals=(*self.never_touch.principals, *own)))
+
+    def check_against(self, handles: Mapping[str, frozenset[EntityKind]]) -> None:
+        """Raise PolicyError for a rule whose action does not exist, or cannot act on the rule's target."""
+        for name in sorted({rule.action for rule in self.rules} | set(self.actions)):
+            if name not in handles:
+                raise PolicyError(f"there is no action {name!r}; there are {', '.join(sorted(handles))}")
+        for rule in self.rules:
+            if rule.target not in handles[rule.action]:
+                kinds = ", ".join(sorted(handles[rule.action]))
+                raise PolicyError(f"rules.{rule.name}.target: {rule.action} acts on {kinds}, not on {rule.target}")
+
+
+def parse_policy(text: str | bytes) -> Policy:
+    """Read a policy from JSON, as functions get it. Raises PolicyError."""
+    from response.policy_schema import read_json  # here, because pydantic costs a cold start
+
+    return read_json(text)
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy from the operator's YAML file. Raises PolicyError."""
+    return parse_policy(policy_json(path))
+
+
+def policy_json(path: Path) -> str:
+    """Turn the operator's YAML file into the validated JSON that functions read. Raises PolicyError."""
+    from response.policy_schema import yaml_to_json  # here, because PyYAML is not in the functions
+
+    return yaml_to_json(path)
+
+
+def _is_technique(technique: str, wanted: str) -> bool:
+    return technique == wanted or technique.startswith(f"{wanted}.")

@@ -1,0 +1,162 @@
+"""The policy file's schema: the boundary where text becomes a validated :class:`~response.policy.Policy`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from response.actions import Mode
+from response.policy import ActionPolicy, AtEnd, NeverTouch, Policy, PolicyError, Rule
+from shared_model.events import EntityKind, Telemetry
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(value: object) -> object:
+    """Read ``90s``, ``30m``, ``12h`` or ``7d``."""
+    match = re.fullmatch(r"([1-9]\d{0,6})([smhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("give a duration such as 90s, 30m, 12h or 7d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+Duration = Annotated[int, BeforeValidator(_seconds), Field(ge=60, le=90 * 86400)]
+Technique = Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WhenModel(_Strict):
+    """Conditions of a rule; all that are given must hold."""
+
+    detectors: list[str] = []
+    techniques: list[Technique] = []
+    telemetry: list[Telemetry] = []
+    entities: list[EntityKind] = []
+    min_probability: float = Field(default=0.0, ge=0, le=1)
+
+
+class RuleModel(_Strict):
+    """One rule."""
+
+    name: Name
+    action: Name
+    target: EntityKind
+    when: WhenModel = WhenModel()
+
+
+class ActionModel(_Strict):
+    """Mode and duration of one action."""
+
+    mode: Mode = Mode.OBSERVE
+    time_to_live: Duration = 24 * 3600
+    at_end: AtEnd = AtEnd.ASK
+
+
+class CorroborationModel(_Strict):
+    """How near two independent signals must be."""
+
+    window: Duration = 3600
+
+
+class BudgetModel(_Strict):
+    """How much may be contained at most."""
+
+    containments_per_hour: int = Field(default=5, ge=0, le=1000)
+
+
+class NeverTouchModel(_Strict):
+    """What is never changed."""
+
+    principals: list[Annotated[str, Field(pattern=r"^arn:[\w*-]+:iam::[\d*]+:\S+$")]] = []
+    tags: list[Annotated[str, Field(min_length=1, max_length=128)]] = []
+    security_groups: list[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")]] = []
+    instances: list[Annotated[str, Field(pattern=r"^i-[0-9a-f]+$")]] = []
+
+
+class PolicyModel(_Strict):
+    """The whole file."""
+
+    version: Literal[1]
+    rules: list[RuleModel] = []
+    actions: dict[Name, ActionModel] = {}
+    corroboration: CorroborationModel = CorroborationModel()
+    budget: BudgetModel = BudgetModel()
+    never_touch: NeverTouchModel = NeverTouchModel()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> PolicyModel:
+        names = [rule.name for rule in self.rules]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"rules share the name {', '.join(repeated)}: the journal tells them apart by name")
+        return self
+
+    def to_policy(self) -> Policy:
+        """Return the core's own type."""
+        return Policy(
+            rules=tuple(_rule(rule) for rule in self.rules),
+            actions={
+                name: ActionPolicy(action.mode, action.time_to_live, action.at_end) for name, action in self.actions.items()
+            },
+            window_ms=self.corroboration.window * 1000,
+            containments_per_hour=self.budget.containments_per_hour,
+            never_touch=NeverTouch(
+                principals=tuple(self.never_touch.principals),
+                tags=tuple(self.never_touch.tags),
+                security_groups=tuple(self.never_touch.security_groups),
+                instances=tuple(self.never_touch.instances),
+            ),
+        )
+
+
+def read_json(text: str | bytes) -> Policy:
+    """Read and validate JSON. Raises PolicyError."""
+    try:
+        return PolicyModel.model_validate_json(text).to_policy()
+    except ValidationError as error:
+        raise PolicyError(_places(error)) from error
+
+
+def yaml_to_json(path: Path) -> str:
+    """Read and validate the YAML file, and return it as compact JSON. Raises PolicyError."""
+    import yaml  # here, because PyYAML is not in the functions
+
+    try:
+        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{path}: not YAML: {error}") from error
+    try:
+        PolicyModel.model_validate(document)
+    except ValidationError as error:
+        raise PolicyError(f"{path}:\n{_places(error)}") from error
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+
+def _rule(model: RuleModel) -> Rule:
+    return Rule(
+        name=model.name,
+        action=model.action,
+        target=model.target,
+        detectors=frozenset(model.when.detectors),
+        techniques=tuple(model.when.techniques),
+        telemetry=frozenset(model.when.telemetry),
+        entities=frozenset(model.when.entities),
+        min_probability=model.when.min_probability,
+    )
+
+
+def _places(error: ValidationError) -> str:
+    """One line per mistake: ``rules.0.when.min_probability: Input should be … (it is 7)``."""
+    return "\n".join(
+        f"{'.'.join(str(part) for part in mistake['loc']) or 'policy'}: {mistake['msg']} (it is {mistake['input']!r})"
+        if mistake["type"] != "missing"
+        else f"{'.'.join(str(part) for part in mistake['loc'])}: is missing"
+        for mistake in error.errors()
+    )
