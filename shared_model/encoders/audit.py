@@ -1,0 +1,218 @@
+"""Audit records and system-log records → compact rows that are kept, and the dense features the model sees.
+
+A **row** is 32 bytes (:data:`ROW`): codes of the vocabulary, the time, and hashes of operation, source and target that
+only ever answer "the same as before?". **Features** are made from a window of rows by :func:`expand`: pure, and the same in
+training and in serving. What relates an event to others (new here, same as the one before, the gap in time) is
+taken within the window, so it does not depend on how the events were batched.
+
+Each feature and what a missing value becomes is described in ``docs/features-audit.md``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_model.events import ApiCall, SystemEvent
+from shared_model.vocabulary import (
+    AGENTS,
+    CALLERS,
+    ERRORS,
+    OBJECTS,
+    ORIGINS,
+    OUTCOMES,
+    SERVICES,
+    VERBS,
+    agent_of,
+    caller_of_aws,
+    code,
+    error_of,
+    is_read_only,
+    operation_of_aws,
+    origin_of,
+    service_of_process,
+)
+
+#: Layout of a stored row. A row of zero bytes is padding; hashes of 0 mean "the record does not say".
+ROW = np.dtype(
+    [
+        ("time_ms", "<i8"),
+        ("operation", "<u4"),
+        ("source", "<u4"),
+        ("target", "<u4"),
+        ("kind", "u1"),  # 0 padding, 1 API call, 2 system event
+        ("service", "u1"),
+        ("verb", "u1"),
+        ("object", "u1"),
+        ("outcome", "u1"),
+        ("error", "u1"),
+        ("caller", "u1"),
+        ("origin", "u1"),
+        ("agent", "u1"),
+        ("read_only", "u1"),
+        ("mfa", "u1"),  # 0 not stated, 1 without, 2 with
+        ("spare", "u1"),
+    ]
+)
+ROW_BYTES = ROW.itemsize
+_API_CALL, _SYSTEM_EVENT = 1, 2
+
+# (row field, levels, whether code 0 is a level of its own; else it is "not stated" and leaves the block empty)
+_BLOCKS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
+    ("service", SERVICES, True),
+    ("verb", VERBS, True),
+    ("object", OBJECTS, True),
+    ("outcome", OUTCOMES, False),
+    ("error", ERRORS, False),
+    ("caller", CALLERS, False),
+    ("origin", ORIGINS, False),
+    ("agent", AGENTS, False),
+    ("mfa", ("not_stated", "without", "with"), False),
+)
+_FLAGS = ("system_event", "read_only")
+_RELATED = ("operation", "source", "target")
+_RELATIONS = tuple(f"{relation}_{name}" for name in _RELATED for relation in ("same", "new"))
+_NUMBERS = ("gap", "gap_known", *(f"distinct_{name}s" for name in _RELATED), "failure_share")
+
+#: Names of the dense features, in order: the contract between the model and :func:`expand`.
+FEATURES: tuple[str, ...] = (
+    *_FLAGS,
+    *(f"{field}={level}" for field, levels, zero in _BLOCKS for level in (levels if zero else levels[1:])),
+    *_RELATIONS,
+    *_NUMBERS,
+)
+_COLUMN = {name: column for column, name in enumerate(FEATURES)}
+
+
+def encode_api_calls(calls: Sequence[ApiCall]) -> NDArray[np.uint8]:
+    """Encode calls as rows.
+
+    Parameters
+    ----------
+    calls : sequence of ApiCall, n
+
+    Returns
+    -------
+    uint8 (n, ROW_BYTES)
+    """
+    rows = np.zeros(len(calls), ROW)
+    for row, call in zip(rows, calls, strict=True):
+        operation = operation_of_aws(call.service, call.operation)
+        row["time_ms"] = call.time_ms
+        row["operation"] = _hash(f"{call.service}:{call.operation}")
+        row["source"] = _hash(call.source_address)
+        row["target"] = _hash(call.targets[0] if call.targets else "")
+        row["kind"] = _API_CALL
+        row["service"] = code(SERVICES, operation.service)
+        row["verb"] = code(VERBS, operation.verb)
+        row["object"] = code(OBJECTS, operation.object)
+        row["outcome"] = code(OUTCOMES, "success" if call.succeeded else "failure")
+        row["error"] = code(ERRORS, "none" if call.succeeded else error_of(call.error_code))
+        row["caller"] = code(CALLERS, caller_of_aws(call.caller_kind, call.principal.id))
+        row["origin"] = code(ORIGINS, origin_of(call.source_address))
+        row["agent"] = code(AGENTS, agent_of(call.user_agent))
+        row["read_only"] = is_read_only(call.read_only, operation.verb)
+        row["mfa"] = 0 if call.mfa is None else 1 + call.mfa
+    return rows.view(np.uint8).reshape(len(calls), ROW_BYTES)
+
+
+def encode_system_events(events: Sequence[SystemEvent]) -> NDArray[np.uint8]:
+    """Encode system-log records as rows: uint8 (n, ROW_BYTES)."""
+    rows = np.zeros(len(events), ROW)
+    for row, event in zip(rows, events, strict=True):
+        row["time_ms"] = event.time_ms
+        row["operation"] = _hash(f"{service_of_process(event.process)}:{event.template}")
+        row["source"] = _hash(event.source_address)
+        row["target"] = _hash(event.user)
+        row["kind"] = _SYSTEM_EVENT
+        row["service"] = code(SERVICES, service_of_process(event.process))
+        row["verb"] = code(VERBS, event.verb)
+        row["object"] = code(OBJECTS, event.object)
+        row["outcome"] = code(OUTCOMES, event.outcome)
+        row["error"] = code(ERRORS, _error_of_event(event))
+        row["caller"] = code(CALLERS, "root" if event.user == "root" else "host_user" if event.user else "unknown")
+        row["origin"] = code(ORIGINS, origin_of(event.source_address))
+    return rows.view(np.uint8).reshape(len(events), ROW_BYTES)
+
+
+def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Make the dense features of windows of rows.
+
+    Parameters
+    ----------
+    windows : uint8 (B, T, ROW_BYTES)
+        In order of time, padded on the left with rows of zero bytes.
+
+    Returns
+    -------
+    float32 (B, T, len(FEATURES))
+        Not scaled. Padding is all zero.
+    """
+    count, length, _ = windows.shape
+    rows = np.ascontiguousarray(windows).view(ROW)[..., 0]
+    present = rows["kind"] > 0
+    dense = np.zeros((count, length, len(FEATURES)), np.float32)
+    dense[..., _COLUMN["system_event"]] = rows["kind"] == _SYSTEM_EVENT
+    dense[..., _COLUMN["read_only"]] = rows["read_only"] > 0
+    flat = dense.reshape(count * length, len(FEATURES))
+    for field, levels, zero in _BLOCKS:
+        codes = rows[field].reshape(-1)
+        start = _COLUMN[f"{field}={levels[0 if zero else 1]}"] - (0 if zero else 1)
+        (stated,) = np.nonzero(present.reshape(-1) & (codes < len(levels)) & (zero | (codes > 0)))
+        flat[stated, start + codes[stated]] = 1
+    first = present & ~_shifted(present)
+    for field in _RELATED:
+        _relate(dense, field, rows[field], present, first)
+    _gaps(dense, rows["time_ms"], present, first)
+    failures = np.cumsum(present & (rows["outcome"] == code(OUTCOMES, "failure")), axis=1)
+    dense[..., _COLUMN["failure_share"]] = failures / np.maximum(np.cumsum(present, axis=1), 1)
+    dense[~present] = 0
+    return dense
+
+
+def _relate(
+    dense: NDArray[np.float32], field: str, hashes: NDArray[np.uint32], present: NDArray[np.bool_], first: NDArray[np.bool_]
+) -> None:
+    """Write whether the value equals the previous event's, is new in the window, and how many there were so far."""
+    stated = present & (hashes != 0)
+    equal = (hashes[:, :, None] == hashes[:, None, :]) & stated[:, :, None] & stated[:, None, :]
+    seen = np.tril(equal, -1).any(axis=2)
+    same = np.zeros_like(stated)
+    same[:, 1:] = stated[:, 1:] & stated[:, :-1] & (hashes[:, 1:] == hashes[:, :-1])
+    dense[..., _COLUMN[f"same_{field}"]] = same
+    dense[..., _COLUMN[f"new_{field}"]] = stated & ~seen & ~first
+    dense[..., _COLUMN[f"distinct_{field}s"]] = np.log1p(np.cumsum(stated & ~seen, axis=1))
+
+
+def _gaps(dense: NDArray[np.float32], times: NDArray[np.int64], present: NDArray[np.bool_], first: NDArray[np.bool_]) -> None:
+    """Write log(1 + seconds since the previous event); the first event takes its nearest neighbour's gap, and says so."""
+    known = present & ~first
+    gaps = np.zeros(times.shape, np.float64)
+    gaps[:, 1:] = np.maximum(times[:, 1:] - times[:, :-1], 0) / 1000
+    gaps = np.where(known, np.log1p(gaps), 0)
+    following = np.zeros_like(gaps)
+    following[:, :-1] = gaps[:, 1:]
+    dense[..., _COLUMN["gap"]] = np.where(first, following, gaps)
+    dense[..., _COLUMN["gap_known"]] = known
+
+
+def _shifted(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    before = np.zeros_like(present)
+    before[:, 1:] = present[:, :-1]
+    return before
+
+
+def _hash(text: str) -> int:
+    """Four bytes that tell texts of one window apart; never 0 for a text, which stands for "not stated"."""
+    return (zlib.crc32(text.encode("utf-8", "replace")) or 1) if text else 0
+
+
+def _error_of_event(event: SystemEvent) -> str:
+    if event.outcome != "failure":
+        return "none"
+    if "invalid user" in event.template.lower() or "unknown" in event.template.lower():
+        return "not_found"
+    return "authentication" if event.verb == "authenticate" else "denied"

@@ -1,0 +1,83 @@
+"""Print ``docs/audit-vocabulary.md`` from the tables themselves: ``python -m shared_model.vocabulary_page``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from shared_model.vocabulary import (
+    AGENTS,
+    CALLERS,
+    ERRORS,
+    OBJECTS,
+    ORIGINS,
+    OUTCOMES,
+    PROCESSES,
+    SERVICES,
+    VERBS,
+)
+from shared_model.vocabulary_aws import OBJECT_OF_SERVICE, OBJECT_WORDS, OPERATIONS, SERVICES_OF_AWS, VERB_PREFIXES
+
+_INTRODUCTION = """\
+# The audit vocabulary
+
+Printed by `python -m shared_model.vocabulary_page`; do not edit.
+
+Audit records of every cloud and system logs of hosts are read into the same words, so that what the audit detector learns on one
+source serves the others. What is not listed here becomes `other` (or `unknown`, `none`), never an error. Names of
+principals, resources, hosts and programs are no words: a model that knew them would know who was attacked in its
+training data. The user agent counts only as a coarse kind; a program that names itself is an `sdk`.
+
+Codes are positions in these lists, are stored in entity memory and fixed in artifacts: append, never reorder.
+"""
+
+
+def page() -> str:
+    """The whole page, Markdown."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield _INTRODUCTION
+    for name, levels in {
+        "outcome": OUTCOMES,
+        "error": ERRORS,
+        "caller": CALLERS,
+        "origin": ORIGINS,
+        "agent": AGENTS,
+    }.items():
+        yield f"**{name}**: {_quoted(levels)}\n"
+    yield "## Services\n"
+    yield "| group | AWS `eventSource` (without its domain) | syslog tags |\n|---|---|---|"
+    for group in SERVICES:
+        aws = _quoted(service for service, of in SERVICES_OF_AWS.items() if of == group)
+        yield f"| {group} | {aws or ('anything else' if group == 'other' else '')} | {_processes(group)} |"
+    yield "\n## Verbs\n\nThe longest beginning of an `eventName` decides.\n"
+    yield "| verb | beginnings |\n|---|---|"
+    for verb in VERBS:
+        yield f"| {verb} | {_quoted(sorted(prefix for prefix, of in VERB_PREFIXES if of == verb))} |"
+    yield "\n## Objects\n\nThe first of these words that the rest of the name holds decides, in this order; else the"
+    yield "service's own object.\n"
+    yield "| word | object |\n|---|---|"
+    for word, level in OBJECT_WORDS:
+        yield f"| `{word}` | {level} |"
+    unnamed = [level for level in OBJECTS if level not in {of for _, of in OBJECT_WORDS}]
+    yield f"\nWithout a word of their own: {_quoted(unnamed)}.\n"
+    yield "| service | object where the name says none |\n|---|---|"
+    for service, level in sorted(OBJECT_OF_SERVICE.items()):
+        yield f"| `{service}` | {level} |"
+    yield "\n## Operations whose name misleads\n"
+    yield "| operation | verb | object |\n|---|---|---|"
+    for (service, operation), (verb, level) in sorted(OPERATIONS.items()):
+        yield f"| `{service or '*'}:{operation}` | {verb} | {level} |"
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return " ".join(f"`{word}`" for word in words)
+
+
+def _processes(group: str) -> str:
+    return "anything else" if group == "daemon" else _quoted(process for process, of in PROCESSES.items() if of == group)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
