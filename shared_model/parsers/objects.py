@@ -1,94 +1,106 @@
-"""Opening an object as it lies in the lake: gzip or plain, told apart by its first bytes, never by its name."""
+"""Stored objects as byte streams: plain or gzip, whatever the name says."""
 
 from __future__ import annotations
 
 import io
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
+
+from shared_model.errors import UnreadableTelemetry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_BITS = 16 + zlib.MAX_WBITS
-_CHUNK = 64 * 1024
+_COMPRESSED_PIECE = 1 << 16
+_UNPACKED_PIECE = 1 << 18
 
 
-def open_object(stream: BinaryIO) -> BinaryIO:
-    """Give the object's own bytes, decompressed where it is gzip (also of several members, one after the other).
+def open_object(stream: BinaryIO, *, source: str = "") -> BinaryIO:
+    """Return the object's own bytes: gunzipped where it starts with gzip's magic number (RFC 1952), else as they are.
+
+    Several gzip members after one another read as one stream, and zero padding behind the last is ignored.
+    Memory stays flat: a small compressed input that unpacks to gigabytes is unpacked piece by piece.
+    The stream need not be seekable.
 
     Parameters
     ----------
     stream : BinaryIO
-        Only ``read(size)`` is used: the body of a download will do.
+        The object, open at its beginning.
+    source : str
+        Name for errors.
 
     Returns
     -------
     BinaryIO
-        To be read forwards with ``read(size)``, which may give less than ``size`` before the end. A gzip member that is cut off
-        raises EOFError, a damaged one zlib.error, once what can be had of it has been given (``gzip.GzipFile``
-        would keep the last buffer to itself).
+        Readable stream. Its ``read`` raises UnreadableTelemetry where the compressed data is damaged or ends early;
+        everything before that point has been returned by then.
     """
-    start = stream.read(len(_GZIP_MAGIC))
-    opened = _Gunzipped(start, stream) if start == _GZIP_MAGIC else _Rejoined(start, stream)
-    return cast(BinaryIO, opened)
+    head = b""
+    while len(head) < len(_GZIP_MAGIC):
+        piece = stream.read(len(_GZIP_MAGIC) - len(head))
+        if not piece:
+            break
+        head += piece
+    raw = _Gunzip(head, stream, source) if head == _GZIP_MAGIC else _Plain(head, stream)
+    return io.BufferedReader(raw, _UNPACKED_PIECE)
 
 
-class _Rejoined(io.RawIOBase):
-    """A stream with the bytes that were read from it for a look put back in front."""
+class _Plain(io.RawIOBase):
+    """The bytes that were looked at, then the rest of the stream."""
 
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        super().__init__()
-        self._start = start
-        self._rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self._start[: len(view)] or self._rest.read(len(view))
-        self._start = self._start[len(view) :]
-        view[: len(data)] = data
-        return len(data)
-
-
-class _Gunzipped(io.RawIOBase):
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
-        super().__init__()
-        self._compressed = start
-        self._rest = rest
-        self._member = zlib.decompressobj(_GZIP_BITS)
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        view = memoryview(buffer).cast("B")
-        while self._fill():
-            if self._member.eof:
-                # Zero bytes may pad the space between members and behind the last one.
-                self._compressed = self._compressed.lstrip(b"\0")
-                if self._compressed:
-                    self._member = zlib.decompressobj(_GZIP_BITS)
+    def readinto(self, target: WriteableBuffer) -> int:
+        view = memoryview(target)
+        piece = self._head[: len(view)] or self._stream.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(piece)] = piece
+        return len(piece)
+
+
+class _Gunzip(io.RawIOBase):
+    """Members of a gzip stream, one after another, at most one piece in memory."""
+
+    def __init__(self, head: bytes, stream: BinaryIO, source: str) -> None:
+        self._packed = head
+        self._stream = stream
+        self._source = source
+        self._member: zlib._Decompress | None = zlib.decompressobj(wbits=31)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: WriteableBuffer) -> int:
+        view = memoryview(target)
+        while True:
+            if not self._packed:
+                self._packed = self._stream.read(_COMPRESSED_PIECE)
+            if self._member is None:
+                self._packed = self._packed.lstrip(b"\0")
+                if self._packed:
+                    self._member = zlib.decompressobj(wbits=31)
+                elif not (more := self._stream.read(_COMPRESSED_PIECE)):
+                    return 0
+                else:
+                    self._packed = more
                 continue
-            data = self._member.decompress(self._compressed, len(view))
-            self._compressed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            if data:
-                return _put(data, view)
-        if self._member.eof:
-            return 0
-        # A match may still be half written out when all input is taken.
-        data = self._member.decompress(b"", len(view))
-        if not data and not self._member.eof:
-            raise EOFError("the gzip data is cut off")
-        return _put(data, view)
-
-    def _fill(self) -> bool:
-        self._compressed = self._compressed or self._rest.read(_CHUNK)
-        return bool(self._compressed)
-
-
-def _put(data: bytes, view: memoryview) -> int:
-    view[: len(data)] = data
-    return len(data)
+            try:
+                piece = self._member.decompress(self._packed, len(view))
+            except zlib.error as error:
+                raise UnreadableTelemetry(self._source, f"damaged gzip data ({error}): deliver the object again") from error
+            if not piece and not self._packed and not self._member.eof:
+                raise UnreadableTelemetry(self._source, "gzip data ends before its end mark: deliver the object again")
+            if self._member.eof:
+                self._packed = self._member.unused_data
+                self._member = None
+            else:
+                self._packed = self._member.unconsumed_tail
+            if piece:
+                view[: len(piece)] = piece
+                return len(piece)
