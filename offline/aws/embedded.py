@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from offline.aws import processes
+from offline.aws import deployment, processes, skipped
 from offline.aws.calls import Call, Fault
 from offline.aws.control import Control, QueueDepth
 from offline.aws.event_source import Mapped, Message
@@ -51,6 +51,8 @@ class EmbeddedAws:
         Clock, faults, recorded calls.
     folder : Path
         Of this run; gone afterwards.
+    skipped : tuple of Skipped
+        What the last deployment asked for and the embedded AWS does not make, each with its reason.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
@@ -58,6 +60,7 @@ class EmbeddedAws:
         self.endpoint = f"http://localhost:{port}"
         self.control = Control(f"http://127.0.0.1:{port}")
         self.folder = folder
+        self.skipped: tuple[skipped.Skipped, ...] = ()
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._deliveries: list[Delivery] = []
@@ -95,6 +98,28 @@ class EmbeddedAws:
                 processes.end(process, grace_s=10)
                 if process.stdout:
                     process.stdout.close()
+
+    def deploy(self, say: Callable[[str], None] = print) -> float:
+        """Deploy Breakwater with the CDK's own command line; return the seconds it took.
+
+        Raises
+        ------
+        DeploymentFailed
+            A step failed; its output is in the message.
+        ResourcesMissing
+            A resource was left out that is not on the list in :mod:`offline.aws.skipped`.
+        """
+        scratch = self.folder / "bootstrap"
+        scratch.mkdir(exist_ok=True)
+        seconds = deployment.deploy(self.environment(), account=ACCOUNT, region=REGION, scratch=scratch, say=say)
+        self.skipped = tuple(skipped.check(self.client("cloudformation")))
+        return seconds
+
+    def outputs(self) -> dict[str, str]:
+        """Outputs of all stacks, by key."""
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        stacks = [stack for page in pages for stack in page["Stacks"]]
+        return {output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", ())}
 
     # --- AWS -------------------------------------------------------------------------------------------------
 

@@ -9,13 +9,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.parsing import ResourceMap
 from moto.core.common_models import CloudFormationModel
 from moto.events.models import EventBus
 from moto.firehose.models import firehose_backends
+from moto.kms.models import Key
 from moto.logs.models import logs_backends
 from moto.s3 import models as s3
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
+from moto.ssm.models import Parameter
 
 Properties = Mapping[str, Any]
 Create = Callable[[str, Properties, str, str], dict[str, str]]
@@ -34,6 +38,9 @@ def repair() -> None:
     # {"Ref": bus} gave the model object itself.
     EventBus.physical_resource_id = property(lambda self: self.name)
     _notify_from_template()
+    _keys_from_template()
+    _parameters_from_template()
+    _say_what_failed()
 
 
 def _register(type_name: str, name_property: str, create: Create) -> None:
@@ -160,6 +167,48 @@ def _notify_from_template() -> None:
         return message
 
     s3.notifications._get_s3_event = with_sequencer
+
+
+def _keys_from_template() -> None:
+    """Keys in a template may have tags (moto expects the words of the KMS API), and their policy is kept as JSON."""
+    original = Key.create_from_cloudformation_json
+
+    def create(cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any) -> Key:
+        properties = dict(cloudformation_json["Properties"])
+        properties["KeyPolicy"] = json.dumps(properties["KeyPolicy"])
+        properties["Tags"] = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", ())]
+        return original(resource_name, {"Properties": properties}, account_id, region_name, **kwargs)
+
+    Key.create_from_cloudformation_json = classmethod(create)
+
+
+def _parameters_from_template() -> None:
+    """Tags of a parameter are a map in a template, unlike every other type's; moto expects the list of the API."""
+    original = Parameter.create_from_cloudformation_json
+
+    def create(
+        cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> Parameter:
+        properties = dict(cloudformation_json["Properties"])
+        tags = properties.get("Tags", {})
+        properties["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return original(resource_name, {"Properties": properties}, account_id, region_name, **kwargs)
+
+    Parameter.create_from_cloudformation_json = classmethod(create)
+
+
+def _say_what_failed() -> None:
+    """A resource whose creation raised KeyError was reported as one that the template does not have."""
+
+    def get(self: ResourceMap, key: str, default: Any = None) -> Any:
+        if key not in self._parsed_resources and key not in self._resource_json_map:
+            return default
+        try:
+            return self[key]
+        except KeyError as missing:
+            raise ValidationError(message=f"resource {key}: property or resource {missing} is missing") from missing
+
+    ResourceMap.get = get
 
 
 def notification_request(template: Properties) -> dict[str, Any]:
