@@ -14,6 +14,8 @@ from cdk.permissions import PermissionUnscoped
 from cdk.settings import SettingInvalid, Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.detection import DetectionStack
+from cdk.stacks.global_events import GLOBAL_REGION, GlobalEventsStack
+from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.response import ResponseStack
 from response.policy import PolicyError, policy_json
 
@@ -29,9 +31,21 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
     data = DataStack(app, f"{prefix}Data", policy=policy, description="Breakwater: lake, queues, tables, keys.", **shared)
     detection = DetectionStack(app, f"{prefix}Detection", data=data, description="Breakwater: detectors.", **shared)
     response = ResponseStack(app, f"{prefix}Response", data=data, description="Breakwater: containment and undo.", **shared)
+    functions = detection.functions | response.functions
+    watch = {"data": data, "functions": functions, "description": "Breakwater: alarms and dashboard."}
+    observability = ObservabilityStack(app, f"{prefix}Observability", **watch, **shared)
     for stack in (detection, response):
         stack.add_stack_dependency(data)
-    return {"data": data, "detection": detection, "response": response}
+    stacks: dict[str, cdk.Stack] = {"data": data, "detection": detection, "response": response, "observability": observability}
+    home = shared["env"].region if shared["env"] else GLOBAL_REGION
+    if home != GLOBAL_REGION:
+        shared["env"] = cdk.Environment(account=shared["env"].account, region=GLOBAL_REGION)
+        del shared["settings"]
+        title = f"Breakwater: events that are only said in {GLOBAL_REGION}."
+        stacks["global-events"] = GlobalEventsStack(
+            app, f"{prefix}GlobalEvents", prefix=settings.name, home=home, description=title, **shared
+        )
+    return stacks
 
 
 def _environment(settings: Settings) -> cdk.Environment | None:

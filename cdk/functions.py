@@ -68,7 +68,7 @@ def deployed_function(
         scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=settings.respond_concurrency)
         if spec.fifo
         else None,
-    ).node.add_dependency(function.role)
+    )
     CfnOutput(scope, f"{pascal(spec.name)}FunctionName", value=function.function_name)
     return function
 

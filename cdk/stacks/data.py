@@ -12,6 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from cdk import keys
+from cdk.catalog import catalog
 from cdk.identities import Surroundings, boundary
 from cdk.lake import lake_bucket, raw_prefixes
 from cdk.names import Names, pascal, sends_verdicts
@@ -35,6 +36,7 @@ class DataStack(Stack):
         self.response_key = keys.response_key(self, names)
         self.queues = {spec.queue: self._queue(spec) for spec in FUNCTIONS}
         self.lake = self._lake()
+        catalog(self, names, self.lake.bucket_name)
         self.tables = tables(self, names, self.telemetry_key, self.response_key)
         self.topic = self._topic()
         self.policy_parameter = ssm.StringParameter(

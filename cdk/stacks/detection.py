@@ -9,11 +9,12 @@ from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
+from cdk import delivery
 from cdk.functions import deployed_function
 from cdk.lake import raw_prefixes
 from cdk.names import sends_verdicts
 from cdk.rules import API_CALLS, FINDINGS, WITH_READS, rule_to_queue
-from cdk.settings import Settings
+from cdk.settings import CREATE, Settings
 from cdk.stacks.data import DataStack
 from lambdas.registry import FUNCTIONS
 
@@ -29,6 +30,7 @@ class DetectionStack(Stack):
             for spec in FUNCTIONS
             if sends_verdicts(spec)
         }
+        self._deliver(data, settings)
         rule_to_queue(
             self, "findings", names, "findings", pattern=FINDINGS, description="GuardDuty's findings are triaged by Breakwater."
         )
@@ -47,6 +49,17 @@ class DetectionStack(Stack):
         for queue, (bucket, prefix) in outside.items():
             if bucket:
                 self._objects_rule(data, queue, bucket, prefix)
+
+    def _deliver(self, data: DataStack, settings: Settings) -> None:
+        lake, key = data.lake, data.telemetry_key
+        if settings.trail == CREATE:
+            delivery.trail(self, data.names, lake, key)
+        if settings.guardduty == CREATE:
+            delivery.guardduty_detector(self)
+        for number, vpc in enumerate(settings.flow_log_vpcs, 1):
+            delivery.flow_log(self, number, vpc, lake)
+        if settings.log_groups:
+            delivery.log_delivery(self, data.names, settings.log_groups, lake, key)
 
     def _objects_rule(self, data: DataStack, queue: str, bucket: str, prefix: str) -> None:
         """Tell a queue of new objects in a bucket that is not ours, in the words of an S3 notification."""

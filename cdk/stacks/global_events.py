@@ -1,0 +1,46 @@
+"""Events that are only said in us-east-1 (IAM, STS's global endpoint, console sign-ins), handed on to the home region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk.names import Names
+from cdk.rules import API_CALLS, WITH_READS
+
+#: Where AWS says them [EventBridge user guide, *Events from global services*].
+GLOBAL_REGION = "us-east-1"
+GLOBAL_SERVICES = ["iam.amazonaws.com", "sts.amazonaws.com", "signin.amazonaws.com", "organizations.amazonaws.com"]
+
+
+class GlobalEventsStack(Stack):
+    """One rule in us-east-1, and the role with which it puts events on the home region's bus."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, prefix: str, home: str, **stack: Any) -> None:
+        super().__init__(scope, construct_id, **stack)
+        names = Names.of(self, prefix)
+        bus = f"arn:{self.partition}:events:{home}:{self.account}:event-bus/default"
+        ours = {"StringEquals": {"aws:SourceAccount": self.account}}
+        role = iam.Role(
+            self,
+            "ForwardRole",
+            role_name=names.role("forward"),
+            description=f"Events of global services are handed on to {home}.",
+            assumed_by=iam.ServicePrincipal("events.amazonaws.com", conditions=ours),
+            inline_policies={
+                "forward": iam.PolicyDocument(statements=[iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus])])
+            },
+        )
+        events.CfnRule(
+            self,
+            "ForwardRule",
+            name=names.resource("forward"),
+            description=f"API calls of global services, for Breakwater in {home}.",
+            event_pattern={**API_CALLS, "detail": {**API_CALLS["detail"], "eventSource": GLOBAL_SERVICES}},
+            state=WITH_READS,
+            targets=[events.CfnRule.TargetProperty(id="home", arn=bus, role_arn=role.role_arn)],
+        )
