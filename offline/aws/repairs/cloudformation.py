@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote_plus
 
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import ResourceMap
@@ -144,7 +145,7 @@ _KINDS = (
 
 
 def _notify_from_template() -> None:
-    """Buckets in a template get their notifications, and a notification says the object's sequencer."""
+    """Buckets in a template get their notifications, and a notification names key and sequencer as on AWS."""
     original = s3.FakeBucket.create_from_cloudformation_json
 
     def create(
@@ -163,6 +164,7 @@ def _notify_from_template() -> None:
     def with_sequencer(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
         message = event(event_name, bucket, key, notification_id)
         written = message["Records"][0]["s3"]["object"]
+        written["key"] = quote_plus(key.name, safe="/")  # AWS keeps the slashes
         written["sequencer"] = f"{int(key.last_modified.timestamp() * 1e6):018X}"
         return message
 
