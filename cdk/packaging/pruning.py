@@ -33,7 +33,7 @@ _SHARED_BOTOCORE_DATA = frozenset({"_retry.json", "endpoints.json", "partitions.
 def used_services(package: Path) -> frozenset[str]:
     """Names of the AWS services that a package makes clients of.
 
-    Reads every call ``client("name")``, of whatever object, in its source, so that the service models in a
+    Reads every call ``client("name")`` or ``clients("name")``, of whatever object, in its source, so that the service models in a
     function folder follow the code.
     """
     services = set()
@@ -43,7 +43,7 @@ def used_services(package: Path) -> frozenset[str]:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             service = node.args[0]
-            if name.endswith("client") and isinstance(service, ast.Constant) and isinstance(service.value, str):
+            if name.endswith(("client", "clients")) and isinstance(service, ast.Constant) and isinstance(service.value, str):
                 services.add(service.value)
     return frozenset(services)
 
