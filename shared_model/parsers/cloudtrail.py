@@ -52,14 +52,9 @@ def read_cloudtrail(stream: BinaryIO, *, source: str) -> Iterator[ApiCall | Reje
     Yields
     ------
     ApiCall or Rejected
-        One per record, in order.
-
-    Raises
-    ------
-    UnreadableTelemetry
-        When nothing of the object can be read at all.
+        One per record, in order. An object that breaks off (damaged gzip) gives what came before and one Rejected.
     """
-    for item in read_json_records(open_object(stream), source=source):
+    for item in read_json_records(open_object(stream, source=source), source=source):
         if isinstance(item, Rejected):
             yield item
         else:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from shared_model.errors import UnreadableTelemetry
 from shared_model.events import Rejected
 from shared_model.parsers.fields import FieldError, rejected
 
@@ -48,7 +48,7 @@ def read_json_records(stream: BinaryIO, *, source: str) -> Iterator[JsonRecord |
     Parameters
     ----------
     stream : BinaryIO
-        Already decompressed. Only ``read(size)`` is used.
+        Already decompressed (``open_object``).
     source : str
         For rejects.
 
@@ -116,7 +116,8 @@ class _Text:
     """The stream's text with a cursor; what lies before the cursor is forgotten when more is read."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        # read1 where there is one: it hands over what it has before it runs into damage.
+        self._read = getattr(stream, "read1", stream.read)
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._exhausted = False
         self.buffer = ""
@@ -138,9 +139,9 @@ class _Text:
             return False
         waiting = self.buffer[self.at :]
         try:
-            data = self._stream.read(max(_CHUNK, len(waiting)))
-        except (OSError, EOFError, zlib.error) as error:
-            data, self.broken = b"", f"the object cannot be read to its end: {error}"
+            data = self._read(max(_CHUNK, len(waiting)))
+        except UnreadableTelemetry as error:
+            data, self.broken = b"", f"the object cannot be read to its end: {error.reason}"
         self._exhausted = not data
         self.buffer, self.at = waiting + self._decode(data, self._exhausted), 0
         return len(self.buffer) > len(waiting) or not self._exhausted

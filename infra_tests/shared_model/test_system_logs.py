@@ -1,0 +1,380 @@
+"""System logs: headers, meanings, templates, CloudWatch Logs payloads."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+import lzma
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared_model.events import Entity, EntityKind, Rejected, SystemEvent
+from shared_model.log_templates import CATALOGUE, mask, template_of
+from shared_model.parsers.syslog_lines import parse_syslog
+from shared_model.parsers.system_logs import LINE_LIMIT, read_system_logs
+from shared_model.system_log_rules import read_message
+from shared_model.template_mining import mine
+from shared_model.vocabulary import OBJECTS, OUTCOMES, VERBS
+from training.data_root import data_root
+
+MESSAGES = Path(__file__).parents[1] / "events" / "system_logs" / "messages.log"
+ACCOUNT = "123456789012"
+NOW_MS = int(datetime(2026, 3, 3, 12, tzinfo=UTC).timestamp() * 1000)
+LINE = "Mar  2 09:15:40 web-1 sshd[4211]: Failed password for invalid user admin from 198.51.100.7 port 50122 ssh2"
+needs_data = pytest.mark.skipif(data_root() is None, reason="recorded data is absent: set BREAKWATER_DATA to its folder")
+
+
+def read(data: bytes | str, **options: str) -> list[SystemEvent | Rejected]:
+    data = data.encode() if isinstance(data, str) else data
+    return list(read_system_logs(io.BytesIO(data), source="test", now_ms=NOW_MS, account=ACCOUNT, **options))
+
+
+def only(data: bytes | str) -> SystemEvent:
+    (event,) = read(data)
+    assert isinstance(event, SystemEvent), event
+    return event
+
+
+def ms(*moment: int) -> int:
+    return int(datetime(*moment, tzinfo=UTC).timestamp() * 1000)  # type: ignore[arg-type,misc]
+
+
+def test_a_line_is_read_in_full():
+    event = only(LINE)
+    assert event.time_ms == ms(2026, 3, 2, 9, 15, 40)
+    assert event.host == Entity(EntityKind.HOST, "web-1", ACCOUNT)
+    assert (event.process, event.verb, event.object, event.outcome) == ("sshd", "authenticate", "user", "failure")
+    assert (event.user, event.source_address, event.account) == ("admin", "198.51.100.7", ACCOUNT)
+    assert event.template == "Failed password for invalid user <*> from <IP> port <NUM> ssh<NUM>"
+    assert event.message.startswith("Failed password")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "<34>Oct 11 22:14:15 mymachine su: 'su root' failed on /dev/pts/8",
+            (ms(2025, 10, 11, 22, 14, 15), "mymachine", "su", 2),
+        ),
+        (
+            "<165>1 2026-03-02T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - - %% It's time.",
+            (ms(2026, 3, 2, 12, 14, 15), "192.0.2.1", "myproc", 5),
+        ),
+        (
+            '<165>1 2026-03-02T22:14:15.003Z web-1 evntslog - ID47 [exampleSDID@32473 iut="3" eventSource="A]\\"p"] text',
+            (ms(2026, 3, 2, 22, 14, 15) + 3, "web-1", "evntslog", 5),
+        ),
+        ("<13>1 - - - - - - text", (None, "", "", 5)),
+        ("2026-03-02T09:15:40.123456+00:00 web-1 sshd[1]: text", (ms(2026, 3, 2, 9, 15, 40) + 123, "web-1", "sshd", None)),
+        ("Jun 14 15:16:01 combo su(pam_unix)[19939]: text", (ms(2025, 6, 14, 15, 16, 1), "combo", "su(pam_unix)", None)),
+        ("Jun 14 15:16:01 combo syslogd 1.4.1: restart.", (ms(2025, 6, 14, 15, 16, 1), "combo", "syslogd", None)),
+        ("Jun 14 15:16:01 combo  -- root[2421]: ROOT LOGIN ON tty2", (ms(2025, 6, 14, 15, 16, 1), "combo", "root", None)),
+    ],
+)
+def test_headers(line: str, expected: tuple[int | None, str, str, int | None]):
+    parsed = parse_syslog(line, now_ms=NOW_MS)
+    assert (parsed.time_ms, parsed.host, parsed.process, parsed.severity) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "stamp", "year"),
+    [
+        ((2026, 3, 3), "Mar  3 20:00:00", 2026),
+        ((2026, 1, 1), "Dec 31 23:59:59", 2025),
+        ((2025, 12, 31), "Jan  1 00:10:00", 2026),
+        ((2026, 3, 3), "Mar  5 00:00:00", 2025),
+        ((2026, 3, 3), "Feb 29 10:00:00", 2024),
+    ],
+)
+def test_the_year_is_the_latest_that_is_not_in_the_future(now: tuple[int, int, int], stamp: str, year: int):
+    parsed = parse_syslog(f"{stamp} web-1 sshd: x", now_ms=ms(*now, 23, 50))
+    assert parsed.time_ms is not None
+    assert datetime.fromtimestamp(parsed.time_ms / 1000, UTC).year == year
+
+
+@pytest.mark.parametrize(
+    ("process", "message", "words", "user", "source"),
+    [
+        (
+            "sshd",
+            "Accepted publickey for deploy from 2001:db8::7 port 22 ssh2: RSA x",
+            "authenticate user success",
+            "deploy",
+            "2001:db8::7",
+        ),
+        (
+            "sshd",
+            "Received disconnect from 2001:db8::7 port 40651:11: disconnected by user",
+            "disconnect session success",
+            "",
+            "2001:db8::7",
+        ),
+        ("sshd", "Received disconnect from 203.0.113.9: 11: Bye Bye [preauth]", "disconnect session success", "", "203.0.113.9"),
+        (
+            "sshd",
+            "Failed password for invalid user from from 203.0.113.9 port 2 ssh2",
+            "authenticate user failure",
+            "from",
+            "203.0.113.9",
+        ),
+        (
+            "sshd(pam_unix)",
+            "authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost=host.example.net  user=root",
+            "authenticate user failure",
+            "root",
+            "",
+        ),
+        ("sudo", "alice : TTY=pts/1 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id", "invoke command success", "alice", ""),
+        (
+            "sudo",
+            "alice : TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/truncate -s 0 /var/log/auth.log",
+            "delete log success",
+            "alice",
+            "",
+        ),
+        (
+            "sudo",
+            "alice : TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/systemctl stop auditd",
+            "disable log success",
+            "alice",
+            "",
+        ),
+        ("sudo", "alice : TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/bash", "assume user success", "alice", ""),
+        (
+            "sudo",
+            "alice : user NOT in sudoers ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/bash",
+            "assume user failure",
+            "alice",
+            "",
+        ),
+        (
+            "sudo",
+            "alice : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            "assume user failure",
+            "alice",
+            "",
+        ),
+        (
+            "su",
+            "pam_unix(su:auth): authentication failure; logname=a uid=1 euid=0 tty=pts/1 ruser=alice rhost=  user=root",
+            "assume user failure",
+            "alice",
+            "",
+        ),
+        ("su", "pam_unix(su:session): session opened for user root by alice(uid=1000)", "assume user success", "alice", ""),
+        (
+            "useradd",
+            "new user: name=backdoor, UID=0, GID=0, home=/root, shell=/bin/bash, from=none",
+            "create user success",
+            "backdoor",
+            "",
+        ),
+        ("usermod", "add 'eve' to group 'sudo'", "add group success", "eve", ""),
+        ("CRON", "(root) CMD (/usr/bin/id)", "invoke job success", "root", ""),
+        ("crontab", "(www-data) REPLACE (www-data)", "update job success", "www-data", ""),
+        ("rsyslogd", '[origin software="rsyslogd"] exiting on signal 15.', "disable log success", "", ""),
+        ("kernel", "[1.2] [UFW BLOCK] IN=eth0 SRC=198.51.100.7 DST=10.0.1.5", "connect network failure", "", "198.51.100.7"),
+        ("cupsd", "nothing that matters", "  ", "", ""),
+    ],
+)
+def test_meanings(process: str, message: str, words: str, user: str, source: str):
+    meaning = read_message(process, message)
+    assert " ".join(meaning[:3]) == words
+    assert (meaning.user, meaning.source_address) == (user, source)
+
+
+def test_a_users_name_cannot_pose_as_the_source():
+    for message in (
+        "Failed password for invalid user x from 10.0.0.1 port 1 from 203.0.113.9 port 2 ssh2",
+        "Invalid user x from 10.0.0.1 port 1 from 203.0.113.9 port 2",
+        "Invalid user x from 10.0.0.1 from 203.0.113.9",
+    ):
+        meaning = read_message("sshd", message)
+        assert (meaning.verb, meaning.source_address) == ("authenticate", "203.0.113.9")
+
+
+def test_every_meaning_is_in_the_vocabulary():
+    events = [event for event in read(MESSAGES.read_bytes()) if isinstance(event, SystemEvent)]
+    assert len(events) == len(MESSAGES.read_text().splitlines())
+    assert {event.verb for event in events} - {""} <= set(VERBS)
+    assert {event.object for event in events} - {""} <= set(OBJECTS)
+    assert {event.outcome for event in events} - {""} <= set(OUTCOMES)
+    assert sum(bool(event.verb) for event in events) > 0.9 * len(events)
+
+
+def test_templates_do_not_depend_on_what_came_before():
+    messages = [line.split(": ", 1)[1] for line in MESSAGES.read_text().splitlines()]
+    first = {message: template_of(message) for message in messages}
+    template_of.cache_clear()
+    assert {message: template_of(message) for message in reversed(messages)} == first
+
+
+def test_the_shipped_catalogue_is_what_mining_its_corpus_gives():
+    messages = [parse_syslog(line, now_ms=NOW_MS).message for line in MESSAGES.read_text().splitlines()]
+    assert json.loads(CATALOGUE.read_text())["templates"] == mine(messages) == mine(reversed(messages))
+
+
+def test_names_reach_no_template():
+    assert template_of("Invalid user a-name-never-seen from 198.51.100.99") == "Invalid user <*> from <IP>"
+    assert (
+        mask("connection from 203.0.113.9 (a.example.net) at Sun Jul 10 03:55:15 2005")
+        == "connection from <IP> (<HOST>) at <DATE> <TIME> <NUM>"
+    )
+    assert mask("rhost=2001:db8::1 id 0123456789abcdef") == "rhost=<IP> id <HEX>"
+
+
+def test_a_rare_template_can_be_left_out_of_a_catalogue():
+    assert mine(["session of alice ended", "session of bob ended", "secret projectname"], at_least=2) == ["session of <*> ended"]
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    document = {
+        "messageType": "DATA_MESSAGE",
+        "owner": ACCOUNT,
+        "logGroup": "/var/log/secure",
+        "logStream": "i-0123456789abcdef0",
+        "subscriptionFilters": ["breakwater"],
+        "logEvents": [
+            {"id": "3" * 56, "timestamp": NOW_MS, "message": LINE},
+            {"id": "4" * 56, "timestamp": NOW_MS + 5, "message": "no header"},
+        ],
+    }
+    return document | changes
+
+
+CONTROL = payload(
+    messageType="CONTROL_MESSAGE", logEvents=[{"id": "", "timestamp": 1, "message": "CWL CONTROL MESSAGE: Checking health"}]
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps(payload()).encode(),
+        gzip.compress(json.dumps(payload()).encode()),
+        gzip.compress(json.dumps(CONTROL).encode()) + gzip.compress(json.dumps(payload()).encode()),
+        json.dumps({"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(payload()).encode())).decode()}}).encode(),
+    ],
+    ids=["plain", "gzip", "members with a control message", "straight into a function"],
+)
+def test_a_cloudwatch_payload_names_instance_account_and_time(data: bytes):
+    first, second = read(data)
+    assert isinstance(first, SystemEvent)
+    assert isinstance(second, SystemEvent)
+    assert first.host == Entity(EntityKind.INSTANCE, "i-0123456789abcdef0", ACCOUNT)
+    assert (first.event_id, first.time_ms, first.user) == ("3" * 56, NOW_MS, "admin")
+    assert (second.message, second.time_ms) == ("no header", NOW_MS + 5)
+
+
+def test_documents_side_by_side_are_all_read():
+    data = (json.dumps(payload()) * 3 + json.dumps(CONTROL)).encode()
+    assert len(read(data)) == 6
+
+
+def test_a_stream_that_names_no_instance_takes_the_lines_host():
+    event = read(json.dumps(payload(logStream="web")))[0]
+    assert isinstance(event, SystemEvent)
+    assert event.host == Entity(EntityKind.HOST, "web-1", ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (payload(messageType="OTHER"), "messageType"),
+        (payload(logEvents="x"), "messageType"),
+        (payload(logEvents=[{"id": "1", "timestamp": "now", "message": "x"}]), "logEvents.timestamp"),
+        (payload(logEvents=[{"id": "1", "timestamp": 1}]), "logEvents.message"),
+        (payload(logEvents=[7]), "logEvents.timestamp"),
+        ({"awslogs": {"data": "%%%"}}, "awslogs.data"),
+    ],
+)
+def test_a_wrong_payload_is_rejected_and_names_the_field(document: object, field: str):
+    results = read(json.dumps(document) + json.dumps(payload()))
+    assert isinstance(results[0], Rejected)
+    assert (results[0].field, results[0].record) == (field, 1)
+    assert len(results) == 3
+
+
+def test_lines_that_are_no_syslog_are_rejected_beside_the_good_ones():
+    results = read(f"{LINE}\nnothing\n\n{LINE}\n<999>Oct 11 22:14:15 a b: c\n")
+    assert [type(result) for result in results] == [SystemEvent, Rejected, SystemEvent, Rejected]
+    assert [result.record for result in results if isinstance(result, Rejected)] == [2, 5]
+    assert [result.field for result in results if isinstance(result, Rejected)] == ["timestamp", "priority"]
+
+
+def test_a_line_without_end_is_one_reject_and_the_next_line_is_read():
+    results = read("Mar  2 09:15:40 web-1 app: " + "x" * (4 * LINE_LIMIT) + "\n" + LINE)
+    assert [type(result) for result in results] == [Rejected, SystemEvent]
+    assert len(results[0].raw if isinstance(results[0], Rejected) else "") <= 512
+
+
+def test_the_same_line_twice_is_two_events_and_a_redelivery_is_none():
+    twice = read(f"{LINE}\n{LINE}\n")
+    ids = [event.event_id for event in twice if isinstance(event, SystemEvent)]
+    assert len(set(ids)) == 2
+    assert [event.event_id for event in read(f"{LINE}\n{LINE}\n") if isinstance(event, SystemEvent)] == ids
+
+
+def test_a_repeated_message_is_read_as_the_message():
+    event = only(f"{LINE.split(': ')[0]}: message repeated 5 times: [ Failed password for root from 198.51.100.7 port 1 ssh2]")
+    assert (event.verb, event.user) == ("authenticate", "root")
+
+
+def test_damage_is_said_after_what_came_before():
+    # Text that does not compress, so that much of it stands before the cut.
+    lines = "\n".join(f"{LINE} {number:x}{hash((number, 'x')) & 0xFFFFFFFF:x}" for number in range(5000))
+    results = read(gzip.compress(lines.encode())[:-2000])
+    assert isinstance(results[-1], Rejected)
+    assert "cannot be read to its end" in results[-1].reason
+    assert sum(isinstance(result, SystemEvent) for result in results) > 100
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_never_raise(data: bytes):
+    for result in read(data):
+        assert isinstance(result, SystemEvent | Rejected)
+
+
+@given(
+    st.lists(
+        st.sampled_from([LINE, "", "junk", "<1>1 - - - - - -", "Feb 31 00:00:00 h p: m", "\x00"])
+        | st.text(alphabet="abM <>1[]:", max_size=12),
+        max_size=12,
+    )
+)
+def test_every_line_is_an_event_or_a_reject(lines: list[str]):
+    lines = [line if not line.lstrip().startswith("{") else "x" for line in lines]
+    results = read("\n".join(lines))
+    assert len(results) == sum(bool(line.strip()) for line in lines)
+
+
+@given(st.text(max_size=80), st.text(max_size=20))
+def test_any_message_has_a_template_and_a_meaning(message: str, process: str):
+    assert isinstance(template_of(message), str)
+    assert read_message(process, message).verb in ("", *VERBS)
+
+
+@needs_data
+def test_every_recorded_line_parses_or_says_why_not():
+    root = data_root()
+    assert root is not None
+    counts: dict[str, Counter[str]] = {}
+    meanings: Counter[tuple[str, str, str]] = Counter()
+    for name in ("OpenSSH", "Linux", "OpenStack"):
+        with lzma.open(root / "system_logs" / f"{name}_2k.log.xz") as stream:
+            results = list(read_system_logs(stream, source=name, now_ms=NOW_MS))
+        counts[name] = Counter(type(result).__name__ for result in results)
+        assert all(result.field == "timestamp" for result in results if isinstance(result, Rejected))
+        if name == "OpenSSH":
+            meanings.update((event.verb, event.object, event.outcome) for event in results if isinstance(event, SystemEvent))
+    assert counts == {"OpenSSH": {"SystemEvent": 2000}, "Linux": {"SystemEvent": 2000}, "OpenStack": {"Rejected": 2000}}
+    assert meanings[("authenticate", "user", "success")] == 1
+    assert meanings[("authenticate", "user", "failure")] > 1300
