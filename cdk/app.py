@@ -8,23 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
+from cdk.explanations import WildcardUnexplained
 from cdk.functions import FolderMissing
 from cdk.permissions import PermissionUnscoped
+from cdk.policy import read_policy
 from cdk.settings import SettingInvalid, Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.detection import DetectionStack
 from cdk.stacks.global_events import GLOBAL_REGION, GlobalEventsStack
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.response import ResponseStack
-from response.policy import PolicyError, policy_json
+from response.policy import PolicyError
 
 ROOT = Path(__file__).parent.parent
 
 
 def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
     """Add the stacks to the app; returns them by name."""
-    policy = _policy(ROOT / settings.policy_file)
+    policy = read_policy(ROOT / settings.policy_file)
     prefix = "".join(part.capitalize() for part in settings.name.split("-"))
     # Tags of the stacks: CloudFormation hands them on to every resource.
     shared: dict[str, Any] = {"settings": settings, "env": _environment(settings), "tags": {"application": settings.name}}
@@ -32,8 +35,8 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
     detection = DetectionStack(app, f"{prefix}Detection", data=data, description="Breakwater: detectors.", **shared)
     response = ResponseStack(app, f"{prefix}Response", data=data, description="Breakwater: containment and undo.", **shared)
     functions = detection.functions | response.functions
-    watch = {"data": data, "functions": functions, "description": "Breakwater: alarms and dashboard."}
-    observability = ObservabilityStack(app, f"{prefix}Observability", **watch, **shared)
+    title = "Breakwater: alarms and dashboard."
+    observability = ObservabilityStack(app, f"{prefix}Observability", data=data, functions=functions, description=title, **shared)
     for stack in (detection, response):
         stack.add_stack_dependency(data)
     stacks: dict[str, cdk.Stack] = {"data": data, "detection": detection, "response": response, "observability": observability}
@@ -55,18 +58,16 @@ def _environment(settings: Settings) -> cdk.Environment | None:
     return cdk.Environment(account=account, region=region) if account and region else None
 
 
-def _policy(file: Path) -> str:
-    """The operator's policy as JSON, once it is valid. Raises PolicyError."""
-    return policy_json(file)
-
-
 def main() -> int:
     """Synthesise; a setting that cannot be used is said in one line."""
     app = cdk.App()
+    # Findings fail the synthesis. What runs on this machine only is checked by the tests instead: it must start fast.
+    if app.node.try_get_context("packages") != "local":
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:
         settings = Settings.from_context(app.node.get_all_context(), ROOT)
         build(app, settings)
-    except (SettingInvalid, PolicyError, PermissionUnscoped, FolderMissing) as problem:
+    except (SettingInvalid, PolicyError, PermissionUnscoped, WildcardUnexplained, FolderMissing) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     app.synth()

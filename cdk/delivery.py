@@ -9,9 +9,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.explanations import explain_wildcards
+from cdk.identities import bounded
 from cdk.lake import CLOUDTRAIL, FLOW_LOGS, SYSTEM_LOGS
 from cdk.names import Names
 
@@ -27,13 +28,13 @@ FLOW_LOG_FIELDS = tuple(field for fields in _FIELDS_BY_VERSION.values() for fiel
 AGGREGATION_SECONDS = 60
 
 
-def trail(scope: Construct, names: Names, lake: s3.IBucket, key: kms.IKey) -> cloudtrail.CfnTrail:
+def trail(scope: Construct, names: Names, lake: str, key: kms.IKey) -> cloudtrail.CfnTrail:
     """Deliver the management events of all regions to the lake: the complete path of API calls."""
     return cloudtrail.CfnTrail(
         scope,
         "Trail",
         trail_name=names.resource("trail"),
-        s3_bucket_name=lake.bucket_name,
+        s3_bucket_name=lake,
         s3_key_prefix=CLOUDTRAIL.rstrip("/"),
         kms_key_id=key.key_arn,
         is_logging=True,
@@ -48,7 +49,7 @@ def guardduty_detector(scope: Construct) -> guardduty.CfnDetector:
     return guardduty.CfnDetector(scope, "GuardDuty", enable=True, finding_publishing_frequency="FIFTEEN_MINUTES")
 
 
-def flow_log(scope: Construct, number: int, vpc: str, lake: s3.IBucket) -> ec2.CfnFlowLog:
+def flow_log(scope: Construct, names: Names, number: int, vpc: str, lake: str) -> ec2.CfnFlowLog:
     """Deliver the flow logs of a VPC to the lake."""
     return ec2.CfnFlowLog(
         scope,
@@ -57,20 +58,21 @@ def flow_log(scope: Construct, number: int, vpc: str, lake: s3.IBucket) -> ec2.C
         resource_type="VPC",
         traffic_type="ALL",
         log_destination_type="s3",
-        log_destination=lake.arn_for_objects(FLOW_LOGS),
+        log_destination=f"arn:{names.partition}:s3:::{lake}/{FLOW_LOGS}",
         log_format=" ".join(f"${{{field}}}" for field in FLOW_LOG_FIELDS),
         max_aggregation_interval=AGGREGATION_SECONDS,
         destination_options={"FileFormat": "plain-text", "HiveCompatiblePartitions": True, "PerHourPartition": False},
     )
 
 
-def log_delivery(scope: Construct, names: Names, groups: tuple[str, ...], lake: s3.IBucket, key: kms.IKey) -> None:
+def log_delivery(scope: Construct, names: Names, groups: tuple[str, ...], lake: str, key: kms.IKey) -> None:
     """Deliver lines of log groups to the lake, as gzip objects with one CloudWatch Logs payload a line.
 
     CloudWatch Logs compresses each payload: Firehose unpacks them and ends each with a newline, then compresses the
     object as a whole.
     """
     stream = _stream(scope, names, lake, key)
+    statement = _allow(["firehose:PutRecord", "firehose:PutRecordBatch"], [stream.attr_arn])
     assumed_by = iam.ServicePrincipal("logs.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}})
     role = iam.Role(
         scope,
@@ -78,7 +80,8 @@ def log_delivery(scope: Construct, names: Names, groups: tuple[str, ...], lake: 
         role_name=names.role("log-subscription"),
         description="CloudWatch Logs hands lines of log groups to Breakwater's Firehose.",
         assumed_by=assumed_by,
-        inline_policies={"deliver": _document([_allow(["firehose:PutRecord", "firehose:PutRecordBatch"], [stream.attr_arn])])},
+        permissions_boundary=bounded(scope, names),
+        inline_policies={"deliver": iam.PolicyDocument(statements=[statement])},
     )
     for number, group in enumerate(groups, 1):
         logs.CfnSubscriptionFilter(
@@ -92,26 +95,25 @@ def log_delivery(scope: Construct, names: Names, groups: tuple[str, ...], lake: 
         )
 
 
-def _stream(scope: Construct, names: Names, lake: s3.IBucket, key: kms.IKey) -> firehose.CfnDeliveryStream:
+def _stream(scope: Construct, names: Names, lake: str, key: kms.IKey) -> firehose.CfnDeliveryStream:
     name = names.resource("system-logs")
     assumed_by = iam.ServicePrincipal("firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}})
-    objects = [lake.arn_for_objects(f"{SYSTEM_LOGS}*"), lake.arn_for_objects("undelivered/*")]
+    bucket_arn = f"arn:{names.partition}:s3:::{lake}"
+    statements = [
+        _allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{bucket_arn}/{SYSTEM_LOGS}*", f"{bucket_arn}/undelivered/*"]),
+        _allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket_arn]),
+        _allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn]),
+    ]
     role = iam.Role(
         scope,
         "FirehoseRole",
         role_name=names.role("firehose"),
         description="Firehose writes lines of log groups to Breakwater's lake.",
         assumed_by=assumed_by,
-        inline_policies={
-            "deliver": _document(
-                [
-                    _allow(["s3:PutObject", "s3:AbortMultipartUpload"], objects),
-                    _allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [lake.bucket_arn]),
-                    _allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn]),
-                ]
-            )
-        },
+        permissions_boundary=bounded(scope, names),
+        inline_policies={"deliver": iam.PolicyDocument(statements=statements)},
     )
+    explain_wildcards(role, statements)
     make = firehose.CfnDeliveryStream
     return make(
         scope,
@@ -122,7 +124,7 @@ def _stream(scope: Construct, names: Names, lake: s3.IBucket, key: kms.IKey) -> 
             key_type="CUSTOMER_MANAGED_CMK", key_arn=key.key_arn
         ),
         extended_s3_destination_configuration=make.ExtendedS3DestinationConfigurationProperty(
-            bucket_arn=lake.bucket_arn,
+            bucket_arn=bucket_arn,
             role_arn=role.role_arn,
             prefix=f"{SYSTEM_LOGS}dt=!{{timestamp:yyyy-MM-dd}}/",
             error_output_prefix="undelivered/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/",
@@ -140,10 +142,6 @@ def _stream(scope: Construct, names: Names, lake: s3.IBucket, key: kms.IKey) -> 
             ),
         ),
     )
-
-
-def _document(statements: list[iam.PolicyStatement]) -> iam.PolicyDocument:
-    return iam.PolicyDocument(statements=statements)
 
 
 def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -11,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk.explanations import RUNTIME, acknowledge
 from cdk.identities import Surroundings, function_role
 from cdk.names import Names, pascal
 from cdk.packaging.targets import TARGETS
@@ -27,7 +29,12 @@ class FolderMissing(Exception):
 
 
 def deployed_function(
-    scope: Construct, spec: FunctionSpec, settings: Settings, around: Surroundings, environment: Mapping[str, str]
+    scope: Construct,
+    spec: FunctionSpec,
+    settings: Settings,
+    around: Surroundings,
+    key: kms.IKey,
+    environment: Mapping[str, str],
 ) -> lambda_.Function:
     """Make the function and its event source mapping.
 
@@ -54,9 +61,10 @@ def deployed_function(
         memory_size=spec.memory_mb,
         timeout=Duration.seconds(spec.timeout_s),
         environment={PREFIX + name.upper(): value for name, value in environment.items()},
-        environment_encryption=around.telemetry_key,
-        log_group=_log_group(scope, spec, names, settings, around.telemetry_key),
+        environment_encryption=key,
+        log_group=_log_group(scope, spec, names, settings, key),
     )
+    acknowledge(function, "AwsSolutions-L1", RUNTIME)
     lambda_.CfnEventSourceMapping(
         scope,
         f"{pascal(spec.name)}Source",
@@ -81,5 +89,5 @@ def _log_group(scope: Construct, spec: FunctionSpec, names: Names, settings: Set
         encryption_key=key,
         removal_policy=RemovalPolicy.DESTROY,
     )
-    group.node.default_child.retention_in_days = settings.log_days
+    cast(logs.CfnLogGroup, group.node.default_child).retention_in_days = settings.log_days
     return group

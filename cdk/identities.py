@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from cdk.explanations import BOUNDARY, acknowledge, explain_wildcards
 from cdk.names import Names, dead_letters, kebab, pascal, sends_verdicts
-from cdk.permissions import action_classes, action_statements, boundary_arn, deny_journal_changes, deny_own_roles
-from lambdas.registry import FunctionSpec
+from cdk.permissions import (
+    GRANTS,
+    UNDO_GRANTS,
+    action_statements,
+    boundary_arn,
+    deny_journal_changes,
+    deny_never_touch,
+    deny_own_roles,
+)
+from lambdas.actions.catalogue import ACTIONS
+from lambdas.registry import FUNCTIONS, FunctionSpec
+from response.policy import NeverTouch
 
-#: Raw telemetry that a detector reads, by its queue.
-RAW_PREFIXES = {"flow-logs": "flow-logs/", "api-calls": "cloudtrail/", "system-logs": "system-logs/"}
 _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem")
-_SIGNALS = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
+_SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 _JOURNAL = ("dynamodb:PutItem", "dynamodb:Query")
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+#: What the services that deliver telemetry need (cdk/delivery.py): within the boundary too.
+_DELIVERY = (
+    "firehose:PutRecord",
+    "firehose:PutRecordBatch",
+    "s3:AbortMultipartUpload",
+    "s3:GetBucketLocation",
+    "s3:ListBucketMultipartUploads",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What functions work with: names where they are fixed, ARNs where they are not.
+    """What functions work with.
 
     Attributes
     ----------
@@ -32,91 +50,120 @@ class Surroundings:
     lake_arn : str
     raw_arns : mapping of str to str
         Where a queue's raw objects lie: ARN pattern by queue.
-    telemetry_key, response_key : IKey
+    telemetry_key_arn, response_key_arn : str
     other_key_arns : sequence of str
         Keys of existing buckets.
-    topic_arn : str
-    boundary : IManagedPolicy
+    never : NeverTouch
+        Of the operator's policy.
     """
 
     names: Names
     lake_arn: str
-    raw_arns: dict[str, str]
-    telemetry_key: kms.IKey
-    response_key: kms.IKey
+    raw_arns: Mapping[str, str]
+    telemetry_key_arn: str
+    response_key_arn: str
     other_key_arns: Sequence[str]
-    topic_arn: str
-    boundary: iam.IManagedPolicy
+    never: NeverTouch
 
 
-def boundary(scope: Construct, names: Names) -> iam.ManagedPolicy:
-    """The most that any of our roles may ever do, whatever is attached to it later."""
-    services = ("autoscaling", "dynamodb", "ec2", "firehose", "iam", "kms", "logs", "s3", "sns", "sqs", "ssm")
-    return iam.ManagedPolicy(
+def boundary(scope: Construct, around: Surroundings) -> iam.ManagedPolicy:
+    """The most that any of our roles may ever do, whatever is attached to it later: what they do today, all together."""
+    policies = [document for spec in FUNCTIONS for document in _policies(spec, around).values()]
+    allowed = {
+        action
+        for statements in policies
+        for statement in statements
+        if statement.effect == iam.Effect.ALLOW
+        for action in statement.actions
+    }
+    names = around.names
+    policy = iam.ManagedPolicy(
         scope,
         "Boundary",
         managed_policy_name=names.role("boundary"),
         description="What Breakwater's roles may do at most.",
         statements=[
-            iam.PolicyStatement(actions=[f"{service}:*" for service in services], resources=["*"]),
+            iam.PolicyStatement(actions=sorted({*allowed, *_DELIVERY}), resources=["*"]),
             deny_own_roles(names),
             deny_journal_changes(names),
         ],
     )
+    acknowledge(policy, "AwsSolutions-IAM5[Resource::*]", BOUNDARY)
+    return policy
 
 
 def function_role(scope: Construct, spec: FunctionSpec, around: Surroundings) -> iam.Role:
     """Make the role of a function."""
-    names = around.names
-    policies = {"function": iam.PolicyDocument(statements=[*_statements(spec, around)])}
-    for action in action_classes() if spec.queue in ("verdicts", "containments") else ():
-        # The responder contains, the expiry undoes: neither can do the other's half.
-        declared = action.permissions if spec.queue == "verdicts" else action.undo_permissions
-        if declared:
-            policies[f"action-{kebab(action.name)}"] = iam.PolicyDocument(statements=[*action_statements(declared, names)])
-    return iam.Role(
+    names, policies = around.names, _policies(spec, around)
+    role = iam.Role(
         scope,
         f"{pascal(spec.name)}Role",
         role_name=names.role(spec.name),
         description=f"Breakwater's function {spec.name}.",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        permissions_boundary=around.boundary,
-        inline_policies=policies,
+        permissions_boundary=bounded(scope, names),
+        inline_policies={name: iam.PolicyDocument(statements=statements) for name, statements in policies.items()},
     )
+    explain_wildcards(role, [statement for statements in policies.values() for statement in statements])
+    return role
 
 
-def _statements(spec: FunctionSpec, around: Surroundings) -> Iterable[iam.PolicyStatement]:
+def bounded(scope: Construct, names: Names) -> iam.IManagedPolicy:
+    """The boundary, by its name: one construct in each stack that asks."""
+    stack = Stack.of(scope)
+    existing = stack.node.try_find_child("BoundaryByName")
+    if existing is None:
+        return iam.ManagedPolicy.from_managed_policy_arn(stack, "BoundaryByName", boundary_arn(names))
+    return cast(iam.IManagedPolicy, existing)
+
+
+def _policies(spec: FunctionSpec, around: Surroundings) -> dict[str, list[iam.PolicyStatement]]:
+    """The inline policies of a function's role, by name: its own, and one for each action that it may take."""
     names = around.names
-    log_group = names.arn("logs", f"log-group:/aws/lambda/{names.resource(spec.name)}:*")
-    yield _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group])
-    yield _allow(_CONSUME, [names.queue_arn(spec.queue, fifo=spec.fifo)])
-    yield _allow(["sqs:SendMessage"], [names.queue_arn(dead_letters(spec.queue), fifo=spec.fifo)])
-    yield _allow(["s3:PutObject"], [f"{around.lake_arn}/ocsf/*", f"{around.lake_arn}/rejected/*"])
+    policies = {"function": [*_statements(spec, around)]}
+    if spec.queue == "verdicts":  # the responder contains …
+        for action in ACTIONS:
+            statements = [
+                *action_statements(action.permissions, names, GRANTS),
+                *deny_never_touch(around.never, action.permissions),
+            ]
+            policies[f"contain-{kebab(action.name)}"] = statements
+    if spec.queue == "containments":  # … and the expiry undoes: neither can do the other's half
+        for action in ACTIONS:
+            policies[f"undo-{kebab(action.name)}"] = [*action_statements(action.undo_permissions, names, UNDO_GRANTS)]
+    return policies
+
+
+def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.PolicyStatement]:
+    names = around.names
+    yield _allow(
+        ["logs:CreateLogStream", "logs:PutLogEvents"], names.arn("logs", f"log-group:/aws/lambda/{names.resource(spec.name)}:*")
+    )
+    yield _allow(_CONSUME, names.queue_arn(spec.queue, fifo=spec.fifo))
+    yield _allow(["sqs:SendMessage"], names.queue_arn(dead_letters(spec.queue), fifo=spec.fifo))
+    yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/*", f"{around.lake_arn}/rejected/*")
     if spec.queue in around.raw_arns:
-        yield _allow(["s3:GetObject"], [around.raw_arns[spec.queue]])
+        yield _allow(["s3:GetObject"], around.raw_arns[spec.queue])
         if around.other_key_arns:
-            yield _allow(["kms:Decrypt"], around.other_key_arns)
+            yield _allow(["kms:Decrypt"], *around.other_key_arns)
     if sends_verdicts(spec):
-        yield _allow(_MEMORY, [_table_arn(names, "memory")])
-        yield _allow(["sqs:SendMessage"], [names.queue_arn("verdicts", fifo=True)])
-        yield _allow(_KEY, [around.telemetry_key.key_arn])
+        yield _allow(_MEMORY, _table_arn(names, "memory"))
+        yield _allow(["sqs:SendMessage"], names.queue_arn("verdicts", fifo=True))
+        yield _allow(_KEY, around.telemetry_key_arn)
     else:
         journal = _table_arn(names, "journal")
-        yield _allow(_SIGNALS, [_table_arn(names, "signals")])
-        yield _allow(_JOURNAL, [journal, f"{journal}/index/*"])
-        yield _allow(["ssm:GetParameter"], [names.arn("ssm", f"parameter/{names.prefix}/policy")])
-        yield _allow(["sns:Publish"], [around.topic_arn])
-        yield _allow(_KEY, [around.telemetry_key.key_arn, around.response_key.key_arn])
-        yield deny_own_roles(names)
+        yield _allow(_SIGNALS, _table_arn(names, "signals"))
+        yield _allow(_JOURNAL, journal, f"{journal}/index/*")
+        yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"))
+        yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
+        yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn)
+    yield deny_own_roles(names)
     yield deny_journal_changes(names)
 
 
-def _allow(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
+def _allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=list(resources))
 
 
 def _table_arn(names: Names, table: str) -> str:
     return names.arn("dynamodb", f"table/{names.resource(table)}")
-
-
-__all__ = ["RAW_PREFIXES", "Surroundings", "boundary", "boundary_arn", "function_role"]

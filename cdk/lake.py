@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.explanations import ACCESS_LOGS, acknowledge
 from cdk.names import Names
 
 FLOW_LOGS, CLOUDTRAIL, SYSTEM_LOGS = "flow-logs/", "cloudtrail/", "system-logs/"
@@ -116,8 +117,7 @@ def _access_logs(scope: Construct) -> s3.Bucket:
         lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(365))],
         removal_policy=RemovalPolicy.RETAIN,
     )
-    reason = "It holds the access logs: logging access to itself would feed itself."
-    Validations.of(bucket).acknowledge(Acknowledgment(id="AwsSolutions-S1", reason=reason))
+    acknowledge(bucket, "AwsSolutions-S1", ACCESS_LOGS)
     return bucket
 
 

@@ -1,133 +1,147 @@
-"""What each function may do: statements derived from the settings it is given and from what the actions declare."""
+"""What the actions may do: statements made of the permissions that they declare, on as little as AWS lets us name."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from aws_cdk import aws_iam as iam
 
-import lambdas.actions
 from cdk.names import Names
 from cdk.tables import JOURNAL_FORBIDDEN
+from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
+from response.policy import NeverTouch
+
+Conditions = Mapping[str, Mapping[str, str]]
 
 
 class PermissionUnscoped(Exception):
-    """An action declares a permission for which nobody has said on which resources it is needed."""
+    """An action declares a permission of which nobody has said on which resources it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """On what a permission of an action is granted.
+class Grant:
+    """On what, and when, a permission is given.
 
     Attributes
     ----------
-    resources : sequence of str
-        ARN patterns below the account (``{partition}``, ``{region}``, ``{account}`` are filled in), or ``*``.
-    why_all : str
-        Why ``*``, where it is that.
+    resources : tuple of str
+        ARN patterns; ``{partition}``, ``{region}`` and ``{account}`` are filled in.
+    conditions : mapping
     """
 
-    resources: Sequence[str]
-    why_all: str = ""
+    resources: tuple[str, ...]
+    conditions: Conditions = field(default_factory=dict)
 
 
-_READS = Scope(("*",), "EC2's and Auto Scaling's Describe calls know no resources")
-_ROLES = Scope(("arn:{partition}:iam::{account}:role/*",))
-_INTERFACES = ("arn:{partition}:ec2:{region}:{account}:network-interface/*",)
-_INSTANCES = ("arn:{partition}:ec2:{region}:{account}:instance/*",)
-_GROUPS = ("arn:{partition}:ec2:{region}:{account}:security-group/*",)
-_VPCS = ("arn:{partition}:ec2:{region}:{account}:vpc/*",)
-_SCALING = Scope(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",))
+def _ec2(*kinds: str) -> tuple[str, ...]:
+    return tuple(f"arn:{{partition}}:ec2:{{region}}:{{account}}:{kind}/*" for kind in kinds)
 
-_IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
 
-#: Where each permission that an action may declare applies. A permission that is not here stops the synthesis.
-ACTION_SCOPES = {
-    "autoscaling:AttachInstances": _SCALING,
-    "autoscaling:DetachInstances": _SCALING,
+_IS_QUARANTINE: Conditions = {"StringEquals": {f"aws:ResourceTag/{TAG_KEY}": TAG_VALUE}}
+_BECOMES_QUARANTINE: Conditions = {"StringEquals": {f"aws:RequestTag/{TAG_KEY}": TAG_VALUE}}
+_WITH_ITS_GROUP: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
+_ANYTHING = (Grant(("*",)),)
+_ROLES = (Grant(("arn:{partition}:iam::{account}:role/*",)),)
+_SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
+_EMPTY_QUARANTINE = (Grant(_ec2("security-group"), _IS_QUARANTINE),)
+
+#: Where each permission of an action applies. A permission that is not here stops the synthesis.
+GRANTS: Mapping[str, tuple[Grant, ...]] = {
+    "autoscaling:DescribeAutoScalingInstances": _ANYTHING,
     "autoscaling:EnterStandby": _SCALING,
     "autoscaling:ExitStandby": _SCALING,
-    "autoscaling:SetInstanceProtection": _SCALING,
-    "autoscaling:SuspendProcesses": _SCALING,
-    "autoscaling:ResumeProcesses": _SCALING,
-    "ec2:AuthorizeSecurityGroupEgress": Scope(_GROUPS),
-    "ec2:CreateSecurityGroup": Scope((*_GROUPS, *_VPCS)),
-    "ec2:CreateTags": Scope((*_GROUPS, *_INSTANCES)),
-    "ec2:DeleteTags": Scope((*_GROUPS, *_INSTANCES)),
-    "ec2:ModifyInstanceAttribute": Scope((*_INSTANCES, *_GROUPS)),
-    "ec2:ModifyNetworkInterfaceAttribute": Scope((*_INTERFACES, *_INSTANCES, *_GROUPS)),
-    "ec2:RevokeSecurityGroupEgress": Scope(_GROUPS),
-    "ec2:RevokeSecurityGroupIngress": Scope(_GROUPS),
+    "ec2:CreateSecurityGroup": (Grant(_ec2("security-group"), _BECOMES_QUARANTINE), Grant(_ec2("vpc"))),
+    "ec2:CreateTags": (Grant(_ec2("security-group"), _WITH_ITS_GROUP),),
+    "ec2:DescribeInstances": _ANYTHING,
+    "ec2:DescribeNetworkInterfaces": _ANYTHING,
+    "ec2:DescribeSecurityGroups": _ANYTHING,
+    "ec2:ModifyNetworkInterfaceAttribute": (
+        Grant(_ec2("instance", "network-interface")),
+        Grant(_ec2("security-group"), _IS_QUARANTINE),
+    ),
+    "ec2:RevokeSecurityGroupEgress": _EMPTY_QUARANTINE,
+    "ec2:RevokeSecurityGroupIngress": _EMPTY_QUARANTINE,
     "iam:DeleteRolePolicy": _ROLES,
     "iam:GetRole": _ROLES,
     "iam:GetRolePolicy": _ROLES,
-    "iam:ListAttachedRolePolicies": _ROLES,
-    "iam:ListRolePolicies": _ROLES,
-    "iam:ListRoleTags": _ROLES,
     "iam:PutRolePolicy": _ROLES,
 }
+#: Undo gives an interface back the groups that it had, whichever those are.
+UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {
+    **GRANTS,
+    "ec2:ModifyNetworkInterfaceAttribute": (Grant(_ec2("instance", "network-interface", "security-group")),),
+}
+_IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
+_READS = ("Describe", "Get", "List")
 
 
-def action_classes() -> list[type]:
-    """Every class in ``lambdas/actions`` that declares permissions, by its action's name."""
-    found = {}
-    for module in pkgutil.iter_modules(lambdas.actions.__path__, "lambdas.actions."):
-        for _, value in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if value.__module__.startswith("lambdas.actions") and isinstance(getattr(value, "permissions", None), tuple):
-                found[value.name] = value
-    return [found[name] for name in sorted(found)]
-
-
-def action_statements(permissions: Iterable[str], names: Names) -> Iterator[iam.PolicyStatement]:
-    """Statements for the permissions that an action declares, one for each set of resources.
+def action_statements(
+    permissions: Iterable[str], names: Names, grants: Mapping[str, tuple[Grant, ...]] = GRANTS
+) -> Iterator[iam.PolicyStatement]:
+    """Statements for the permissions that an action declares, one for each set of resources and conditions.
 
     Raises
     ------
     PermissionUnscoped
         Names the permission.
     """
-    by_resources: dict[tuple[str, ...], list[str]] = {}
+    together: list[tuple[Grant, list[str]]] = []
     for permission in sorted(set(permissions)):
-        by_resources.setdefault(tuple(scope_of(permission).resources), []).append(permission)
-    for resources, actions in by_resources.items():
-        filled = [pattern.format(partition=names.partition, region=names.region, account=names.account) for pattern in resources]
-        yield iam.PolicyStatement(actions=actions, resources=filled)
+        if permission not in grants:
+            raise PermissionUnscoped(f"{permission} is declared by an action: say in cdk/permissions.py where it applies")
+        for grant in grants[permission]:
+            for known, actions in together:
+                if known == grant:
+                    actions.append(permission)
+                    break
+            else:
+                together.append((grant, [permission]))
+    for grant, actions in together:
+        yield iam.PolicyStatement(
+            actions=actions,
+            resources=[
+                pattern.format(partition=names.partition, region=names.region, account=names.account)
+                for pattern in grant.resources
+            ],
+            conditions=dict(grant.conditions) or None,
+        )
 
 
-def scope_of(permission: str) -> Scope:
-    """Where a permission applies. Raises PermissionUnscoped."""
-    if permission in ACTION_SCOPES:
-        return ACTION_SCOPES[permission]
-    if permission.startswith(("ec2:Describe", "autoscaling:Describe")):
-        return _READS
-    raise PermissionUnscoped(f"{permission} is declared by an action: say in cdk/permissions.py on which resources it is needed")
+def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[iam.PolicyStatement]:
+    """Deny the changes that the operator's policy forbids, so that a mistake in our own guard cannot make them.
+
+    Tags count unless their value is ``false``, as in the policy. Undo is not denied: what was contained before it was
+    tagged must be released.
+    """
+    changes = [name for name in sorted(set(permissions)) if not name.partition(":")[2].startswith(_READS)]
+    for number, key in enumerate(never.tags, 1):
+        tag = f"aws:ResourceTag/{key}"
+        conditions = {"Null": {tag: "false"}, "StringNotEquals": {tag: "false"}}
+        yield _deny(f"NeverTouchTag{number}", changes, ["*"], conditions)
+    roles = [pattern for pattern in never.principals if ":role/" in pattern]
+    if roles and (ours := [name for name in changes if name.startswith("iam:")]):
+        yield _deny("NeverTouchRoles", ours, roles)
 
 
 def deny_own_roles(names: Names) -> iam.PolicyStatement:
-    """Nothing that runs as Breakwater may change what Breakwater runs as."""
-    return iam.PolicyStatement(
-        sid="NeverItsOwnRoles",
-        effect=iam.Effect.DENY,
-        actions=[f"iam:{verb}*" for verb in _IAM_CHANGES] + ["sts:AssumeRole"],
-        resources=[*names.own_roles, boundary_arn(names)],
-    )
+    """Nothing that runs as Breakwater may change, or become, what Breakwater runs as."""
+    changes = [f"iam:{verb}*" for verb in _IAM_CHANGES]
+    return _deny("NeverItsOwnRoles", [*changes, "sts:AssumeRole"], [*names.own_roles, boundary_arn(names)])
 
 
 def deny_journal_changes(names: Names) -> iam.PolicyStatement:
     """The journal is append-only for every function."""
     table = names.arn("dynamodb", f"table/{names.resource('journal')}")
-    return iam.PolicyStatement(
-        sid="NeverRewriteTheJournal",
-        effect=iam.Effect.DENY,
-        actions=[*JOURNAL_FORBIDDEN, "dynamodb:UpdateTable"],
-        resources=[table, f"{table}/index/*"],
-    )
+    return _deny("NeverRewriteTheJournal", [*JOURNAL_FORBIDDEN, "dynamodb:UpdateTable"], [table, f"{table}/index/*"])
 
 
 def boundary_arn(names: Names) -> str:
     """ARN of the boundary of all roles."""
     return f"arn:{names.partition}:iam::{names.account}:policy/{names.role('boundary')}"
+
+
+def _deny(sid: str, actions: list[str], resources: list[str], conditions: Conditions | None = None) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid, effect=iam.Effect.DENY, actions=actions, resources=resources, conditions=dict(conditions) if conditions else None
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -58,11 +58,11 @@ def fed_queue(scope: Construct, spec: FunctionSpec, names: Names, key: kms.IKey,
     # By name: a reference would make the two queues depend on each other.
     allowed = {"redrivePermission": "byQueue", "sourceQueueArns": [names.queue_arn(spec.queue, fifo=spec.fifo)]}
     cast(sqs.CfnQueue, dead.node.default_child).redrive_allow_policy = allowed
-    account = {"StringEquals": {"aws:SourceAccount": names.account}}
+    account: dict[str, object] = {"StringEquals": {"aws:SourceAccount": names.account}}
     for service, sources in (("s3", senders.buckets), ("events", senders.rules)):
         if not sources:
             continue
-        conditions = account | {"ArnEquals": {"aws:SourceArn": list(sources)}}
+        conditions: dict[str, object] = account | {"ArnEquals": {"aws:SourceArn": list(sources)}}
         who = iam.ServicePrincipal(f"{service}.amazonaws.com")
         _add(queue, f"Send{pascal(service)}", iam.Effect.ALLOW, who, conditions)
         if service == "events":  # an event that cannot be delivered goes to the dead letters, under the same rule's name
@@ -96,7 +96,7 @@ def _queue(
     )
 
 
-def _add(queue: sqs.Queue, sid: str, effect: iam.Effect, who: iam.IPrincipal, conditions: dict[str, object]) -> None:
+def _add(queue: sqs.Queue, sid: str, effect: iam.Effect, who: iam.IPrincipal, conditions: Mapping[str, object]) -> None:
     queue.add_to_resource_policy(
         iam.PolicyStatement(
             sid=sid,
@@ -104,6 +104,6 @@ def _add(queue: sqs.Queue, sid: str, effect: iam.Effect, who: iam.IPrincipal, co
             principals=[who],
             actions=["sqs:SendMessage"],
             resources=[queue.queue_arn],
-            conditions=conditions,
+            conditions=dict(conditions),
         )
     )

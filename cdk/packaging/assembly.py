@@ -88,7 +88,7 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
     if fresh:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{spec.name}-") as scratch:
             new = Path(scratch) / spec.name
-            _link_distributions(distributions, pool, new, used_services(root / "lambdas"))
+            _link_distributions(distributions, pool, new, used_services(root, f"lambdas.{spec.name}"))
             _copy_packages(spec.packages, root, new)
             stamp.unlink(missing_ok=True)
             if folder.exists():

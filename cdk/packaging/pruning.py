@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
+from cdk.packaging.imports import closure
+
 #: What stays of a ``*.dist-info`` folder: the licences must travel with the code.
 _KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "AUTHORS", "COPYING", "licenses")
 #: Folders with nothing that runs in a function: tests, C headers, NumPy's Fortran and build tools, command-line scripts.
@@ -30,14 +32,16 @@ _DROPPED_PARTS = (
 _SHARED_BOTOCORE_DATA = frozenset({"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"})
 
 
-def used_services(package: Path) -> frozenset[str]:
-    """Names of the AWS services that a package makes clients of.
+def used_services(root: Path, module: str) -> frozenset[str]:
+    """Names of the AWS services that a module, and all that it imports, makes clients of.
 
-    Reads every call ``client("name")`` or ``clients("name")``, of whatever object, in its source, so that the service models in a
-    function folder follow the code.
+    Reads every call ``client("name")`` or ``clients("name")``, of whatever object, in their source, so that the service
+    models in a function folder follow the code.
     """
     services = set()
-    for path in sorted(package.rglob("*.py")):
+    for path in closure(root, module).modules.values():
+        if path.suffix != ".py":
+            continue
         for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
             if not isinstance(node, ast.Call) or not node.args:
                 continue

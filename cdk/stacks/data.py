@@ -16,6 +16,7 @@ from cdk.catalog import catalog
 from cdk.identities import Surroundings, boundary
 from cdk.lake import lake_bucket, raw_prefixes
 from cdk.names import Names, pascal, sends_verdicts
+from cdk.policy import PolicyText
 from cdk.queues import FedQueue, Senders, fed_queue
 from cdk.settings import Settings
 from cdk.tables import tables
@@ -25,18 +26,22 @@ from lambdas.registry import FUNCTIONS, FunctionSpec
 RULES = {"findings": ("findings",), "api-calls": ("api-calls",), "containments": ("expire",)}
 
 
+#: Up to here a parameter is free.
+_STANDARD_BYTES = 4096
+
+
 class DataStack(Stack):
     """Keys, lake, queues, tables, policy, topic."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, policy: str, **stack: Any) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, policy: PolicyText, **stack: Any) -> None:
         super().__init__(scope, construct_id, **stack)
         self.names = names = Names.of(self, settings.name)
-        self._settings = settings
+        self._settings, self._policy = settings, policy
         self.telemetry_key = keys.telemetry_key(self, names)
         self.response_key = keys.response_key(self, names)
         self.queues = {spec.queue: self._queue(spec) for spec in FUNCTIONS}
         self.lake = self._lake()
-        catalog(self, names, self.lake.bucket_name)
+        catalog(self, names, self.lake_name)
         self.tables = tables(self, names, self.telemetry_key, self.response_key)
         self.topic = self._topic()
         self.policy_parameter = ssm.StringParameter(
@@ -44,32 +49,40 @@ class DataStack(Stack):
             "Policy",
             parameter_name=f"/{names.prefix}/policy",
             description="The operator's policy, as JSON.",
-            string_value=policy,
-            tier=ssm.ParameterTier.ADVANCED if len(policy.encode()) > 4096 else ssm.ParameterTier.STANDARD,
+            string_value=policy.json,
+            tier=ssm.ParameterTier.ADVANCED if len(policy.json.encode()) > _STANDARD_BYTES else ssm.ParameterTier.STANDARD,
         )
-        self.boundary = boundary(self, names)
+        self.boundary = boundary(self, self.surroundings)
         self._outputs()
 
     @property
     def surroundings(self) -> Surroundings:
         """What the functions of the other stacks work with."""
-        raw = {queue: self.lake.arn_for_objects(f"{prefix}*") for queue, prefix in raw_prefixes(self.names).items()}
+        raw = {queue: f"{self._lake_arn}/{prefix}*" for queue, prefix in raw_prefixes(self.names).items()}
         if self._settings.trail_bucket:
             raw["api-calls"] = f"arn:{self.partition}:s3:::{self._settings.trail_bucket}/{self._settings.trail_prefix}*"
         return Surroundings(
             names=self.names,
-            lake_arn=self.lake.bucket_arn,
+            lake_arn=self._lake_arn,
             raw_arns=raw,
-            telemetry_key=self.telemetry_key,
-            response_key=self.response_key,
+            telemetry_key_arn=self.telemetry_key.key_arn,
+            response_key_arn=self.response_key.key_arn,
             other_key_arns=self._settings.bucket_keys,
-            topic_arn=self.topic.topic_arn,
-            boundary=self.boundary,
+            never=self._policy.never,
         )
 
-    def environment(self, spec: FunctionSpec) -> dict[str, str]:
+    @property
+    def lake_name(self) -> str:
+        """Name of the lake's bucket: fixed, so that no other stack needs a reference to it."""
+        return self._settings.lake_bucket or self.names.lake_bucket
+
+    @property
+    def _lake_arn(self) -> str:
+        return f"arn:{self.partition}:s3:::{self.lake_name}"
+
+    def environment_of(self, spec: FunctionSpec) -> dict[str, str]:
         """What a function is told, by the names of ``lambdas/settings.py``."""
-        told = {"dead_letter_queue_url": self.queues[spec.queue].dead_letters.queue_url, "lake_bucket": self.lake.bucket_name}
+        told = {"dead_letter_queue_url": self.queues[spec.queue].dead_letters.queue_url, "lake_bucket": self.lake_name}
         if sends_verdicts(spec):
             told |= {
                 "memory_table": self.tables.memory.table_name,
@@ -95,7 +108,7 @@ class DataStack(Stack):
             if outside:
                 rules.append(f"{spec.queue}-objects")
             else:
-                buckets.append(f"arn:{self.partition}:s3:::{names.lake_bucket}")
+                buckets.append(self._lake_arn)
         principals = list(settings.operators)
         if spec.queue == "verdicts":
             principals += [names.role_arn(other.name) for other in FUNCTIONS if sends_verdicts(other)]

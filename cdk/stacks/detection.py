@@ -26,7 +26,7 @@ class DetectionStack(Stack):
         super().__init__(scope, construct_id, **stack)
         names = data.names
         self.functions = {
-            spec.name: deployed_function(self, spec, settings, data.surroundings, data.environment(spec))
+            spec.name: deployed_function(self, spec, settings, data.surroundings, data.telemetry_key, data.environment_of(spec))
             for spec in FUNCTIONS
             if sends_verdicts(spec)
         }
@@ -51,13 +51,13 @@ class DetectionStack(Stack):
                 self._objects_rule(data, queue, bucket, prefix)
 
     def _deliver(self, data: DataStack, settings: Settings) -> None:
-        lake, key = data.lake, data.telemetry_key
+        lake, key = data.lake_name, data.telemetry_key
         if settings.trail == CREATE:
             delivery.trail(self, data.names, lake, key)
         if settings.guardduty == CREATE:
             delivery.guardduty_detector(self)
         for number, vpc in enumerate(settings.flow_log_vpcs, 1):
-            delivery.flow_log(self, number, vpc, lake)
+            delivery.flow_log(self, data.names, number, vpc, lake)
         if settings.log_groups:
             delivery.log_delivery(self, data.names, settings.log_groups, lake, key)
 

@@ -21,7 +21,7 @@ class ResponseStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, data: DataStack, **stack: Any) -> None:
         super().__init__(scope, construct_id, **stack)
         self.functions = {
-            spec.name: deployed_function(self, spec, settings, data.surroundings, data.environment(spec))
+            spec.name: deployed_function(self, spec, settings, data.surroundings, data.telemetry_key, data.environment_of(spec))
             for spec in FUNCTIONS
             if not sends_verdicts(spec)
         }

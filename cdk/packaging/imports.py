@@ -1,0 +1,151 @@
+"""What a module imports, directly or not, read from the source: nothing is executed."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdk.packaging.targets import LAMBDA_PYTHON
+
+#: Modules of the standard library that Lambda's Python no longer has.
+_REMOVED = frozenset({"asynchat", "asyncore", "distutils", "imp", "smtpd"}) if LAMBDA_PYTHON >= (3, 12) else frozenset()
+STANDARD_LIBRARY = frozenset(sys.stdlib_module_names) - _REMOVED
+_GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import statement's module.
+
+    Attributes
+    ----------
+    module : str
+        Absolute dotted name.
+    line : int
+    lazy : bool
+        Stands in a function: imported when that runs.
+    optional : bool
+        The code says itself what to do where the module is missing (``try … except ImportError``).
+    """
+
+    module: str
+    line: int
+    lazy: bool
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """An import that finds nothing in the folder, nor in the standard library."""
+
+    importer: str
+    wanted: Import
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Everything that a module reaches.
+
+    Attributes
+    ----------
+    modules : mapping of str to Path
+        File of each module that was reached.
+    unresolved : tuple of Unresolved
+    """
+
+    modules: dict[str, Path]
+    unresolved: tuple[Unresolved, ...]
+
+
+def closure(folder: Path, module: str) -> Closure:
+    """Follow every import from a module on, those inside functions too."""
+    reached: dict[str, Path] = {}
+    missing: list[Unresolved] = []
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or (file := find(folder, name)) is None:
+            continue
+        reached[name] = file
+        waiting.extend(_parents(name))
+        if file.suffix != ".py":
+            continue
+        for wanted in imports(file, name):
+            if wanted.module.partition(".")[0] in STANDARD_LIBRARY:
+                continue
+            if find(folder, wanted.module) is None:
+                missing.append(Unresolved(name, wanted))
+            else:
+                waiting.append(wanted.module)
+    return Closure(reached, tuple(missing))
+
+
+def find(folder: Path, module: str) -> Path | None:
+    """File of a module in a folder: a package, a source file, or native code; None where there is none."""
+    path = folder.joinpath(*module.split("."))
+    for candidate in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+        if candidate.is_file():
+            return candidate
+    native = sorted(path.parent.glob(f"{path.name}.*so")) if path.parent.is_dir() else []
+    if native:
+        return native[0]
+    return path if path.is_dir() else None
+
+
+def imports(file: Path, module: str) -> list[Import]:
+    """Import statements of a file, but those for type checkers only."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    return list(
+        _walk(ast.parse(file.read_bytes(), str(file)).body, package, lazy=False, optional=False, root=_root(file, module))
+    )
+
+
+def _root(file: Path, module: str) -> Path:
+    return file.parents[len(module.split(".")) - (0 if file.name == "__init__.py" else 1)]
+
+
+def _walk(nodes: list[ast.stmt], package: str, *, lazy: bool, optional: bool, root: Path) -> Iterator[Import]:
+    for node in nodes:
+        match node:
+            case ast.Import():
+                yield from (Import(alias.name, node.lineno, lazy, optional) for alias in node.names)
+            case ast.ImportFrom():
+                yield from _from(node, package, lazy=lazy, optional=optional, root=root)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield from _walk(node.body, package, lazy=True, optional=optional, root=root)
+            case ast.Try():
+                guarded = optional or any(_guards(handler) for handler in node.handlers)
+                yield from _walk(node.body, package, lazy=lazy, optional=guarded, root=root)
+                for block in ([s for h in node.handlers for s in h.body], node.orelse, node.finalbody):
+                    yield from _walk(block, package, lazy=lazy, optional=optional or guarded, root=root)
+            case ast.If() if "TYPE_CHECKING" in ast.unparse(node.test):
+                yield from _walk(node.orelse, package, lazy=lazy, optional=optional, root=root)
+            case ast.If():  # which branch runs depends on the machine or version: none of them is sure
+                for block in (node.body, node.orelse):
+                    yield from _walk(block, package, lazy=lazy, optional=optional, root=root)
+            case ast.ClassDef() | ast.With() | ast.For() | ast.While():
+                yield from _walk(node.body, package, lazy=lazy, optional=optional, root=root)
+            case _:
+                pass
+
+
+def _from(node: ast.ImportFrom, package: str, *, lazy: bool, optional: bool, root: Path) -> Iterator[Import]:
+    base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+    module = ".".join(part for part in (base, node.module) if part)
+    yield Import(module, node.lineno, lazy, optional)
+    for alias in node.names:  # a name may be a module of its own
+        if find(root, f"{module}.{alias.name}") is not None:
+            yield Import(f"{module}.{alias.name}", node.lineno, lazy, optional)
+
+
+def _guards(handler: ast.ExceptHandler) -> bool:
+    named = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else {"Exception"}
+    return bool(named & _GUARDS)
+
+
+def _parents(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]

@@ -1,0 +1,43 @@
+"""The operator's policy, checked before anything is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambdas.actions.catalogue import HANDLES
+from response.policy import NeverTouch, PolicyError, load_policy, policy_json
+
+#: The most that a parameter of SSM holds (advanced tier).
+_LONGEST = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyText:
+    """A valid policy.
+
+    Attributes
+    ----------
+    json : str
+        As functions read it.
+    never : NeverTouch
+        What must never be touched: denied by IAM too.
+    """
+
+    json: str
+    never: NeverTouch
+
+
+def read_policy(file: Path) -> PolicyText:
+    """Read the operator's YAML file.
+
+    Raises
+    ------
+    PolicyError
+        It is no valid policy, names an action that there is not, or is too long for a parameter.
+    """
+    policy, text = load_policy(file), policy_json(file)
+    policy.check_against(HANDLES)
+    if (length := len(text.encode())) > _LONGEST:
+        raise PolicyError(f"{file} is {length} bytes as JSON; a parameter holds {_LONGEST}: join rules, shorten names")
+    return PolicyText(text, policy.never_touch)
