@@ -24,7 +24,7 @@ from cdk.packaging.targets import Target
 from lambdas.registry import FunctionSpec
 
 #: Unpacked size that a function folder must not pass. Lambda's own limit is 250 MB; a small folder starts sooner.
-SIZE_LIMIT_BYTES = 75_000_000
+SIZE_LIMIT_BYTES = 60_000_000
 #: Every file carries this time: 1980-01-01, the earliest that a zip can hold.
 _FILE_TIME = 315_532_800
 _OUR_OWN = ("__pycache__", "*.pyc", "*.md")

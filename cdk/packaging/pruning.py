@@ -13,9 +13,9 @@ _KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "AUTHORS", "COPYIN
 #: Folders with nothing that runs in a function: tests, C headers, NumPy's Fortran and build tools, command-line scripts.
 _DROPPED_FOLDERS = frozenset({"__pycache__", "tests", "testing_data", "include", "bin", "f2py", "distutils"})
 _DROPPED_SUFFIXES = (".pyc", ".pyi", ".a", ".h", ".pxd", ".pyx", ".c", ".f90")
-#: Parts of single distributions that no function runs: the engine's compilers for phones' accelerators and its converters,
-#: NumPy's self-test of its vector instructions, the web page of powertools' API documentation.
+#: Parts of single distributions that no function runs.
 _DROPPED_PARTS = (
+    # Converters and compilers for phones' accelerators.
     "ai_edge_litert/aot/",
     "ai_edge_litert/tools/",
     "ai_edge_litert/vendors/",
@@ -24,10 +24,16 @@ _DROPPED_PARTS = (
     "ai_edge_litert/_pywrap_analyzer_wrapper.so",
     "ai_edge_litert/_pywrap_modify_model_interface.so",
     "ai_edge_litert/_pywrap_tensorflow_lite_calibration_wrapper.so",
+    # NumPy's self-test of its vector instructions, and the subpackages in UNUSED_NUMPY.
     "numpy/_core/_simd.",
+    "numpy/fft/",
+    "numpy/random/",
+    # A web page.
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/",
     "boto3/examples/",
 )
+#: Loaded by NumPy only when an attribute of that name is asked for. The static check finds code of ours that asks.
+UNUSED_NUMPY = ("fft", "random")
 #: Data of botocore that belongs to no single service.
 _SHARED_BOTOCORE_DATA = frozenset({"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"})
 
