@@ -12,8 +12,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from shared_model.errors import BreakwaterError, CloudUnavailable
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
+
+__all__ = ["Action", "CannotApply", "CloudUnavailable", "Mode", "Plan", "UndoResult", "Verification"]
 
 
 class Mode(StrEnum):
@@ -102,11 +105,7 @@ class UndoResult:
     left: tuple[str, ...] = ()
 
 
-class CloudUnavailable(Exception):
-    """The cloud could not be asked or did not answer in time: the message is retried later."""
-
-
-class CannotApply(Exception):
+class CannotApply(BreakwaterError):
     """The change cannot be made, now or later. Says why and what to do instead; the journal keeps it as FAILED."""
 
 

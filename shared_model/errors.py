@@ -27,3 +27,7 @@ class UnreadableTelemetry(BreakwaterError):
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+
+
+class CloudUnavailable(BreakwaterError):
+    """The cloud could not be asked, or did not answer in time: what was asked for may succeed later."""

@@ -1,0 +1,196 @@
+"""An AWS account in moto, laid out as the infrastructure lays it out, and functions that run in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lambdas.clients import LazyClients
+from lambdas.function import Function
+from lambdas.response_room import ResponseRoom
+from lambdas.settings import Settings
+from response.journal import JournalEntry
+from response.policy import policy_json
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "123456789012"
+NOW_MS = 1_790_000_000_000
+
+
+@dataclass
+class Account:
+    clients: LazyClients
+    settings: Settings
+    queues: dict[str, str]
+    now_ms: int = NOW_MS
+    calls: list[str] = field(default_factory=list)
+
+    @classmethod
+    def make(cls) -> Account:
+        clients = LazyClients()
+        dynamodb, sqs = clients("dynamodb"), clients("sqs")
+        _table(dynamodb, "memory", keys=("pk",))
+        _table(dynamodb, "signals", keys=("pk", "sk"))
+        _table(dynamodb, "journal", keys=("pk", "sk"), journal_indexes=True)
+        fifo = {"FifoQueue": "true"}
+        queues = {
+            "verdicts": sqs.create_queue(QueueName="verdicts.fifo", Attributes=fifo)["QueueUrl"],
+            "dead-letters": sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
+            "verdicts-dead-letters": sqs.create_queue(QueueName="verdicts-dead-letters.fifo", Attributes=fifo)["QueueUrl"],
+            "notices": sqs.create_queue(QueueName="notices")["QueueUrl"],
+        }
+        topic = clients("sns").create_topic(Name="notices")["TopicArn"]
+        clients("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-central-1:{ACCOUNT}:notices")
+        clients("s3").create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        settings = Settings(
+            memory_table="memory",
+            signals_table="signals",
+            journal_table="journal",
+            verdict_queue_url=queues["verdicts"],
+            dead_letter_queue_url=queues["dead-letters"],
+            lake_bucket="lake",
+            policy_parameter="/breakwater/policy",
+            notification_topic_arn=topic,
+            own_role_arns=f"arn:aws:iam::{ACCOUNT}:role/breakwater-",
+        )
+        made = cls(clients, settings, queues)
+        made.set_policy()
+        return made
+
+    def set_policy(self, *, mode: str = "enforce", **changes: Any) -> None:
+        policy = json.loads(policy_json(ROOT / "policy" / "default.yaml"))
+        for action in policy["actions"].values():
+            action["mode"] = mode
+        policy |= changes
+        self.clients("ssm").put_parameter(
+            Name=self.settings.policy_parameter, Value=json.dumps(policy), Type="String", Overwrite=True
+        )
+
+    def install(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> ModuleType:
+        """Let a handler's module work in this account, at this account's time."""
+        original: Function = module.FUNCTION
+        function = Function(original.name, needs=(), clients=self.clients, settings=self.settings, clock=lambda: self.now_ms)
+        monkeypatch.setattr(module, "FUNCTION", function)
+        if hasattr(module, "ROOM"):
+            monkeypatch.setattr(module, "ROOM", ResponseRoom(function))
+        return module
+
+    def take(self, queue: str) -> list[dict[str, Any]]:
+        """Receive and delete everything in a queue, with its attributes."""
+        taken: list[dict[str, Any]] = []
+        sqs, url = self.clients("sqs"), self.queues[queue]
+        while messages := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
+        ).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            taken += messages
+        return taken
+
+    def journal(self) -> list[JournalEntry]:
+        """Every entry of every stream, by stream and sequence."""
+        from lambdas.adapters.journal import DynamoJournal
+
+        items = self.clients("dynamodb").scan(TableName="journal")["Items"]
+        journal = DynamoJournal(self.clients, "journal")
+        return [entry for name in sorted({item["pk"]["S"] for item in items}) for entry in journal.stream(name)]
+
+    def steps(self) -> list[str]:
+        return [entry.step for entry in self.journal()]
+
+    def vpc(self) -> str:
+        return str(self.clients("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"])
+
+    def group(self, vpc: str, name: str, tags: dict[str, str] | None = None) -> str:
+        specification = [{"ResourceType": "security-group", "Tags": _tags(tags)}] if tags else []
+        made = self.clients("ec2").create_security_group(
+            GroupName=name, Description=name, VpcId=vpc, TagSpecifications=specification
+        )
+        return str(made["GroupId"])
+
+    def instance(self, vpc: str, groups: list[str], *, interfaces: int = 1, tags: dict[str, str] | None = None) -> str:
+        ec2 = self.clients("ec2")
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{len(ec2.describe_subnets()['Subnets']) % 250}.0/24")
+        subnet_id = subnet["Subnet"]["SubnetId"]
+        image = ec2.describe_images()["Images"][0]["ImageId"]
+        # Groups on the interface, not on the instance: moto adds the instance's to every interface, for ever.
+        instance = ec2.run_instances(
+            ImageId=image,
+            MinCount=1,
+            MaxCount=1,
+            InstanceType="t3.micro",
+            NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": subnet_id, "Groups": groups}],
+        )["Instances"][0]["InstanceId"]
+        for index in range(1, interfaces):
+            eni = ec2.create_network_interface(SubnetId=subnet_id, Groups=groups)["NetworkInterface"]["NetworkInterfaceId"]
+            ec2.attach_network_interface(NetworkInterfaceId=eni, InstanceId=instance, DeviceIndex=index)
+        if tags:
+            ec2.create_tags(Resources=[instance], Tags=_tags(tags))
+        return str(instance)
+
+    def groups_of(self, instance: str) -> dict[str, list[str]]:
+        found = self.clients("ec2").describe_network_interfaces(
+            Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
+        )
+        return {i["NetworkInterfaceId"]: sorted(g["GroupId"] for g in i["Groups"]) for i in found["NetworkInterfaces"]}
+
+
+def sqs_event(*bodies: str, fifo_groups: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Build the event that Lambda's SQS event source makes of these bodies."""
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{index}",
+                "receiptHandle": "receipt",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1", "SenderId": "AROAEXAMPLE:sender"}
+                | ({"MessageGroupId": fifo_groups[index]} if fifo_groups else {}),
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": f"arn:aws:sqs:eu-central-1:{ACCOUNT}:queue" + (".fifo" if fifo_groups else ""),
+                "awsRegion": "eu-central-1",
+            }
+            for index, body in enumerate(bodies)
+        ]
+    }
+
+
+def redelivered(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Build the event of messages that were taken from a FIFO queue."""
+    groups = tuple(message["Attributes"]["MessageGroupId"] for message in messages)
+    return sqs_event(*(message["Body"] for message in messages), fifo_groups=groups)
+
+
+def _tags(tags: dict[str, str] | None) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+
+
+def _table(dynamodb: Any, name: str, *, keys: tuple[str, ...], journal_indexes: bool = False) -> None:
+    attributes = dict.fromkeys(keys, "S")
+    extra: dict[str, Any] = {}
+    if journal_indexes:
+        attributes |= {"expiring": "S", "expires_ms": "N", "containment_id": "S"}
+        extra["GlobalSecondaryIndexes"] = [
+            _index("expiring", "expiring", "expires_ms"),
+            _index("containments", "containment_id", "sk"),
+        ]
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": k, "AttributeType": t} for k, t in attributes.items()],
+        BillingMode="PAY_PER_REQUEST",
+        **extra,
+    )
+
+
+def _index(name: str, partition: str, sort: str) -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }

@@ -1,0 +1,133 @@
+"""A GuardDuty finding through triage, the verdict queue, respond, the journal and back to the exact state before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, redelivered, sqs_event
+from lambdas import expire_containments, respond, triage_findings
+from response.journal import Step
+
+TIME = "2026-09-21T14:13:20Z"  # NOW_MS
+UNDO_BY = f"arn:aws:iam::{ACCOUNT}:role/on-call"
+
+
+def finding(instance: str, *, dns: bool, event_id: str, finding_id: str) -> str:
+    """Return the EventBridge envelope of a finding about an instance, drawn from DNS logs or from flow logs."""
+    action = {
+        "actionType": "NETWORK_CONNECTION",
+        "networkConnectionAction": {
+            "connectionDirection": "OUTBOUND",
+            "protocol": "TCP",
+            "remoteIpDetails": {"ipAddressV4": "198.51.100.7"},
+        },
+    }
+    if dns:
+        action = {"actionType": "DNS_REQUEST", "dnsRequestAction": {"domain": "example.invalid", "protocol": "UDP"}}
+    detail = {
+        "schemaVersion": "2.0",
+        "accountId": ACCOUNT,
+        "region": "eu-central-1",
+        "id": finding_id,
+        "type": "Trojan:EC2/DGADomainRequest.B" if dns else "UnauthorizedAccess:EC2/TorClient",
+        "title": "An instance behaves like one that is taken over",
+        "severity": 8,
+        "createdAt": TIME,
+        "updatedAt": TIME,
+        "resource": {"resourceType": "Instance", "instanceDetails": {"instanceId": instance, "networkInterfaces": []}},
+        "service": {"action": action, "count": 3, "resourceRole": "ACTOR"},
+    }
+    envelope = {"id": event_id, "source": "aws.guardduty", "account": ACCOUNT, "region": "eu-central-1", "time": TIME}
+    return json.dumps(envelope | {"detail-type": "GuardDuty Finding", "detail": detail})
+
+
+@pytest.fixture
+def functions(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    for module in (triage_findings, respond, expire_containments):
+        account.install(monkeypatch, module)
+    return account
+
+
+def two_findings(instance: str) -> dict[str, Any]:
+    return sqs_event(
+        finding(instance, dns=False, event_id="event-flow", finding_id="f1"),
+        finding(instance, dns=True, event_id="event-dns", finding_id="f2"),
+    )
+
+
+def contain(account: Account, instance: str) -> dict[str, Any]:
+    """Bring both findings to their end; return the event that respond was given."""
+    assert triage_findings.handler(two_findings(instance), None) == {"batchItemFailures": []}
+    delivered = redelivered(account.take("verdicts"))
+    assert respond.handler(delivered, None) == {"batchItemFailures": []}
+    return delivered
+
+
+def test_two_independent_findings_quarantine_every_interface_and_undo_restores_them(functions: Account) -> None:
+    account, vpc = functions, functions.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web"), account.group(vpc, "metrics")], interfaces=3)
+    before = account.groups_of(instance)
+    contain(account, instance)
+
+    quarantined = account.groups_of(instance)
+    (group,) = {group for groups in quarantined.values() for group in groups}
+    described = account.clients("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+    assert len(quarantined) == 3
+    assert described["IpPermissions"] == described["IpPermissionsEgress"] == []
+    assert account.steps() == [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED]
+
+    refused, *_, applied, _ = account.journal()
+    assert (refused.correlation_id, applied.correlation_id) == ("event-flow", "event-dns")
+    undo = json.dumps({"undo": applied.containment_id, "approved_by": UNDO_BY})
+    assert expire_containments.handler(sqs_event(undo), None) == {"batchItemFailures": []}
+    assert account.groups_of(instance) == before
+    assert account.steps()[-2:] == [Step.UNDOING, Step.UNDONE]
+    assert account.journal()[-1].actor == UNDO_BY
+    assert account.take("dead-letters") == []
+
+
+def test_delivered_again_nothing_happens(functions: Account) -> None:
+    account, vpc = functions, functions.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    delivered = contain(account, instance)
+    steps = account.steps()
+    assert respond.handler(delivered, None) == {"batchItemFailures": []}
+    assert account.steps() == steps
+
+
+def test_observe_changes_nothing(functions: Account) -> None:
+    account, vpc = functions, functions.vpc()
+    account.set_policy(mode="observe")
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    before = account.groups_of(instance)
+    contain(account, instance)
+    assert account.groups_of(instance) == before
+    assert account.steps() == [Step.REFUSED, Step.OBSERVED]
+
+
+def test_expiry_asks_once_and_keeps_containing(functions: Account) -> None:
+    account, vpc = functions, functions.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    contain(account, instance)
+    contained = account.groups_of(instance)
+    account.take("notices")
+    account.now_ms = NOW_MS + 25 * 3_600_000
+    for _ in range(2):
+        assert expire_containments.handler(sqs_event('{"expire": true}'), None) == {"batchItemFailures": []}
+    assert account.groups_of(instance) == contained
+    assert account.steps().count(Step.EXPIRY_DUE) == 1
+    (told,) = account.take("notices")
+    assert "is due" in json.loads(told["Body"])["Subject"]
+
+
+def test_a_message_that_cannot_be_read_goes_to_the_dead_letters_untouched(functions: Account) -> None:
+    account = functions
+    assert triage_findings.handler(sqs_event("{broken", '{"id": "1", "detail": {}}'), None) == {"batchItemFailures": []}
+    broken, empty = account.take("dead-letters")
+    assert broken["Body"] == "{broken"
+    assert "not JSON" in broken["MessageAttributes"]["reason"]["StringValue"]
+    assert empty["Body"] == '{"id": "1", "detail": {}}'
+    assert empty["MessageAttributes"]["field"]["StringValue"] != "-"

@@ -1,0 +1,70 @@
+"""Taking an instance out of its auto-scaling group, and putting it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from response.actions import CannotApply, CloudUnavailable
+
+IN_SERVICE, STANDBY = "InService", "Standby"
+#: States on the way to another one: ask again later.
+_PASSING = frozenset({"Pending", "Pending:Wait", "Pending:Proceed", "EnteringStandby"})
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """An instance's place in an auto-scaling group."""
+
+    group: str
+    state: str
+
+
+class AutoScaling:
+    """Standby rather than detach: the group then neither replaces nor terminates it, and still knows it is its own.
+
+    The desired capacity stays, so that the group starts a replacement and its users are served; after the undo it has one
+    instance more and scales in by its own rules.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def membership(self, instance_id: str) -> Membership | None:
+        """Return the group and lifecycle state of an instance, None where it is in no group."""
+        with in_core_words("DescribeAutoScalingInstances"):
+            found = self._clients("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
+        instances = found["AutoScalingInstances"]
+        return Membership(instances[0]["AutoScalingGroupName"], instances[0]["LifecycleState"]) if instances else None
+
+    def take_out(self, instance_id: str, group: str) -> None:
+        """Enter standby. Idempotent."""
+        now = self.membership(instance_id)
+        if now is None or now.group != group or now.state == STANDBY or now.state == "EnteringStandby":
+            return
+        if now.state in _PASSING:
+            raise CloudUnavailable(f"{instance_id} is {now.state} in {group}: it cannot enter standby yet")
+        try:
+            with in_core_words("EnterStandby"):
+                self._clients("autoscaling").enter_standby(
+                    InstanceIds=[instance_id], AutoScalingGroupName=group, ShouldDecrementDesiredCapacity=False
+                )
+        except CloudRefusal as refusal:
+            raise CannotApply(f"{instance_id} cannot leave {group}: {refusal}; detach it by hand") from refusal
+
+    def put_back(self, instance_id: str, group: str) -> str:
+        """Exit standby. Returns why it could not, ``""`` when it is back or was never out."""
+        now = self.membership(instance_id)
+        if now is None or now.group != group:
+            return f"{instance_id} is no longer in {group}"
+        if now.state == "EnteringStandby":
+            raise CloudUnavailable(f"{instance_id} is still entering standby in {group}")
+        if now.state != STANDBY:
+            return "" if now.state in (IN_SERVICE, "Pending") else f"{instance_id} is {now.state} in {group}"
+        try:
+            with in_core_words("ExitStandby"):
+                self._clients("autoscaling").exit_standby(InstanceIds=[instance_id], AutoScalingGroupName=group)
+        except CloudRefusal as refusal:
+            return f"{instance_id} stays in standby in {group}: {refusal}; raise the group's maximum size"
+        return ""

@@ -1,0 +1,18 @@
+"""Every AWS action, once: functions, infrastructure, policy check and tests read it from here."""
+
+from __future__ import annotations
+
+from lambdas.actions.quarantine_instance import QuarantineInstance
+from lambdas.actions.revoke_sessions import RevokeSessions
+from lambdas.clients import Clients
+from response.actions import Action
+from shared_model.events import EntityKind
+
+ACTIONS: tuple[type[QuarantineInstance] | type[RevokeSessions], ...] = (QuarantineInstance, RevokeSessions)
+#: What each action can act on, for :meth:`response.policy.Policy.check_against`.
+HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
+
+
+def make_actions(clients: Clients) -> dict[str, Action]:
+    """Return an instance of every action by its name."""
+    return {action.name: action(clients) for action in ACTIONS}

@@ -1,0 +1,204 @@
+"""Quarantine an EC2 instance: every network interface gets the VPC's quarantine group and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from lambdas.actions.auto_scaling import IN_SERVICE, STANDBY, AutoScaling, Membership
+from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
+
+#: Stands in a plan for the group of a VPC that has none yet.
+_TO_BE_MADE = "quarantine:"
+_GONE = frozenset({"terminated", "shutting-down"})
+_TRACKED = (
+    "connections that are open now and tracked by the security groups live on (TCP: up to 5 days idle): "
+    "stop the instance or add a network ACL deny to cut them"
+)
+
+
+class QuarantineInstance:
+    """Out of its auto-scaling group first (else the group would end it as unhealthy), then off the network."""
+
+    name: ClassVar[str] = "quarantine_instance"
+    handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
+    permissions: ClassVar[tuple[str, ...]] = (
+        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:EnterStandby",
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateTags",  # the tags of the group that CreateSecurityGroup makes
+        "ec2:DescribeInstances",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:ModifyNetworkInterfaceAttribute",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+    )
+    undo_permissions: ClassVar[tuple[str, ...]] = (
+        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:ExitStandby",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:ModifyNetworkInterfaceAttribute",
+    )
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._groups = QuarantineGroups(clients)
+        self._auto_scaling = AutoScaling(clients)
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        instance = self._instance(target.id)
+        if instance is None:
+            return _refused(target, f"there is no instance {target.id} in this account and region: contain it where it runs")
+        if instance["State"]["Name"] in _GONE:
+            return _refused(target, f"{target.id} is {instance['State']['Name']}: there is nothing left to isolate")
+        interfaces = self._interfaces(target.id)
+        if owned := sorted(i["NetworkInterfaceId"] for i in interfaces if i.get("RequesterManaged")):
+            return _refused(
+                target, f"{', '.join(owned)} is managed by another AWS service: isolate it there, or use a network ACL deny"
+            )
+        quarantine = {vpc: self._quarantine_group(vpc) for vpc in sorted({i["VpcId"] for i in interfaces})}
+        before = {i["NetworkInterfaceId"]: {"vpc": i["VpcId"], "groups": _groups(i)} for i in interfaces}
+        after = {eni: {"vpc": state["vpc"], "groups": [quarantine[state["vpc"]]]} for eni, state in before.items()}
+        scaling = self._auto_scaling.membership(target.id)
+        return Plan(
+            action=self.name,
+            target=target,
+            before={"interfaces": before, "auto_scaling": _scaling(scaling)},
+            after={"interfaces": after, "auto_scaling": _scaling(scaling, out=True)},
+            touches=(*_touched(before, scaling), _TRACKED),
+            summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
+            refusal=_scaling_refusal(target, scaling),
+            tags=self._tags(instance, interfaces),
+            resources=(target.id, *before, *sorted({group for state in before.values() for group in state["groups"]})),
+        )
+
+    def check(self, plan: Plan) -> str:
+        now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
+        if not now:
+            return f"{plan.target.id} has no network interfaces any more"
+        for eni, state in plan.before["interfaces"].items():
+            if eni in now and now[eni] != state["groups"] and not self._is_quarantined(state["vpc"], now[eni]):
+                return f"the groups of {eni} are {', '.join(now[eni])} now, no longer {', '.join(state['groups'])}: plan again"
+        return ""
+
+    def apply(self, plan: Plan) -> None:
+        if scaling := plan.before["auto_scaling"]:
+            self._auto_scaling.take_out(plan.target.id, scaling["group"])
+        now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
+        try:
+            for eni, state in plan.before["interfaces"].items():
+                group = self._groups.ensure(state["vpc"])
+                if eni in now and now[eni] != [group]:
+                    self._set_groups(eni, [group])
+        except CloudRefusal as refusal:
+            raise CannotApply(str(refusal)) from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            interfaces = self._interfaces(plan.target.id)
+            isolated = all(self._is_quarantined(i["VpcId"], _groups(i), strictly=True) for i in interfaces)
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.VERIFIED if interfaces and isolated else Verification.DRIFTED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        restored: list[str] = []
+        left: list[str] = []
+        now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
+        for eni, state in plan.before["interfaces"].items():
+            wanted = ", ".join(state["groups"])
+            if eni not in now:
+                left.append(f"{eni} is no longer attached to {plan.target.id}")
+            elif now[eni] == state["groups"]:
+                restored.append(f"{eni}: {wanted}")
+            elif not self._is_quarantined(state["vpc"], now[eni]):
+                left.append(f"{eni} has the groups {', '.join(now[eni])}: someone changed it since; it had {wanted}")
+            else:
+                try:
+                    self._set_groups(eni, state["groups"])
+                    restored.append(f"{eni}: {wanted}")
+                except CloudRefusal as refusal:
+                    left.append(f"{eni} stays in quarantine, its groups {wanted} cannot be set: {refusal}")
+        if scaling := plan.before["auto_scaling"]:
+            reason = self._auto_scaling.put_back(plan.target.id, scaling["group"])
+            (left if reason else restored).append(reason or f"{plan.target.id} in auto-scaling group {scaling['group']}")
+        return UndoResult(tuple(restored), tuple(left))
+
+    def _instance(self, instance_id: str) -> dict[str, Any] | None:
+        try:
+            with in_core_words("DescribeInstances"):
+                found = self._clients("ec2").describe_instances(InstanceIds=[instance_id])
+        except CloudRefusal as refusal:
+            if "InvalidInstanceID" in refusal.code:
+                return None
+            raise CloudUnavailable(str(refusal)) from refusal
+        return next((i for reservation in found["Reservations"] for i in reservation["Instances"]), None)
+
+    def _interfaces(self, instance_id: str) -> list[dict[str, Any]]:
+        filters = [{"Name": "attachment.instance-id", "Values": [instance_id]}]
+        with in_core_words("DescribeNetworkInterfaces"):
+            found: list[dict[str, Any]] = self._clients("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+        return sorted(found, key=lambda interface: str(interface["NetworkInterfaceId"]))
+
+    def _quarantine_group(self, vpc: str) -> str:
+        group = self._groups.find(vpc)
+        return str(group["GroupId"]) if group else f"{_TO_BE_MADE}{vpc}"
+
+    def _is_quarantined(self, vpc: str, groups: list[str], *, strictly: bool = False) -> bool:
+        group = self._groups.find(vpc)
+        return group is not None and groups == [group["GroupId"]] and (not strictly or allows_nothing(group))
+
+    def _set_groups(self, eni: str, groups: list[str]) -> None:
+        with in_core_words("ModifyNetworkInterfaceAttribute"):
+            self._clients("ec2").modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=groups)
+
+    def _tags(self, instance: Mapping[str, Any], interfaces: list[dict[str, Any]]) -> dict[str, str]:
+        """Tags of the instance, its interfaces and their groups: a never-touch tag on any of them protects it."""
+        ids = sorted({group for interface in interfaces for group in _groups(interface)})
+        with in_core_words("DescribeSecurityGroups"):
+            groups = self._clients("ec2").describe_security_groups(GroupIds=ids)["SecurityGroups"] if ids else []
+        tagged = [group.get("Tags", []) for group in groups] + [i.get("TagSet", []) for i in interfaces]
+        return {tag["Key"]: tag["Value"] for tags in (*tagged, instance.get("Tags", [])) for tag in tags}
+
+
+def _groups(interface: Mapping[str, Any]) -> list[str]:
+    return sorted(group["GroupId"] for group in interface["Groups"])
+
+
+def _scaling(membership: Membership | None, *, out: bool = False) -> dict[str, str] | None:
+    return {"group": membership.group, "state": STANDBY if out else membership.state} if membership else None
+
+
+def _scaling_refusal(target: Entity, scaling: Membership | None) -> str:
+    if scaling is None or scaling.state in (IN_SERVICE, STANDBY):
+        return ""
+    if scaling.state.startswith("Terminat"):
+        return f"{target.id} is being terminated by its auto-scaling group {scaling.group}: there is nothing left to isolate"
+    raise CloudUnavailable(f"{target.id} is {scaling.state} in {scaling.group}: it can be taken out when it is in service")
+
+
+def _touched(before: Mapping[str, Any], scaling: Membership | None) -> tuple[str, ...]:
+    interfaces = tuple(f"{eni}, now in {', '.join(state['groups'])}" for eni, state in before.items())
+    if scaling is None:
+        return interfaces
+    return (*interfaces, f"auto-scaling group {scaling.group}: the instance enters standby, a replacement is started")
+
+
+def _refused(target: Entity, reason: str) -> Plan:
+    return Plan(
+        action=QuarantineInstance.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"isolate {target.id}",
+        refusal=reason,
+        resources=(target.id,),
+    )

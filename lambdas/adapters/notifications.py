@@ -1,0 +1,33 @@
+"""Notices to people through SNS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from response.notices import Notice
+from shared_model.errors import CloudUnavailable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+
+class Topic:
+    """Publishes notices. A topic that does not answer is logged as an error and holds nothing up."""
+
+    def __init__(self, clients: Clients, arn: str, logger: Logger) -> None:
+        self._clients = clients
+        self._arn = arn
+        self._logger = logger
+
+    def __call__(self, notice: Notice) -> None:
+        """Publish one notice; without a topic it stands in the log alone."""
+        self._logger.info("notice", extra={"subject": notice.subject, "text": notice.text})
+        if not self._arn:
+            return
+        try:
+            with in_core_words("notification topic"):
+                self._clients("sns").publish(TopicArn=self._arn, Subject=notice.subject, Message=notice.text)
+        except (CloudRefusal, CloudUnavailable):
+            self._logger.exception("notice not delivered")

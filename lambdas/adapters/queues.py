@@ -1,0 +1,81 @@
+"""SQS: the queue of verdicts, and the dead letters of a function."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import in_core_words
+from shared_model.errors import CloudUnavailable
+from shared_model.verdicts import Verdict
+
+#: What SQS takes in one call, and in a group id.
+_BATCH = 10
+_GROUP = re.compile(r"[\w!\"#$%&'()*+,\-./:;<=>?@\[\\\]^`{|}~]{1,128}", re.ASCII)
+#: An attribute value may not be empty, and is for a person to read.
+_ABSENT, _LONGEST = "-", 1000
+
+
+class VerdictQueue:
+    """FIFO queue of verdicts: one group per entity, one message per verdict id."""
+
+    def __init__(self, clients: Clients, url: str) -> None:
+        self._clients = clients
+        self._url = url
+
+    def send(self, verdicts: Sequence[Verdict]) -> None:
+        """Send all of them. Raises CloudUnavailable when one could not be sent; sending again is safe."""
+        for start in range(0, len(verdicts), _BATCH):
+            entries = [_entry(index, verdict) for index, verdict in enumerate(verdicts[start : start + _BATCH])]
+            with in_core_words("verdict queue"):
+                answer = self._clients("sqs").send_message_batch(QueueUrl=self._url, Entries=entries)
+            if failed := answer.get("Failed"):
+                raise CloudUnavailable(f"verdict queue: {len(failed)} verdicts were not taken: {failed[0].get('Message', '')}")
+
+
+class DeadLetters:
+    """Where a message goes that can never succeed: its body untouched, the reason beside it."""
+
+    def __init__(self, clients: Clients, url: str) -> None:
+        self._clients = clients
+        self._url = url
+
+    def send(self, body: str, *, message_id: str, reason: str, source: str, record: int, field: str) -> None:
+        """Send one message. Raises CloudUnavailable when it was not taken."""
+        values = {"reason": reason, "source": source, "record": str(record), "field": field, "message_id": message_id}
+        message: dict[str, Any] = {
+            "QueueUrl": self._url,
+            "MessageBody": body,
+            "MessageAttributes": {name: _attribute(value) for name, value in values.items()},
+        }
+        if self._url.endswith(".fifo"):
+            message |= {"MessageGroupId": "dead-letters", "MessageDeduplicationId": _hash(message_id + body)}
+        with in_core_words("dead letters"):
+            self._clients("sqs").send_message(**message)
+
+
+def group_id(entity_key: str) -> str:
+    """Return the FIFO group of an entity: its key, or a hash where SQS does not take the key as it is."""
+    return entity_key if _GROUP.fullmatch(entity_key) else _hash(entity_key)
+
+
+def _entry(index: int, verdict: Verdict) -> dict[str, str]:
+    return {
+        "Id": str(index),
+        "MessageBody": verdict.to_json(),
+        "MessageGroupId": group_id(verdict.entity.key),
+        "MessageDeduplicationId": verdict.id,
+    }
+
+
+def _attribute(value: str) -> dict[str, str]:
+    # SQS takes no control characters but tab and line ends.
+    printable = "".join(c if c.isprintable() else " " for c in value[:_LONGEST])
+    return {"DataType": "String", "StringValue": printable.strip() or _ABSENT}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

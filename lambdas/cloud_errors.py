@@ -1,0 +1,40 @@
+"""botocore's errors in the core's words: what may succeed later, and what the cloud says of the request itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared_model.errors import BreakwaterError, CloudUnavailable
+
+#: Codes that say something about the request or the resource, for the caller to answer. All others (throttling, service
+#: errors, missing permissions, expired credentials) may succeed later, at the latest when an operator has mended them.
+_ABOUT_THE_REQUEST = ("NotFound", "NoSuch", "Malformed", "Invalid", "LimitExceeded", "Duplicate", "Validation", "EntityAlready")
+_ABOUT_THE_REQUEST_EXACT = frozenset({"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity"})
+#: Throttling that is named like a limit, and state that changes by itself.
+_LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId", "LimitExceededException.Throttled"})
+
+
+class CloudRefusal(BreakwaterError):
+    """The cloud understood the request and refuses it: a missing resource, a quota, a state that does not fit."""
+
+    def __init__(self, operation: str, code: str, message: str) -> None:
+        super().__init__(f"{operation}: {code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@contextmanager
+def in_core_words(operation: str) -> Iterator[None]:
+    """Turn botocore's errors into CloudRefusal and CloudUnavailable."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+        if code not in _LATER and (code in _ABOUT_THE_REQUEST_EXACT or any(part in code for part in _ABOUT_THE_REQUEST)):
+            raise CloudRefusal(operation, code, message) from error
+        raise CloudUnavailable(f"{operation}: {code}: {message}") from error
+    except BotoCoreError as error:
+        raise CloudUnavailable(f"{operation}: {error}") from error

@@ -1,0 +1,63 @@
+"""The end of containments: when their time to live is over, and by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.function import Function, Message, Poison
+from lambdas.response_room import ResponseRoom
+from response.expiry import Ended, UnknownContainment, expire, undo
+
+FUNCTION = Function("expire_containments", needs=("journal_table", "policy_parameter"))
+ROOM = ResponseRoom(FUNCTION)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point: SQS messages ``{"expire": true}`` or ``{"undo": "<id>", "approved_by": "<ARN>"}``."""
+    return FUNCTION.run(event, _end)
+
+
+def _end(message: Message) -> None:
+    source = f"containments:{message.id}"
+    request = message.document(source)
+    if request.get("expire") is True:
+        ended, errors = expire(
+            policy=ROOM.policy, actions=ROOM.actions, journal=ROOM.journal, now_ms=FUNCTION.now_ms(), notify=ROOM.notify
+        )
+        _log(ended)
+        if errors:
+            raise errors[0]
+        return
+    containment_id, approved_by = request.get("undo"), request.get("approved_by")
+    if not isinstance(containment_id, str):
+        raise Poison('neither {"expire": true} nor {"undo": "<containment id>", …}', source=source, field="undo")
+    if not isinstance(approved_by, str) or not approved_by.strip():
+        raise Poison("an undo needs the ARN of the person who approves it", source=source, field="approved_by")
+    FUNCTION.logger.info("undo asked for", extra={"containment_id": containment_id, "by": approved_by, "sender": message.sender})
+    try:
+        result = undo(
+            containment_id,
+            approved_by=approved_by,
+            actions=ROOM.actions,
+            journal=ROOM.journal,
+            now_ms=FUNCTION.now_ms(),
+            notify=ROOM.notify,
+        )
+    except UnknownContainment as error:
+        raise Poison(str(error), source=source, field="undo") from error
+    _log((result,))
+
+
+def _log(ended: tuple[Ended, ...]) -> None:
+    for result in ended:
+        FUNCTION.correlate(result.correlation_id)
+        FUNCTION.logger.info(
+            "ended",
+            extra={
+                "containment_id": result.containment_id,
+                "step": result.step,
+                "reason": result.reason,
+                "left": list(result.left),
+            },
+        )
+        ROOM.keep(result.entries)

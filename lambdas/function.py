@@ -1,0 +1,176 @@
+"""What every function shares: settings, clients, structured logs, metrics, and the loop over a batch of messages.
+
+A message has three ends. It is handled; or it can never succeed (:class:`Poison`) and goes to the dead letters at once,
+its body untouched and the reason beside it; or it may succeed later and is returned in ``batchItemFailures``. Every
+error that is not known to be final counts as the last: the queue gives up after its own number of deliveries, and keeps it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from lambdas.adapters.queues import DeadLetters
+from lambdas.clients import Clients, LazyClients
+from lambdas.settings import Settings
+from shared_model.errors import CloudUnavailable, UnreadableTelemetry
+
+#: Namespace of every metric.
+NAMESPACE = "Breakwater"
+
+
+class Poison(Exception):
+    """A message that can never succeed: what is wrong with it, and where."""
+
+    def __init__(self, reason: str, *, source: str, record: int = 1, field: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.source = source
+        self.record = record
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One SQS message.
+
+    Attributes
+    ----------
+    id, body : str
+    group : str
+        FIFO group, ``""`` on a standard queue.
+    sender : str
+        IAM id of who sent it, as SQS saw it.
+    """
+
+    id: str
+    body: str
+    group: str
+    sender: str
+
+    def document(self, source: str) -> dict[str, Any]:
+        """Read the body as a JSON object. Raises Poison."""
+        try:
+            document = json.loads(self.body)
+        except ValueError as error:
+            raise Poison(f"not JSON: {error}", source=source) from error
+        if not isinstance(document, dict):
+            raise Poison(f"a JSON object is needed, this is a {type(document).__name__}", source=source)
+        return document
+
+
+class Function:
+    """One deployed function, as its handler sees it. Nothing is read or made before the first message.
+
+    Parameters
+    ----------
+    name : str
+        As in the registry.
+    needs : tuple of str
+        Settings without which it cannot work.
+    clients, settings, clock
+        Given by tests; by default AWS, the environment and the time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        needs: tuple[str, ...],
+        clients: Clients | None = None,
+        settings: Settings | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.name = name
+        self.now_ms = clock
+        self.clients: Clients = clients or LazyClients()
+        self._needs = ("dead_letter_queue_url", *needs)
+        self._settings = settings
+        self.logger = Logger(service=name, level="INFO")
+        self.metrics = Metrics(namespace=NAMESPACE, service=name)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the infrastructure gave this function. Raises SettingMissing."""
+        return self._settings or Settings.from_environment(needs=self._needs)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The dead letters of this function's queue."""
+        return DeadLetters(self.clients, self.settings.dead_letter_queue_url)
+
+    def count(self, metric: str, value: float = 1) -> None:
+        """Add to a counter of this invocation's metrics."""
+        self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+
+    def milliseconds(self, metric: str, value: float) -> None:
+        """Add a duration to this invocation's metrics."""
+        self.metrics.add_metric(name=metric, unit=MetricUnit.Milliseconds, value=value)
+
+    def correlate(self, correlation_id: str) -> None:
+        """Put the correlation id into every following log line of this message."""
+        self.logger.append_keys(correlation_id=correlation_id)
+
+    def run(self, event: Mapping[str, Any], handle: Callable[[Message], None]) -> dict[str, list[dict[str, str]]]:
+        """Handle each message of an SQS event; return what is to be delivered again, as Lambda wants it."""
+        failures: list[dict[str, str]] = []
+        stopped_groups: set[str] = set()
+        for record in event["Records"]:
+            message = _message(record)
+            # In a FIFO group the order is part of the meaning: what follows a failure waits with it.
+            done = message.group not in stopped_groups and self._one(message, handle)
+            if not done:
+                failures.append({"itemIdentifier": message.id})
+                stopped_groups.update({message.group} if message.group else ())
+        self.count("MessagesHandled", len(event["Records"]) - len(failures))
+        self.count("MessagesToRetry", len(failures))
+        self.metrics.flush_metrics()
+        return {"batchItemFailures": failures}
+
+    def _one(self, message: Message, handle: Callable[[Message], None]) -> bool:
+        self.logger.append_keys(message_id=message.id, correlation_id=message.id)
+        started = time.perf_counter()
+        try:
+            handle(message)
+        except (Poison, UnreadableTelemetry) as poison:
+            return self._bury(message, poison)
+        except CloudUnavailable as error:
+            self.logger.warning("will be retried", extra={"reason": str(error)})
+            return False
+        except Exception:
+            # The boundary: whatever went wrong, this message comes back and the others of the batch go on.
+            self.logger.exception("will be retried")
+            return False
+        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000)
+        return True
+
+    def _bury(self, message: Message, poison: Poison | UnreadableTelemetry) -> bool:
+        record, field = (poison.record, poison.field) if isinstance(poison, Poison) else (0, "")
+        place = {"reason": poison.reason, "source": poison.source, "record": record, "field": field}
+        self.logger.error("dead letter", extra=place)
+        self.count("DeadLetters")
+        try:
+            self.dead_letters.send(
+                message.body, message_id=message.id, reason=poison.reason, source=poison.source, record=record, field=field
+            )
+        except CloudUnavailable as error:
+            self.logger.warning("will be retried", extra={"reason": str(error)})
+            return False
+        return True
+
+
+def _message(record: Mapping[str, Any]) -> Message:
+    attributes = record.get("attributes", {})
+    return Message(
+        id=record["messageId"],
+        body=record["body"],
+        group=attributes.get("MessageGroupId", "") if record.get("eventSourceARN", "").endswith(".fifo") else "",
+        sender=attributes.get("SenderId", ""),
+    )

@@ -1,0 +1,45 @@
+"""Verdicts → containments, as the operator's policy says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.function import Function, Message, Poison
+from lambdas.response_room import ResponseRoom
+from response.responder import respond
+from shared_model.verdicts import Verdict
+
+FUNCTION = Function("respond", needs=("journal_table", "signals_table", "policy_parameter"))
+ROOM = ResponseRoom(FUNCTION)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point: SQS FIFO messages, each one verdict, grouped by entity."""
+    return FUNCTION.run(event, _respond)
+
+
+def _respond(message: Message) -> None:
+    try:
+        verdict = Verdict.from_json(message.body)
+    except ValueError as error:
+        raise Poison(str(error), source=f"verdicts:{message.id}") from error
+    FUNCTION.correlate(verdict.correlation_id)
+    now_ms = FUNCTION.now_ms()
+    outcome = respond(
+        verdict,
+        policy=ROOM.policy,
+        actions=ROOM.actions,
+        journal=ROOM.journal,
+        signals=ROOM.signals,
+        budget=ROOM.budget,
+        now_ms=now_ms,
+        notify=ROOM.notify,
+    )
+    for decision in outcome.decisions:
+        place = {"rule": decision.rule, "action": decision.action, "target": decision.target.key}
+        FUNCTION.logger.info(
+            "decision",
+            extra={**place, "step": decision.step, "reason": decision.reason, "repeated": not decision.entries},
+        )
+        ROOM.keep(decision.entries)
+    FUNCTION.milliseconds("EventToDecision", now_ms - verdict.time_ms)

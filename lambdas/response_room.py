@@ -1,0 +1,73 @@
+"""What the two functions of the response share: policy, actions, journal and notices on AWS."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from lambdas.actions.catalogue import HANDLES, make_actions
+from lambdas.adapters.journal import DynamoJournal
+from lambdas.adapters.notifications import Topic
+from lambdas.adapters.policy import PolicyParameter
+from lambdas.adapters.signals import DynamoBudget, DynamoSignals
+from lambdas.function import Function
+from response.actions import Action
+from response.journal import JournalEntry
+from response.policy import Policy
+
+
+class ResponseRoom:
+    """The response's adapters, each made once."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    @property
+    def policy(self) -> Policy:
+        """The operator's policy as it is now. Raises PolicyError, CloudUnavailable."""
+        return self._parameter.load(self._function.now_ms())
+
+    @cached_property
+    def actions(self) -> dict[str, Action]:
+        """Every action by name."""
+        return make_actions(self._function.clients)
+
+    @cached_property
+    def journal(self) -> DynamoJournal:
+        """The journal."""
+        return DynamoJournal(self._function.clients, self._function.settings.journal_table)
+
+    @cached_property
+    def signals(self) -> DynamoSignals:
+        """Recent signals."""
+        return DynamoSignals(self._function.clients, self._function.settings.signals_table)
+
+    @cached_property
+    def budget(self) -> DynamoBudget:
+        """The hourly budget."""
+        return DynamoBudget(self._function.clients, self._function.settings.signals_table)
+
+    @cached_property
+    def notify(self) -> Topic:
+        """Tells people."""
+        return Topic(self._function.clients, self._function.settings.notification_topic_arn, self._function.logger)
+
+    def keep(self, entries: tuple[JournalEntry, ...]) -> None:
+        """Log and count what was just written into the journal."""
+        for entry in entries:
+            self._function.logger.info(
+                "journal",
+                extra={
+                    "step": entry.step,
+                    "stream": entry.stream,
+                    "sequence": entry.sequence,
+                    "containment_id": entry.containment_id,
+                    "actor": entry.actor,
+                    "detail": dict(entry.detail),
+                },
+            )
+            self._function.count(f"Step{entry.step.title().replace('_', '')}")
+
+    @cached_property
+    def _parameter(self) -> PolicyParameter:
+        settings = self._function.settings
+        return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, HANDLES)
