@@ -6,20 +6,17 @@ where it was drawn from other telemetry; whether the two may contain is decided 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shared_model.detection import EntityScore
 from shared_model.events import Entity, EntityKind, Finding
-from shared_model.memory import EntityMemory, Remembered
+from shared_model.memory import EntityMemory
+from shared_model.scorer import Scorer, memory_key
 from shared_model.verdicts import Evidence, Verdict, verdict_id
 
 #: Version of the reading of findings: part of the verdict id.
 FINDING_VERSION = "1"
-
-#: Scores what is remembered of one entity: its highest window as a verdict (whatever its probability), or
-#: None where nothing is remembered that can be scored. One per detector, bound to it.
-Rescore = Callable[[Entity, Remembered], Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Triage:
 
 def triage(
     finding: Finding,
-    detectors: Mapping[str, Rescore],
+    detectors: Mapping[str, Scorer],
     memory: EntityMemory,
     *,
     now_ms: int,
@@ -54,7 +51,7 @@ def triage(
     Parameters
     ----------
     finding : Finding
-    detectors : mapping of detector name to Rescore
+    detectors : mapping of detector name to Scorer
         Empty where no model is deployed: the finding stands alone.
     memory : EntityMemory
         Read only. A failed read raises, so that the finding is delivered again.
@@ -71,16 +68,27 @@ def triage(
     verdict = finding_verdict(finding, now_ms=now_ms, correlation_id=correlation_id)
     if verdict is None:
         return Triage((), skipped=f"finding {finding.finding_id} ({finding.type}) names no entity that can be watched")
-    keys = {f"{name}#{entity.key}": (rescore, entity) for name, rescore in detectors.items() for entity in _watched(finding)}
+    if not detectors:
+        return Triage((verdict,))
+    from shared_model.rescoring import rescore  # brings numpy, which a finding alone does not need
+
+    asked = {memory_key(detector, entity): (detector, entity) for detector in detectors.values() for entity in _watched(finding)}
     verdicts, scores = [verdict], []
-    for key, remembered in memory.load(keys).items() if keys else ():
-        rescore, entity = keys[key]
-        again = rescore(entity, remembered)
+    for key, remembered in memory.load(asked).items():
+        detector, entity = asked[key]
+        again = rescore(entity, remembered, detector)
         if again is None:
             continue
         scores.append(EntityScore(entity, again.time_ms, again.probability, 0))
         if again.probability >= again.threshold:
-            verdicts.append(replace(again, correlation_id=correlation_id))
+            verdicts.append(
+                replace(
+                    again,
+                    correlation_id=correlation_id,
+                    time_ms=min(again.time_ms, now_ms),
+                    related=_also_known_as(entity, finding),
+                )
+            )
     return Triage(tuple(verdicts), tuple(scores))
 
 
@@ -119,6 +127,13 @@ def _watched(finding: Finding) -> Iterator[Entity]:
     yield from finding.entities
     for address in (*finding.local_addresses, *finding.remote_addresses):
         yield Entity(EntityKind.ADDRESS, address, finding.account)
+
+
+def _also_known_as(entity: Entity, finding: Finding) -> tuple[Entity, ...]:
+    """Other names of an entity that the finding tells: an own address or interface is the instance's; a remote side has none."""
+    if entity.kind is EntityKind.ADDRESS and entity.id not in finding.local_addresses:
+        return ()
+    return tuple(other for other in finding.entities if other != entity)
 
 
 def _summary(finding: Finding) -> str:

@@ -75,6 +75,7 @@ def later(call: ApiCall, seconds: float, **changes: object) -> ApiCall:
 def test_a_call_sets_exactly_the_words_it_says():
     (only,) = features(CALL)
     assert set(only) == {
+        "present",
         "read_only",
         "service=secret",
         "verb=get",

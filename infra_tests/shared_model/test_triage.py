@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from infra_tests.shared_model.test_audit_detection import FailureCounter, call
+from shared_model.audit_detection import detect_api_calls
+from shared_model.encoders import network
 from shared_model.events import Entity, EntityKind, Finding, Telemetry
-from shared_model.memory import InProcessMemory
+from shared_model.memory import InProcessMemory, Remembered
 from shared_model.parsers.guardduty import parse_guardduty
 from shared_model.triage import Triage, triage
 
@@ -70,3 +76,80 @@ def test_a_finding_that_names_nothing_is_reported():
 @pytest.mark.parametrize(("now_ms", "expected"), [(NOW_MS, 1772442912318), (1_000, 1_000)])
 def test_a_finding_dated_in_the_future_does_not_outlive_the_present(now_ms: int, expected: int):
     assert alone(finding("tor_client"), now_ms).verdicts[0].time_ms == expected
+
+
+PRINCIPAL = Entity(EntityKind.PRINCIPAL, "arn:aws:iam::123456789012:user/alice", "123456789012")
+
+
+def remembered_failures(entity: Entity, count: int) -> InProcessMemory:
+    memory = InProcessMemory()
+    calls = [call(number, failed=True, principal=entity) for number in range(count)]
+    memory.store(detect_api_calls(calls, FailureCounter(), memory, now_ms=NOW_MS, correlation_id="before").states, now_ms=NOW_MS)
+    return memory
+
+
+@pytest.mark.parametrize(("failures", "agrees"), [(2, False), (4, True)])
+def test_the_named_entitys_remembered_calls_are_scored_again(failures: int, agrees: bool):
+    result = triage(
+        finding("api_pascal_case"),
+        {"audit": FailureCounter()},
+        remembered_failures(PRINCIPAL, failures),
+        now_ms=NOW_MS,
+        correlation_id="c-1",
+    )
+    assert [verdict.detector for verdict in result.verdicts] == ["guardduty", "audit"][: 1 + agrees]
+    assert [score.probability for score in result.scores] == [failures / 4]
+    if agrees:
+        own = result.verdicts[1]
+        assert (own.entity, own.telemetry, own.correlation_id) == (PRINCIPAL, Telemetry.API_CALLS, "c-1")
+        assert own.evidence[0].summary == "get secret on secret, failure (remembered)"
+
+
+def test_scoring_again_gives_the_verdict_id_that_detection_gave():
+    memory = InProcessMemory()
+    calls = [call(number, failed=True, principal=PRINCIPAL) for number in range(4)]
+    detected = detect_api_calls(calls, FailureCounter(), memory, now_ms=NOW_MS, correlation_id="c-0")
+    memory.store(detected.states, now_ms=NOW_MS)
+    result = triage(finding("api_pascal_case"), {"audit": FailureCounter()}, memory, now_ms=NOW_MS, correlation_id="c-1")
+    assert result.verdicts[1].id == detected.verdicts[0].id
+
+
+def test_an_entity_without_memory_leaves_the_finding_alone():
+    result = triage(
+        finding("api_pascal_case"), {"audit": FailureCounter()}, InProcessMemory(), now_ms=NOW_MS, correlation_id="c-1"
+    )
+    assert len(result.verdicts) == 1
+    assert result.scores == ()
+
+
+def test_memory_of_another_format_leaves_the_finding_alone():
+    memory = InProcessMemory()
+    memory.store({f"audit#{PRINCIPAL.key}": Remembered(b"xyz", (1,), ("e",))}, now_ms=NOW_MS)
+    result = triage(finding("api_pascal_case"), {"audit": FailureCounter()}, memory, now_ms=NOW_MS, correlation_id="c-1")
+    assert len(result.verdicts) == 1
+
+
+def test_the_flows_of_an_instances_own_address_are_another_name_of_the_instance():
+    """A flow verdict about 10.0.2.5, which the finding says is i-…, is about the instance too."""
+
+    class Flows(FailureCounter):
+        def score(self, windows: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[Any]]:
+            return windows[:, -1, network.FEATURES.index("two_way")], np.ones(len(windows), np.intp)
+
+        def explain(self, window: NDArray[np.float32]) -> NDArray[Any]:
+            return window[:, network.FEATURES.index("present")]
+
+    rows = np.zeros(3, network.FACTS)
+    rows["marks"] = 1  # two-way
+    rows["destination_port"] = 9001
+    rows["protocol"] = 6
+    memory = InProcessMemory()
+    for address in ("10.0.2.5", "198.51.100.23"):
+        key = f"network#{Entity(EntityKind.ADDRESS, address, '123456789012').key}"
+        memory.store({key: Remembered(rows.tobytes(), (1, 2, 3), ("a", "b", "c"))}, now_ms=NOW_MS)
+    result = triage(finding("tor_client"), {"network": Flows(name="network")}, memory, now_ms=NOW_MS, correlation_id="c-1")
+    own, remote = result.verdicts[1:]
+    assert (own.entity.id, own.telemetry, own.completed_flow) == ("10.0.2.5", Telemetry.FLOW_LOGS, True)
+    assert own.related == finding("tor_client").entities
+    assert own.evidence[0].summary == "flow to port 9001, protocol 6 (remembered)"
+    assert (remote.entity.id, remote.related) == ("198.51.100.23", ())

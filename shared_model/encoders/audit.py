@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_model.events import ApiCall, SystemEvent
+from shared_model.events import ApiCall, SystemEvent, Telemetry
 from shared_model.vocabulary import (
     AGENTS,
     CALLERS,
@@ -77,12 +77,14 @@ _RELATED = ("operation", "source", "target")
 _RELATIONS = tuple(f"{relation}_{name}" for name in _RELATED for relation in ("same", "new"))
 _NUMBERS = ("gap", "gap_known", *(f"distinct_{name}s" for name in _RELATED), "failure_share")
 
-#: Names of the dense features, in order: the contract between the model and :func:`expand`.
+#: Names of the dense features, in order: the contract between the model and :func:`expand`. The last is 1 for every event and
+#: 0 in padding.
 FEATURES: tuple[str, ...] = (
     *_FLAGS,
     *(f"{field}={level}" for field, levels, zero in _BLOCKS for level in (levels if zero else levels[1:])),
     *_RELATIONS,
     *_NUMBERS,
+    "present",
 )
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
 
@@ -169,6 +171,7 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     _gaps(dense, rows["time_ms"], present, first)
     failures = np.cumsum(present & (rows["outcome"] == code(OUTCOMES, "failure")), axis=1)
     dense[..., _COLUMN["failure_share"]] = failures / np.maximum(np.cumsum(present, axis=1), 1)
+    dense[..., _COLUMN["present"]] = 1
     dense[~present] = 0
     return dense
 
@@ -216,3 +219,25 @@ def _error_of_event(event: SystemEvent) -> str:
     if "invalid user" in event.template.lower() or "unknown" in event.template.lower():
         return "not_found"
     return "authentication" if event.verb == "authenticate" else "denied"
+
+
+def telemetry_of_row(row: NDArray[np.uint8]) -> Telemetry:
+    """Which telemetry a stored row came from."""
+    return Telemetry.SYSTEM_LOGS if _fields(row)["kind"] == _SYSTEM_EVENT else Telemetry.API_CALLS
+
+
+def describe_row(row: NDArray[np.uint8]) -> str:
+    """One line about a stored row, for evidence: its words are all that is kept of an earlier event."""
+    fields = _fields(row)
+
+    def word(name: str, levels: tuple[str, ...]) -> str:
+        place = int(fields[name])
+        return levels[place] if place < len(levels) else levels[0]
+
+    what = f"{word('verb', VERBS)} {word('object', OBJECTS)} on {word('service', SERVICES)}"
+    return f"{what}, {word('outcome', OUTCOMES)} (remembered)"
+
+
+def _fields(row: NDArray[np.uint8]) -> np.void:
+    fields: np.void = np.ascontiguousarray(row).view(ROW)[0]
+    return fields
