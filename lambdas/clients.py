@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Protocol
 
 #: A client's own retries: quick, because the queue retries too and holds the message meanwhile.
@@ -11,6 +12,11 @@ _CONNECT_S, _READ_S = 3, 20
 
 class Clients(Protocol):
     """Gives the client of a service by its boto3 name."""
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds spent so far in calls of these clients: the services' share of a function's time, not its own."""
+        ...
 
     def __call__(self, service: str) -> Any:
         """Return the client, the same one for every call."""
@@ -22,6 +28,8 @@ class LazyClients:
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
+        self.waited_s = 0.0
+        self._called = 0.0
 
     def __call__(self, service: str) -> Any:
         if service not in self._made:
@@ -31,5 +39,15 @@ class LazyClients:
             config = Config(
                 retries={"mode": "standard", "max_attempts": _ATTEMPTS}, connect_timeout=_CONNECT_S, read_timeout=_READ_S
             )
-            self._made[service] = boto3.client(service, config=config)
+            client = boto3.client(service, config=config)
+            client.meta.events.register("before-call.*", self._start)
+            for end in ("after-call.*", "after-call-error.*"):
+                client.meta.events.register(end, self._stop)
+            self._made[service] = client
         return self._made[service]
+
+    def _start(self, **_: object) -> None:
+        self._called = time.perf_counter()
+
+    def _stop(self, **_: object) -> None:
+        self.waited_s += time.perf_counter() - self._called

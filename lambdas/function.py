@@ -136,7 +136,7 @@ class Function:
 
     def _one(self, message: Message, handle: Callable[[Message], None]) -> bool:
         self.logger.append_keys(message_id=message.id, correlation_id=message.id)
-        started = time.perf_counter()
+        started, waited = time.perf_counter(), self.clients.waited_s
         try:
             handle(message)
         except (Poison, UnreadableTelemetry) as poison:
@@ -148,7 +148,9 @@ class Function:
             # The boundary: whatever went wrong, this message comes back and the others of the batch go on.
             self.logger.exception("will be retried")
             return False
-        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000)
+        services_ms = (self.clients.waited_s - waited) * 1000
+        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000 - services_ms)
+        self.milliseconds("ServiceTime", services_ms)
         return True
 
     def _bury(self, message: Message, poison: Poison | UnreadableTelemetry) -> bool:
