@@ -1,0 +1,1 @@
+"""Events → numbers, the same code in training and in serving."""

@@ -1,0 +1,333 @@
+"""Windows per entity: every new event is scored among the events of its entity that came before it.
+
+The rows are opaque here: whatever the encoder keeps of one event, a fixed number of bytes each. New events and the
+remembered ones of their entity become one sequence in the order of time; windows end at the entity's newest event and
+every ``stride`` events before it, back to the first new one. So each new event stands in at least one window whose last
+event is at most ``stride - 1`` events later. A window that begins before its entity's first event is padded on the left.
+
+Everything is computed for all entities at once; only remembering costs Python time per entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared_model.memory import Remembered
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Rows remembered beyond a window, so that what an encoder derives from the two events before a row stays the same
+#: whether the events come in one batch or in many.
+CONTEXT = 2
+#: Ids remembered per entity to drop what is delivered twice.
+RECENT = 64
+_SHORT_ID = 12  # hex digits of a remembered id: 48 bits
+#: Index of padding in a window.
+PADDING = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """A batch of encoded events, in any order.
+
+    Attributes
+    ----------
+    entity : intp (n,)
+        Which entity each is about: 0 … k-1.
+    times_ms : int64 (n,)
+    ids : uint64 (n,)
+        Hash of the event's id: two events of one entity with the same hash are one event, delivered twice.
+    rows : (n,)
+        What the encoder keeps of each: an array of one fixed-size type, or (n, width).
+    entities : int
+        k.
+    """
+
+    entity: NDArray[np.intp]
+    times_ms: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+    rows: NDArray[Any]
+    entities: int
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequences:
+    """The events of all entities, one entity after another, each in the order of time (m rows).
+
+    Attributes
+    ----------
+    rows : (m,)
+    times_ms : int64 (m,)
+    event : intp (m,)
+        Index of a new event in its batch; of a remembered one, ``-1 - i``, where i is its place in ``remembered_ids``.
+    offsets : intp (k + 1,)
+        Where each entity's rows begin.
+    remembered_ids : tuple of str
+        Event ids of the remembered rows.
+    duplicates, late : int
+        New events that were dropped because they are known; new events older than all that is kept of their entity.
+    """
+
+    rows: NDArray[Any]
+    times_ms: NDArray[np.int64]
+    event: NDArray[np.intp]
+    offsets: NDArray[np.intp]
+    remembered_ids: tuple[str, ...]
+    duplicates: int
+    late: int
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    @property
+    def first(self) -> NDArray[np.bool_]:
+        """Which rows are the first of their entity (bool (m,))."""
+        first = np.zeros(len(self), np.bool_)
+        begins = self.offsets[:-1]
+        first[begins[begins < self.offsets[1:]]] = True
+        return first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Windows of T rows over :class:`Sequences`.
+
+    Attributes
+    ----------
+    index : intp (B, T)
+        Row of each event, oldest first; :data:`PADDING` on the left where there is none.
+    entity : intp (B,)
+        Ascending; an entity's windows in the order of time.
+    """
+
+    index: NDArray[np.intp]
+    entity: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+    @property
+    def last(self) -> NDArray[np.intp]:
+        """Row of each window's newest event (intp (B,))."""
+        last: NDArray[np.intp] = self.index[:, -1]
+        return last
+
+
+def kept_rows(length: int) -> int:
+    """How many rows of an entity are remembered for windows of that length."""
+    return length - 1 + CONTEXT
+
+
+def merge(events: Events, remembered: Sequence[Remembered | None] = (), *, length: int) -> Sequences:
+    """Join new events with what is remembered of their entities.
+
+    Parameters
+    ----------
+    events : Events
+    remembered : sequence of Remembered or None
+        Of each entity, by its number; empty when nothing is remembered at all. Rows of another size than the events'
+        (written by an older encoder) are forgotten; the ids beside them still tell duplicates.
+    length : int
+        T, the length of the windows.
+    """
+    fresh = _unknown(events, remembered)
+    duplicates = len(events) - len(fresh)
+    entity, times, rows = events.entity[fresh], events.times_ms[fresh], events.rows[fresh]
+    width = rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.intp))
+    usable = [
+        (number, state)
+        for number, state in enumerate(remembered)
+        if state is not None and state.times_ms and len(state.rows) == width * len(state.times_ms)
+    ]
+    late = 0
+    ids: tuple[str, ...] = ()
+    event = fresh
+    if usable:
+        counts = [len(state.times_ms) for _, state in usable]
+        old_rows = np.frombuffer(b"".join(state.rows for _, state in usable), rows.dtype).reshape((-1, *rows.shape[1:]))
+        old_times = np.array([time for _, state in usable for time in state.times_ms], np.int64)
+        old_entity = np.repeat([number for number, _ in usable], counts)
+        ids = tuple(text for _, state in usable for text in state.event_ids)
+        full = np.array(counts) >= kept_rows(length)
+        oldest = np.full(events.entities, np.iinfo(np.int64).min)
+        oldest[[number for number, _ in usable]] = np.where(full, [min(state.times_ms) for _, state in usable], oldest[0])
+        late = int((times < oldest[entity]).sum())
+        rows = np.concatenate([old_rows, rows])
+        times = np.concatenate([old_times, times])
+        entity = np.concatenate([old_entity, entity])
+        event = np.concatenate([-1 - np.arange(len(old_times)), event])
+    order = _by_entity_and_time(entity, times)
+    offsets = np.zeros(events.entities + 1, np.intp)
+    np.cumsum(np.bincount(entity, minlength=events.entities), out=offsets[1:])
+    return Sequences(rows[order], times[order], event[order], offsets, ids, duplicates, late)
+
+
+def cut(sequences: Sequences, *, length: int, stride: int) -> Windows:
+    """Windows over the new events of every entity. Raises ValueError unless 1 <= stride <= length."""
+    if not 1 <= stride <= length:
+        raise ValueError(f"stride {stride} must be at least 1 and at most the window's length {length}")
+    new = np.flatnonzero(sequences.event >= 0)
+    entity_of_row = np.repeat(np.arange(len(sequences.offsets) - 1), np.diff(sequences.offsets))
+    entity, place = np.unique(entity_of_row[new], return_index=True)
+    first_new = new[place]
+    newest = sequences.offsets[entity + 1] - 1
+    counts = (newest - first_new) // stride + 1
+    window_entity = np.repeat(entity, counts)
+    before_newest = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(counts.sum())
+    last = np.repeat(newest, counts) - stride * before_newest
+    index = last[:, None] + np.arange(1 - length, 1)
+    index[index < sequences.offsets[window_entity][:, None]] = PADDING
+    return Windows(index, window_entity)
+
+
+def gather(features: NDArray[np.float32], index: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Rows of windows: float32 (B, T, F) out of float32 (m, F), zeros where there is padding."""
+    padded = np.concatenate([features, np.zeros((1, features.shape[1]), np.float32)])
+    return padded[index]  # PADDING, -1, is the row of zeros behind the last
+
+
+def remember(
+    sequences: Sequences,
+    events: Events,
+    remembered: Sequence[Remembered | None] = (),
+    *,
+    length: int,
+    id_texts: Callable[[NDArray[np.intp]], list[str]],
+) -> dict[int, Remembered]:
+    """What to keep of every entity that has new events.
+
+    Parameters
+    ----------
+    sequences, events, remembered, length
+        As given to, and by, :func:`merge`.
+    id_texts : callable
+        Event ids of those events of the batch.
+
+    Returns
+    -------
+    dict of int to Remembered
+        By the entity's number. The newest rows and ids only: its size is bounded.
+    """
+    keep = kept_rows(length)
+    is_new = sequences.event >= 0
+    new_rows = np.flatnonzero(is_new)
+    new_before = np.zeros(len(sequences) + 1, np.intp)
+    np.cumsum(is_new, out=new_before[1:])
+    begins, ends = sequences.offsets[:-1], sequences.offsets[1:]
+    new_begin, new_end = new_before[begins], new_before[ends]
+    changed = np.flatnonzero(new_end > new_begin)
+
+    # Of each entity the newest rows stay: gather them all, then slice bytes and lists.
+    counts = np.minimum(ends - begins, keep)[changed]
+    kept = _ranges(ends[changed] - counts, counts)
+    data = np.ascontiguousarray(sequences.rows[kept]).tobytes()
+    width = len(data) // max(1, len(kept))
+    times = sequences.times_ms[kept].tolist()
+    texts = _event_texts(sequences, kept, id_texts)
+    limits = np.concatenate([[0], np.cumsum(counts)]).tolist()
+
+    recent_counts = np.minimum(new_end - new_begin, RECENT)[changed]
+    recent_rows = new_rows[_ranges(new_end[changed] - recent_counts, recent_counts)]
+    recents = _short_ids(events.ids[sequences.event[recent_rows]])
+    recent_limits = np.concatenate([[0], np.cumsum(recent_counts)]).tolist()
+
+    states: dict[int, Remembered] = {}
+    for place, number in enumerate(changed.tolist()):
+        begin, end = limits[place], limits[place + 1]
+        before = remembered[number] if remembered else None
+        recent = tuple(recents[recent_limits[place] : recent_limits[place + 1]])
+        if before is not None:
+            recent = (before.recent + recent)[-RECENT:]
+        states[number] = Remembered(
+            rows=data[begin * width : end * width],
+            times_ms=tuple(times[begin:end]),
+            event_ids=tuple(texts[begin:end]),
+            recent=recent,
+            version=0 if before is None else before.version,
+        )
+    return states
+
+
+def _by_entity_and_time(entity: NDArray[np.intp], times: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Stable order by entity, then time."""
+    if not len(times):
+        return np.empty(0, np.intp)
+    earliest = int(times.min())
+    span = int(times.max()) - earliest + 1
+    if (int(entity.max()) + 1) * span < 2**63:
+        return np.argsort(entity * span + (times - earliest), kind="stable")
+    return np.lexsort((times, entity))
+
+
+def _unknown(events: Events, remembered: Sequence[Remembered | None]) -> NDArray[np.intp]:
+    """Events that stand neither earlier in the batch nor among the remembered ids of their entity."""
+    known = np.zeros(len(events), np.bool_)
+    if _has_repeats(events.ids):
+        order = np.lexsort((np.arange(len(events)), events.ids, events.entity))
+        repeats = (np.diff(events.entity[order]) == 0) & (np.diff(events.ids[order]) == 0)
+        known[order[1:][repeats]] = True
+    seen = [(number, state.recent) for number, state in enumerate(remembered) if state is not None and state.recent]
+    if seen:
+        # Every id in six bytes, big-endian, as _short_ids writes them.
+        digits = np.frombuffer(bytes.fromhex("".join(text for _, recent in seen for text in recent)), np.uint8)
+        short = digits.reshape(-1, 6).astype(np.uint64) @ (np.uint64(1) << np.arange(40, -8, -8, dtype=np.uint64))
+        entity = np.repeat([number for number, _ in seen], [len(recent) for _, recent in seen])
+        order = np.lexsort((short, entity))
+        known |= _contains(entity[order], short[order], events.entity, events.ids >> np.uint64(64 - 4 * _SHORT_ID))
+    return np.flatnonzero(~known)
+
+
+def _has_repeats(ids: NDArray[np.uint64]) -> bool:
+    in_order = np.sort(ids)
+    return bool((in_order[1:] == in_order[:-1]).any())
+
+
+def _contains(
+    entity: NDArray[np.intp], short: NDArray[np.uint64], asked_entity: NDArray[np.intp], asked: NDArray[np.uint64]
+) -> NDArray[np.bool_]:
+    """Which asked (entity, short id) stand in the table, which is sorted by both."""
+    table = (entity.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ short
+    question = (asked_entity.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ asked
+    order = np.argsort(table, kind="stable")
+    place = order[np.minimum(np.searchsorted(table[order], question), len(table) - 1)]
+    found: NDArray[np.bool_] = (entity[place] == asked_entity) & (short[place] == asked)
+    return found
+
+
+def _ranges(begins: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Every ``begin … begin + count - 1``, one after another."""
+    before = np.cumsum(counts) - counts
+    rows: NDArray[np.intp] = np.arange(int(counts.sum()), dtype=np.intp) + np.repeat(begins - before, counts)
+    return rows
+
+
+def _event_texts(sequences: Sequences, rows: NDArray[np.intp], id_texts: Callable[[NDArray[np.intp]], list[str]]) -> list[str]:
+    """Event ids of rows, new or remembered."""
+    event = sequences.event[rows]
+    is_new = event >= 0
+    if is_new.all():
+        return id_texts(event)
+    texts = np.empty(len(rows), object)
+    texts[is_new] = id_texts(event[is_new])
+    texts[~is_new] = [sequences.remembered_ids[-1 - place] for place in event[~is_new].tolist()]
+    result: list[str] = texts.tolist()
+    return result
+
+
+def hex_ids(ids: NDArray[np.uint64]) -> list[str]:
+    """Ids as 16 hex digits."""
+    text = ids.astype(">u8").tobytes().hex()
+    return [text[place : place + 16] for place in range(0, len(text), 16)]
+
+
+def _short_ids(ids: NDArray[np.uint64]) -> list[str]:
+    text = ids.astype(">u8").tobytes().hex()
+    return [text[place : place + _SHORT_ID] for place in range(0, len(text), 16)]
