@@ -12,7 +12,8 @@ from pathlib import Path
 from cdk.packaging.assembly import SIZE_LIMIT_BYTES, FolderTooLarge, build
 from cdk.packaging.distributions import DistributionMissing
 from cdk.packaging.installer import InstallFailed
-from cdk.packaging.targets import TARGETS
+from cdk.packaging.static_check import problems
+from cdk.packaging.targets import CLOUD, TARGETS
 from lambdas.registry import FUNCTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -26,15 +27,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     targets = list(TARGETS.values()) if options.target == "both" else [TARGETS[options.target]]
     functions = [spec for spec in FUNCTIONS if options.function in (None, spec.name)]
+    by_name = {spec.name: spec for spec in functions}
+    found: list[str] = []
     try:
         for target in targets:
             print(f"{target.name}: Python {target.version} on {target.machine}", flush=True)
             for folder in build(functions, target, ROOT):
                 share = f"{folder.size_bytes / 1e6:5.1f} of {SIZE_LIMIT_BYTES / 1e6:.0f} MB"
                 print(f"  {folder.function:<20} {share}  {'built' if folder.fresh else 'unchanged'}", flush=True)
+                if target is CLOUD:
+                    found += [f"{folder.function}: {problem}" for problem in problems(folder, by_name[folder.function], target)]
     except (InstallFailed, DistributionMissing, FolderTooLarge) as problem:
         print(problem, file=sys.stderr)
         return 1
+    if found:
+        print("These would fail on Lambda:\n  " + "\n  ".join(found), file=sys.stderr)
+        return 1
+    if CLOUD in targets:
+        print("cloud: wheels, native code, symbol versions and imports fit Lambda's python3.12 on arm64")
     return 0
 
 

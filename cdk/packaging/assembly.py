@@ -70,6 +70,7 @@ def build(functions: Iterable[FunctionSpec], target: Target, root: Path) -> Iter
     ------
     InstallFailed, DistributionMissing, FolderTooLarge
     """
+    root = root.resolve()
     folder = root / "build" / target.name
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(root / "build" / f".{target.name}.lock"):

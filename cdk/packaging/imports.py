@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from cdk.packaging.targets import LAMBDA_PYTHON
 #: Modules of the standard library that Lambda's Python no longer has.
 _REMOVED = frozenset({"asynchat", "asyncore", "distutils", "imp", "smtpd"}) if LAMBDA_PYTHON >= (3, 12) else frozenset()
 STANDARD_LIBRARY = frozenset(sys.stdlib_module_names) - _REMOVED
+_BRACKETS = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
+_TYPE_ALIAS = re.compile(rf"(?m)^(\s*)type (\w+)(?:{_BRACKETS})? =")
+_TYPE_PARAMETERS = re.compile(rf"(?m)^(\s*(?:async def|def|class) \w+){_BRACKETS}")
 _GUARDS = frozenset({"ImportError", "ModuleNotFoundError", "Exception"})
 
 
@@ -98,9 +102,20 @@ def find(folder: Path, module: str) -> Path | None:
 def imports(file: Path, module: str) -> list[Import]:
     """Import statements of a file, but those for type checkers only."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return list(
-        _walk(ast.parse(file.read_bytes(), str(file)).body, package, lazy=False, optional=False, root=_root(file, module))
-    )
+    body = parse(file).body
+    return list(_walk(body, package, lazy=False, optional=False, root=_root(file, module)))
+
+
+def parse(file: Path) -> ast.Module:
+    """Parse a file written for Lambda's Python, in whatever Python this is.
+
+    Python 3.11 cannot read the type parameters of 3.12 (PEP 695); they import nothing, so they are taken out.
+    """
+    source = file.read_text(encoding="utf-8")
+    try:
+        return ast.parse(source, str(file))
+    except SyntaxError:
+        return ast.parse(_TYPE_PARAMETERS.sub(r"\1", _TYPE_ALIAS.sub(r"\1\2 =", source)), str(file))
 
 
 def _root(file: Path, module: str) -> Path:

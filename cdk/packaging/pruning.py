@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
-from cdk.packaging.imports import closure
+from cdk.packaging.imports import closure, parse
 
 #: What stays of a ``*.dist-info`` folder: the licences must travel with the code.
 _KEPT_METADATA = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "AUTHORS", "COPYING", "licenses")
@@ -48,7 +48,7 @@ def used_services(root: Path, module: str) -> frozenset[str]:
     for path in closure(root, module).modules.values():
         if path.suffix != ".py":
             continue
-        for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        for node in ast.walk(parse(path)):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
