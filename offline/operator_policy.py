@@ -32,6 +32,7 @@ def read(aws: EmbeddedAws) -> dict[str, Any]:
 
 def write(aws: EmbeddedAws, policy: dict[str, Any]) -> None:
     """Replace the policy."""
-    aws.client("ssm").put_parameter(Name=aws.outputs()["PolicyParameterName"], Value=json.dumps(policy), Type="String", Overwrite=True)
+    name = aws.outputs()["PolicyParameterName"]
+    aws.client("ssm").put_parameter(Name=name, Value=json.dumps(policy), Type="String", Overwrite=True)
     for function in ("respond", "expire_containments"):
         aws.control.recycle(aws.function_name(function))

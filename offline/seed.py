@@ -71,8 +71,8 @@ def seed(aws: EmbeddedAws) -> World:
         ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"] for block, zone in zones
     )
     groups = {name: _group(ec2, vpc, name, port) for name, port in (("web", 443), ("database", 5432), ("management", 22))}
-    found = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}])
-    groups["default"] = found["SecurityGroups"][0]["GroupId"]
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    groups["default"] = ec2.describe_security_groups(Filters=filters)["SecurityGroups"][0]["GroupId"]
     roles = _roles(aws.client("iam"))
     web, database, management = ([groups[name]] for name in ("web", "database", "management"))
     scaling = _auto_scaling(aws, subnets, groups["web"])
@@ -138,8 +138,8 @@ def _group(ec2: Any, vpc: str, name: str, port: int) -> str:
 def _roles(iam: Any) -> dict[str, Role]:
     roles = {name: _role(iam, f"shop-{name}", seconds) for name, seconds in _SESSIONS.items()}
     iam.attach_role_policy(RoleName="shop-admin", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
-    reading = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shop/*"}]}
-    iam.put_role_policy(RoleName="shop-web", PolicyName="read-shop", PolicyDocument=json.dumps(reading))
+    reading = _document({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shop/*"})
+    iam.put_role_policy(RoleName="shop-web", PolicyName="read-shop", PolicyDocument=reading)
     iam.create_instance_profile(InstanceProfileName="shop-web")
     iam.add_role_to_instance_profile(InstanceProfileName="shop-web", RoleName="shop-web")
     roles["identity-center"] = _role(iam, _IDENTITY_CENTER, 3600, path="/aws-reserved/sso.amazonaws.com/")
@@ -147,12 +147,13 @@ def _roles(iam: Any) -> dict[str, Role]:
 
 
 def _role(iam: Any, name: str, session_s: int, path: str = "/") -> Role:
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}],
-    }
-    made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=json.dumps(trust), MaxSessionDuration=session_s)["Role"]
+    trust = _document({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"})
+    made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust, MaxSessionDuration=session_s)["Role"]
     return Role(name, made["Arn"], made["RoleId"])
+
+
+def _document(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _auto_scaling(aws: EmbeddedAws, subnets: tuple[str, ...], group: str) -> str:
@@ -181,4 +182,5 @@ def _image(ec2: Any) -> str:
 
 
 def _tags(kind: str, name: str, more: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in {"Name": name, **(more or {})}.items()]}]
+    tags = {"Name": name, **(more or {})}
+    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]

@@ -113,8 +113,30 @@ def access_key_of(authorization: str) -> str:
     return rest.split("/", 1)[0] if found else ""
 
 
+#: Operations that IAM knows under another name.
+_PERMISSIONS: Mapping[str, str] = {
+    "sqs:SendMessageBatch": "SendMessage",
+    "sqs:DeleteMessageBatch": "DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "lambda:Invoke": "InvokeFunction",
+    "sns:PublishBatch": "Publish",
+    "s3:HeadObject": "GetObject",
+    "s3:HeadBucket": "ListBucket",
+    "s3:ListObjects": "ListBucket",
+    "s3:ListObjectsV2": "ListBucket",
+}
+
+
+def permitted_as(service: str, operation: str, body: bytes) -> tuple[str, ...]:
+    """Actions that IAM asks for when an operation is called; a transaction asks for those of its parts."""
+    if operation in ("TransactWriteItems", "TransactGetItems"):
+        parts = json.loads(body).get("TransactItems", ())  # each {"Put": …}, {"ConditionCheck": …}
+        return tuple(dict.fromkeys(f"{kind}Item" for part in parts for kind in part))
+    return (_PERMISSIONS.get(f"{service}:{operation}", operation),)
+
+
 _ARN_OF: Mapping[str, Callable[[str, str, Mapping[str, Any]], str]] = {
-    "dynamodb": lambda region, account, body: f"arn:aws:dynamodb:{region}:{account}:table/{body['TableName']}",
+    "dynamodb": lambda region, account, body: f"arn:aws:dynamodb:{region}:{account}:table/{_table(body)}",
     "sqs": lambda region, account, body: f"arn:aws:sqs:{region}:{account}:{body['QueueUrl'].rsplit('/', 1)[-1]}",
     "ssm": lambda region, account, body: f"arn:aws:ssm:{region}:{account}:parameter/{body['Name'].removeprefix('/')}",
     "events": lambda region, account, body: f"arn:aws:events:{region}:{account}:event-bus/default",
@@ -130,8 +152,16 @@ def resource_of(service: str, region: str, account: str, body: bytes, form: Mapp
     try:
         document = json.loads(body or b"{}")
         return _ARN_OF[service](region, account, document) if isinstance(document, dict) else "*"
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, ValueError, AttributeError):  # another operation of that service, which names nothing
         return "*"
+
+
+def _table(body: Mapping[str, Any]) -> str:
+    """Table of a request, with its index; the one table of a batch (Breakwater's batches have one)."""
+    (table,) = body.get("RequestItems", {body.get("TableName"): None})
+    if not isinstance(table, str):
+        raise KeyError("TableName")
+    return f"{table}/index/{body['IndexName']}" if "IndexName" in body else table
 
 
 def _first(value: Any) -> Any:

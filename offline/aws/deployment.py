@@ -74,7 +74,8 @@ def assembly(environment: Mapping[str, str], say: Say) -> Path:
         if not target.exists():
             partial = BUILD / f".{target.name}"
             shutil.rmtree(partial, ignore_errors=True)
-            run(["cdk", "synth", "--quiet", "-c", "packages=local", "--output", str(partial), *_QUIET], environment, ROOT, say, "synth")
+            command = ["cdk", "synth", "--quiet", "-c", "packages=local", "--output", str(partial)]
+            run([*command, *_QUIET], environment, ROOT, say, "synth")
             _reuse_zips(partial)
             partial.rename(target)
         else:

@@ -62,7 +62,7 @@ class EmbeddedAws:
         self.control = Control(f"http://127.0.0.1:{port}")
         self.folder = folder
         self.skipped: tuple[skipped.Skipped, ...] = ()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._deliveries: list[Delivery] = []
         self._watchers: list[Callable[[Delivery], None]] = []
@@ -224,7 +224,7 @@ class EmbeddedAws:
         """
         wanted = name.replace("_", "").replace("-", "").lower()
         pages = self.client("lambda").get_paginator("list_functions").paginate()
-        names = [function["FunctionName"] for page in pages for function in page["Functions"]]
+        names = [str(function["FunctionName"]) for page in pages for function in page["Functions"]]
         found = [each for each in names if wanted in each.replace("_", "").replace("-", "").lower()]
         if len(found) != 1:
             raise LookupError(f"{len(found)} deployed functions match {name!r} (of {', '.join(names) or 'none'})")

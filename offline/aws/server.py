@@ -67,7 +67,8 @@ class EmbeddedApplication:
 
     def _control(self, name: str, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         body = json.loads(_read_body(environ) or b"{}")
-        status, answer = "200 OK", {}
+        status = "200 OK"
+        answer: dict[str, Any] = {}
         if name == "clock":
             self._clock.advance(float(body.get("advance_s", 0)))
             answer = {"now": self._clock.now()}

@@ -16,7 +16,7 @@ REASONS: Mapping[str, str] = {
     "AWS::S3::BucketPolicy": "moto would enforce it without its conditions, and refuse everything. Asserted on the templates.",
     "AWS::CloudWatch::Alarm": "Functions publish no metrics to moto, so none could ring. Asserted on the templates.",
     "AWS::CloudWatch::CompositeAlarm": "As alarms.",
-    "AWS::CloudTrail::Trail": "Nothing happens here that it would record: recorded trails' objects are put into the lake instead.",
+    "AWS::CloudTrail::Trail": "Nothing here is recorded: objects of recorded trails are put into the lake instead.",
     "AWS::GuardDuty::Detector": "Has nothing to analyse here: recorded findings are put on the event bus instead.",
     "AWS::EC2::FlowLog": "No packets flow here: recorded flow logs are put into the lake instead.",
     "AWS::Glue::Database": "Only queries need the catalogue; nobody queries here. Asserted on the templates.",

@@ -15,18 +15,22 @@ from moto.cloudformation.parsing import ResourceMap
 from moto.core.common_models import CloudFormationModel
 from moto.events.models import EventBus
 from moto.firehose.models import firehose_backends
+from moto.iam.models import Role
 from moto.kms.models import Key
 from moto.logs.models import logs_backends
 from moto.s3 import models as s3
+from moto.s3 import notifications
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.ssm.models import Parameter
+
+from offline.aws.repairs.seams import substitute
 
 Properties = Mapping[str, Any]
 Create = Callable[[str, Properties, str, str], dict[str, str]]
 
 # moto finds its types among the direct subclasses of CloudFormationModel, which Python holds weakly.
-_registered: list[type[CloudFormationModel]] = []
+_registered: list[type] = []
 
 
 def repair() -> None:
@@ -37,10 +41,11 @@ def repair() -> None:
     _register("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", _delivery_stream)
     _register("AWS::Logs::SubscriptionFilter", "FilterName", _subscription_filter)
     # {"Ref": bus} gave the model object itself.
-    EventBus.physical_resource_id = property(lambda self: self.name)
+    EventBus.physical_resource_id = property(lambda self: self.name)  # type: ignore[attr-defined]
     _notify_from_template()
     _keys_from_template()
     _parameters_from_template()
+    _policies_from_template()
     _say_what_failed()
 
 
@@ -146,20 +151,15 @@ _KINDS = (
 
 def _notify_from_template() -> None:
     """Buckets in a template get their notifications, and a notification names key and sequencer as on AWS."""
-    original = s3.FakeBucket.create_from_cloudformation_json
 
-    def create(
-        cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
-    ) -> s3.FakeBucket:
-        bucket = original(resource_name, cloudformation_json, account_id, region_name, **kwargs)
+    def create(cls: Any, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any) -> Any:
+        bucket: s3.FakeBucket = original.__func__(cls, resource_name, cloudformation_json, account_id, region_name, **more)
         wanted = cloudformation_json.get("Properties", {}).get("NotificationConfiguration")
         if wanted:
             bucket.set_notification_configuration(notification_request(wanted))
         return bucket
 
-    s3.FakeBucket.create_from_cloudformation_json = classmethod(create)
-
-    event = s3.notifications._get_s3_event
+    original = substitute(s3.FakeBucket, "create_from_cloudformation_json", classmethod(create))
 
     def with_sequencer(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
         message = event(event_name, bucket, key, notification_id)
@@ -168,35 +168,40 @@ def _notify_from_template() -> None:
         written["sequencer"] = f"{int(key.last_modified.timestamp() * 1e6):018X}"
         return message
 
-    s3.notifications._get_s3_event = with_sequencer
+    event = substitute(notifications, "_get_s3_event", with_sequencer)
 
 
 def _keys_from_template() -> None:
     """Keys in a template may have tags (moto expects the words of the KMS API), and their policy is kept as JSON."""
-    original = Key.create_from_cloudformation_json
 
-    def create(cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any) -> Key:
+    def create(cls: Any, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any) -> Any:
         properties = dict(cloudformation_json["Properties"])
         properties["KeyPolicy"] = json.dumps(properties["KeyPolicy"])
         properties["Tags"] = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", ())]
-        return original(resource_name, {"Properties": properties}, account_id, region_name, **kwargs)
+        return original.__func__(cls, resource_name, {"Properties": properties}, account_id, region_name, **more)
 
-    Key.create_from_cloudformation_json = classmethod(create)
+    original = substitute(Key, "create_from_cloudformation_json", classmethod(create))
 
 
 def _parameters_from_template() -> None:
     """Tags of a parameter are a map in a template, unlike every other type's; moto expects the list of the API."""
-    original = Parameter.create_from_cloudformation_json
 
-    def create(
-        cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
-    ) -> Parameter:
+    def create(cls: Any, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any) -> Any:
         properties = dict(cloudformation_json["Properties"])
         tags = properties.get("Tags", {})
         properties["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        return original(resource_name, {"Properties": properties}, account_id, region_name, **kwargs)
+        return original.__func__(cls, resource_name, {"Properties": properties}, account_id, region_name, **more)
 
-    Parameter.create_from_cloudformation_json = classmethod(create)
+    original = substitute(Parameter, "create_from_cloudformation_json", classmethod(create))
+
+
+def _policies_from_template() -> None:
+    """Policies within a role's template are documents, which moto kept as Python's own text for them."""
+
+    def put_policy(self: Any, policy_name: str, policy_json: Any) -> None:
+        original(self, policy_name, policy_json if isinstance(policy_json, str) else json.dumps(policy_json))
+
+    original = substitute(Role, "put_policy", put_policy)
 
 
 def _say_what_failed() -> None:
@@ -210,7 +215,7 @@ def _say_what_failed() -> None:
         except KeyError as missing:
             raise ValidationError(message=f"resource {key}: property or resource {missing} is missing") from missing
 
-    ResourceMap.get = get
+    ResourceMap.get = get  # type: ignore[assignment,method-assign]
 
 
 def notification_request(template: Properties) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from moto.core.utils import unix_time_millis
 from moto.sts.models import sts_backends
 
 from offline.aws.lambda_service import DeployedFunction, LambdaService, as_payload
+from offline.aws.repairs.seams import substitute
 
 
 def repair(service: LambdaService) -> None:
     """Point moto's Lambda back end at the service; once per process."""
-    original_init = models.LambdaFunction.__init__
 
     def init(self: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         original_init(self, account_id, spec, *args, **kwargs)
@@ -26,8 +26,8 @@ def repair(service: LambdaService) -> None:
         _log(self, invocation.lines)
         return invocation.payload.decode(errors="replace"), invocation.error, "\n".join(invocation.lines)[-4096:]
 
-    models.LambdaFunction.__init__ = init
-    models.LambdaFunction._invoke_lambda = invoke
+    original_init = substitute(models.LambdaFunction, "__init__", init)
+    substitute(models.LambdaFunction, "_invoke_lambda", invoke)
 
 
 def role_credentials(role_arn: str, function: str) -> Mapping[str, str]:

@@ -7,6 +7,8 @@ from typing import Any
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 
+from offline.aws.repairs.seams import substitute
+
 
 def repair() -> None:
     """Apply to moto in this process; once.
@@ -27,5 +29,6 @@ def repair() -> None:
         else:
             primary._group_set = list(value)
 
-    Instance.security_groups = property(groups, set_groups)
-    NetworkInterface.group_set = property(lambda self: self._group_set)
+    # On the instance it was a plain attribute; a property of the class takes its place.
+    Instance.security_groups = property(groups, set_groups)  # type: ignore[assignment]
+    substitute(NetworkInterface, "group_set", property(lambda self: self._group_set))

@@ -8,6 +8,7 @@ from typing import Any
 from moto.sqs import models
 
 from offline.aws.clock import Clock
+from offline.aws.repairs.seams import substitute
 
 _DEDUPLICATION_SECONDS = 300
 
@@ -23,10 +24,10 @@ def repair(clock: Clock) -> None:
     - Sending does not call functions: moto's own mapping runs inside the send call, one record at a time, and
       ignores partial failures. :mod:`offline.aws.poller` reads the mappings and does it as documented.
     """
-    models.unix_time = lambda dt=None: clock.now()
-    models.unix_time_millis = lambda dt=None: clock.now() * 1000
+    substitute(models, "unix_time", lambda dt=None: clock.now())
+    substitute(models, "unix_time_millis", lambda dt=None: clock.now() * 1000)
     # What moto stores here is never read: an empty dictionary that keeps nothing.
-    models.Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, value: None)
+    models.Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, value: None)  # type: ignore[assignment]
     _deduplicate_for_five_minutes(clock)
     _exclude_each_other()
 
@@ -45,13 +46,13 @@ def _deduplicate_for_five_minutes(clock: Clock) -> None:
                 return
         original(self, message)
 
-    models.Queue.add_message = add_message
+    substitute(models.Queue, "add_message", add_message)
 
 
 def _exclude_each_other() -> None:
     lock = threading.RLock()
     for name in ("send_message", "delete_message", "change_message_visibility"):
-        setattr(models.SQSBackend, name, _guarded(getattr(models.SQSBackend, name), lock))
+        substitute(models.SQSBackend, name, _guarded(getattr(models.SQSBackend, name), lock))
 
     receive = models.SQSBackend.receive_message
 
@@ -71,7 +72,7 @@ def _exclude_each_other() -> None:
                 found = receive(self, queue_name, count, 0, visibility_timeout, message_attribute_names)
         return found
 
-    models.SQSBackend.receive_message = receive_message
+    substitute(models.SQSBackend, "receive_message", receive_message)
 
 
 def _guarded(method: Any, lock: threading.RLock) -> Any:

@@ -1,0 +1,30 @@
+"""What all rooms' tests share: one embedded AWS with Breakwater on it, deployed once per session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from offline.aws.embedded import EmbeddedAws
+from offline.operator_policy import arm
+from offline.seed import World, seed
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[EmbeddedAws]:
+    """Breakwater deployed with the real CDK command line, in enforce mode and with room in its budget.
+
+    Shared by all end-to-end tests: each works on entities of its own.
+    """
+    with EmbeddedAws.start() as embedded:
+        embedded.deploy(say=lambda line: None)
+        arm(embedded, containments_per_hour=1000)
+        embedded.drain()  # S3 announces every new notification with a test message
+        yield embedded
+
+
+@pytest.fixture(scope="session")
+def world(aws: EmbeddedAws) -> World:
+    """The seeded account."""
+    return seed(aws)

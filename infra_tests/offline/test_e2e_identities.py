@@ -1,0 +1,108 @@
+"""What the functions really called, held against the policies that were synthesised for them.
+
+moto's own enforcement knows no resources and no conditions; here every recorded call is compared with the deployed
+role: allowed by one of its statements and by its boundary, denied by none. Conditions can only narrow an Allow, so an
+Allow under a condition counts; a Deny under a condition is left to the template tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from infra_tests.offline.following import Followed
+from lambdas.registry import FUNCTIONS
+from offline.aws.calls import Call
+from offline.aws.embedded import EmbeddedAws
+from offline.seed import World
+
+pytestmark = pytest.mark.e2e
+Statement = Mapping[str, Any]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _managed(iam: Any, arn: str) -> list[Statement]:
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    return _list(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]["Statement"])
+
+
+def _statements(iam: Any, role: str) -> list[Statement]:
+    inline = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    found: list[Statement] = []
+    for name in inline:
+        found += _list(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"])
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        found += _managed(iam, policy["PolicyArn"])
+    return found
+
+
+def _applies(statement: Statement, call: Call) -> bool:
+    actions = _list(statement.get("Action", []))
+    if not any(fnmatchcase(call.permission.lower(), action.lower()) for action in actions):
+        return "NotAction" in statement and not any(
+            fnmatchcase(call.permission.lower(), action.lower()) for action in _list(statement["NotAction"])
+        )
+    if call.resource == "*" or "NotResource" in statement:  # the request does not say what it is about
+        return True
+    return any(fnmatchcase(call.resource, resource) for resource in _list(statement["Resource"]))
+
+
+def _allowed(statements: Iterable[Statement], call: Call) -> bool:
+    applying = [statement for statement in statements if _applies(statement, call)]
+    denied = any(each["Effect"] == "Deny" and "Condition" not in each and call.resource != "*" for each in applying)
+    return not denied and any(each["Effect"] == "Allow" for each in applying)
+
+
+def _role(aws: EmbeddedAws, function: str) -> tuple[list[Statement], list[Statement]]:
+    iam = aws.client("iam")
+    configuration = aws.client("lambda").get_function_configuration(FunctionName=aws.function_name(function))
+    name = configuration["Role"].rsplit("/", 1)[-1]
+    boundary = iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
+    return _statements(iam, name), _managed(iam, boundary)
+
+
+@pytest.fixture(scope="module")
+def exercised(aws: EmbeddedAws, world: World) -> EmbeddedAws:
+    """Every function has handled something; a machine was contained and freed again."""
+    follow = Followed(aws)
+    instance = follow.fresh_instance(world)
+    follow.attack(world, instance)
+    follow.send("findings", "poison")
+    aws.drain()
+    follow.undo(follow.containment_id(instance))
+    aws.tick()
+    aws.drain()
+    return aws
+
+
+@pytest.mark.parametrize("function", [spec.name for spec in FUNCTIONS])
+def test_every_call_of_a_function_is_in_the_policies_of_its_role(exercised: EmbeddedAws, function: str) -> None:
+    granted, boundary = _role(exercised, function)
+    calls = set(exercised.calls(function))
+    outside = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(granted, call))
+    assert not outside, "called, but not granted by its role"
+    beyond = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(boundary, call))
+    assert not beyond, "granted, but cut off by its boundary"
+
+
+def test_the_comparison_sees_what_is_not_granted(exercised: EmbeddedAws) -> None:
+    granted, _ = _role(exercised, "triage_findings")
+    queue = "arn:aws:sqs:us-east-1:123456789012:breakwater-verdicts.fifo"
+    assert _allowed(granted, Call("f", "k", "sqs", "SendMessage", queue))
+    assert not _allowed(granted, Call("f", "k", "sqs", "SendMessage", "arn:aws:sqs:us-east-1:123456789012:someone-elses"))
+    assert not _allowed(granted, Call("f", "k", "ec2", "ModifyNetworkInterfaceAttribute", "*"))
+
+
+def test_only_the_responding_functions_change_anything_outside_breakwater(exercised: EmbeddedAws) -> None:
+    changing = {
+        call.function
+        for call in exercised.calls()
+        if call.service in ("ec2", "iam", "autoscaling") and not call.action.startswith(("Describe", "Get", "List"))
+    }
+    assert changing == {"breakwater-respond", "breakwater-expire-containments"}
