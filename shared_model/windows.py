@@ -201,6 +201,7 @@ def remember(
     *,
     length: int,
     id_texts: Callable[[NDArray[np.intp]], list[str]],
+    recent_ids: int = RECENT,
 ) -> dict[int, Remembered]:
     """What to keep of every entity that has new events.
 
@@ -210,6 +211,8 @@ def remember(
         As given to, and by, :func:`merge`.
     id_texts : callable
         Event ids of those events of the batch.
+    recent_ids : int
+        How many ids are kept to tell duplicates: more where the second delivery comes minutes after the first.
 
     Returns
     -------
@@ -234,7 +237,7 @@ def remember(
     texts = _event_texts(sequences, kept, id_texts)
     limits = np.concatenate([[0], np.cumsum(counts)]).tolist()
 
-    recent_counts = np.minimum(new_end - new_begin, RECENT)[changed]
+    recent_counts = np.minimum(new_end - new_begin, recent_ids)[changed]
     recent_rows = new_rows[_ranges(new_end[changed] - recent_counts, recent_counts)]
     recents = _short_ids(events.ids[sequences.event[recent_rows]])
     recent_limits = np.concatenate([[0], np.cumsum(recent_counts)]).tolist()
@@ -245,7 +248,7 @@ def remember(
         before = remembered[number] if remembered else None
         recent = tuple(recents[recent_limits[place] : recent_limits[place + 1]])
         if before is not None:
-            recent = (before.recent + recent)[-RECENT:]
+            recent = (before.recent + recent)[-recent_ids:]
         states[number] = Remembered(
             rows=data[begin * width : end * width],
             times_ms=tuple(times[begin:end]),

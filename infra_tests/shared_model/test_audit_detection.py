@@ -112,6 +112,14 @@ def test_the_second_delivery_path_adds_nothing():
     assert detect([*calls, *calls]).duplicates == 2
 
 
+def test_the_slow_path_may_come_two_hundred_events_later():
+    memory = InProcessMemory()
+    fast = [call(number) for number in range(200)]
+    for one in fast:
+        memory.store(detect([one], memory).states, now_ms=NOW_MS)
+    assert detect(fast, memory).duplicates == 200
+
+
 def test_a_batch_that_is_scored_again_gives_the_same_verdicts():
     calls = [call(number, failed=True) for number in range(5)]
     assert detect(calls).verdicts == detect(list(reversed(calls))).verdicts

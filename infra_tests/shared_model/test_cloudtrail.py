@@ -169,6 +169,11 @@ def test_an_envelope_of_something_else_is_rejected():
     assert result.field == "detail-type"
 
 
+def test_the_trails_digest_files_hold_no_records():
+    digest = {"awsAccountId": ACCOUNT, "digestStartTime": "2026-03-02T09:00:00Z", "digestS3Object": "x", "logFiles": []}
+    assert read(gzip.compress(json.dumps(digest).encode())) == []
+
+
 def test_a_record_without_id_gets_the_same_id_on_both_paths():
     record = records()[0]
     del record["eventID"]

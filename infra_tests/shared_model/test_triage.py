@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,12 @@ def test_the_same_finding_gives_the_same_verdict_id_however_often_it_is_updated(
     later = replace(first, count=99, time_ms=first.time_ms + 60_000, severity=5.0)
     assert alone(first).verdicts[0].id == alone(later).verdicts[0].id
     assert alone(first).verdicts[0].id != alone(replace(first, finding_id="another")).verdicts[0].id
+
+
+def test_a_finding_alone_needs_no_numpy():
+    """The import of numpy is a third of a function's start: a finding is handed on without it."""
+    program = "import sys, shared_model.triage, shared_model.parsers.guardduty; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_a_sample_is_reported_and_gives_no_verdict():

@@ -83,8 +83,11 @@ def _each(records: Sequence[object], first: int, source: str) -> Iterator[ApiCal
 def _records(document: object) -> Sequence[object]:
     if isinstance(document, list):
         return document
-    if isinstance(document, Mapping) and isinstance(document.get("Records"), list):
-        return list(document["Records"])
+    if isinstance(document, Mapping):
+        if isinstance(document.get("Records"), list):
+            return list(document["Records"])
+        if "digestS3Object" in document:
+            return ()  # the trail's signature over its log files lies beside them and holds no records
     return (document,)
 
 
