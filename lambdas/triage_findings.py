@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.adapters.queues import VerdictQueue
+from lambdas.detection_room import DetectionRoom
 from lambdas.function import Function, Message, Poison
-from shared_model.events import Rejected
-from shared_model.memory import InProcessMemory
+from shared_model.events import Finding, Rejected
 from shared_model.parsers.guardduty import parse_guardduty
 from shared_model.triage import triage
 
-FUNCTION = Function("triage_findings", needs=("verdict_queue_url",))
+FUNCTION = Function("triage_findings", needs=("memory_table", "verdict_queue_url"))
+ROOM = DetectionRoom(FUNCTION)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -24,17 +24,18 @@ def _triage(message: Message) -> None:
     document = message.document(source)
     correlation_id = str(document.get("id") or message.id)
     FUNCTION.correlate(correlation_id)
-    now_ms = FUNCTION.now_ms()
-    for finding in parse_guardduty(document, source=source):
-        if isinstance(finding, Rejected):
-            raise Poison(finding.reason, source=finding.source, record=finding.record, field=finding.field)
-        found = triage(finding, {}, InProcessMemory(), now_ms=now_ms, correlation_id=correlation_id)
+    read = list(parse_guardduty(document, source=source))
+    findings = [each for each in read if isinstance(each, Finding)]
+    rejected = [each for each in read if isinstance(each, Rejected)]
+    if rejected and not findings:
+        first = rejected[0]
+        raise Poison(first.reason, source=first.source, record=first.record, field=first.field)
+    detectors = ROOM.available("network", "audit")
+    for finding in findings:
+        found = triage(finding, detectors, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=correlation_id)
         if found.skipped:
             FUNCTION.logger.info("skipped", extra={"reason": found.skipped})
-        VerdictQueue(FUNCTION.clients, FUNCTION.settings.verdict_queue_url).send(found.verdicts)
-        for verdict in found.verdicts:
-            FUNCTION.logger.info(
-                "verdict", extra={"verdict_id": verdict.id, "entity": verdict.entity.key, "title": verdict.title}
-            )
-        FUNCTION.count("Events")
-        FUNCTION.count("Verdicts", len(found.verdicts))
+        ROOM.publish(found.verdicts)
+        ROOM.log_scores(found.scores)
+    FUNCTION.count("Events", len(findings))
+    ROOM.keep_rejected(rejected, correlation_id)

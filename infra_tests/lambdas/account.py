@@ -12,7 +12,6 @@ import pytest
 
 from lambdas.clients import LazyClients
 from lambdas.function import Function
-from lambdas.response_room import ResponseRoom
 from lambdas.settings import Settings
 from response.journal import JournalEntry
 from response.policy import policy_json
@@ -77,7 +76,7 @@ class Account:
         function = Function(original.name, needs=(), clients=self.clients, settings=self.settings, clock=lambda: self.now_ms)
         monkeypatch.setattr(module, "FUNCTION", function)
         if hasattr(module, "ROOM"):
-            monkeypatch.setattr(module, "ROOM", ResponseRoom(function))
+            monkeypatch.setattr(module, "ROOM", type(module.ROOM)(function))
         return module
 
     def take(self, queue: str) -> list[dict[str, Any]]:

@@ -1,0 +1,116 @@
+"""Entity memory on DynamoDB: batched reads and writes, forgotten by TTL.
+
+Writes are unconditional, so of two writers of one entity the last wins, as in process. What the loser saw is then
+missing from the entity's next window, and nothing else: its verdicts were sent before it stored. A condition for
+each item would cost a request for each of the thousands of entities of a flow-log object.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import in_core_words
+from shared_model.errors import CloudUnavailable
+from shared_model.memory import Remembered
+
+#: What DynamoDB takes in one call.
+_READ_BATCH, _WRITE_BATCH = 100, 25
+#: An item may have 400 KB; keys, times and names of attributes need some of it.
+_LARGEST = 380_000
+_ATTEMPTS = 6
+_FIRST_PAUSE_S = 0.05
+_DAY_S = 86_400
+_T = TypeVar("_T")
+
+
+class DynamoMemory:
+    """Table with key ``pk`` (``<detector>#<entity key>``) and TTL ``expires``.
+
+    Parameters
+    ----------
+    clients : Clients
+    table : str
+    days : int
+        How long an entity that is not seen again is remembered.
+    pause : callable
+        Waits that many seconds before a throttled part is asked for again.
+    """
+
+    def __init__(self, clients: Clients, table: str, *, days: int, pause: Callable[[float], None] = time.sleep) -> None:
+        self._clients = clients
+        self._table = table
+        self._keep_s = days * _DAY_S
+        self._pause = pause
+
+    def load(self, keys: Iterable[str]) -> dict[str, Remembered]:
+        found: dict[str, Remembered] = {}
+        for part in _parts(list(dict.fromkeys(keys)), _READ_BATCH):
+            request: dict[str, Any] = {
+                self._table: {"Keys": [{"pk": {"S": key}} for key in part], "ConsistentRead": True},
+            }
+            for wait in self._waits("read"):
+                with in_core_words("entity memory"):
+                    answer = self._clients("dynamodb").batch_get_item(RequestItems=request)
+                found |= {item["pk"]["S"]: _from_item(item) for item in answer["Responses"].get(self._table, ())}
+                request = answer.get("UnprocessedKeys") or {}
+                if not request:
+                    break
+                wait()
+        return found
+
+    def store(self, states: Mapping[str, Remembered], *, now_ms: int) -> None:
+        expires = now_ms // 1000 + self._keep_s
+        for part in _parts(list(states.items()), _WRITE_BATCH):
+            request: dict[str, Any] = {
+                self._table: [{"PutRequest": {"Item": _to_item(key, state, expires)}} for key, state in part],
+            }
+            for wait in self._waits("written"):
+                with in_core_words("entity memory"):
+                    answer = self._clients("dynamodb").batch_write_item(RequestItems=request)
+                request = answer.get("UnprocessedItems") or {}
+                if not request:
+                    break
+                wait()
+
+    def _waits(self, done: str) -> Iterator[Callable[[], None]]:
+        """Yield a growing wait for each attempt; raise when all were used up."""
+        for attempt in range(_ATTEMPTS):
+            seconds = _FIRST_PAUSE_S * 2**attempt * (0.5 + random.random())  # noqa: S311 - jitter, not a secret
+            yield lambda seconds=seconds: self._pause(seconds)  # type: ignore[misc]
+        raise CloudUnavailable(f"entity memory: {_ATTEMPTS} attempts, and not everything was {done}")
+
+
+def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _to_item(key: str, state: Remembered, expires: int) -> dict[str, Any]:
+    # What is only there to recognise duplicates gives way first: forgetting it costs a second look at an old event.
+    room = max(0, _LARGEST - len(state.rows) - sum(len(text) + 24 for text in state.event_ids))
+    recent = list(state.recent)
+    while recent and sum(len(text) + 3 for text in recent) > room:
+        recent = recent[(len(recent) + 1) // 2 :]
+    return {
+        "pk": {"S": key},
+        "rows": {"B": state.rows},
+        "times": {"S": json.dumps(state.times_ms, separators=(",", ":"))},
+        "event_ids": {"S": json.dumps(state.event_ids, separators=(",", ":"))},
+        "recent": {"S": json.dumps(recent, separators=(",", ":"))},
+        "version": {"N": str(state.version)},
+        "expires": {"N": str(expires)},
+    }
+
+
+def _from_item(item: Mapping[str, Any]) -> Remembered:
+    return Remembered(
+        rows=bytes(item["rows"]["B"]),
+        times_ms=tuple(json.loads(item["times"]["S"])),
+        event_ids=tuple(json.loads(item["event_ids"]["S"])),
+        recent=tuple(json.loads(item["recent"]["S"])),
+        version=int(item["version"]["N"]),
+    )
