@@ -1,0 +1,122 @@
+"""The end of a containment: by hand and by time."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site
+from response.actions import CloudUnavailable
+from response.expiry import BY_EXPIRY, Ended, UnknownContainment, expire
+from response.journal import Step
+from response.policy import AtEnd
+
+OPEN = {"eni-a": "open", "eni-b": "web"}
+
+
+def run_out(site: Site) -> tuple[Ended, ...]:
+    ended, errors = expire(
+        policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append
+    )
+    assert errors == ()
+    return ended
+
+
+def test_undo_restores_exactly_and_twice_is_once() -> None:
+    site = Site()
+    contained = site.contain("i-1").decisions[0].containment_id
+    assert site.undo(contained).step is Step.UNDONE
+    assert site.world["i-1"] == OPEN
+    assert site.undo(contained).entries == ()
+    assert site.steps("i-1")[-2:] == [Step.UNDOING, Step.UNDONE]
+
+
+def test_undo_leaves_and_names_what_someone_changed_since() -> None:
+    site = Site()
+    contained = site.contain("i-1").decisions[0].containment_id
+    site.world["i-1"]["eni-a"] = "forensics"
+    ended = site.undo(contained)
+    assert ended.left == ("eni-a",)
+    assert site.world["i-1"] == {"eni-a": "forensics", "eni-b": "web"}
+    assert "LEFT AS IT IS: eni-a" in site.notices[-1].text
+
+
+def test_undo_killed_in_the_middle_is_finished_by_the_next_run() -> None:
+    site = Site(at_end=AtEnd.UNDO)
+    site.contain("i-1")
+    site.now_ms = NOW_MS + 2 * HOUR_MS
+    site.action.kill_after = 1
+    with pytest.raises(Killed):
+        run_out(site)
+    site.action.kill_after = None
+    assert [ended.step for ended in run_out(site)] == [Step.UNDONE]
+    assert site.world["i-1"] == OPEN
+    assert site.steps("i-1").count(Step.UNDOING) == 1
+
+
+def test_by_default_the_end_asks_once_and_keeps_containing() -> None:
+    site = Site()
+    contained = site.contain("i-1").decisions[0].containment_id
+    assert run_out(site) == ()
+    site.now_ms = NOW_MS + HOUR_MS + 1
+    assert [(ended.containment_id, ended.step) for ended in run_out(site)] == [(contained, Step.EXPIRY_DUE)]
+    assert run_out(site) == ()
+    assert site.world["i-1"] != OPEN
+    assert site.undo(contained).step is Step.UNDONE
+
+
+def test_undo_before_the_minimum_lifetime_is_refused_with_the_time() -> None:
+    site = Site(at_end=AtEnd.UNDO)
+    site.action.min_lifetime_s = 4 * 3600
+    contained = site.contain("i-1").decisions[0].containment_id
+    refused = site.undo(contained)
+    assert refused.step is Step.REFUSED
+    assert "2026-09-21T18:13:20+00:00" in refused.reason
+    site.now_ms = NOW_MS + 2 * HOUR_MS  # the policy's time to live is over, the minimum is not
+    assert run_out(site) == ()
+    site.now_ms = NOW_MS + 4 * HOUR_MS + 1
+    assert [ended.step for ended in run_out(site)] == [Step.UNDONE]
+    assert site.journal.stream(refused.entries[0].stream)[-1].actor == BY_EXPIRY
+
+
+def test_what_was_never_applied_cannot_be_undone() -> None:
+    site = Site()
+    with pytest.raises(UnknownContainment):
+        site.undo("0" * 32)
+
+
+def test_an_undo_waits_for_the_end_of_applying() -> None:
+    site = Site()
+    site.journal.kill_after = Step.APPLYING
+    with pytest.raises(Killed):
+        site.contain("i-1")
+    contained = site.journal.stream("isolate#123456789012/instance/i-1")[-1].containment_id
+    with pytest.raises(CloudUnavailable):
+        site.undo(contained)
+
+
+def test_after_an_undo_the_same_target_can_be_contained_again() -> None:
+    site = Site()
+    site.undo(site.contain("i-1").decisions[0].containment_id)
+    site.contain("i-1", "2")
+    assert site.steps("i-1").count(Step.APPLIED) == 2
+    assert site.world["i-1"] == {"eni-a": "locked", "eni-b": "locked"}
+
+
+def test_one_that_cannot_be_ended_now_does_not_hold_up_the_others() -> None:
+    site = Site(at_end=AtEnd.UNDO)
+    site.contain("i-1")
+    site.contain("i-2")
+    site.now_ms = NOW_MS + 2 * HOUR_MS
+    works = site.action.undo
+
+    def unavailable_for_first(plan):  # type: ignore[no-untyped-def]
+        if plan.target.id == "i-1":
+            raise CloudUnavailable("throttled")
+        return works(plan)
+
+    site.action.undo = unavailable_for_first  # type: ignore[method-assign]
+    ended, errors = expire(
+        policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append
+    )
+    assert len(ended) == len(errors) == 1
+    assert site.world["i-2"] == {"eni-c": "open"}

@@ -1,0 +1,96 @@
+"""The operator's file: what it means, and what a mistake in it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra_tests.response.world import verdict
+from lambdas.actions.catalogue import HANDLES
+from response.actions import Mode
+from response.policy import AtEnd, PolicyError, Rule, load_policy, parse_policy, policy_json
+from shared_model.events import EntityKind, Telemetry
+
+DEFAULT = Path(__file__).parents[2] / "policy" / "default.yaml"
+
+
+def test_the_default_policy_only_observes_and_fits_the_actions() -> None:
+    policy = load_policy(DEFAULT)
+    policy.check_against(HANDLES)
+    assert {action.mode for action in policy.actions.values()} == {Mode.OBSERVE}
+    assert policy.of("quarantine_instance").at_end is AtEnd.ASK
+    assert policy.of("revoke_sessions").time_to_live_s == 12 * 3600
+    assert policy.window_ms == 3_600_000
+
+
+def test_yaml_and_the_json_that_functions_read_say_the_same() -> None:
+    assert parse_policy(policy_json(DEFAULT)) == load_policy(DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"version": 2}, "version"),
+        ({"rulez": []}, "rulez"),
+        ({"budget": {"containments_per_hour": -1}}, "budget.containments_per_hour"),
+        ({"corroboration": {"window": "soon"}}, "corroboration.window"),
+        ({"actions": {"revoke_sessions": {"mode": "arm"}}}, "actions.revoke_sessions.mode"),
+        ({"rules": [{"name": "a", "action": "b", "target": "planet"}]}, "rules.0.target"),
+        (
+            {"rules": [{"name": "a", "action": "b", "target": "host", "when": {"techniques": ["scan"]}}]},
+            "rules.0.when.techniques.0",
+        ),
+        ({"never_touch": {"principals": ["admin"]}}, "never_touch.principals.0"),
+    ],
+)
+def test_a_mistake_names_its_place(change: dict[str, object], place: str) -> None:
+    with pytest.raises(PolicyError, match=f"(?m)^{place}: "):
+        parse_policy(json.dumps({"version": 1} | change))
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    rule = {"name": "same", "action": "isolate", "target": "host"}
+    with pytest.raises(PolicyError, match="same"):
+        parse_policy(json.dumps({"version": 1, "rules": [rule, rule]}))
+
+
+@pytest.mark.parametrize("broken", ["", "[]", "{", "\x00"])
+def test_what_is_no_policy_is_refused(broken: str) -> None:
+    with pytest.raises(PolicyError):
+        parse_policy(broken)
+
+
+def test_a_broken_yaml_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("rules: [", encoding="utf-8")
+    with pytest.raises(PolicyError, match=r"mine\.yaml"):
+        load_policy(file)
+
+
+def test_a_rule_whose_action_cannot_act_on_its_target_is_refused() -> None:
+    text = json.dumps({"version": 1, "rules": [{"name": "a", "action": "quarantine_instance", "target": "session"}]})
+    with pytest.raises(PolicyError, match="acts on instance, not on session"):
+        parse_policy(text).check_against(HANDLES)
+
+
+@pytest.mark.parametrize(
+    ("rule", "matches"),
+    [
+        (Rule("r", "a", EntityKind.INSTANCE), True),
+        (Rule("r", "a", EntityKind.INSTANCE, min_probability=0.995), False),
+        (Rule("r", "a", EntityKind.INSTANCE, techniques=("T1046",)), True),
+        (Rule("r", "a", EntityKind.INSTANCE, techniques=("T104",)), False),
+        (Rule("r", "a", EntityKind.INSTANCE, telemetry=frozenset({Telemetry.DNS_LOGS})), False),
+        (Rule("r", "a", EntityKind.INSTANCE, detectors=frozenset({"audit"})), False),
+        (Rule("r", "a", EntityKind.INSTANCE, entities=frozenset({EntityKind.SESSION})), False),
+    ],
+)
+def test_every_condition_of_a_rule_must_hold(rule: Rule, matches: bool) -> None:
+    assert rule.matches(verdict("i-1", "v", Telemetry.FLOW_LOGS)) is matches
+
+
+def test_a_technique_covers_its_sub_techniques() -> None:
+    rule = Rule("r", "a", EntityKind.INSTANCE, techniques=("T1110",))
+    assert rule.matches(verdict("i-1", "v", Telemetry.FLOW_LOGS, technique="T1110.001"))
