@@ -40,7 +40,9 @@ FACTS: Final = np.dtype(
     ]
 )
 _TWO_WAY, _REJECTED, _LOCAL_SOURCE, _PEER_PRIVATE, _PEER_PUBLIC = 1, 2, 4, 8, 16
-_FIN, _SYN, _RST, _ACK = 0x01, 0x02, 0x04, 0x10
+_SYN, _RST, _ACK = 0x02, 0x04, 0x10
+ICMP, TCP, UDP, ICMP_6 = 1, 6, 17, 58
+_PROTOCOL_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMP_6: "icmp6"}
 
 #: Groups of services by destination port; a port in none of them sets no group.
 SERVICE_GROUPS: Final[dict[str, tuple[int, ...]]] = {
@@ -178,6 +180,33 @@ def facts(batch: FlowBatch) -> NDArray[np.void]:
     return rows
 
 
+def is_two_way(rows: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which remembered flows were seen in both directions (bool (n,))."""
+    two_way: NDArray[np.bool_] = rows["marks"] & _TWO_WAY != 0
+    return two_way
+
+
+def describe_facts(row: np.void) -> str:
+    """One line about a flow of which only the facts are left; its addresses are not among them."""
+    said = [f"earlier flow to port {int(row['destination_port'])} {protocol_name(int(row['protocol']))}"]
+    packets = float(row["packets_out"]) + float(row["packets_in"])
+    if not np.isnan(packets):
+        said.append(counted(round(packets), "packet"))
+    marks = int(row["marks"])
+    said += [word for word, mark in (("rejected", _REJECTED), ("answered", _TWO_WAY)) if marks & mark]
+    return ", ".join(said)
+
+
+def protocol_name(number: int) -> str:
+    """``tcp``, ``udp``, ``icmp``, ``icmp6``, or ``protocol <number>``."""
+    return _PROTOCOL_NAMES.get(number, f"protocol {number}")
+
+
+def counted(number: int, what: str) -> str:
+    """``1 packet``, ``12 packets``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def expand(rows: NDArray[np.void], times_ms: NDArray[np.int64], first: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Features of sequences of flows.
 
@@ -218,12 +247,12 @@ def expand(rows: NDArray[np.void], times_ms: NDArray[np.int64], first: NDArray[n
     column("log_packet_rate")[:] = np.logaddexp(packets - np.log1p(rows["duration_ms"] / 1000), 0)
 
     protocol = rows["protocol"]
-    is_tcp = protocol == 6
+    is_tcp = protocol == TCP
     column("tcp")[:] = is_tcp
-    column("udp")[:] = protocol == 17
-    column("icmp")[:] = (protocol == 1) | (protocol == 58)
+    column("udp")[:] = protocol == UDP
+    column("icmp")[:] = (protocol == ICMP) | (protocol == ICMP_6)
     port = rows["destination_port"]
-    has_ports = is_tcp | (protocol == 17)
+    has_ports = is_tcp | (protocol == UDP)
     column("port_well_known")[:] = has_ports & (port < 1024)
     column("port_registered")[:] = has_ports & (port >= 1024) & (port < 32768)
     group = _service_group_of_port()[port]
