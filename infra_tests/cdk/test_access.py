@@ -1,0 +1,196 @@
+"""Who may do what: what the embedded AWS cannot enforce is proven on the templates."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk.names import sends_verdicts
+from cdk.tables import JOURNAL_FORBIDDEN
+from infra_tests.cdk.conftest import ACCOUNT, REGION
+from infra_tests.cdk.templates import Templates, allowed, many, principals
+from lambdas.actions.catalogue import ACTIONS
+from lambdas.registry import FUNCTIONS
+
+GOLDEN = Path(__file__).parent / "golden" / "roles.json"
+LAKE = f"arn:aws:s3:::breakwater-lake-{ACCOUNT}-{REGION}"
+DETECTORS = [spec.name.replace("_", "-") for spec in FUNCTIONS if sends_verdicts(spec)]
+
+
+def rule(name: str) -> str:
+    return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/breakwater-{name}"
+
+
+def role(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/breakwater-{name}-{REGION}"
+
+
+SENDERS: dict[str, dict[str, list[str]]] = {
+    "breakwater-flow-logs": {"s3.amazonaws.com": [LAKE]},
+    "breakwater-api-calls": {"s3.amazonaws.com": [LAKE], "events.amazonaws.com": [rule("api-calls")]},
+    "breakwater-system-logs": {"s3.amazonaws.com": [LAKE]},
+    "breakwater-findings": {"events.amazonaws.com": [rule("findings")]},
+    "breakwater-verdicts.fifo": {},
+    "breakwater-containments": {"events.amazonaws.com": [rule("expire")]},
+}
+
+
+@pytest.mark.parametrize("queue", SENDERS)
+def test_a_queue_names_its_senders(templates: Templates, queue: str) -> None:
+    allow = [s for s in templates.queue_statements(queue) if s["Effect"] == "Allow"]
+    assert {service: many(s["Condition"]["ArnEquals"]["aws:SourceArn"]) for s in allow for service in principals(s)} == SENDERS[
+        queue
+    ]
+    assert all(s["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT} for s in allow)
+    assert all(s["Action"] == "sqs:SendMessage" for s in allow)
+
+
+@pytest.mark.parametrize(
+    "queue", [queue for queue in SENDERS if queue not in ("breakwater-containments", "breakwater-verdicts.fifo")]
+)
+def test_nobody_else_sends_telemetry(templates: Templates, queue: str) -> None:
+    (deny,) = [s for s in templates.queue_statements(queue) if s.get("Sid") == "NobodyElseSends"]
+    sources = [arn for arns in SENDERS[queue].values() for arn in arns]
+    assert deny["Effect"] == "Deny"
+    assert deny["Principal"] == {"AWS": "*"}
+    assert {op: many(next(iter(keys.values()))) for op, keys in deny["Condition"].items()} == {"ArnNotEquals": sources}
+
+
+def test_only_detectors_send_verdicts(templates: Templates) -> None:
+    (deny,) = [s for s in templates.queue_statements("breakwater-verdicts.fifo") if s.get("Sid") == "NobodyElseSends"]
+    assert deny["Condition"] == {"ArnNotLike": {"aws:PrincipalArn": [role(name) for name in DETECTORS]}}
+    verdicts = f"arn:aws:sqs:{REGION}:{ACCOUNT}:breakwater-verdicts.fifo"
+    senders = {
+        name
+        for name, policies in templates.role_statements().items()
+        for statements in policies.values()
+        for s in statements
+        if s["Effect"] == "Allow" and "sqs:SendMessage" in many(s["Action"]) and verdicts in many(s["Resource"])
+    }
+    assert senders == {f"breakwater-{name}-{REGION}" for name in DETECTORS}
+
+
+def test_operators_alone_approve_an_undo_once_they_are_named(synthesise: Any) -> None:
+    person = f"arn:aws:iam::{ACCOUNT}:role/incident-response"
+    named = synthesise(operators=(person,))
+    (deny,) = [s for s in named.queue_statements("breakwater-containments") if s.get("Sid") == "NobodyElseSends"]
+    assert deny["Condition"] == {
+        "ArnNotEquals": {"aws:SourceArn": [rule("expire")]},
+        "ArnNotLike": {"aws:PrincipalArn": [person]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("alias", "services"),
+    [
+        (
+            "alias/breakwater-telemetry",
+            {
+                "s3.amazonaws.com",
+                "events.amazonaws.com",
+                "delivery.logs.amazonaws.com",
+                "cloudtrail.amazonaws.com",
+                f"logs.{REGION}.amazonaws.com",
+            },
+        ),
+        ("alias/breakwater-response", {"events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"}),
+    ],
+)
+def test_a_key_lets_in_the_services_that_write_and_only_for_this_account(
+    templates: Templates, alias: str, services: set[str]
+) -> None:
+    target = templates.named("AWS::KMS::Alias", "AliasName", alias)["TargetKeyId"]["Fn::GetAtt"][0]
+    key = templates.resources("AWS::KMS::Key")[target]["Properties"]
+    assert key["EnableKeyRotation"] is True
+    statements = [s for s in key["KeyPolicy"]["Statement"] if principals(s)]
+    assert {service for s in statements for service in principals(s)} == services
+    assert all(ACCOUNT in json.dumps(s["Condition"]) for s in statements)
+
+
+def test_nobody_rewrites_the_journal(templates: Templates) -> None:
+    journal = templates.named("AWS::DynamoDB::Table", "TableName", "breakwater-journal")
+    (deny,) = journal["ResourcePolicy"]["PolicyDocument"]["Statement"]
+    assert (deny["Effect"], deny["Principal"], set(deny["Action"])) == ("Deny", {"AWS": "*"}, set(JOURNAL_FORBIDDEN))
+    assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(JOURNAL_FORBIDDEN)
+
+
+def test_no_role_is_allowed_to_change_or_delete_an_entry(templates: Templates) -> None:
+    for name, policies in templates.role_statements().items():
+        for statement in [s for statements in policies.values() for s in statements if s["Effect"] == "Allow"]:
+            if "breakwater-journal" in json.dumps(statement["Resource"]):
+                assert set(many(statement["Action"])) <= {"dynamodb:PutItem", "dynamodb:Query"}, name
+
+
+def test_every_function_denies_itself_the_journal_and_its_own_roles(templates: Templates) -> None:
+    roles = set(templates.role_statements())
+    for spec in FUNCTIONS:
+        policy = templates.role_statements()[f"breakwater-{spec.name.replace('_', '-')}-{REGION}"]["function"]
+        denied = {s["Sid"]: s for s in policy if s["Effect"] == "Deny"}
+        assert set(denied) == {"NeverItsOwnRoles", "NeverRewriteTheJournal"}
+        own = {arn.rpartition("/")[2] for arn in denied["NeverItsOwnRoles"]["Resource"] if ":role/" in arn}
+        assert own == {name for name in roles if name != "breakwater-forward-us-east-1"}
+        assert {"iam:Put*", "iam:Attach*", "iam:Detach*", "sts:AssumeRole"} <= set(denied["NeverItsOwnRoles"]["Action"])
+
+
+def test_every_role_stays_within_the_boundary(templates: Templates) -> None:
+    boundary = templates.named("AWS::IAM::ManagedPolicy", "ManagedPolicyName", f"breakwater-boundary-{REGION}")
+    statements = boundary["PolicyDocument"]["Statement"]
+    most = allowed(statements)
+    assert {s["Sid"] for s in statements if s["Effect"] == "Deny"} == {"NeverItsOwnRoles", "NeverRewriteTheJournal"}
+    assert not any("*" in action for action in most)
+    bound = f"arn:aws:iam::{ACCOUNT}:policy/breakwater-boundary-{REGION}"
+    for resource in templates.resources("AWS::IAM::Role").values():
+        properties = resource["Properties"]
+        if properties["RoleName"] == "breakwater-forward-us-east-1":
+            continue
+        assert properties["PermissionsBoundary"] == bound
+        assert allowed([s for p in properties["Policies"] for s in p["PolicyDocument"]["Statement"]]) <= most
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_changes_nothing_outside_breakwater(templates: Templates, name: str) -> None:
+    policies = templates.role_statements()[f"breakwater-{name}-{REGION}"]
+    services = {action.partition(":")[0] for action in allowed(policies["function"])}
+    assert set(policies) == {"function"}
+    assert services <= {"logs", "sqs", "s3", "dynamodb", "kms"}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_an_action_gets_what_it_declares_and_its_undo_is_another_identity(templates: Templates, action: Any) -> None:
+    roles, name = templates.role_statements(), action.name.replace("_", "-")
+    assert allowed(roles[f"breakwater-respond-{REGION}"][f"contain-{name}"]) == set(action.permissions)
+    assert allowed(roles[f"breakwater-expire-containments-{REGION}"][f"undo-{name}"]) == set(action.undo_permissions)
+
+
+def test_the_responder_alone_cannot_touch_what_the_policy_forbids(templates: Templates) -> None:
+    policies = templates.role_statements()[f"breakwater-respond-{REGION}"]
+    for action in ACTIONS:
+        deny = [s for s in policies[f"contain-{action.name.replace('_', '-')}"] if s["Effect"] == "Deny"]
+        by_tag = [s for s in deny if s["Sid"].startswith("NeverTouchTag")]
+        assert {"aws:ResourceTag/breakwater:never-touch", "aws:ResourceTag/break-glass"} == {
+            k for s in by_tag for k in s["Condition"]["Null"]
+        }
+        changes = {p for p in action.permissions if not p.partition(":")[2].startswith(("Describe", "Get", "List"))}
+        assert all(set(many(s["Action"])) == changes for s in by_tag)
+    (roles,) = [s for s in policies["contain-revoke-sessions"] if s.get("Sid") == "NeverTouchRoles"]
+    assert "arn:*:iam::*:role/*break-glass*" in roles["Resource"]
+
+
+def test_interfaces_can_only_be_put_into_quarantine_groups(templates: Templates) -> None:
+    statements = templates.role_statements()[f"breakwater-respond-{REGION}"]["contain-quarantine-instance"]
+    groups = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
+    for s in statements:
+        if s["Effect"] == "Allow" and groups in many(s["Resource"]):
+            assert s["Condition"], s
+
+
+def test_what_each_role_may_do_is_as_reviewed(templates: Templates) -> None:
+    """Golden file: a change of anybody's rights must be seen. Write it anew with UPDATE_GOLDEN=1."""
+    now = json.dumps(templates.role_statements(), indent=1, sort_keys=True) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(now)
+    assert json.loads(GOLDEN.read_text()) == json.loads(now)

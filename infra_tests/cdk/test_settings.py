@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cdk.settings import SettingInvalid, Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("breakwater:trial", "create", "there is no such setting"),
+        ("breakwater:name", "Break Water", "2 to 20 lower-case"),
+        ("breakwater:name", 7, "a text"),
+        ("breakwater:account", "1234", "12 digits"),
+        ("breakwater:region", "frankfurt", "such as eu-central-1"),
+        ("breakwater:region", "eu-central-1", "give account and region together"),
+        ("packages", "docker", "one of cloud, local"),
+        ("breakwater:lake-bucket", "UPPER", "name of an existing bucket"),
+        ("breakwater:trail", "Not_A_Bucket", "create, none, or a bucket"),
+        ("breakwater:guardduty", "maybe", "id of the existing detector"),
+        ("breakwater:flow-log-vpcs", ["subnet-1"], "ids of VPCs"),
+        ("breakwater:flow-log-vpcs", [7], "a text"),
+        ("breakwater:log-groups", '["unclosed', "a JSON list"),
+        ("breakwater:log-groups", {"a": 1}, "a list of texts"),
+        ("breakwater:log-groups", ["with space"], "names of log groups"),
+        ("breakwater:notify-emails", "nobody", "mail addresses"),
+        ("breakwater:operators", ["arn:aws:iam::123456789012:root"], "ARNs of IAM roles or users"),
+        ("breakwater:bucket-keys", ["alias/aws/s3"], "ARNs of KMS keys"),
+        ("breakwater:memory-days", 0, "from 1 to 90"),
+        ("breakwater:raw-days", "many", "a whole number"),
+        ("breakwater:respond-concurrency", 1, "from 2 to 1000"),
+        ("breakwater:respond-concurrency", True, "a whole number"),
+        ("breakwater:log-days", 42, "one of [1, 3"),
+        ("breakwater:policy-file", "nowhere.yaml", "a file below the repository"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_fits(key: str, value: object, says: str) -> None:
+    with pytest.raises(SettingInvalid) as raised:
+        Settings.from_context({key: value}, ROOT)
+    assert says in str(raised.value)
+    assert raised.value.key in (key, "breakwater:account")
+
+
+def test_text_of_the_command_line_and_lists_of_cdk_json_mean_the_same() -> None:
+    as_list = Settings.from_context({"breakwater:log-groups": ["/var/log/secure", "/var/log/auth"]}, ROOT)
+    as_json = Settings.from_context({"breakwater:log-groups": '["/var/log/secure", "/var/log/auth"]'}, ROOT)
+    as_text = Settings.from_context({"breakwater:log-groups": "/var/log/secure, /var/log/auth"}, ROOT)
+    assert as_list == as_json == as_text
+    assert as_list.log_groups == ("/var/log/secure", "/var/log/auth")
+
+
+def test_an_existing_trail_is_a_bucket_and_a_prefix() -> None:
+    settings = Settings.from_context({"breakwater:trail": "audit-logs/AWSLogs/123456789012/"}, ROOT)
+    assert (settings.trail_bucket, settings.trail_prefix) == ("audit-logs", "AWSLogs/123456789012/")
+    assert Settings(trail="create").trail_bucket == ""
+
+
+def test_the_settings_that_come_with_the_project_are_valid() -> None:
+    Settings.from_context(json.loads((ROOT / "cdk.json").read_text())["context"], ROOT)
+
+
+def test_synthesis_says_a_wrong_setting_in_one_line() -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    context = json.dumps({"breakwater:guardduty": "maybe", "packages": "local"})
+    environment = {**os.environ, "PATH": path, "CDK_CONTEXT_JSON": context}
+    done = subprocess.run(
+        [sys.executable, "-m", "cdk.app"], capture_output=True, text=True, env=environment, cwd=ROOT, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("error: context 'breakwater:guardduty' is 'maybe'")
+    assert "Traceback" not in done.stderr
