@@ -201,6 +201,10 @@ def test_memory_stays_flat_while_a_large_object_is_read():
     assert min(asked) > 0
 
 
+def test_an_object_of_unclosed_braces_costs_one_reject_a_line():
+    assert len(read(b'{"\n' * 3000)) == 3000
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_never_raise(data: bytes):
     for result in read(data):

@@ -23,6 +23,7 @@ _CHUNK = 256 * 1024
 RECORD_LIMIT = 8 * 1024 * 1024
 
 _SEARCHES = 16
+_PASSED = 16 * 1024
 _DECODER = json.JSONDecoder()
 _CONTAINER = re.compile(r'\{\s*"Records"\s*:\s*\[')
 _CONTAINER_SPAN = 64  # characters in which the container's beginning is found
@@ -82,6 +83,7 @@ def read_json_records(stream: BinaryIO, *, source: str) -> Iterator[JsonRecord |
 
 def _object(text: _Text) -> dict[str, Any] | tuple[FieldError, str]:
     """Decode the object at the cursor and step behind it; where it is no JSON, say why and return its text."""
+    text.forget()
     while True:
         try:
             value, end = _DECODER.raw_decode(text.buffer, text.at)
@@ -145,6 +147,11 @@ class _Text:
         self._exhausted = not data
         self.buffer, self.at = waiting + self._decode(data, self._exhausted), 0
         return len(self.buffer) > len(waiting) or not self._exhausted
+
+    def forget(self) -> None:
+        """Drop what was passed, once it is much: json counts the lines before every error, from the beginning."""
+        if self.at > _PASSED:
+            self.buffer, self.at = self.buffer[self.at :], 0
 
     def fill(self, size: int) -> None:
         """Have that much text behind the cursor, where the stream holds it."""
