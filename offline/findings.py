@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+import json
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from offline.aws.embedded import ACCOUNT, REGION
 from offline.seed import Instance, World
 
 Event = dict[str, Any]
+_INSTANCE_ID = re.compile(r"\bi-[0-9a-f]{8,17}\b")
 
 
 def port_probe(world: World, instance: Instance, at: datetime | None = None, *, remote: str = "198.51.100.23") -> Event:
@@ -39,7 +41,6 @@ def turned(event: Mapping[str, Any], instance: Instance, at: datetime | None = N
     now = _text(at or datetime.now(UTC))
     replacements: dict[str, Callable[[Any], Any]] = {
         "accountid": lambda old: ACCOUNT,
-        "instanceid": lambda old: instance.id,
         "createdat": lambda old: now,
         "updatedat": lambda old: now,
         "eventfirstseen": lambda old: now,
@@ -52,7 +53,10 @@ def turned(event: Mapping[str, Any], instance: Instance, at: datetime | None = N
         ],
         "additionalinfo": lambda old: {},
     }
-    made: Event = _replaced(copy.deepcopy(dict(event)), replacements)
+    text = json.dumps(event)
+    for recorded_id in set(_INSTANCE_ID.findall(text)):  # titles and descriptions name it too
+        text = text.replace(recorded_id, instance.id)
+    made: Event = _replaced(json.loads(text), replacements)
     made |= {"account": ACCOUNT, "time": now}
     detail = made["detail"]
     detail[_like(detail, "id")] = uuid.uuid4().hex

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.adapters.journal import DynamoJournal
+from offline import journal
 from offline.aws.embedded import ACCOUNT, EmbeddedAws
 from offline.findings import domain_request, port_probe
 from offline.seed import Instance, World, launch
@@ -39,8 +39,7 @@ class Followed:
 
     def journal(self, action: str, kind: str, identifier: str) -> list[JournalEntry]:
         """The journal's stream about one target, as the functions' own adapter reads it."""
-        journal = DynamoJournal(self.aws.client, self.aws.outputs()["JournalTableName"])
-        return journal.stream(f"{action}#{ACCOUNT}/{kind}/{identifier}")
+        return journal.entries(self.aws, action, kind, identifier)
 
     def steps(self, instance: Instance) -> list[str]:
         """Steps of the quarantine of a machine."""

@@ -64,7 +64,6 @@ class EmbeddedAws:
         self.skipped: tuple[skipped.Skipped, ...] = ()
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
-        self._deliveries: list[Delivery] = []
         self._watchers: list[Callable[[Delivery], None]] = []
         self.poller = Poller(_Sqs(self), self._invoke, self.mappings, region=REGION, watch=self._delivered)
 
@@ -201,21 +200,19 @@ class EmbeddedAws:
             if ":sqs:" in mapping["EventSourceArn"] and mapping.get("State") == "Enabled"
         ]
 
-    def drain(self, *, within_s: float = 24 * 3600.0) -> list[Delivery]:
-        """Deliver until every function's queue is empty, without waiting (see :meth:`Poller.drain`)."""
-        return self.poller.drain(within_s=within_s)
+    def drain(self, *, within_s: float = 24 * 3600.0, watch: Callable[[Delivery], None] | None = None) -> list[Delivery]:
+        """Deliver until every function's queue is empty, without waiting (see :meth:`Poller.drain`).
+
+        ``watch`` sees every delivery as it is done.
+        """
+        with self._watching(watch):
+            return self.poller.drain(within_s=within_s)
 
     @contextmanager
     def live(self, watch: Callable[[Delivery], None] | None = None) -> Iterator[None]:
         """Deliver in real time while the block runs; ``watch`` sees every delivery, from other threads."""
-        if watch:
-            self._watchers.append(watch)
-        try:
-            with self.poller.live():
-                yield
-        finally:
-            if watch:
-                self._watchers.remove(watch)
+        with self._watching(watch), self.poller.live():
+            yield
 
     def function_name(self, name: str) -> str:
         """Deployed name of a function given its name in ``lambdas/registry.py``.
@@ -303,6 +300,17 @@ class EmbeddedAws:
     def _invoke(self, function_arn: str, event: dict[str, Any]) -> tuple[bool, bytes]:
         answer = self.client("lambda").invoke(FunctionName=function_arn, Payload=json.dumps(event))
         return "FunctionError" in answer, answer["Payload"].read()
+
+    @contextmanager
+    def _watching(self, watch: Callable[[Delivery], None] | None) -> Iterator[None]:
+        if watch is None:
+            yield
+            return
+        self._watchers.append(watch)
+        try:
+            yield
+        finally:
+            self._watchers.remove(watch)
 
     def _delivered(self, delivery: Delivery) -> None:
         for watch in self._watchers:

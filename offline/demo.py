@@ -1,0 +1,86 @@
+"""``make demo``: deploy to the embedded AWS, replay attacks, contain, undo; see it live and read it in one HTML report."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from offline.aws.deployment import DeploymentFailed
+from offline.aws.embedded import EmbeddedAws, ServerFailed
+from offline.aws.emulator_binary import EmulatorUnavailable
+from offline.aws.skipped import ResourcesMissing
+from offline.operator_policy import arm
+from offline.report.record import DemoRecord, Scene, SkippedResource
+from offline.report.render import write
+from offline.scenes import quarantine
+from offline.scenes.stage import Stage
+from offline.seed import seed
+from offline.timeline import Timeline
+
+#: Played in this order.
+SCENES: tuple[Callable[[Stage], Scene], ...] = (quarantine.run,)
+REPORT = Path("demo-report.html")
+
+
+def play(console: Console) -> DemoRecord:
+    """Start, deploy, seed, play every scene, end; return the record."""
+    versions = {name: version(name) for name in ("moto", "awslambdaric", "aws-cdk-lib", "boto3")}
+    record = DemoRecord(datetime.now(UTC).isoformat(timespec="seconds"), platform.platform(), versions)
+    began = time.monotonic()
+    with EmbeddedAws.start() as aws:
+        record.phases["start"] = time.monotonic() - began
+        console.print("[bold]Deploying[/] the CDK app to the embedded AWS")
+        record.phases["deploy"] = aws.deploy(say=lambda line: console.print(f"  [dim]{line}[/]"))
+        record.skipped = _skipped(aws)
+        began = time.monotonic()
+        world = seed(aws)
+        arm(aws)
+        aws.drain()  # S3 announces every new notification with a test message
+        record.phases["seed"] = time.monotonic() - began
+        began = time.monotonic()
+        stage = Stage(aws, world, Timeline(aws, console))
+        record.scenes = [scene(stage) for scene in SCENES]
+        record.phases["scenes"] = time.monotonic() - began
+    return record
+
+
+def main() -> int:
+    """Run the demo; 0 when every scene came out as it must."""
+    console = Console(highlight=False)
+    try:
+        record = play(console)
+    except (DeploymentFailed, ResourcesMissing, ServerFailed, EmulatorUnavailable) as problem:
+        console.print(str(problem), style="bold red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; everything that was started has ended")
+        return 130
+    console.print(_summary(record))
+    console.print(f"Report: {write(record, REPORT).resolve().as_uri()}")
+    return int(any(scene.outcome.startswith("NOT") for scene in record.scenes))
+
+
+def _skipped(aws: EmbeddedAws) -> list[SkippedResource]:
+    counted = Counter((each.type, each.reason) for each in aws.skipped)
+    return [SkippedResource(kind, count, reason) for (kind, reason), count in sorted(counted.items())]
+
+
+def _summary(record: DemoRecord) -> Table:
+    table = Table("scene", "input", "events", "outcome", title="\nSummary", title_justify="left")
+    for scene in record.scenes:
+        table.add_row(scene.title, str(scene.provenance), str(scene.events), scene.outcome)
+    table.caption = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.phases.items())
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
