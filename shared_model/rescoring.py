@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,12 +88,10 @@ def _network(remembered: Remembered, length: int) -> _Window | None:
     features = np.zeros((length, known.shape[1]), np.float32)
     features[length - len(known) :] = known
     kept = facts[-length:]
-    two_way = known[:, network.FEATURES.index("two_way")] > 0
     return _Window(
-        features, len(known), Telemetry.FLOW_LOGS, lambda place: _say_flow(kept, place), completed_flow=bool(two_way.any())
+        features,
+        len(known),
+        Telemetry.FLOW_LOGS,
+        lambda place: network.describe_facts(kept[place]),
+        completed_flow=bool(network.is_two_way(kept).any()),
     )
-
-
-def _say_flow(facts: Sequence[np.void] | NDArray[np.void], place: int) -> str:
-    flow = facts[place]
-    return f"flow to port {int(flow['destination_port'])}, protocol {int(flow['protocol'])} (remembered)"

@@ -100,7 +100,7 @@ def test_what_came_before_counts_and_its_words_are_evidence():
     (verdict,) = detect([call(9, failed=True)], memory).verdicts
     assert verdict.probability == 1
     assert [item.event_id for item in verdict.evidence] == ["e-0", "e-1", "e-2", "e-9"]
-    assert verdict.evidence[0].summary == "get secret on secret, failure (remembered)"
+    assert verdict.evidence[0].summary == "earlier: get secret on secret, failure"
 
 
 def test_the_second_delivery_path_adds_nothing():

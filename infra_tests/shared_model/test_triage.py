@@ -110,7 +110,7 @@ def test_the_named_entitys_remembered_calls_are_scored_again(failures: int, agre
     if agrees:
         own = result.verdicts[1]
         assert (own.entity, own.telemetry, own.correlation_id) == (PRINCIPAL, Telemetry.API_CALLS, "c-1")
-        assert own.evidence[0].summary == "get secret on secret, failure (remembered)"
+        assert own.evidence[0].summary == "earlier: get secret on secret, failure"
 
 
 def test_scoring_again_gives_the_verdict_id_that_detection_gave():
@@ -159,5 +159,5 @@ def test_the_flows_of_an_instances_own_address_are_another_name_of_the_instance(
     own, remote = result.verdicts[1:]
     assert (own.entity.id, own.telemetry, own.completed_flow) == ("10.0.2.5", Telemetry.FLOW_LOGS, True)
     assert own.related == finding("tor_client").entities
-    assert own.evidence[0].summary == "flow to port 9001, protocol 6 (remembered)"
+    assert own.evidence[0].summary == "earlier flow to port 9001 tcp, 0 packets, answered"
     assert (remote.entity.id, remote.related) == ("198.51.100.23", ())

@@ -235,7 +235,7 @@ def describe_row(row: NDArray[np.uint8]) -> str:
         return levels[place] if place < len(levels) else levels[0]
 
     what = f"{word('verb', VERBS)} {word('object', OBJECTS)} on {word('service', SERVICES)}"
-    return f"{what}, {word('outcome', OUTCOMES)} (remembered)"
+    return f"earlier: {what}, {word('outcome', OUTCOMES)}"
 
 
 def _fields(row: NDArray[np.uint8]) -> np.void:
