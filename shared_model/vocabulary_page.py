@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 from shared_model.vocabulary import (
@@ -34,6 +35,11 @@ Codes are positions in these lists, are stored in entity memory and fixed in art
 def page() -> str:
     """The whole page, Markdown."""
     return "\n".join(_lines()) + "\n"
+
+
+def digest() -> str:
+    """What the words meant, as 16 hex digits: a model that was trained under another digest may misread some records."""
+    return hashlib.sha256(page().encode()).hexdigest()[:16]
 
 
 def _lines() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from shared_model.vocabulary import (
     origin_of,
     service_of_process,
 )
-from shared_model.vocabulary_page import page
+from shared_model.vocabulary_page import digest, page
 
 BLOCKS = (SERVICES, VERBS, OBJECTS, OUTCOMES, ERRORS, CALLERS, ORIGINS, AGENTS)
 
@@ -189,6 +190,13 @@ def test_reading_is_taken_from_the_record_and_else_from_the_verb():
 )
 def test_processes(tag: str, service: str):
     assert service_of_process(tag) == service
+
+
+def test_a_changed_meaning_changes_the_digest(monkeypatch: pytest.MonkeyPatch):
+    before = digest()
+    assert re.fullmatch(r"[0-9a-f]{16}", before)
+    monkeypatch.setitem(vocabulary_aws.OPERATIONS, ("iam", "GetUser"), ("get", "policy"))
+    assert digest() != before
 
 
 def test_the_page_is_what_the_tables_print():
