@@ -11,6 +11,7 @@ from lambdas.detection_room import DetectionRoom
 from lambdas.function import Function, Message, Poison
 from shared_model.audit_detection import detect_api_calls
 from shared_model.events import ApiCall, Rejected
+from shared_model.ocsf import of_api_call
 from shared_model.parsers.cloudtrail import parse_cloudtrail, read_cloudtrail
 
 FUNCTION = Function("detect_api_calls", needs=("memory_table", "verdict_queue_url", "lake_bucket"))
@@ -52,4 +53,5 @@ def _detect(records: Iterator[ApiCall | Rejected], correlation_id: str) -> None:
         calls = [record for record in chunk if isinstance(record, ApiCall)]
         found = detect_api_calls(calls, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=correlation_id)
         ROOM.conclude(found, detector, events=len(calls), started=started)
+        ROOM.lake.put_ocsf((of_api_call(call) for call in calls), cause=f"{correlation_id}/{number}")
         ROOM.keep_rejected([record for record in chunk if isinstance(record, Rejected)], f"{correlation_id}/{number}")

@@ -10,6 +10,7 @@ from lambdas.detection_room import DetectionRoom
 from lambdas.function import Function
 from shared_model.audit_detection import detect_system_events
 from shared_model.events import Rejected, SystemEvent
+from shared_model.ocsf import of_system_event
 from shared_model.parsers.system_logs import read_system_logs
 
 FUNCTION = Function("detect_system_logs", needs=("memory_table", "verdict_queue_url", "lake_bucket"))
@@ -30,4 +31,5 @@ def _detect(stored: StoredObject, source: str) -> None:
         events = [record for record in chunk if isinstance(record, SystemEvent)]
         found = detect_system_events(events, detector, ROOM.memory, now_ms=now_ms, correlation_id=cause)
         ROOM.conclude(found, detector, events=len(events), started=started)
+        ROOM.lake.put_ocsf((of_system_event(event) for event in events), cause=f"{cause}/{number}")
         ROOM.keep_rejected([record for record in chunk if isinstance(record, Rejected)], f"{cause}/{number}")

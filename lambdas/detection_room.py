@@ -15,6 +15,7 @@ from lambdas.adapters.queues import VerdictQueue
 from lambdas.function import Function, Message, Poison
 from shared_model.detection import Detection, EntityScore
 from shared_model.events import Rejected
+from shared_model.ocsf import of_verdict
 from shared_model.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class DetectionRoom:
                 },
             )
             self._function.milliseconds("EventToVerdict", max(0, self._function.now_ms() - verdict.time_ms))
+            self.lake.put_ocsf([of_verdict(verdict)], cause=verdict.id)
 
     def log_scores(self, scores: Sequence[EntityScore], threshold: float | None = None) -> None:
         """Log the highest scores."""

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from lambdas.actions.catalogue import HANDLES, make_actions
 from lambdas.adapters.journal import DynamoJournal
+from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
 from lambdas.adapters.policy import PolicyParameter
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
 from lambdas.function import Function
 from response.actions import Action
-from response.journal import JournalEntry
+from response.journal import JournalEntry, Step
 from response.policy import Policy
+from shared_model.events import Entity
+from shared_model.ocsf import of_remediation
+
+#: What a step says about the success of the change; the others say nothing.
+_SUCCEEDED = {
+    Step.APPLIED: True,
+    Step.VERIFIED: True,
+    Step.UNDONE: True,
+    Step.REFUSED: False,
+    Step.FAILED: False,
+    Step.DRIFTED: False,
+}
 
 
 class ResponseRoom:
@@ -52,7 +66,7 @@ class ResponseRoom:
         return Topic(self._function.clients, self._function.settings.notification_topic_arn, self._function.logger)
 
     def keep(self, entries: tuple[JournalEntry, ...]) -> None:
-        """Log and count what was just written into the journal."""
+        """Log, count and keep in the lake what was just written into the journal."""
         for entry in entries:
             self._function.logger.info(
                 "journal",
@@ -66,8 +80,31 @@ class ResponseRoom:
                 },
             )
             self._function.count(f"Step{entry.step.title().replace('_', '')}")
+            self.lake.put_ocsf([_ocsf(entry)], cause=f"{entry.stream}/{entry.sequence}")
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The data lake."""
+        return Lake(self._function.clients, self._function.settings.lake_bucket)
 
     @cached_property
     def _parameter(self) -> PolicyParameter:
         settings = self._function.settings
         return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, HANDLES)
+
+
+def _ocsf(entry: JournalEntry) -> dict[str, Any]:
+    action, _, target = entry.stream.partition("#")
+    return of_remediation(
+        containment_id=entry.containment_id,
+        action=action,
+        target=Entity.from_key(target),
+        step=entry.step,
+        time_ms=entry.time_ms,
+        verdict_id=entry.verdict_id,
+        correlation_id=entry.correlation_id,
+        actor=entry.actor,
+        undone=entry.step in (Step.UNDOING, Step.UNDONE),
+        succeeded=_SUCCEEDED.get(entry.step),
+        detail=entry.detail,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from lambdas.detection_room import DetectionRoom
 from lambdas.function import Function, Message, Poison
 from shared_model.events import Finding, Rejected
+from shared_model.ocsf import of_finding
 from shared_model.parsers.guardduty import parse_guardduty
 from shared_model.triage import triage
 
@@ -37,5 +38,6 @@ def _triage(message: Message) -> None:
             FUNCTION.logger.info("skipped", extra={"reason": found.skipped})
         ROOM.publish(found.verdicts)
         ROOM.log_scores(found.scores)
+    ROOM.lake.put_ocsf((of_finding(finding) for finding in findings), cause=correlation_id)
     FUNCTION.count("Events", len(findings))
     ROOM.keep_rejected(rejected, correlation_id)

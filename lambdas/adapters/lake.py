@@ -15,6 +15,9 @@ from typing import Any
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
 from shared_model.events import Rejected
+from shared_model.ocsf import API_ACTIVITY, AUTHENTICATION, DETECTION_FINDING, REMEDIATION_ACTIVITY
+
+_CLASSES = frozenset({DETECTION_FINDING, AUTHENTICATION, API_ACTIVITY, REMEDIATION_ACTIVITY})
 
 
 class Lake:
@@ -32,12 +35,19 @@ class Lake:
         for parser, lines in by_parser.items():
             self._put(f"rejected/source={_safe(parser)}/dt={_day(now_ms)}", lines, cause)
 
-    def put_ocsf(self, lines: Iterable[Mapping[str, Any]], *, cause: str) -> None:
-        """Keep OCSF objects, each under its class, account, region and day."""
+    def put_ocsf(self, objects: Iterable[Mapping[str, Any]], *, cause: str) -> None:
+        """Keep OCSF objects, each under its class, account, region and day.
+
+        What is of no class that the lake has a table for (system-log lines that are no sign-in) is left out: the
+        raw lines lie in the lake already.
+        """
         by_prefix: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for line in lines:
+        for line in objects:
+            if line["class_uid"] not in _CLASSES:
+                continue
             cloud = line.get("cloud", {})
-            account, region = cloud.get("account", {}).get("uid") or "unknown", cloud.get("region") or "unknown"
+            account = cloud.get("account", {}).get("uid") or "unknown"
+            region = cloud.get("region") or self._clients("s3").meta.region_name
             place = f"class={line['class_uid']}/account={_safe(account)}/region={_safe(region)}/dt={_day(line['time'])}"
             by_prefix[f"ocsf/{place}"].append(line)
         for prefix, together in by_prefix.items():
