@@ -65,7 +65,7 @@ class EmbeddedAws:
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._watchers: list[Callable[[Delivery], None]] = []
-        self.poller = Poller(_Sqs(self), self._invoke, self.mappings, region=REGION, watch=self._delivered)
+        self.poller = Poller(BotoQueues(self), self._invoke, self.mappings, region=REGION, watch=self._delivered)
 
     @classmethod
     @contextmanager
@@ -336,7 +336,7 @@ class EmbeddedAws:
         sqs.send_message(QueueUrl=url, MessageBody=body, **({"MessageGroupId": group} if group else {}))
 
 
-class _Sqs:
+class BotoQueues:
     """:class:`~offline.aws.poller.Queues` over boto3."""
 
     def __init__(self, aws: EmbeddedAws) -> None:

@@ -19,6 +19,7 @@ def repair(clock: Clock) -> None:
     - Every time that SQS reads is ``clock``'s.
     - Receive, delete and change of visibility of one queue exclude each other: moto's server is threaded and its
       queues are not safe, so that two receivers could get the same message.
+    - Messages of a FIFO group that return together keep their order.
     - A FIFO queue drops a message with a deduplication id that it saw in the last five minutes, also when that
       message has been deleted since (moto forgets it then).
     - Sending does not call functions: moto's own mapping runs inside the send call, one record at a time, and
@@ -65,14 +66,23 @@ def _exclude_each_other() -> None:
         message_attribute_names: list[str] | None = None,
     ) -> Any:
         with lock:
+            _return_to_their_groups(self.get_queue(queue_name))
             found = receive(self, queue_name, count, 0, visibility_timeout, message_attribute_names)
         if not found and wait_seconds_timeout:
             self.get_queue(queue_name).wait_for_messages(wait_seconds_timeout)
             with lock:
+                _return_to_their_groups(self.get_queue(queue_name))
                 found = receive(self, queue_name, count, 0, visibility_timeout, message_attribute_names)
         return found
 
     substitute(models.SQSBackend, "receive_message", receive_message)
+
+
+def _return_to_their_groups(queue: models.Queue) -> None:
+    # moto notices that a message is visible again while it walks the queue: the first of a group was then passed over
+    # because of the second, which it had not reached yet, and the second was delivered first.
+    for message in [message for message in queue.pending_messages if message.visible]:
+        queue.pending_messages.discard(message)
 
 
 def _guarded(method: Any, lock: threading.RLock) -> Any:
