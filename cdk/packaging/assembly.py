@@ -162,7 +162,7 @@ def _digest_of_inputs(spec: FunctionSpec, root: Path, pool: Path) -> str:
     for source in sources:
         for path in _files(source):
             if path.suffix != ".pyc":
-                digest.update(f"{path.relative_to(root)}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+                digest.update(f"{path.relative_to(source.parent)}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 

@@ -36,7 +36,11 @@ ABSENT: tuple[tuple[str, str, str], ...] = (
     (r"aws_lambda_powertools\.event_handler\.", r"pydantic.*|.*swagger_ui", "Web APIs: no function of ours serves one."),
     (r"typing_extensions\.|pydantic\.", r"annotationlib", "Of Python 3.14."),
     (r"pydantic\.", r"rich.*", "Pydantic's way to show itself while it is debugged."),
-    (r"jsonpickle\.|drain3\.", r"numpy.*|pandas.*|sklearn.*|redis.*|kafka.*|yajl.*", "Other stores and handlers of drain3."),
+    (
+        r"jsonpickle\.|drain3\.",
+        r"__builtin__|numpy.*|pandas.*|sklearn.*|redis.*|kafka.*|yajl.*",
+        "Names of Python 2; other stores and handlers.",
+    ),
     (r"response\.policy_schema\.", r"yaml", "Reads the operator's file, before it is deployed as JSON."),
 )
 
@@ -60,7 +64,7 @@ def _fits(tag: str, target: Target) -> bool:
     python = match["python"]
     right_python = python in ("py3", f"py{major}{minor}", f"cp{major}{minor}")
     stable = match["abi"] == "abi3" and (older := re.fullmatch(r"cp3(\d+)", python)) is not None and int(older[1]) <= minor
-    right_platform = match["platform"] == "any" or match["platform"].endswith(f"_{target.machine}")
+    right_platform = match["platform"] == "any" or re.fullmatch(rf"manylinux.*_{target.machine}", match["platform"]) is not None
     return (right_python or stable) and right_platform
 
 

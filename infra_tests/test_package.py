@@ -1,0 +1,293 @@
+"""Function folders: small, reproducible, complete on this machine, and fit for Lambda without being run there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cdk.packaging import installer, static_check
+from cdk.packaging.assembly import SIZE_LIMIT_BYTES, FolderTooLarge, FunctionFolder, build
+from cdk.packaging.distributions import DistributionMissing, Installed, closure
+from cdk.packaging.elf import NotElf, is_elf, read_shared_object, without_sections
+from cdk.packaging.imports import closure as import_closure
+from cdk.packaging.imports import imports
+from cdk.packaging.pruning import keeper, used_services
+from cdk.packaging.targets import CLOUD, LOCAL
+from lambdas.registry import FUNCTIONS, FunctionSpec
+
+ROOT = Path(__file__).parents[1]
+SPECS = {spec.name: spec for spec in FUNCTIONS}
+each_function = pytest.mark.parametrize("name", SPECS)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> dict[str, FunctionFolder]:
+    return {folder.function: folder for folder in build(FUNCTIONS, CLOUD, ROOT)}
+
+
+@pytest.fixture(scope="module")
+def local() -> dict[str, FunctionFolder]:
+    return {folder.function: folder for folder in build(FUNCTIONS, LOCAL, ROOT)}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what goes into a package."""
+    for name in ("lambdas", "shared_model", "response", "requirements"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "build").mkdir()
+    return tmp_path
+
+
+def fingerprint(folder: Path) -> str:
+    """Hash of names, bytes, times and modes."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        status = path.stat()
+        digest.update(f"{path.relative_to(folder)} {status.st_mtime_ns} {status.st_mode}".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+@each_function
+def test_a_folder_stays_within_its_limit(cloud: dict[str, FunctionFolder], local: dict[str, FunctionFolder], name: str) -> None:
+    for folder in (cloud[name], local[name]):
+        assert 0 < folder.size_bytes <= SIZE_LIMIT_BYTES
+        assert folder.size_bytes == sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+
+
+@each_function
+def test_nothing_would_fail_on_lambda(cloud: dict[str, FunctionFolder], name: str) -> None:
+    assert static_check.problems(cloud[name], SPECS[name], CLOUD) == []
+
+
+@each_function
+def test_a_folder_runs_with_nothing_else_on_the_path(local: dict[str, FunctionFolder], name: str) -> None:
+    program = (
+        "import sys; sys.path = [p for p in sys.path if 'site-packages' not in p] + [sys.argv[1]]\n"
+        "import importlib; module = importlib.import_module(sys.argv[2]); assert callable(module.handler)\n"
+        "import boto3; [boto3.client(s, region_name='us-east-1') for s in sys.argv[3].split(',') if s]"
+    )
+    services = ",".join(sorted(used_services(ROOT, f"lambdas.{name}")))
+    command = [sys.executable, "-I", "-S", "-B", "-c", program, str(local[name].path), f"lambdas.{name}", services]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@each_function
+def test_a_folder_carries_neither_bytecode_nor_tests_nor_other_services(cloud: dict[str, FunctionFolder], name: str) -> None:
+    paths = [path.relative_to(cloud[name].path) for path in cloud[name].path.rglob("*")]
+    assert not [path for path in paths if path.suffix == ".pyc" or {"__pycache__", "tests"} & set(path.parts)]
+    carried = {path.parts[2] for path in paths if path.parts[:2] == ("botocore", "data") and len(path.parts) > 3}
+    assert carried == used_services(ROOT, f"lambdas.{name}")
+
+
+def test_a_folder_is_the_same_wherever_it_is_built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "checkout"
+    shutil.copytree(checkout, elsewhere)
+    (here,) = build([SPECS["respond"]], CLOUD, checkout)
+    (there,) = build([SPECS["respond"]], CLOUD, elsewhere)
+    assert here.path != there.path
+    assert fingerprint(here.path) == fingerprint(there.path)
+
+
+def test_a_folder_is_built_again_only_when_something_in_it_changed(checkout: Path) -> None:
+    def fresh() -> bool:
+        (folder,) = build([SPECS["respond"]], CLOUD, checkout)
+        return folder.fresh
+
+    assert [fresh(), fresh()] == [True, False]
+    (checkout / "response" / "journal.py").write_text("STEPS = ()\n")
+    assert [fresh(), fresh()] == [True, False]
+    assert (checkout / "build/cloud/respond/response/journal.py").read_text() == "STEPS = ()\n"
+
+
+def test_a_folder_that_grew_too_large_names_its_largest_parts(checkout: Path) -> None:
+    (checkout / "response" / "weights.bin").write_bytes(b"\0" * SIZE_LIMIT_BYTES)
+    with pytest.raises(FolderTooLarge, match=r"more than 60: response 60\.\d MB, botocore"):
+        list(build([SPECS["respond"]], CLOUD, checkout))
+
+
+@pytest.fixture
+def broken(cloud: dict[str, FunctionFolder], tmp_path: Path) -> FunctionFolder:
+    """A copy of a good folder, for breaking."""
+    shutil.copytree(cloud["triage_findings"].path, tmp_path / "broken")
+    return replace(cloud["triage_findings"], path=tmp_path / "broken")
+
+
+def found(folder: FunctionFolder) -> str:
+    return "\n".join(static_check.problems(folder, SPECS["triage_findings"], CLOUD))
+
+
+def test_a_missing_module_is_found(broken: FunctionFolder) -> None:
+    (broken.path / "shared_model" / "verdicts.py").unlink()
+    shutil.rmtree(broken.path / "urllib3")
+    assert "imports shared_model.verdicts at once: it is not in the folder" in found(broken)
+    assert "imports urllib3" in found(broken)
+
+
+def test_a_module_that_is_imported_late_is_found_too(broken: FunctionFolder) -> None:
+    handler = broken.path / "lambdas" / "triage_findings.py"
+    handler.write_text(handler.read_text() + "\n\ndef later() -> None:\n    import pandas\n")
+    assert "imports pandas when a function runs: it is not in the folder" in found(broken)
+
+
+def test_use_of_a_part_of_numpy_that_is_left_out_is_found(broken: FunctionFolder) -> None:
+    handler = broken.path / "lambdas" / "triage_findings.py"
+    handler.write_text(handler.read_text() + "\n\nimport numpy as np\nNOISE = np.random.default_rng()\n")
+    assert "uses numpy.random, which is left out" in found(broken)
+
+
+def test_a_missing_handler_is_found(broken: FunctionFolder) -> None:
+    (broken.path / "lambdas" / "triage_findings.py").unlink()
+    assert "lambdas.triage_findings, which Lambda calls, is not in the folder" in found(broken)
+
+
+def test_a_missing_library_is_found(broken: FunctionFolder) -> None:
+    for library in (broken.path / "numpy.libs").glob("*openblas*"):
+        library.unlink()
+    assert "openblas" in found(broken)
+    assert "neither in the folder nor on the system" in found(broken)
+
+
+def test_native_code_for_another_machine_is_found(cloud: dict[str, FunctionFolder]) -> None:
+    other = replace(CLOUD, machine="riscv64")
+    said = "\n".join(static_check.problems(cloud["triage_findings"], SPECS["triage_findings"], other))
+    assert "is for aarch64, not for riscv64" in said
+    assert "does not fit cloud" in said
+
+
+def test_symbols_newer_than_the_system_has_are_found(cloud: dict[str, FunctionFolder], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(static_check.NEWEST_SYMBOLS, "GLIBC", (2, 16))
+    said = "\n".join(static_check.problems(cloud["triage_findings"], SPECS["triage_findings"], CLOUD))
+    assert "needs GLIBC_2.17, newer than Amazon Linux 2023 has" in said
+
+
+@pytest.mark.parametrize(
+    ("tag", "fits"),
+    [
+        ("py3-none-any", True),
+        ("py2-none-any", False),
+        ("cp312-cp312-manylinux_2_28_aarch64", True),
+        ("cp311-cp311-manylinux_2_28_aarch64", False),
+        ("cp39-abi3-manylinux2014_aarch64", True),
+        ("cp313-abi3-manylinux2014_aarch64", False),
+        ("cp312-cp312-manylinux_2_28_x86_64", False),
+        ("cp312-cp312-musllinux_1_2_aarch64", False),
+        ("nonsense", False),
+    ],
+)
+def test_wheel_tags(tag: str, fits: bool) -> None:
+    folder = FunctionFolder("f", "cloud", Path(), 0, (Installed("name", "1", (), (), (tag,)),), fresh=False)
+    assert (not list(static_check._wheel_problems(folder, CLOUD))) is fits
+
+
+def test_the_closure_of_requirements_follows_what_each_needs() -> None:
+    installed = {
+        name: Installed(name, "1", (), needs, ()) for name, needs in {"a": ("b",), "b": ("a", "c"), "c": (), "d": ()}.items()
+    }
+    assert [distribution.name for distribution in closure(["A"], installed)] == ["a", "b", "c"]
+
+
+def test_a_requirement_that_the_lock_does_not_name_is_said_with_who_needs_it() -> None:
+    with pytest.raises(DistributionMissing, match=r"a needs missing: add it to requirements/functions\.in"):
+        closure(["a"], {"a": Installed("a", "1", (), ("missing",), ())})
+
+
+def test_imports_are_told_apart(tmp_path: Path) -> None:
+    source = """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+import at_once
+from . import sibling
+if TYPE_CHECKING:
+    import only_types
+try:
+    import maybe
+except ImportError:
+    maybe = None
+def f():
+    from late import thing
+type Alias[T] = list[T]
+def generic[T: tuple[int, ...]](x: T) -> T: ...
+class Generic[T]:
+    import inside
+"""
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "sibling.py").write_text("import deep\n")
+    (tmp_path / "package" / "__init__.py").write_text(source)
+    seen = {found.module: (found.lazy, found.optional) for found in imports(tmp_path / "package" / "__init__.py", "package")}
+    assert {name: seen[name] for name in ("at_once", "package.sibling", "maybe", "late", "inside")} == {
+        "at_once": (False, False),
+        "package.sibling": (False, False),
+        "maybe": (False, True),
+        "late": (True, False),
+        "inside": (False, False),
+    }
+    assert "only_types" not in seen
+    wanted = {missing.wanted.module for missing in import_closure(tmp_path, "package").unresolved}
+    assert wanted == {"at_once", "maybe", "late", "inside", "deep"}
+
+
+def test_what_stays_out_of_a_folder() -> None:
+    keeps = keeper(frozenset({"sqs"}))
+    kept = [
+        "numpy/__init__.py",
+        "botocore/data/sqs/2012-11-05/service-2.json.gz",
+        "botocore/data/endpoints.json",
+        "x-1.dist-info/METADATA",
+    ]
+    dropped = [
+        "numpy/_core/tests/test_api.py",
+        "numpy/random/mtrand.so",
+        "botocore/data/ec2/2016-11-15/service-2.json.gz",
+        "a/b.pyi",
+    ]
+    assert [path for path in kept if not keeps(Path(path))] == []
+    assert [path for path in [*dropped, "x-1.dist-info/RECORD", "bin/tqdm"] if keeps(Path(path))] == []
+
+
+def test_an_elf_file_without_sections_asks_for_the_same(tmp_path: Path) -> None:
+    python = Path(sys.executable).resolve()
+    slim = tmp_path / "slim"
+    slim.write_bytes(without_sections(python))
+    assert is_elf(slim)
+    assert read_shared_object(slim) == read_shared_object(python)
+    assert read_shared_object(slim).machine == LOCAL.machine
+    assert slim.stat().st_size <= python.stat().st_size
+
+
+def test_what_is_no_elf_file_is_said(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("#!/bin/sh\n" * 20)
+    assert not is_elf(text)
+    with pytest.raises(NotElf, match="no 64-bit little-endian ELF file"):
+        read_shared_object(text)
+
+
+def test_the_installer_uses_the_index_that_pip_is_configured_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
+    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
+    assert installer._index_settings()["UV_DEFAULT_INDEX"] == "https://packages.example.com/simple"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://other.example.com/simple")
+    assert "UV_DEFAULT_INDEX" not in installer._index_settings()
+
+
+def test_a_file_that_differs_from_its_hash_is_not_installed(tmp_path: Path) -> None:
+    lock = tmp_path / "wrong.lock"
+    lock.write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(installer.InstallFailed, match=r"(?i)hash"):
+        installer.install(lock, LOCAL, tmp_path / "folder")
+
+
+def test_a_function_reads_what_its_registry_entry_names(cloud: dict[str, FunctionFolder]) -> None:
+    spec: FunctionSpec = SPECS["respond"]
+    top = {path.name for path in cloud["respond"].path.iterdir() if not path.name.endswith(".dist-info")}
+    assert set(spec.packages) <= top
+    assert not {"numpy", "ai_edge_litert", "model_artifacts", "cdk", "infra_tests"} & top
