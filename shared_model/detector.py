@@ -109,10 +109,10 @@ class Detector:
         index : intp (B, T)
             See :class:`shared_model.windows.Windows`.
         """
-        scaled = self.scaled(features)
         probability = np.empty(len(index), np.float64)
         kind = np.empty(len(index), np.intp)
-        padded = np.concatenate([scaled, np.zeros((1, scaled.shape[1]), np.float32)])
+        padded = np.zeros((len(features) + 1, features.shape[1]), np.float32)  # padding, -1, is the row behind the last
+        self.scaled(features, out=padded[:-1])
         for begin in range(0, len(index), _CHUNK):
             part = slice(begin, begin + _CHUNK)
             probability[part], kind[part] = _verdicts(self.engine.logits(padded[index[part]]))
@@ -138,11 +138,13 @@ class Detector:
         weights[window[:, -1] == 0] = 0
         return weights
 
-    def scaled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features as the model takes them (…, F)."""
-        result = (features - self.center) / self.scale
+    def scaled(self, features: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Features as the model takes them (…, F), written to ``out`` where it is given."""
+        result: NDArray[np.float32] = np.subtract(features, self.center, out=out)
+        result /= self.scale
         np.clip(result, -CLIP, CLIP, out=result)
-        result *= features[..., -1:]  # padding stays zero whatever the center
+        if self.center.any():
+            result *= features[..., -1:]  # padding stays zero whatever the center
         return result
 
 

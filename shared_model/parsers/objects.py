@@ -16,7 +16,7 @@ _COMPRESSED_PIECE = 1 << 16
 _UNPACKED_PIECE = 1 << 18
 
 
-def open_object(stream: BinaryIO, *, source: str = "") -> BinaryIO:
+def open_object(stream: BinaryIO, *, source: str = "") -> io.BufferedReader:
     """Return the object's own bytes: gunzipped where it starts with gzip's magic number (RFC 1952), else as they are.
 
     Several gzip members after one another read as one stream, and zero padding behind the last is ignored.
@@ -32,9 +32,9 @@ def open_object(stream: BinaryIO, *, source: str = "") -> BinaryIO:
 
     Returns
     -------
-    BinaryIO
-        Readable stream. Its ``read`` raises UnreadableTelemetry where the compressed data is damaged or ends early;
-        everything before that point has been returned by then.
+    io.BufferedReader
+        Its reading methods raise UnreadableTelemetry where the compressed data is damaged or ends early.
+        With ``read1`` everything before that point has been returned by then; ``read`` drops what it had collected.
     """
     head = b""
     while len(head) < len(_GZIP_MAGIC):

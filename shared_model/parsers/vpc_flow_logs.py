@@ -22,6 +22,8 @@ from shared_model.parsers.byte_fields import is_word, parse_numbers, text_codes
 from shared_model.parsers.objects import open_object
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from numpy.typing import NDArray
 
 _VERSION_2 = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
@@ -63,7 +65,7 @@ class FlowRead:
     skipdata: int = 0
 
 
-def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 17) -> Iterator[FlowRead]:
+def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterator[FlowRead]:
     """Read a flow-log object as two-way flows.
 
     Parameters
@@ -110,47 +112,54 @@ def read_flow_records(stream: BinaryIO, *, source: str) -> Iterator[FlowRecords]
     """
     parser = _Parser(source)
     try:
-        for text, line in _line_chunks(open_object(stream, source=source), source):
-            yield parser.parse(text, line)
-            parser.next_line = line + text.count(b"\n")
+        for text in _line_chunks(open_object(stream, source=source), source):
+            yield parser.parse(text)
     except UnreadableTelemetry as error:
-        if not parser.next_line:
+        if parser.next_line == 1:
             raise
         damage = Rejected(source, parser.next_line, "", f"{error.reason}; the lines before this one were read")
         yield FlowRecords.empty().noted((damage,))
 
 
-def _line_chunks(stream: BinaryIO, source: str) -> Iterator[tuple[bytes, int]]:
-    """Cut into (whole lines, 1-based number of the first one); every line ends with a newline."""
-    line, rest, skipping = 1, b"", False
+def _line_chunks(stream: BufferedReader, source: str) -> Iterator[bytes]:
+    """Cut into pieces of whole lines; every line ends with a newline."""
+    rest, begun, skipping = b"", False, False
     while True:
-        try:
-            piece = stream.read(_CHUNK)
-        except UnreadableTelemetry:
-            # The last line before the damage has no end and cannot be trusted.
-            if rest.count(b"\n"):
-                yield rest, line
-            raise
-        if line == 1 and not rest and piece[:4] == b"PAR1":
+        piece, damage = _read_up_to(stream, _CHUNK)
+        if not begun and piece[:4] == b"PAR1":
             raise UnreadableTelemetry(source, "Apache Parquet: set the flow log's destination file format to plain text")
-        if not piece:
-            break
+        begun = True
+        at_end = not piece
         if skipping:
             end = piece.find(b"\n")
-            if end < 0:
-                continue
-            piece, skipping = piece[end:], False
+            piece, skipping = (piece[end:], False) if end >= 0 else (b"", True)
         cut = piece.rfind(b"\n") + 1
         if cut:
-            text, rest = rest + piece[:cut], piece[cut:]
-            yield text, line
-            line += text.count(b"\n")
+            yield rest + piece[:cut]
+            rest = piece[cut:]
         else:
             rest += piece
+        if damage:
+            raise damage  # the line before it has no end and cannot be trusted
+        if at_end:
+            break
         if len(rest) > _LONGEST_LINE:
             rest, skipping = rest[:_LONGEST_LINE], True
     if rest:
-        yield rest + b"\n", line
+        yield rest + b"\n"
+
+
+def _read_up_to(stream: BufferedReader, size: int) -> tuple[bytes, UnreadableTelemetry | None]:
+    """About so many bytes, fewer at the end or before a damage, which is given beside them."""
+    pieces: list[bytes] = []
+    missing = size
+    try:
+        while missing > 0 and (piece := stream.read1(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+    except UnreadableTelemetry as damage:
+        return b"".join(pieces), damage
+    return b"".join(pieces), None
 
 
 class _Layout:
@@ -176,7 +185,8 @@ class _Layout:
 class _Lines:
     """Lines that have as many fields as their layout, as positions in a buffer."""
 
-    text: NDArray[np.uint8]
+    raw: bytes
+    text: NDArray[np.uint8]  # the same, with padding behind
     layout: _Layout
     begins: NDArray[np.intp]  # (n,) where each line begins
     ends: NDArray[np.intp]  # (n, fields) where each field ends
@@ -190,7 +200,7 @@ class _Lines:
         return starts, self.ends[:, column] - starts
 
     def keep(self, rows: NDArray[np.intp]) -> _Lines:
-        return _Lines(self.text, self.layout, self.begins[rows], self.ends[rows], self.number[rows])
+        return _Lines(self.raw, self.text, self.layout, self.begins[rows], self.ends[rows], self.number[rows])
 
     def reject(self, rows: NDArray[np.bool_], name: str, reason: str) -> None:
         """Note why rows cannot be used; the first reason of a row counts."""
@@ -230,7 +240,7 @@ class _Lines:
             return ""
         column = self.layout.column[name]
         start = int(self.begins[row] if column == 0 else self.ends[row, column - 1] + 1)
-        value = self.text[start : int(self.ends[row, column])].tobytes().decode("utf-8", "replace")
+        value = self.raw[start : int(self.ends[row, column])].decode("utf-8", "replace")
         return "" if value == "-" else value
 
 
@@ -239,34 +249,34 @@ class _Parser:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.next_line = 0
+        self.next_line = 1  # 1-based number of the line that comes next
         self._interfaces: list[Interface] = []
         self._layout = _Layout(DEFAULT_LAYOUT)
-        self._interface_index: dict[tuple[str, str], int] = {}
-        self._ipv6: dict[bytes, tuple[int, int] | None] = {}
+        self._interface_index: dict[bytes, int] = {}
+        self._other_addresses: dict[bytes, tuple[int, int] | None] = {}
 
-    def parse(self, text: bytes, line: int) -> FlowRecords:
-        """Parse whole lines, of which the first has that number."""
+    def parse(self, text: bytes) -> FlowRecords:
+        """Parse whole lines."""
         if b"\r" in text:
             # Same number of lines; a carriage return elsewhere stays, and is no part of a good field.
             text = text.replace(b"\r\n", b"\n")
         parts: list[FlowRecords] = []
         begin = 0
-        for header_begin, header_end, names in self._headers(text, line):
+        for header_begin, header_end, names in self._headers(text):
             if header_begin > begin:
-                parts.append(self._parse_lines(text[begin:header_begin], line))
-            line += text.count(b"\n", begin, header_end)
+                parts.append(self._parse_lines(text[begin:header_begin]))
+            self.next_line += 1
             begin = header_end
             self._layout = _Layout(names)
         if begin < len(text):
-            parts.append(self._parse_lines(text[begin:], line))
+            parts.append(self._parse_lines(text[begin:] if begin else text))
         return FlowRecords.joined(parts, tuple(self._interfaces))
 
-    def _headers(self, text: bytes, line: int) -> list[tuple[int, int, list[str]]]:
+    def _headers(self, text: bytes) -> list[tuple[int, int, list[str]]]:
         """(begin, end, field names) of each header line: only tokens that look like names, one of them known."""
         found = []
         # The object's first line is looked at whatever it says, so that a header without addresses is told from a line.
-        hint = 0 if line == 1 else text.find(_HEADER_HINT)
+        hint = 0 if self.next_line == 1 else text.find(_HEADER_HINT)
         while hint >= 0:
             begin = text.rfind(b"\n", 0, hint) + 1
             end = text.find(b"\n", hint) + 1
@@ -278,7 +288,7 @@ class _Parser:
             hint = text.find(_HEADER_HINT, end)
         return found
 
-    def _parse_lines(self, text: bytes, first_line: int) -> FlowRecords:
+    def _parse_lines(self, text: bytes) -> FlowRecords:
         """Parse lines of one layout."""
         layout = self._layout
         buffer = np.frombuffer(text + bytes(addresses.PADDING), np.uint8)
@@ -289,7 +299,8 @@ class _Parser:
         begins[0] = 0
         begins[1:] = separators[line_ends[:-1]] + 1
         fields = len(layout.names)
-        number = np.arange(first_line, first_line + len(line_ends), dtype=np.int64)
+        number = np.arange(self.next_line, self.next_line + len(line_ends), dtype=np.int64)
+        self.next_line += len(line_ends)
         rejected: list[Rejected] = []
         fits = field_counts == fields
         if fields == 1:
@@ -306,12 +317,12 @@ class _Parser:
             if layout.missing:
                 return FlowRecords.empty().noted(tuple(rejected))
             ends = separators[line_ends[rows, None] + np.arange(1 - fields, 1)]
-            lines = _Lines(buffer, layout, begins[rows], ends, number[rows])
+            lines = _Lines(text, buffer, layout, begins[rows], ends, number[rows])
         else:
-            lines = _Lines(buffer, layout, begins, separators.reshape(-1, fields), number)
-        return self._records(lines, text, rejected)
+            lines = _Lines(text, buffer, layout, begins, separators.reshape(-1, fields), number)
+        return self._records(lines, rejected)
 
-    def _records(self, lines: _Lines, text: bytes, rejected: list[Rejected]) -> FlowRecords:
+    def _records(self, lines: _Lines, rejected: list[Rejected]) -> FlowRecords:
         layout = lines.layout
         nodata = skipdata = 0
         if "log-status" in layout.column:
@@ -331,7 +342,7 @@ class _Parser:
         records = self._columns(lines)
         if lines.wrong:
             for row, (name, reason) in sorted(lines.wrong.items()):
-                raw = text[lines.begins[row] : lines.ends[row, -1]]
+                raw = lines.raw[lines.begins[row] : lines.ends[row, -1]]
                 rejected.append(self._rejected(int(lines.number[row]), name, reason, raw))
             good = np.ones(len(records), np.bool_)
             good[list(lines.wrong)] = False
@@ -399,53 +410,51 @@ class _Parser:
         words = addresses.from_ipv4(values)
         if ok.all():
             return words
-        text = lines.text.tobytes()
         rest = np.flatnonzero(~ok)
-        spans = zip(rest.tolist(), starts[rest].tolist(), lengths[rest].tolist(), strict=True)
-        for row, start, length in spans:
-            found = self._other_address(text[start : start + length])
-            if found is not None:
-                words[row] = found
-            else:
-                words[row] = 0
-                if text[start : start + length] == b"-":
-                    if not optional:
-                        lines.wrong.setdefault(row, (name, "the address is absent (-)"))
-                elif not optional:
-                    lines.wrong.setdefault(row, (name, "not an IPv4 or IPv6 address"))
+        read = self._other_addresses
+        found: list[tuple[int, int]] = []
+        for row, start, length in zip(rest.tolist(), starts[rest].tolist(), lengths[rest].tolist(), strict=True):
+            text = lines.raw[start : start + length]
+            address = read[text] if text in read else self._other_address(text)
+            found.append(address or (0, 0))
+            if address is None and not optional:
+                reason = "the address is absent (-)" if text == b"-" else "not an IPv4 or IPv6 address"
+                lines.wrong.setdefault(row, (name, reason))
+        words[rest] = np.array(found, np.uint64)
         return words
 
-    def _other_address(self, field_text: bytes) -> tuple[int, int] | None:
-        """An address that is not IPv4: mostly the same few, so they are read once."""
-        if field_text in self._ipv6:
-            return self._ipv6[field_text]
-        if len(self._ipv6) >= 1 << 16:
-            self._ipv6.clear()
+    def _other_address(self, text: bytes) -> tuple[int, int] | None:
+        """An address that is not plain IPv4: mostly the same few, so each is read once."""
+        if len(self._other_addresses) >= 1 << 16:
+            self._other_addresses.clear()
         try:
-            found = addresses.to_words(field_text.decode("ascii"))
+            address = addresses.to_words(text.decode("ascii"))
         except ValueError:
-            found = None
-        self._ipv6[field_text] = found
-        return found
+            address = None
+        self._other_addresses[text] = address
+        return address
 
     def _interface_column(self, lines: _Lines) -> NDArray[np.int32]:
         """Index of each line's interface, adding those not seen before."""
         if not len(lines.begins):
             return np.empty(0, np.int32)
         if "interface-id" not in lines.layout.column:
-            return np.full(len(lines.begins), self._interface(lines, 0, shared=True), np.int32)
-        first, code = text_codes(lines.text, *lines.span("interface-id"))
-        known = np.array([self._interface(lines, row) for row in first.tolist()], np.int32)
-        return known[code]
+            return np.full(len(lines.begins), self._interface(lines, 0, b""), np.int32)
+        starts, lengths = lines.span("interface-id")
+        first, code = text_codes(lines.text, starts, lengths)
+        spans = zip(first.tolist(), starts[first].tolist(), lengths[first].tolist(), strict=True)
+        known = [self._interface(lines, row, lines.raw[start : start + length]) for row, start, length in spans]
+        return np.array(known, np.int32)[code]
 
-    def _interface(self, lines: _Lines, row: int, *, shared: bool = False) -> int:
-        interface_id, account = lines.text_of(row, "interface-id"), lines.text_of(row, "account-id")
-        key = (interface_id, account)
-        if key not in self._interface_index:
-            self._interface_index[key] = len(self._interfaces)
-            instance_id = "" if shared else lines.text_of(row, "instance-id")
-            self._interfaces.append(Interface(interface_id, account, instance_id, lines.text_of(row, "vpc-id")))
-        return self._interface_index[key]
+    def _interface(self, lines: _Lines, row: int, name: bytes) -> int:
+        """Index of an interface. Its account and instance are those of the first line that names it."""
+        index = self._interface_index.get(name)
+        if index is None:
+            index = self._interface_index[name] = len(self._interfaces)
+            instance_id = lines.text_of(row, "instance-id") if name else ""
+            account, vpc_id = lines.text_of(row, "account-id"), lines.text_of(row, "vpc-id")
+            self._interfaces.append(Interface(lines.text_of(row, "interface-id"), account, instance_id, vpc_id))
+        return index
 
     def _rejected(self, record: int, name: str, reason: str, raw: bytes) -> Rejected:
         return Rejected(self.source, record, name, reason, raw[: 4 * _RAW_SHOWN].decode("utf-8", "replace")[:_RAW_SHOWN])
