@@ -26,10 +26,12 @@ from lambdas.registry import FUNCTIONS, FunctionSpec
 from response.policy import NeverTouch
 
 _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
-_MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem")
+_MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
 _SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 _JOURNAL = ("dynamodb:PutItem", "dynamodb:Query")
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+#: OCSF class of what was done: Remediation Activity.
+_ACTIONS_CLASS = 7001
 #: What the services that deliver telemetry need (cdk/delivery.py): within the boundary too.
 _DELIVERY = (
     "firehose:PutRecord",
@@ -141,22 +143,24 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
     )
     yield _allow(_CONSUME, names.queue_arn(spec.queue, fifo=spec.fifo))
     yield _allow(["sqs:SendMessage"], names.queue_arn(dead_letters(spec.queue), fifo=spec.fifo))
-    yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/*", f"{around.lake_arn}/rejected/*")
-    if spec.queue in around.raw_arns:
-        yield _allow(["s3:GetObject"], around.raw_arns[spec.queue])
-        if around.other_key_arns:
-            yield _allow(["kms:Decrypt"], *around.other_key_arns)
+    if raw := around.raw_arns.get(spec.queue):
+        yield _allow(["s3:GetObject"], raw)
+        # Without it S3 says "denied" of an object that is gone, and nobody could tell the two apart.
+        yield _allow(["s3:ListBucket"], raw.partition("/")[0])
     if sends_verdicts(spec):
+        yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/*", f"{around.lake_arn}/rejected/*")
         yield _allow(_MEMORY, _table_arn(names, "memory"))
         yield _allow(["sqs:SendMessage"], names.queue_arn("verdicts", fifo=True))
-        yield _allow(_KEY, around.telemetry_key_arn)
+        yield _allow(_KEY, around.telemetry_key_arn, *around.other_key_arns)
     else:
         journal = _table_arn(names, "journal")
-        yield _allow(_SIGNALS, _table_arn(names, "signals"))
+        yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/class={_ACTIONS_CLASS}/*")
+        if spec.queue == "verdicts":
+            yield _allow(_SIGNALS, _table_arn(names, "signals"))
         yield _allow(_JOURNAL, journal, f"{journal}/index/*")
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"))
         yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
-        yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn)
+        yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn, *around.other_key_arns)
     yield deny_own_roles(names)
     yield deny_journal_changes(names)
 

@@ -34,7 +34,6 @@ def rule_to_queue(
     schedule: str | None = None,
     state: str = "ENABLED",
     message: str | None = None,
-    transformer: events.CfnRule.InputTransformerProperty | None = None,
     description: str,
 ) -> events.CfnRule:
     """Make a rule that sends to a queue; what cannot be delivered goes to that queue's dead letters.
@@ -54,7 +53,6 @@ def rule_to_queue(
                 id=queue,
                 arn=names.queue_arn(queue),
                 input=message,
-                input_transformer=transformer,
                 dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=names.queue_arn(dead_letters(queue))),
             )
         ],

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aws_cdk import Stack
-from aws_cdk import aws_events as events
 from constructs import Construct
 
 from cdk import delivery
@@ -62,30 +60,15 @@ class DetectionStack(Stack):
             delivery.log_delivery(self, data.names, settings.log_groups, lake, key)
 
     def _objects_rule(self, data: DataStack, queue: str, bucket: str, prefix: str) -> None:
-        """Tell a queue of new objects in a bucket that is not ours, in the words of an S3 notification."""
+        """Tell a queue of new objects in a bucket that is not ours, whose notifications are not ours to set."""
         objects: dict[str, Any] = {"bucket": {"name": [bucket]}}
         if prefix:
             objects["object"] = {"key": [{"prefix": prefix}]}
-        record = {
-            "eventSource": "aws:s3",
-            "eventName": "ObjectCreated:Put",
-            "awsRegion": "<region>",
-            "eventTime": "<time>",
-            "s3": {
-                "bucket": {"name": "<bucket>"},
-                "object": {"key": "<key>", "eTag": "<etag>", "sequencer": "<sequencer>"},
-            },
-        }
-        paths = {"region": "$.region", "time": "$.time", "bucket": "$.detail.bucket.name"}
-        paths |= {"key": "$.detail.object.key", "etag": "$.detail.object.etag", "sequencer": "$.detail.object.sequencer"}
         rule_to_queue(
             self,
             f"{queue}-objects",
             data.names,
             queue,
             pattern={"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": objects},
-            transformer=events.CfnRule.InputTransformerProperty(
-                input_template=json.dumps({"Records": [record]}), input_paths_map=paths
-            ),
             description=f"New objects in {bucket}.",
         )
