@@ -106,7 +106,9 @@ def parity(exact: NDArray[np.float32], quantized: NDArray[np.float32], threshold
     """Compare the logits of both graphs on the same sequences."""
     one, other = attack_probability(exact), attack_probability(quantized)
     difference = np.abs(one - other)
-    return Parity(len(one), float(np.mean((one >= threshold) != (other >= threshold))), float(difference.max()), float(difference.mean()))
+    return Parity(
+        len(one), float(np.mean((one >= threshold) != (other >= threshold))), float(difference.max()), float(difference.mean())
+    )
 
 
 def sha256(content: bytes) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 
 from shared_model.events import Telemetry
 from training.scenarios import network_attacks, network_benign  # noqa: F401  (they register their families)
-from training.scenarios.audit_attacks import ATTACKS
-from training.scenarios.audit_benign import PROFILES
+from training.scenarios.audit_attacks import ATTACKS, LONE, lone
+from training.scenarios.audit_benign import PROFILES, WANDERERS, owner_of, wanderer
 from training.scenarios.audit_story import LabelledRecord, attack_story, benign_story
 from training.scenarios.cloudtrail_records import envelope
 from training.scenarios.family import BENIGN, Family, Split
@@ -76,7 +76,9 @@ class Scenario:
 
 def families(telemetry: Telemetry | None = None, split: Split | None = None) -> tuple[Family, ...]:
     """Return every family of that telemetry and split (None: all), in a fixed order."""
-    every = itertools.chain(NETWORK, (profile.family for profile in PROFILES), (attack.family for attack in ATTACKS), SYSTEM)
+    every = itertools.chain(
+        NETWORK, (profile.family for profile in PROFILES), WANDERERS, (attack.family for attack in ATTACKS), LONE, SYSTEM
+    )
     return tuple(
         family
         for family in every
@@ -138,7 +140,8 @@ def _audit_story(family: Family, seed: int) -> list[LabelledRecord]:
     for profile in PROFILES:
         if profile.family == family:
             return benign_story(profile, seed)
-    attack = next(attack for attack in ATTACKS if attack.family == family)
-    owners = [profile for profile in PROFILES if profile.family.split == family.split]
-    owner = random.Random(f"owner of {family.name}#{seed}").choice(owners)
-    return attack_story(attack, owner, seed)
+    rng = random.Random(f"owner of {family.name}#{seed}")
+    if family in WANDERERS:
+        return benign_story(wanderer(family, rng), seed)
+    attack = lone(family, rng) if family in LONE else next(attack for attack in ATTACKS if attack.family == family)
+    return attack_story(attack, owner_of(family.split, rng), seed)

@@ -6,10 +6,13 @@ prelude are labelled benign: alone they must not raise a verdict.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from shared_model.events import Telemetry
+from training.scenarios.audit_catalogue import SENSITIVE, lone_attack
 from training.scenarios.family import Family, Split
+from training.scenarios.held_out import HELD_OUT_OPERATIONS
 from training.scenarios.script import operations
 
 
@@ -51,7 +54,10 @@ _T, _V, _E = Split.TRAIN, Split.VALIDATION, Split.TEST
 
 
 def _attack(name: str, verdict: str, technique: str, imitates: str, split: Split, script: str, prelude: str = "", *, stolen: bool = False, mfa: bool | None = None) -> Attack:  # fmt: skip
-    return Attack(Family(f"audit/{name}", Telemetry.API_CALLS, verdict, technique, imitates, split), script, prelude, stolen, mfa)
+    seen_by = Split.TEST if operations(script) & HELD_OUT_OPERATIONS else split  # whatever the table says
+    return Attack(
+        Family(f"audit/{name}", Telemetry.API_CALLS, verdict, technique, imitates, seen_by), script, prelude, stolen, mfa
+    )
 
 
 _CREDENTIALS, _DISCOVERY, _ESCALATION, _PERSISTENCE, _EVASION, _THEFT, _EXECUTION, _ACCESS, _SPREAD, _IMPACT = (
@@ -94,7 +100,7 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("second-factor-removed", _PERSISTENCE, "T1556.006", "second factors of other users are switched off", _E, "iam:DeactivateMFADevice*1-3 iam:DeleteVirtualMFADevice*1-2", "iam:ListMFADevices?0.6 iam:ListUsers?0.5"),
     # Defense evasion
     _attack("trail-stopped", _EVASION, "T1562.008", "the trail is stopped or deleted", _T, "cloudtrail:StopLogging*1-2!0.1 cloudtrail:DeleteTrail?0.5", "cloudtrail:DescribeTrails?0.6 cloudtrail:GetTrailStatus?0.3"),
-    _attack("trail-redirected", _EVASION, "T1562.008", "the trail is pointed elsewhere or told to skip events", _T, "cloudtrail:PutEventSelectors?0.8 cloudtrail:UpdateTrail", "cloudtrail:DescribeTrails?0.6"),
+    _attack("trail-redirected", _EVASION, "T1562.008", "the trail is pointed elsewhere or told to skip events", _T, "cloudtrail:UpdateTrail*1-2 cloudtrail:RemoveTags?0.2", "cloudtrail:DescribeTrails?0.6"),
     _attack("event-selectors", _EVASION, "T1562.008", "management events are excluded from the trail", _T, "cloudtrail:PutEventSelectors*1-2", "cloudtrail:GetEventSelectors?0.4"),
     _attack("flow-logs-removed", _EVASION, "T1562.008", "flow logs of a VPC are deleted", _T, "ec2:DeleteFlowLogs*1-3", "ec2:DescribeFlowLogs?0.5 ec2:DescribeVpcs?0.3"),
     _attack("resolver-logs-removed", _EVASION, "T1562.008", "DNS query logging is taken away", _T, "route53resolver:DisassociateResolverQueryLogConfig?0.4 route53resolver:DeleteResolverQueryLogConfig", "route53resolver:ListResolverQueryLogConfigs?0.5"),
@@ -108,9 +114,13 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("snapshot-shared", _THEFT, "T1537", "a disk snapshot shared with a foreign account", _T, "ec2:CreateSnapshot?0.4 ec2:ModifySnapshotAttribute*1-3", "ec2:DescribeSnapshots?0.5 ec2:DescribeVolumes?0.3"),
     _attack("image-shared", _THEFT, "T1537", "a machine image shared with a foreign account or everybody", _T, "ec2:CreateImage?0.4 ec2:ModifyImageAttribute*1-3", "ec2:DescribeImages?0.5"),
     _attack("database-snapshot-shared", _THEFT, "T1537", "a database snapshot shared with a foreign account", _T, "rds:CreateDBSnapshot?0.4 rds:ModifyDBSnapshotAttribute*1-2", "rds:DescribeDBSnapshots?0.5 rds:DescribeDBInstances?0.3"),
-    _attack("bucket-made-public", _THEFT, "T1537", "a bucket opened to everybody", _T, "s3:DeletePublicAccessBlock?0.5 s3:PutBucketPublicAccessBlock?0.4 s3:PutBucketPolicy s3:PutBucketAcl?0.4", "s3:ListBuckets?0.5 s3:GetBucketPolicy?0.3"),
+    _attack("bucket-made-public", _THEFT, "T1537", "a bucket opened to everybody", _T, "s3:PutBucketPublicAccessBlock?0.4 s3:PutBucketPolicy s3:PutBucketAcl?0.4", "s3:ListBuckets?0.5 s3:GetBucketPolicy?0.3"),
     _attack("replication-outward", _THEFT, "T1537", "a bucket or table copied to a foreign account", _E, "s3:PutBucketReplication*1-2 rds:StartExportTask?0.5 dynamodb:ExportTableToPointInTime?0.5", "s3:ListBuckets?0.5"),
     _attack("gate-opened", _THEFT, "T1562.007", "SSH or everything opened to the internet", _T, "ec2:AuthorizeSecurityGroupIngress*1-3", "ec2:DescribeSecurityGroups?0.4 ec2:DescribeInstances?0.3"),
+    _attack("network-acl-opened", _THEFT, "T1562.007", "network ACLs and routes changed to let data out", _T, "ec2:ReplaceNetworkAclEntry?0.5 ec2:CreateNetworkAclEntry*1-3 ec2:CreateRoute?0.5 ec2:AuthorizeSecurityGroupEgress?0.5", "ec2:DescribeNetworkAcls?0.5 ec2:DescribeRouteTables?0.3"),
+    _attack("function-opened", _PERSISTENCE, "T1525", "a function opened to everybody or given a public address", _T, "lambda:AddPermission*1-2 lambda:CreateFunctionUrlConfig?0.5", "lambda:ListFunctions?0.5"),
+    _attack("database-opened", _THEFT, "T1537", "a database cluster made public or restored where the thief can read it", _T, "redshift:ModifyCluster?0.5 rds:RestoreDBClusterFromSnapshot rds:ModifyDBCluster?0.4", "rds:DescribeDBSnapshots?0.5"),
+    _attack("security-settings-off", _EVASION, "T1562.001", "encryption defaults, firewalls and analysers are switched off", _T, "ec2:DisableEbsEncryptionByDefault?0.6 accessanalyzer:DeleteAnalyzer?0.6 wafv2:DeleteWebACL?0.5 s3:DeleteBucketEncryption?0.6 ec2:DeleteNetworkAcl?0.3 inspector2:Disable"),
     # Execution
     _attack("remote-commands", _EXECUTION, "T1651", "commands run on instances through SSM by somebody who never does", _T, "ssm:DescribeInstanceInformation*2-25 ssm:SendCommand*1-3 ssm:GetCommandInvocation*1-5", _WHO),
     _attack("remote-sessions", _EXECUTION, "T1651", "interactive sessions on several instances one after the other", _T, "ssm:DescribeInstanceInformation*2-15 ssm:StartSession*2-5 ssm:TerminateSession*1-4", _WHO),
@@ -130,5 +140,36 @@ ATTACKS: tuple[Attack, ...] = (
     _attack("miners", _IMPACT, "T1496", "instances launched in region after region", _V, "ec2:DescribeRegions?0.5 ec2:CreateKeyPair?0.5 ec2:CreateSecurityGroup?0.5 ec2:RunInstances*4-12!0.3 servicequotas:RequestServiceQuotaIncrease?0.4", _WHO, stolen=True),
     _attack("keys-destroyed", _IMPACT, "T1485", "encryption keys scheduled for deletion", _T, "kms:DisableKey?0.5 kms:ScheduleKeyDeletion*1-4", "kms:ListKeys?0.5"),
     _attack("backups-destroyed", _IMPACT, "T1490", "backups and recovery points deleted", _E, "backup:DeleteRecoveryPoint*1-6 backup:DeleteBackupVault?0.5 rds:DeleteDBSnapshot*1-4", "backup:ListBackupVaults?0.5"),
-    _attack("databases-destroyed", _IMPACT, "T1485", "databases, tables and buckets deleted", _T, "rds:ModifyDBInstance?0.4 rds:DeleteDBInstance*1-3 rds:DeleteDBCluster?0.3 dynamodb:DeleteTable*0-3 s3:DeleteBucket*0-3", "rds:DescribeDBInstances?0.5"),
+    _attack("databases-destroyed", _IMPACT, "T1485", "databases, tables and buckets deleted", _T, "dynamodb:DeleteTable*1-3 s3:DeleteBucket*0-3 elasticache:DeleteCacheCluster?0.4 redshift:DeleteCluster?0.3", "rds:DescribeDBInstances?0.5"),
 )  # fmt: skip
+
+#: Attacks made of any sensitive call of a kind (:mod:`training.scenarios.audit_catalogue`), one family for each verdict. Their script is drawn anew
+#: each time, from calls that no validation or test family and no held-out technique consists of.
+LONE: tuple[Family, ...] = tuple(
+    Family(
+        f"audit/any-{verdict.replace('_', '-')}",
+        Telemetry.API_CALLS,
+        verdict,
+        "",
+        "any sensitive call of this kind by somebody who never makes it",
+        Split.TRAIN,
+    )
+    for verdict in SENSITIVE
+)
+#: Calls that only validation and test families make.
+RESERVED = frozenset(HELD_OUT_OPERATIONS).union(
+    *(attack.operations for attack in ATTACKS if attack.family.split is not Split.TRAIN)
+) - frozenset().union(*(attack.operations for attack in ATTACKS if attack.family.split is Split.TRAIN))
+_STOLEN_SHARE = 0.35
+
+
+def lone(family: Family, rng: random.Random) -> Attack:
+    """Draw one attack of a :data:`LONE` family."""
+    sign_in = family.verdict == "initial_access"
+    return Attack(
+        family,
+        lone_attack(family.verdict, rng, RESERVED),
+        rng.choice(("", _WHO, _LOOK)),
+        stolen=sign_in or rng.random() < _STOLEN_SHARE,
+        mfa=False if sign_in else None,
+    )

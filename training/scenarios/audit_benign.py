@@ -6,9 +6,11 @@ makes too. Without the rarities a detector would learn that a sensitive call is 
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from shared_model.events import Telemetry
+from training.scenarios.audit_catalogue import BUILDS, READS, builder_habits, habitual_sensitive, reader_habits
 from training.scenarios.family import BENIGN, Family, Split
 
 
@@ -163,7 +165,7 @@ PROFILES: tuple[Profile, ...] = (
         ), pause_s=0.4,
     ),
     _profile(
-        "help-desk", "an identity team that adds people, resets passwords and devices all day", _V, "user", ("console",),
+        "help-desk", "an identity team that adds people, resets passwords and devices all day", _T, "user", ("console",),
         ("signin:ConsoleLogin", "iam:ListUsers iam:GetUser*1-3", "iam:CreateUser iam:AddUserToGroup iam:CreateLoginProfile", "iam:GetLoginProfile iam:UpdateLoginProfile", "iam:ListMFADevices iam:DeactivateMFADevice iam:DeleteVirtualMFADevice", "iam:ListGroups iam:ListGroupsForUser*1-3 iam:RemoveUserFromGroup?0.4", "iam:ListAccessKeys iam:DeleteAccessKey iam:DeleteUser?0.5"), pause_s=9, mfa=1,
     ),
     _profile(
@@ -187,3 +189,48 @@ PROFILES: tuple[Profile, ...] = (
         ("cloudwatch:DescribeAlarms*1-4 cloudwatch:GetMetricData*1-6", "ecs:DescribeServices*1-5 ecs:UpdateService?0.4", "logs:StartQuery logs:GetQueryResults*1-6", "ec2:DescribeInstances*1-3 ec2:RebootInstances?0.2", "autoscaling:DescribeAutoScalingGroups autoscaling:SetDesiredCapacity?0.4", "rds:DescribeDBInstances*1-3 rds:DescribeEvents", "lambda:GetFunctionConfiguration*1-2 lambda:UpdateFunctionConfiguration?0.2", "cloudtrail:LookupEvents*1-3"), ("ssm:StartSession ssm:TerminateSession", "rds:RebootDBInstance", "ec2:ModifyInstanceAttribute ec2:DescribeInstances", "ec2:AuthorizeSecurityGroupIngress ec2:DescribeSecurityGroups"), pause_s=5, mfa=1,
     ),
 )  # fmt: skip
+
+#: Made-up principals, drawn anew for each story (:mod:`training.scenarios.audit_catalogue`).
+WANDERERS: tuple[Family, ...] = tuple(
+    Family(f"audit/{name}", Telemetry.API_CALLS, BENIGN, "", imitates, Split.TRAIN)
+    for name, imitates in (
+        ("any-reader", "a principal that reads whatever its work needs"),
+        ("any-builder", "a principal that makes a few kinds of change again and again"),
+        ("any-specialist", "a principal whose work is a sensitive call, which it makes again and again"),
+        ("any-mixture", "a principal with the habits of several kinds"),
+    )
+)
+
+
+def wanderer(family: Family, rng: random.Random) -> Profile:
+    """Draw one principal of a :data:`WANDERERS` family."""
+    known = [profile for profile in PROFILES if profile.family.split == family.split]
+    if family.name == "audit/any-reader":
+        habits = reader_habits(rng)
+    elif family.name == "audit/any-builder":
+        habits = builder_habits(rng)
+    elif family.name == "audit/any-specialist":
+        habits = habitual_sensitive(rng)
+    else:
+        habits = tuple(rng.choice(profile.habits) for profile in rng.choices(known, k=6)) + reader_habits(rng)[:2]
+    kind = rng.choice(("user", "role", "role", "instance"))
+    agents = rng.choice((("sdk",), ("cli",), ("console",), ("terraform",), ("sdk", "cli")))
+    if kind == "user" and agents == ("console",):
+        habits += (
+            rng.choice(
+                (
+                    "signin:ConsoleLogin",
+                    "signin:ConsoleLogin!1 signin:ConsoleLogin",
+                    f"signin:ConsoleLogin {rng.choice(READS)}*1-4",
+                )
+            ),
+        ) * 2
+    rarities = (rng.choice(BUILDS), rng.choice(READS) + "!1", f"{rng.choice(READS)} {rng.choice(BUILDS)}")
+    return Profile(family, kind, agents, habits, rarities, rare=0.06, pause_s=rng.lognormvariate(1, 1.2), mfa=rng.random() < 0.5)
+
+
+def owner_of(split: Split, rng: random.Random) -> Profile:
+    """Draw an owner for an attack: a written profile of the split, in training half the time a made-up one."""
+    if split is Split.TRAIN and rng.random() < 0.5:
+        return wanderer(rng.choice(WANDERERS[:2] + WANDERERS[3:]), rng)
+    return rng.choice([profile for profile in PROFILES if profile.family.split == split])

@@ -30,7 +30,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One VPC with its hosts, and the time at which its story starts."""
+    """One VPC with its hosts, and the time at which its story starts. ``victim`` is the host that attacks strike, where that is set."""
 
     rng: random.Random
     start_ms: int
@@ -39,6 +39,7 @@ class Site:
     vpc_id: str
     account: str = ACCOUNT
     region: str = REGIONS[0]
+    victim: Host | None = None
     _by_address: dict[str, Host] = field(default_factory=dict)
 
     def host_at(self, address: str) -> Host | None:
@@ -46,7 +47,8 @@ class Site:
         return self._by_address.get(address)
 
     def host(self) -> Host:
-        return self.rng.choice(self.hosts)
+        """Host that a story is about: the victim where the site has one, else any."""
+        return self.victim or self.rng.choice(self.hosts)
 
     def others(self, host: Host) -> list[Host]:
         """All hosts but this one, shuffled."""
@@ -84,4 +86,19 @@ def build_site(rng: random.Random, *, hosts: int | None = None) -> Site:
         vpc_id=f"vpc-0{hexadecimal(rng, 16)}",
         region=rng.choice(REGIONS),
         _by_address={machine.address: machine for machine in machines},
+    )
+
+
+def around(rng: random.Random, victim: Host, start_ms: int) -> Site:
+    """Site with a given host as the victim of every attack, and made-up neighbours: to graft an attack into a recorded history."""
+    made_up = build_site(rng)
+    hosts = (victim, *made_up.hosts[1:])
+    return Site(
+        rng=rng,
+        start_ms=start_ms,
+        hosts=hosts,
+        resolver=made_up.resolver,
+        vpc_id=made_up.vpc_id,
+        victim=victim,
+        _by_address={host.address: host for host in hosts},
     )

@@ -1,0 +1,151 @@
+"""Labelled stories of principals and hosts for the audit detector, through the real parsers and encoder."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_model.encoders.audit import encode_api_calls, encode_system_events
+from shared_model.events import ApiCall, Rejected, SystemEvent, Telemetry
+from shared_model.parsers.cloudtrail import parse_cloudtrail
+from shared_model.parsers.system_logs import read_system_logs
+from training.loaders.cloudtrail_logs import RecordedAttack, embed, read_panther, read_stratus
+from training.scenarios import AUDIT_CLASSES, BENIGN, Family, Scenario, Split, families, generate
+from training.scenarios.audit_benign import owner_of
+from training.scenarios.audit_story import LabelledRecord
+from training.scenarios.held_out import HELD_OUT_OPERATIONS
+from training.sequences import Story
+from training.splits import HELD_OUT_PANTHER, HELD_OUT_STRATUS
+
+CLASS_INDEX = {name: index for index, name in enumerate(AUDIT_CLASSES)}
+#: Lengths of benign history in front of a recorded attack.
+HISTORIES = (0, 4, 14, 22, 30)
+
+
+class GeneratedRecordRejected(Exception):
+    """A record that this project wrote itself was refused by its own parser: generator or parser is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event that belongs to an entity, with its label."""
+
+    entity: str
+    time_ms: int
+    row: NDArray[np.uint8]
+    label: int
+
+
+def scenario_stories(split: Split, *, seed: int, repeats: int, progress: Callable[[str], None] = lambda _: None) -> list[Story]:
+    """Stories of every audit and system-log family of the split, told ``repeats`` times (benign families four times as often, drawn ones three times)."""
+    stories: list[Story] = []
+    chosen = [family for family in families(split=split) if family.telemetry != Telemetry.FLOW_LOGS]
+    for number, family in enumerate(chosen):
+        times = repeats * (3 if "/any-" in family.name else 1) * (1 if family.is_attack else 4)
+        for scenario in generate(seed, only=(family,), repeats=times):
+            stories += stories_of(scenario)
+        if (number + 1) % 12 == 0:
+            progress(f"{number + 1}/{len(chosen)} families")
+    return stories
+
+
+def stories_of(scenario: Scenario) -> list[Story]:
+    """One story for each principal, session or host of the scenario."""
+    if scenario.log is not None:
+        return _log_stories(json.dumps(scenario.log).encode(), scenario.labels, scenario.family.name)
+    told = [LabelledRecord(record, label) for record, label in zip(scenario.records, scenario.labels, strict=True)]
+    return record_stories(told, scenario.family.name)
+
+
+def record_stories(told: Iterable[LabelledRecord], family: str) -> list[Story]:
+    """Parse and encode CloudTrail records, one story for each entity. Raises GeneratedRecordRejected for one that is refused."""
+    calls: list[ApiCall] = []
+    labels: list[int] = []
+    for line in told:
+        for call in parse_cloudtrail(line.record, source=family):
+            if isinstance(call, Rejected):
+                raise GeneratedRecordRejected(f"{family}: {call.field}: {call.reason}: {call.raw[:200]}")
+            calls.append(call)
+            labels.append(CLASS_INDEX[line.label])
+    rows = encode_api_calls(calls)
+    entities = [(call.session or call.principal).key for call in calls]
+    return _stories(zip(entities, [call.time_ms for call in calls], rows, labels, strict=True), family)
+
+
+def _log_stories(document: bytes, labels: tuple[str, ...], family: str) -> list[Story]:
+    events: list[SystemEvent] = []
+    for event in read_system_logs(io.BytesIO(document), source=family, now_ms=0):
+        if isinstance(event, Rejected):
+            raise GeneratedRecordRejected(f"{family}: {event.field}: {event.reason}: {event.raw[:200]}")
+        events.append(event)
+    codes = [CLASS_INDEX[label] for label in labels]
+    return system_stories(events, codes, family)
+
+
+def system_stories(events: list[SystemEvent], labels: list[int], family: str) -> list[Story]:
+    """Encode system events, one story for each host."""
+    rows = encode_system_events(events)
+    return _stories(
+        zip([event.host.key for event in events], [event.time_ms for event in events], rows, labels, strict=True), family
+    )
+
+
+def _stories(events: Iterable[tuple[str, int, NDArray[np.uint8], int]], family: str) -> list[Story]:
+    by_entity: dict[str, list[tuple[int, int, NDArray[np.uint8], int]]] = defaultdict(list)
+    for number, (entity, time, row, label) in enumerate(events):
+        by_entity[entity].append((time, number, row, label))
+    stories = []
+    for entity, kept in by_entity.items():
+        kept.sort(key=lambda item: item[:2])
+        labels = np.array([item[3] for item in kept], np.int64)
+        days = max(kept[-1][0] - kept[0][0], 3_600_000) / 86_400_000
+        stories.append(Story(np.stack([item[2] for item in kept]), labels, family, bool(labels.any()), days, entity))
+    return stories
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Recorded attacks by what may see them."""
+
+    train: tuple[RecordedAttack, ...]
+    held_out: tuple[RecordedAttack, ...]
+
+
+def recorded(root: Path) -> Recorded:
+    """Split Stratus techniques and Panther cases: held out by name, and wherever a held-out call occurs in another case."""
+    every = read_stratus(root) + read_panther(root)
+    unseen = HELD_OUT_STRATUS | HELD_OUT_PANTHER
+    train = [attack for attack in every if attack.name not in unseen and not attack.key_operations & HELD_OUT_OPERATIONS]
+    return Recorded(tuple(train), tuple(attack for attack in every if attack.name in unseen))
+
+
+def recorded_stories(
+    attacks: Iterable[RecordedAttack], split: Split, *, seed: int, histories: tuple[int, ...] = HISTORIES
+) -> Iterator[Story]:
+    """Each recorded attack behind histories of several lengths, and its control behind the same; owners are the split's profiles."""
+    for attack in attacks:
+        for turn, calls in enumerate(histories):
+            profile = owner_of(split, random.Random(f"{attack.name}#{seed}#{turn}"))
+            name = f"{attack.source}/{attack.name}"
+            attacked = record_stories(embed(attack, profile, seed, calls=calls), name)
+            yield from (story for story in attacked if story.attack)
+            for story in record_stories(embed(attack, profile, seed, calls=calls, control=True), f"control of {name}"):
+                yield story
+
+
+def class_counts(stories: Iterable[Story]) -> dict[str, int]:
+    """How many stories of each class there are, by the class of their first attack event."""
+    names = list(AUDIT_CLASSES)
+    return dict(Counter(names[int(story.labels[story.labels > 0][0])] if story.attack else BENIGN for story in stories))
+
+
+def benign_families(split: Split) -> tuple[Family, ...]:
+    return tuple(family for family in families(split=split) if family.telemetry != Telemetry.FLOW_LOGS and not family.is_attack)

@@ -1,0 +1,145 @@
+"""Labelled stories of initiators for the network detector, through the real parser, pairing and encoder."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from shared_model.encoders.network import encode, entity_of, expand
+from shared_model.events import FlowBatch
+from shared_model.parsers.vpc_flow_logs import read_flows
+from training.loaders.zeek import Capture, iot23_connections, monitored_site, read_ctu_day, read_iot23
+from training.scenarios import BENIGN, NETWORK_CLASSES, Scenario, Split, families, generate
+from training.scenarios.flow_log import FlowLog, Layout, write_flow_log
+from training.scenarios.registry import NETWORK
+from training.scenarios.site import around
+from training.sequences import Story
+
+CLASS_INDEX = {name: index for index, name in enumerate(NETWORK_CLASSES)}
+
+
+class GeneratedLineRejected(Exception):
+    """A flow-log line that this project wrote itself was refused by its own parser: writer or parser is wrong."""
+
+
+def scenario_stories(split: Split, *, seed: int, repeats: int, progress: Callable[[str], None] = lambda _: None) -> list[Story]:
+    """Stories of every network family of the split, told ``repeats`` times (benign families twice as often)."""
+    stories: list[Story] = []
+    chosen = [family for family in families(split=split) if family.name.startswith("network/")]
+    for number, family in enumerate(chosen):
+        for scenario in generate(seed, only=(family,), repeats=repeats if family.is_attack else 2 * repeats):
+            stories += stories_of(scenario)
+        if (number + 1) % 12 == 0:
+            progress(f"{number + 1}/{len(chosen)} families")
+    return stories
+
+
+def stories_of(scenario: Scenario) -> list[Story]:
+    """One story for each initiator of the scenario; benign initiators of an attack scenario are named so."""
+    if scenario.flow_log is None:
+        raise ValueError(f"{scenario.family.name} is no network scenario")
+    return flow_stories(scenario.flow_log, scenario.family.name)
+
+
+def flow_stories(flow_log: FlowLog, name: str) -> list[Story]:
+    """Parse, pair and encode a flow log, one story for each initiator."""
+    stories: list[Story] = []
+    for read in read_flows(io.BytesIO(flow_log.encode()), source=name, block=1 << 22):
+        if read.rejected:
+            refused = read.rejected[0]
+            raise GeneratedLineRejected(f"{name}, line {refused.record}: {refused.field}: {refused.reason}: {refused.raw[:200]}")
+        labels = np.array([CLASS_INDEX[label] for label in flow_log.labels], np.int64)[read.batch.record - 1]
+        stories += list(_batch_stories(read.batch, labels, name))
+    return stories
+
+
+def _batch_stories(batch: FlowBatch, labels: np.ndarray, name: str) -> Iterator[Story]:
+    events = encode(batch)
+    order = np.lexsort((np.arange(len(events)), events.times_ms, events.entity))
+    entity, times = events.entity[order], events.times_ms[order]
+    first = np.ones(len(order), bool)
+    first[1:] = entity[1:] != entity[:-1]
+    dense = expand(events.rows[order], times, first)
+    begins = np.flatnonzero(first)
+    for begin, end in zip(begins, [*begins[1:], len(order)], strict=True):
+        own = labels[order[begin:end]]
+        attack = bool(own.any())
+        days = max(int(times[end - 1] - times[begin]), 3_600_000) / 86_400_000
+        yield Story(
+            dense[begin:end], own, name if attack else name + " (benign)", attack, days, entity_of(batch, int(order[begin])).id
+        )
+
+
+def capture_stories(capture: Capture) -> list[Story]:
+    """Stories of a recorded capture. Long ones stay whole: an infected device is one entity."""
+    return flow_stories(capture.flow_log, f"zeek/{capture.name}")
+
+
+def recorded_stories(root: Path, names: Iterable[str], *, layouts: tuple[Layout, ...] = (Layout.V5,)) -> list[Story]:
+    """Stories of IoT-23 captures, written once in each layout."""
+    return [story for name in names for layout in layouts for story in capture_stories(read_iot23(root, name, layout=layout))]
+
+
+def grafted_stories(root: Path, names: Iterable[str], split: Split, *, seed: int, repeats: int) -> list[Story]:
+    """Attack families of the split, acted out by recorded devices in the midst of their own benign traffic; and the same traffic without.
+
+    Recorded traffic differs from generated traffic in a hundred small ways. Were it mostly attack, or mostly benign, a model would learn
+    those instead of the attack.
+    """
+    stories: list[Story] = []
+    attacks = [family for family in families(split=split) if family.name.startswith("network/") and family.is_attack]
+    for name in names:
+        calm = [connection for connection in iot23_connections(root, name) if connection.label == BENIGN]
+        device = max(
+            monitored_site(name, calm).hosts, key=lambda host: sum(connection.source == host.address for connection in calm)
+        )
+        for family in attacks:
+            for turn in range(repeats):
+                rng = random.Random(f"{family.name} in {name}#{seed}#{turn}")
+                begin = rng.randrange(max(1, len(calm) - 200))
+                part = calm[begin : begin + rng.randrange(60, 260)]
+                site = around(rng, device, part[0].start_ms + rng.randrange(1 + (part[-1].start_ms - part[0].start_ms)))
+                layout = rng.choice(tuple(Layout))
+                for connections, kind in ((part + list(NETWORK[family](site)), "in"), (part, "without")):
+                    stories += flow_stories(write_flow_log(connections, site, layout=layout), f"{family.name} {kind} zeek/{name}")
+    return stories
+
+
+def ctu_stories(root: Path, names: Iterable[str], *, least: int = 4) -> list[Story]:
+    """Stories of CTU days: evaluation only.
+
+    Their labels call a stranger's single probe an attack. Background radiation is none here, so strangers with fewer than
+    ``least`` flows are left out.
+    """
+    every = [story for name in names for story in capture_stories(read_ctu_day(root, name))]
+    return [story for story in every if not story.attack or len(story.labels) >= least]
+
+
+def pieces(stories: Iterable[Story], *, length: int, most: int, seed: int) -> list[Story]:
+    """Cut long stories into consecutive pieces of that many events, and keep at most ``most`` pieces of each story.
+
+    So that a day of one infected device does not outweigh a thousand scenarios.
+    """
+    rng = random.Random(seed)
+    kept: list[Story] = []
+    for story in stories:
+        count = len(story.labels)
+        begins = list(range(0, count, length))
+        for begin in sorted(rng.sample(begins, min(most, len(begins)))):
+            labels = story.labels[begin : begin + length]
+            attack = bool(labels.any())
+            kept.append(
+                Story(
+                    story.rows[begin : begin + length],
+                    labels,
+                    story.family,
+                    attack,
+                    story.days * len(labels) / count,
+                    story.entity,
+                )
+            )
+    return kept

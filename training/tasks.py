@@ -1,0 +1,151 @@
+"""The two detectors as training tasks: where their stories come from, how large they are, how their windows become features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_model.encoders import audit as audit_encoder
+from shared_model.encoders import network as network_encoder
+from training import audit_data, network_data, recorded_logs
+from training.architecture import Architecture, audit_sizes, network_sizes
+from training.fitting import Progress
+from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Layout, Split
+from training.sequences import Story
+from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Stories by what they may be used for.
+
+    ``stopping`` decides when to stop: fresh stories of training families together with validation families (of the latter alone, a dozen
+    families, the loss is noise). ``validation`` gives the threshold. ``tests`` are named; nothing in them is seen before the figures are computed. ``sources`` says in words what was used.
+    """
+
+    train: list[Story]
+    stopping: list[Story]
+    validation: list[Story]
+    tests: dict[str, list[Story]] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One detector.
+
+    Attributes
+    ----------
+    name : str
+    classes : dict of str to str
+        Technique by class, benign first, in the order of the outputs.
+    features : tuple of str
+        The encoder's FEATURES.
+    sizes : Architecture
+    benign : float
+        Weight of all benign windows together, as a multiple of all attack windows.
+    enough : int
+        Attack events that a window must hold to be decidable.
+    alerts_per_entity_day : float
+        Alert budget from which the threshold is taken, on validation data.
+    dense : callable
+        Rows of windows (n, 16, R) → features (n, 16, F), unscaled.
+    gather : callable
+        (data root or None, seed, thoroughness, progress) → Material.
+    """
+
+    name: str
+    classes: dict[str, str]
+    features: tuple[str, ...]
+    sizes: Architecture
+    benign: float
+    enough: int
+    alerts_per_entity_day: float
+    dense: Callable[[NDArray[np.generic]], NDArray[np.float32]]
+    gather: Callable[[Path | None, int, int, Progress], Material]
+
+
+def _network_dense(rows: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.asarray(rows, np.float32)
+
+
+def _audit_dense(rows: NDArray[np.generic]) -> NDArray[np.float32]:
+    parts = [audit_encoder.expand(np.asarray(rows[at : at + 4096], np.uint8)) for at in range(0, len(rows), 4096)]
+    return np.concatenate(parts) if parts else np.zeros((0, 16, len(audit_encoder.FEATURES)), np.float32)
+
+
+def _network_material(root: Path | None, seed: int, repeats: int, progress: Progress) -> Material:
+    """Scenarios, and where the data lies IoT-23 captures: training ones cut into pieces so that no capture outweighs the scenarios."""
+    train = network_data.scenario_stories(
+        Split.TRAIN, seed=seed, repeats=repeats, progress=lambda text: progress(f"training scenarios {text}")
+    )
+    validation = network_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
+    stopping = network_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5)) + validation
+    tests = {"held-out scenario families": network_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    sources = ["generated scenarios"]
+    if root is not None:
+        progress("recorded captures")
+        both = (Layout.V2, Layout.V5)
+        train += network_data.pieces(
+            network_data.recorded_stories(root, TRAIN_CAPTURES, layouts=both), length=64, most=40, seed=seed
+        )
+        train += network_data.grafted_stories(root, TRAIN_CAPTURES[1:], Split.TRAIN, seed=seed, repeats=max(1, repeats // 3))
+        validation += network_data.pieces(
+            network_data.recorded_stories(root, VALIDATION_CAPTURES, layouts=both), length=400, most=60, seed=seed
+        )
+        for name in TEST_CAPTURES:
+            tests[f"IoT-23 {name}"] = network_data.recorded_stories(root, (name,))
+        tests["CTU days (evaluation only)"] = network_data.ctu_stories(root, CTU_DAYS)
+        sources.append(f"IoT-23 captures {', '.join(TRAIN_CAPTURES)} (validation: {', '.join(VALIDATION_CAPTURES)})")
+    return Material(train, stopping, validation, tests, tuple(sources))
+
+
+def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progress) -> Material:
+    """Scenarios, and where the data lies two thirds of the Stratus techniques and Panther cases, embedded in benign history."""
+    train = audit_data.scenario_stories(
+        Split.TRAIN, seed=seed, repeats=repeats, progress=lambda text: progress(f"training scenarios {text}")
+    )
+    validation = audit_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
+    stopping = audit_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5)) + validation
+    tests = {"held-out scenario families": audit_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    sources = ["generated scenarios"]
+    if root is not None:
+        progress("recorded attacks in benign history")
+        attacks = audit_data.recorded(root)
+        train += list(audit_data.recorded_stories(attacks.train, Split.TRAIN, seed=seed, histories=(0, 3, 8, 14, 18, 22, 26, 30)))
+        for source, title in (("stratus", "held-out Stratus techniques"), ("panther", "held-out Panther cases")):
+            unseen = [attack for attack in attacks.held_out if attack.source == source]
+            tests[title] = list(audit_data.recorded_stories(unseen, Split.TEST, seed=seed))
+        tests["Invictus (account never seen)"] = recorded_logs.invictus_stories(root)
+        tests["OpenSSH and Linux logs (never seen)"] = recorded_logs.system_log_stories(root)
+        sources.append(f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out)")
+    return Material(train, stopping, validation, tests, tuple(sources))
+
+
+def network() -> Task:
+    features = network_encoder.FEATURES
+    return Task(
+        "network", NETWORK_CLASSES, features, network_sizes(len(features), len(NETWORK_CLASSES)), 2.0, 4, 0.3, _network_dense, _network_material
+    )  # fmt: skip
+
+
+def audit() -> Task:
+    features = audit_encoder.FEATURES
+    return Task(
+        "audit",
+        AUDIT_CLASSES,
+        features,
+        audit_sizes(len(features), len(AUDIT_CLASSES)),
+        2.0,
+        2,
+        0.3,
+        _audit_dense,
+        _audit_material,
+    )
+
+
+TASKS: dict[str, Callable[[], Task]] = {"network": network, "audit": audit}
