@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ class Account:
     settings: Settings
     queues: dict[str, str]
     now_ms: int = NOW_MS
-    calls: list[str] = field(default_factory=list)
+    log: io.StringIO = field(default_factory=io.StringIO)
 
     @classmethod
     def make(cls) -> Account:
@@ -75,9 +76,15 @@ class Account:
         original: Function = module.FUNCTION
         function = Function(original.name, needs=(), clients=self.clients, settings=self.settings, clock=lambda: self.now_ms)
         monkeypatch.setattr(module, "FUNCTION", function)
+        # The logger of a service is made once, with the standard output of whichever test came first.
+        function.logger.registered_handler.stream = self.log  # type: ignore[attr-defined]
         if hasattr(module, "ROOM"):
             monkeypatch.setattr(module, "ROOM", type(module.ROOM)(function))
         return module
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the functions logged."""
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
 
     def take(self, queue: str) -> list[dict[str, Any]]:
         """Receive and delete everything in a queue, with its attributes."""
