@@ -21,7 +21,8 @@ not let in); then its source began.
 
 **Whose interface.** ``local_source`` from the record's ``flow-direction``; else from an address that the log rewrote to
 the interface's own (``pkt-srcaddr``, ``pkt-dstaddr``); else from the address that the interface's records have in common,
-a private one first.
+a private one first (an interface in a VPC logs its private address, whatever public one is mapped to it); else, where the
+interface has several, from the one end that is private.
 """
 
 from __future__ import annotations
@@ -258,19 +259,25 @@ class Pairer:
                 own[place] = words
             mine = own[batch.interface[rows[unknown]], family[unknown]]
             is_source[unknown] = (batch.source[rows[unknown]] == mine).all(axis=1)
+            # An interface's further addresses: of two ends, the private one is inside.
+            is_destination[unknown] = (batch.destination[rows[unknown]] == mine).all(axis=1)
+            still = rows[~is_source & ~is_destination]
+            inside = addresses.scopes(batch.source[still]) == addresses.Scope.PRIVATE
+            outside = addresses.scopes(batch.destination[still]) != addresses.Scope.PRIVATE
+            is_source[~is_source & ~is_destination] = inside & outside
         batch.local_source[rows] = is_source
 
 
 def _common_addresses(
     batch: FlowBatch, rows: NDArray[np.intp], family: NDArray[np.intp]
 ) -> dict[tuple[int, int], tuple[int, int]]:
-    """The address that stands in most of an interface's flows of a family; of equals a private one, then the destination."""
+    """The private address, else the address, that stands in most of an interface's flows of a family; of equals a destination."""
     words = np.concatenate([batch.destination[rows], batch.source[rows]])
     place = np.tile(batch.interface[rows].astype(np.int64) * 2 + family, 2)
     pair = (place.astype(np.uint64) << np.uint64(33)) | addresses.keys(words)
     _, first, count = np.unique(pair, return_index=True, return_counts=True)
     private = addresses.scopes(words[first]) == addresses.Scope.PRIVATE
-    best = np.lexsort((-first, private, count, place[first]))
+    best = np.lexsort((-first, count, private, place[first]))
     last = np.flatnonzero(np.diff(place[first][best], append=-1))
     chosen = first[best[last]]
     return {

@@ -143,6 +143,12 @@ def test_without_a_hint_the_interfaces_address_is_the_one_its_records_share():
     assert [flow["local"] for flow in found] == [True] * 5 + [False]
 
 
+def test_an_interface_with_several_addresses_is_still_inside():
+    lines = [record("198.51.100.7", 40000 + n, f"10.0.1.{n % 3}", 22, action="REJECT") for n in range(9)]
+    found = flows(*lines, record("10.0.1.1", 50000, PEER, 443), record("10.0.1.2", 50000, PEER, 443))
+    assert [flow["local"] for flow in found] == [False] * 9 + [True] * 2
+
+
 def test_an_interface_has_one_address_of_each_family():
     lines = [record(OWN, 50000 + n, f"203.0.113.{n}", 443) for n in range(4)]
     lines += [record("2001:db8:1::5", 50000 + n, f"2001:db8::{n}", 443) for n in range(1, 6)]

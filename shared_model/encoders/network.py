@@ -161,7 +161,7 @@ def facts(batch: FlowBatch) -> NDArray[np.void]:
     """What is remembered of each flow: :data:`FACTS` (n,)."""
     rows = np.empty(len(batch), FACTS)
     rows["destination"] = _mix(batch.destination[:, 0] ^ _mix(batch.destination[:, 1]))
-    rows["duration_ms"] = batch.end_ms - batch.start_ms
+    rows["duration_ms"] = np.maximum(batch.end_ms - batch.start_ms, 0)
     for name in ("packets_out", "packets_in", "bytes_out", "bytes_in"):
         amounts: NDArray[np.int64] = getattr(batch, name)
         rows[name] = amounts
