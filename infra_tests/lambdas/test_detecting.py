@@ -1,0 +1,224 @@
+"""Objects and envelopes through the detecting functions. The audit model here is a rule that can be worked out by hand."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, sqs_event
+from infra_tests.shared_model.test_audit_detection import FailureCounter
+from lambdas import detect_api_calls, detect_flows, detect_system_logs, triage_findings
+from lambdas.adapters.memory import DynamoMemory
+from lambdas.adapters.queues import VerdictQueue
+from lambdas.detection_room import DetectionRoom
+
+ROLE = "AROAEXAMPLEEXAMPLE12"
+
+
+@pytest.fixture
+def functions(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    for module in (detect_flows, detect_api_calls, detect_system_logs, triage_findings):
+        room: DetectionRoom = account.install(monkeypatch, module).ROOM
+        room._detectors["audit"] = FailureCounter()  # type: ignore[assignment]
+    return account
+
+
+def record(number: int, *, failed: bool) -> dict[str, Any]:
+    """Return a CloudTrail record of a role's session."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/web"
+    made = {
+        "eventVersion": "1.09",
+        "eventID": f"00000000-0000-4000-8000-{number:012d}",
+        "eventTime": f"2026-09-21T14:13:{number:02d}Z",
+        "eventSource": "secretsmanager.amazonaws.com",
+        "eventName": "GetSecretValue",
+        "awsRegion": "eu-central-1",
+        "sourceIPAddress": "198.51.100.7",
+        "userAgent": "aws-cli/2",
+        "recipientAccountId": ACCOUNT,
+        "readOnly": True,
+        "userIdentity": {
+            "type": "AssumedRole",
+            "principalId": f"{ROLE}:alice",
+            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/web/alice",
+            "accountId": ACCOUNT,
+            "sessionContext": {
+                "sessionIssuer": {"type": "Role", "principalId": ROLE, "arn": role, "accountId": ACCOUNT, "userName": "web"},
+                "attributes": {"creationDate": "2026-09-21T14:00:00Z", "mfaAuthenticated": "false"},
+            },
+        },
+    }
+    return made | ({"errorCode": "AccessDenied"} if failed else {})
+
+
+def envelope(number: int, *, failed: bool) -> str:
+    return json.dumps(
+        {
+            "id": f"event-{number}",
+            "source": "aws.secretsmanager",
+            "detail-type": "AWS API Call via CloudTrail",
+            "account": ACCOUNT,
+            "detail": record(number, failed=failed),
+        }
+    )
+
+
+def put(account: Account, key: str, body: bytes, *, event_bridge: bool = False) -> str:
+    """Put an object; return the notification of it."""
+    account.clients("s3").put_object(Bucket="lake", Key=key, Body=body)
+    place = {"bucket": {"name": "lake"}, "object": {"key": key, "sequencer": "0055AED6DCD90281E5"}}
+    return json.dumps({"source": "aws.s3", "detail": place} if event_bridge else {"Records": [{"s3": place}]})
+
+
+def verdicts(account: Account) -> list[dict[str, Any]]:
+    return [json.loads(message["Body"]) for message in account.take("verdicts")]
+
+
+def lake(account: Account, prefix: str) -> list[dict[str, Any]]:
+    s3 = account.clients("s3")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", ())]
+    bodies = [gzip.decompress(s3.get_object(Bucket="lake", Key=key)["Body"].read()) for key in keys]
+    return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+
+def test_calls_on_the_fast_path_remember_each_other_and_make_one_verdict(functions: Account) -> None:
+    bodies = [envelope(number, failed=True) for number in range(4)]
+    assert detect_api_calls.handler(sqs_event(*bodies), None) == {"batchItemFailures": []}
+    (verdict,) = {each["id"]: each for each in verdicts(functions) if each["probability"] == 1.0}.values()
+    assert verdict["entity"] == {"account": ACCOUNT, "kind": "session", "id": f"{ROLE}:alice"}
+    assert verdict["correlation_id"] == "event-3"
+    assert {line["api"]["operation"] for line in lake(functions, "ocsf/class=6003")} == {"GetSecretValue"}
+
+
+def test_the_complete_path_adds_nothing_to_what_the_fast_path_brought(functions: Account) -> None:
+    detect_api_calls.handler(sqs_event(*[envelope(number, failed=True) for number in range(4)]), None)
+    verdicts(functions)
+    body = gzip.compress(json.dumps({"Records": [record(number, failed=True) for number in range(4)]}).encode())
+    notification = put(functions, f"cloudtrail/AWSLogs/{ACCOUNT}/CloudTrail/log.json.gz", body)
+    assert detect_api_calls.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    assert verdicts(functions) == []
+
+
+@pytest.mark.parametrize("event_bridge", [False, True])
+def test_a_broken_record_of_an_object_is_kept_beside_the_good_ones(functions: Account, event_bridge: bool) -> None:
+    records = [record(0, failed=False), {"eventName": "NoSource"}, record(1, failed=False)]
+    body = json.dumps({"Records": records}).encode()
+    notification = put(functions, "cloudtrail/log.json", body, event_bridge=event_bridge)
+    assert detect_api_calls.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    (rejected,) = lake(functions, "rejected/source=cloudtrail/")
+    assert (rejected["record"], rejected["field"]) == (2, "eventSource")
+    assert len(lake(functions, "ocsf/class=6003")) == 2
+    assert functions.take("dead-letters") == []
+
+
+@pytest.mark.parametrize("module", [detect_flows, detect_api_calls, detect_system_logs])
+def test_an_object_that_is_gone_is_a_dead_letter_with_its_name(functions: Account, module: Any) -> None:
+    notification = json.dumps({"Records": [{"s3": {"bucket": {"name": "lake"}, "object": {"key": "gone.gz"}}}]})
+    functions.clients("dynamodb")  # nothing else is touched
+    assert module.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    (message,) = functions.take("dead-letters")
+    assert message["Body"] == notification
+    assert message["MessageAttributes"]["source"]["StringValue"].endswith("s3://lake/gone.gz")
+    assert "is gone" in message["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_an_envelope_that_is_no_record_is_a_dead_letter_and_the_others_go_on(functions: Account) -> None:
+    broken = json.dumps({"id": "1", "detail-type": "AWS API Call via CloudTrail", "detail": {"eventName": "X"}})
+    assert detect_api_calls.handler(sqs_event(broken, envelope(1, failed=False)), None) == {"batchItemFailures": []}
+    (message,) = functions.take("dead-letters")
+    assert message["MessageAttributes"]["field"]["StringValue"] == "eventSource"
+    assert len(lake(functions, "ocsf/class=6003")) == 1
+
+
+def test_guessed_passwords_in_a_log_object_are_a_verdict_on_the_host(functions: Account) -> None:
+    lines = [
+        f"Sep 21 14:13:{n:02d} web-1 sshd[{n}]: Failed password for root from 198.51.100.7 port 4{n:03d} ssh2" for n in range(6)
+    ]
+    document = {
+        "messageType": "DATA_MESSAGE",
+        "owner": ACCOUNT,
+        "logGroup": "/var/log/auth",
+        "logStream": "i-0123456789abcdef0",
+        "logEvents": [
+            {"id": f"{n:056d}", "timestamp": NOW_MS - 1000 * (10 - n), "message": text} for n, text in enumerate(lines)
+        ],
+    }
+    notification = put(functions, "system-logs/2026/09/21/part.gz", gzip.compress(json.dumps(document).encode()))
+    assert detect_system_logs.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    (verdict,) = verdicts(functions)
+    assert verdict["entity"]["id"] == "i-0123456789abcdef0"
+    assert verdict["telemetry"] == "system_logs"
+    assert verdict["correlation_id"].startswith("s3://lake/system-logs/2026/09/21/part.gz#")
+
+
+def test_killed_between_verdicts_and_memory_the_same_verdict_comes_again(
+    functions: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps({"Records": [record(number, failed=True) for number in range(4)]}).encode()
+    event = sqs_event(put(functions, "cloudtrail/log.json", body))
+
+    def fails(self: DynamoMemory, states: object, *, now_ms: int) -> None:
+        raise OSError("killed")
+
+    sent: list[str] = []
+    send = VerdictQueue.send
+
+    def record_ids(self: VerdictQueue, batch: Any) -> None:
+        sent.extend(verdict.id for verdict in batch)
+        send(self, batch)
+
+    monkeypatch.setattr(VerdictQueue, "send", record_ids)
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamoMemory, "store", fails)
+        assert detect_api_calls.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+    assert detect_api_calls.handler(event, None) == {"batchItemFailures": []}
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
+    assert len(verdicts(functions)) == 1
+
+
+def test_flow_records_are_scored_and_rejects_kept(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not functions.install(monkeypatch, detect_flows).ROOM.available("network"):
+        pytest.skip("model_artifacts/network is not built: make train")
+    start = NOW_MS // 1000 - 60
+    good = [
+        f"2 {ACCOUNT} eni-0a 198.51.100.7 10.0.0.5 40000 {port} 6 1 40 {start} {start + 1} REJECT OK" for port in range(1, 200)
+    ]
+    nodata = f"2 {ACCOUNT} eni-0a - - - - - - - {start} {start + 1} - NODATA"
+    body = "\n".join([*good, nodata, "2 this is no flow record"]).encode()
+    notification = put(functions, f"flow-logs/AWSLogs/{ACCOUNT}/x.log.gz", gzip.compress(body))
+    assert detect_flows.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    (rejected,) = lake(functions, "rejected/source=vpc_flow_logs/")
+    assert rejected["record"] == 201
+    scored = [line for line in functions.lines() if line["message"] == "scored"]
+    assert [(line["entity"], line["events"]) for line in scored] == [(f"{ACCOUNT}/address/198.51.100.7", 199)]
+    assert functions.clients("dynamodb").scan(TableName="memory")["Count"] == 1
+
+
+def test_a_finding_looks_again_at_what_is_remembered(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    room: DetectionRoom = triage_findings.ROOM
+    monkeypatch.setattr(room, "available", lambda *names: {"audit": room._detectors["audit"]})
+    detect_api_calls.handler(sqs_event(*[envelope(number, failed=True) for number in range(4)]), None)
+    verdicts(functions)
+    detail = {
+        "accountId": ACCOUNT,
+        "region": "eu-central-1",
+        "id": "finding-1",
+        "type": "CredentialAccess:IAMUser/AnomalousBehavior",
+        "title": "Unusual calls",
+        "severity": 5,
+        "updatedAt": "2026-09-21T14:13:20Z",
+        "resource": {
+            "resourceType": "AccessKey",
+            "accessKeyDetails": {"principalId": f"{ROLE}:alice", "userName": "web", "userType": "AssumedRole"},
+        },
+        "service": {"action": {"actionType": "AWS_API_CALL", "awsApiCallAction": {"api": "GetSecretValue"}}, "count": 1},
+    }
+    message = json.dumps({"id": "event-f", "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "detail": detail})
+    assert triage_findings.handler(sqs_event(message), None) == {"batchItemFailures": []}
+    found = verdicts(functions)
+    assert sorted(each["detector"] for each in found) == ["audit", "guardduty"]
+    assert {each["correlation_id"] for each in found} == {"event-f"}
