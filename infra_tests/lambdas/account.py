@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,6 +71,10 @@ class Account:
             Name=self.settings.policy_parameter, Value=json.dumps(policy), Type="String", Overwrite=True
         )
 
+    def rename_journal(self, name: str) -> None:
+        _table(self.clients("dynamodb"), name, keys=("pk", "sk"), journal_indexes=True)
+        self.settings = replace(self.settings, journal_table=name)
+
     def install(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> ModuleType:
         """Let a handler's module work in this account, at this account's time."""
         original: Function = module.FUNCTION
@@ -102,8 +106,8 @@ class Account:
         """Every entry of every stream, by stream and sequence."""
         from lambdas.adapters.journal import DynamoJournal
 
-        items = self.clients("dynamodb").scan(TableName="journal")["Items"]
-        journal = DynamoJournal(self.clients, "journal")
+        items = self.clients("dynamodb").scan(TableName=self.settings.journal_table)["Items"]
+        journal = DynamoJournal(self.clients, self.settings.journal_table)
         return [entry for name in sorted({item["pk"]["S"] for item in items}) for entry in journal.stream(name)]
 
     def steps(self) -> list[str]:
