@@ -20,7 +20,10 @@ EVENTS = Path(__file__).parent.parent / "events" / "vpc_flow_logs"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "features-network.md"
 
 
-def flows(*changes: dict, interfaces=(Interface("eni-0a", "123456789012"),)) -> FlowBatch:
+ONE_INTERFACE = (Interface("eni-0a", "123456789012"),)
+
+
+def flows(*changes: dict, interfaces=ONE_INTERFACE) -> FlowBatch:
     base = {
         "start_ms": 0,
         "end_ms": 1000,
