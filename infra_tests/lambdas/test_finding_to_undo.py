@@ -10,6 +10,7 @@ import pytest
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, redelivered, sqs_event
 from lambdas import expire_containments, respond, triage_findings
 from response.journal import Step
+from training.data_root import data_root
 
 TIME = "2026-09-21T14:13:20Z"  # NOW_MS
 UNDO_BY = f"arn:aws:iam::{ACCOUNT}:role/on-call"
@@ -131,3 +132,46 @@ def test_a_message_that_cannot_be_read_goes_to_the_dead_letters_untouched(functi
     assert "not JSON" in broken["MessageAttributes"]["reason"]["StringValue"]
     assert empty["Body"] == '{"id": "1", "detail": {}}'
     assert empty["MessageAttributes"]["field"]["StringValue"] != "-"
+
+
+RECORDED = data_root()
+recorded = pytest.mark.skipif(RECORDED is None, reason="recorded data is not there: set BREAKWATER_DATA")
+
+
+def recorded_finding(name: str) -> dict[str, Any]:
+    assert RECORDED is not None
+    document: dict[str, Any] = json.loads((RECORDED / "guardduty" / name).read_text(encoding="utf-8"))
+    return document
+
+
+@recorded
+def test_recorded_samples_are_never_verdicts(functions: Account) -> None:
+    assert RECORDED is not None
+    names = sorted(path.name for path in (RECORDED / "guardduty").glob("*.json"))
+    bodies = [json.dumps(recorded_finding(name)) for name in names]
+    assert triage_findings.handler(sqs_event(*bodies), None) == {"batchItemFailures": []}
+    sent = [json.loads(message["Body"])["entity"]["id"] for message in functions.take("verdicts")]
+    assert sent == ["i-05746eb48123455e0"]  # the only one that is not marked as a sample
+    assert functions.take("dead-letters") == []
+
+
+@recorded
+def test_recorded_findings_contain_the_instance_they_name(functions: Account) -> None:
+    """Two of the recorded findings, as they would be if they were none of GuardDuty's samples."""
+    vpc = functions.vpc()
+    instance = functions.instance(vpc, [functions.group(vpc, "web")], interfaces=2)
+    before = functions.groups_of(instance)
+    bodies = []
+    for name in ("UnauthorizedAccess-EC2-TorRelay.json", "Trojan-EC2-DGADomainRequest-B.json"):
+        document = recorded_finding(name)
+        document["detail"]["Service"].pop("AdditionalInfo")
+        document["detail"] |= {"UpdatedAt": TIME, "Title": document["detail"]["Title"].replace("[SAMPLE] ", "")}
+        bodies.append(json.dumps(document).replace("i-99999999", instance))
+    assert triage_findings.handler(sqs_event(*bodies), None) == {"batchItemFailures": []}
+    assert respond.handler(redelivered(functions.take("verdicts")), None) == {"batchItemFailures": []}
+    applied = next(entry for entry in functions.journal() if entry.step is Step.APPLIED)
+    assert applied.correlation_id in {json.loads(body)["id"] for body in bodies}
+    assert all(groups != before[eni] for eni, groups in functions.groups_of(instance).items())
+    undo = json.dumps({"undo": applied.containment_id, "approved_by": UNDO_BY})
+    expire_containments.handler(sqs_event(undo), None)
+    assert functions.groups_of(instance) == before
