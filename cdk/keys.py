@@ -23,12 +23,15 @@ def telemetry_key(scope: Construct, names: Names) -> kms.Key:
     encrypted bucket behind log delivery or CloudTrail, stay silently empty otherwise.
     """
     key = _key(scope, "TelemetryKey", names.resource("telemetry"), "Breakwater: telemetry, queues and entity memory")
+    _let_senders(key, "s3.amazonaws.com", "events.amazonaws.com")
     mine = {"StringEquals": {"aws:SourceAccount": names.account}}
-    _let(key, "S3Notifications", "s3.amazonaws.com", mine)
-    _let(key, "EventBridge", "events.amazonaws.com", mine)
-    _let(key, "LogDelivery", "delivery.logs.amazonaws.com", mine)
-    trail = {"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": names.arn("cloudtrail", "trail/*")}}
-    _let(key, "CloudTrail", "cloudtrail.amazonaws.com", trail | mine)
+    delivery = [*_USE, "kms:Encrypt", "kms:ReEncrypt*", "kms:DescribeKey"]
+    _allow(key, "LogDelivery", iam.ServicePrincipal("delivery.logs.amazonaws.com"), delivery, mine)
+    cloudtrail = iam.ServicePrincipal("cloudtrail.amazonaws.com")
+    ours = {"ArnEquals": {"aws:SourceArn": names.arn("cloudtrail", f"trail/{names.resource('trail')}")}}
+    context = {"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": names.arn("cloudtrail", "trail/*")}}
+    _allow(key, "CloudTrail", cloudtrail, ["kms:GenerateDataKey*"], ours | context)
+    _allow(key, "CloudTrailLooks", cloudtrail, ["kms:DescribeKey"], ours)
     groups = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": names.arn("logs", f"log-group:*{names.prefix}*")}}
     logs = iam.ServicePrincipal(f"logs.{names.region}.amazonaws.com")
     _allow(key, "FunctionLogs", logs, [*_USE, "kms:Encrypt*", "kms:ReEncrypt*", "kms:Describe*"], groups)
@@ -40,10 +43,9 @@ def telemetry_key(scope: Construct, names: Names) -> kms.Key:
 def response_key(scope: Construct, names: Names) -> kms.Key:
     """Key of the journal, the containments queue, the policy and the notifications."""
     key = _key(scope, "ResponseKey", names.resource("response"), "Breakwater: journal, approvals and notifications")
+    _let_senders(key, "events.amazonaws.com", "cloudwatch.amazonaws.com")
     mine = {"StringEquals": {"aws:SourceAccount": names.account}}
-    _let(key, "EventBridge", "events.amazonaws.com", mine)
-    _let(key, "Alarms", "cloudwatch.amazonaws.com", mine)
-    _let(key, "Notifications", "sns.amazonaws.com", mine)
+    _allow(key, "Notifications", iam.ServicePrincipal("sns.amazonaws.com"), _USE, mine)
     return key
 
 
@@ -59,10 +61,16 @@ def _key(scope: Construct, construct_id: str, alias: str, description: str) -> k
     )
 
 
-def _let(key: kms.Key, sid: str, service: str, conditions: dict[str, dict[str, str]]) -> None:
-    _allow(key, sid, iam.ServicePrincipal(service), _USE, conditions)
+def _let_senders(key: kms.Key, *services: str) -> None:
+    """Let in services that send to an encrypted queue or topic.
+
+    Without conditions: source conditions in a key policy are not supported for EventBridge, and not documented for S3
+    and alarms; with them nothing would arrive, silently. The policies of queues and topic name the sources instead.
+    """
+    for service in services:
+        _allow(key, f"Send{service.partition('.')[0].capitalize()}", iam.ServicePrincipal(service), _USE, None)
 
 
-def _allow(key: kms.Key, sid: str, who: iam.IPrincipal, actions: list[str], conditions: dict[str, dict[str, str]]) -> None:
+def _allow(key: kms.Key, sid: str, who: iam.IPrincipal, actions: list[str], conditions: dict[str, dict[str, str]] | None) -> None:
     statement = iam.PolicyStatement(sid=sid, principals=[who], actions=actions, resources=["*"], conditions=conditions)
     key.add_to_resource_policy(statement)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -140,6 +141,19 @@ class DataStack(Stack):
             enforce_ssl=True,
         )
         topic.apply_removal_policy(RemovalPolicy.DESTROY)
+        # A policy of one's own replaces the one that lets in the account's services.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Alarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": self.account},
+                    "ArnLike": {"aws:SourceArn": self.names.arn("cloudwatch", f"alarm:{self.names.prefix}-*")},
+                },
+            )
+        )
         for address in self._settings.notify_emails:
             topic.add_subscription(subscriptions.EmailSubscription(address))
         return topic

@@ -100,15 +100,27 @@ def test_operators_alone_approve_an_undo_once_they_are_named(synthesise: Any) ->
         ("alias/breakwater-response", {"events.amazonaws.com", "cloudwatch.amazonaws.com", "sns.amazonaws.com"}),
     ],
 )
-def test_a_key_lets_in_the_services_that_write_and_only_for_this_account(
-    templates: Templates, alias: str, services: set[str]
-) -> None:
+def test_a_key_lets_in_the_services_that_write_and_nobody_else(templates: Templates, alias: str, services: set[str]) -> None:
     target = templates.named("AWS::KMS::Alias", "AliasName", alias)["TargetKeyId"]["Fn::GetAtt"][0]
     key = templates.resources("AWS::KMS::Key")[target]["Properties"]
     assert key["EnableKeyRotation"] is True
     statements = [s for s in key["KeyPolicy"]["Statement"] if principals(s)]
     assert {service for s in statements for service in principals(s)} == services
-    assert all(ACCOUNT in json.dumps(s["Condition"]) for s in statements)
+    # Source conditions on these would stop delivery without a word: queues and topic name their sources instead.
+    senders = {"s3.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com"}
+    for s in statements:
+        if principals(s) <= senders:
+            assert "Condition" not in s
+            assert set(s["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+        else:
+            assert ACCOUNT in json.dumps(s["Condition"])
+
+
+def test_alarms_and_nobody_else_outside_iam_publish_notifications(templates: Templates) -> None:
+    (policy,) = templates.resources("AWS::SNS::TopicPolicy").values()
+    (allow,) = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    assert (principals(allow), allow["Action"]) == ({"cloudwatch.amazonaws.com"}, "sns:Publish")
+    assert allow["Condition"]["ArnLike"]["aws:SourceArn"] == f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:breakwater-*"
 
 
 def test_nobody_rewrites_the_journal(templates: Templates) -> None:
