@@ -117,6 +117,12 @@ def is_mapped(words: NDArray[np.uint64]) -> NDArray[np.bool_]:
     return mapped
 
 
+def same(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which rows are the same address (bool (n,)). Word by word: several times faster than a reduction over pairs."""
+    equal: NDArray[np.bool_] = (one[:, 1] == other[:, 1]) & (one[:, 0] == other[:, 0])
+    return equal
+
+
 def keys(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """One number per address, equal exactly where the addresses are: uint64 (n,), below 2**33.
 

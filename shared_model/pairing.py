@@ -250,17 +250,17 @@ class Pairer:
             own[place] = words
         family = addresses.is_mapped(batch.source[rows]).astype(np.intp)
         mine = own[batch.interface[rows], family]
-        is_source = (batch.source[rows] == mine).all(axis=1)
-        is_destination = (batch.destination[rows] == mine).all(axis=1)
+        is_source = addresses.same(batch.source[rows], mine)
+        is_destination = addresses.same(batch.destination[rows], mine)
         unknown = np.flatnonzero(~is_source & ~is_destination)
         if len(unknown):
             for place, words in _common_addresses(batch, rows[unknown], family[unknown]).items():
                 self._own[place] = words
                 own[place] = words
             mine = own[batch.interface[rows[unknown]], family[unknown]]
-            is_source[unknown] = (batch.source[rows[unknown]] == mine).all(axis=1)
+            is_source[unknown] = addresses.same(batch.source[rows[unknown]], mine)
             # An interface's further addresses: of two ends, the private one is inside.
-            is_destination[unknown] = (batch.destination[rows[unknown]] == mine).all(axis=1)
+            is_destination[unknown] = addresses.same(batch.destination[rows[unknown]], mine)
             still = rows[~is_source & ~is_destination]
             inside = addresses.scopes(batch.source[still]) == addresses.Scope.PRIVATE
             outside = addresses.scopes(batch.destination[still]) != addresses.Scope.PRIVATE
@@ -339,10 +339,10 @@ def _mirrored(records: FlowRecords, left: NDArray[np.intp], right: NDArray[np.in
     fits &= records.protocol[left] == records.protocol[right]
     rows = np.flatnonzero(fits)
     left, right = left[rows], right[rows]
-    same = (records.source[left] == records.destination[right]).all(axis=1)
-    same &= (records.destination[left] == records.source[right]).all(axis=1)
+    same = addresses.same(records.source[left], records.destination[right])
+    same &= addresses.same(records.destination[left], records.source[right])
     # An address that talks to itself on one port mirrors itself: such records have no directions to pair.
-    same &= (records.source[left] != records.destination[left]).any(axis=1) | (
+    same &= ~addresses.same(records.source[left], records.destination[left]) | (
         records.source_port[left] != records.destination_port[left]
     )
     pause = np.maximum(records.start_ms[left], records.start_ms[right]) - np.minimum(records.end_ms[left], records.end_ms[right])

@@ -1,0 +1,181 @@
+"""Gzip flow-log object → verdicts on one core, with the full semantics: each stage's share, a baseline, peak memory.
+
+    python -m benchmarks.flow_path [--records 300000] [--rounds 3]
+
+Times are processor time of this process, so that other load on the machine distorts them less; the best of the rounds
+counts. What is measured is what ``detect_flows`` does between the object's bytes and the verdicts: gunzip, parsing, pairing,
+grouping by initiator, encoding, windows, the int8 model, entity memory (in process: the cloud's tables are not in it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.flow_lines import VERSION_5, write_object
+from shared_model import flow_detection
+from shared_model.detector import Detector
+from shared_model.encoders import network
+from shared_model.memory import InProcessMemory
+from shared_model.pairing import Pairer
+from shared_model.parsers import objects, vpc_flow_logs
+
+TARGET = 300_000
+DETECTOR = Path(__file__).resolve().parents[1] / "model_artifacts" / "network"
+_NOW = 1_800_000_000_000
+
+#: What each stage is made of: attributes that are timed.
+_STAGES: dict[str, list[tuple[Any, str]]] = {
+    "gunzip": [(objects._Gunzip, "readinto")],
+    "parse": [(vpc_flow_logs._Parser, "parse")],
+    "pair": [(Pairer, "take"), (Pairer, "finish")],
+    "encode": [(network, "encode"), (network, "expand")],
+    "windows": [(flow_detection, "merge"), (flow_detection, "cut")],
+    "model": [(Detector, "score_sequences")],
+    "remember": [(flow_detection, "remember"), (InProcessMemory, "store"), (InProcessMemory, "load")],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One object through the whole path."""
+
+    seconds: float
+    records: int
+    flows: int
+    entities: int
+    rejected: int
+    verdicts: int
+
+
+def run(path: Path, detector: Detector) -> Pass:
+    """Detect on one stored object."""
+    memory = InProcessMemory()
+    records = flows = entities = rejected = verdicts = 0
+    began = time.process_time()
+    with path.open("rb") as stream:
+        for read in vpc_flow_logs.read_flows(stream, source="benchmark"):
+            found = flow_detection.detect(read.batch, detector, memory, now_ms=_NOW, correlation_id="benchmark")
+            memory.store(found.states, now_ms=_NOW)
+            records += read.records
+            flows += len(read.batch)
+            rejected += len(read.rejected)
+            entities += len(found.scores)
+            verdicts += len(found.verdicts)
+    return Pass(time.process_time() - began, records, flows, entities, rejected, verdicts)
+
+
+def shares(path: Path, detector: Detector) -> dict[str, float]:
+    """Share of the whole of each stage, from one more pass whose stages are timed."""
+    spent: dict[str, float] = defaultdict(float)
+    originals = [(owner, name, getattr(owner, name)) for parts in _STAGES.values() for owner, name in parts]
+    for stage, parts in _STAGES.items():
+        for owner, name in parts:
+            setattr(owner, name, _timed(getattr(owner, name), stage, spent))
+    try:
+        whole = run(path, detector).seconds
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+    spent["other"] = whole - sum(spent.values())
+    return {stage: seconds / whole for stage, seconds in spent.items()}
+
+
+def _timed(function: Callable[..., Any], stage: str, spent: dict[str, float]) -> Callable[..., Any]:
+    def timed(*arguments: Any, **named: Any) -> Any:
+        began = time.process_time()
+        try:
+            return function(*arguments, **named)
+        finally:
+            spent[stage] += time.process_time() - began
+
+    return timed
+
+
+def baseline(path: Path, version: int) -> float:
+    """Records per second of a straightforward parser: csv module, one dict a record. It neither pairs nor scores."""
+    names = VERSION_5.split() if version == 5 else list(vpc_flow_logs.DEFAULT_LAYOUT)
+    numbers = ("srcport", "dstport", "protocol", "packets", "bytes", "start", "end")
+    lines, kept, began = 0, [], time.process_time()
+    with gzip.open(path, "rt") as stream:
+        for fields in csv.reader(stream, delimiter=" "):
+            lines += 1
+            if len(fields) == len(names) and fields[0] != "version":
+                record: dict[str, Any] = dict(zip(names, fields, strict=True))
+                for name in numbers:
+                    record[name] = int(record[name])
+                kept.append(record)
+                if len(kept) == 10_000:
+                    kept.clear()
+    return lines / (time.process_time() - began)
+
+
+def peak_megabytes(path: Path) -> tuple[float, float]:
+    """(before, peak) resident memory of a fresh process that detects on the object."""
+    command = [sys.executable, "-m", "benchmarks.flow_path", "--peak", str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    before, peak = done.stdout.split()
+    return float(before), float(peak)
+
+
+def _peak() -> float:
+    """Largest resident size of this process so far, in MB. (``ru_maxrss`` would be its parent's where that was larger.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=TARGET)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    detector = Detector.load(DETECTOR)
+    if options.peak:
+        before = _peak()
+        run(options.peak, detector)
+        print(before, _peak())
+        return
+    print(machine.describe())
+    with tempfile.TemporaryDirectory() as folder:
+        for version in (2, 5):
+            path = Path(folder) / f"version-{version}.log.gz"
+            write_object(path, options.records, version=version)
+            _report(path, version, detector, options.rounds)
+        large = Path(folder) / "large.log.gz"
+        write_object(large, 4 * options.records, version=2)
+        for path, size in ((Path(folder) / "version-2.log.gz", 1), (large, 4)):
+            before, peak = peak_megabytes(path)
+            print(
+                f"object of {size * options.records:,} records: {peak:.0f} MB at most, of which {before:.0f} MB before reading it"
+            )
+
+
+def _report(path: Path, version: int, detector: Detector, rounds: int) -> None:
+    best = min((run(path, detector) for _ in range(rounds)), key=lambda each: each.seconds)
+    speed = best.records / best.seconds
+    plain = baseline(path, version)
+    print(
+        f"version {version}: {best.records:,} records, {best.flows:,} flows of {best.entities:,} initiators, "
+        f"{best.rejected:,} rejected, {best.verdicts:,} verdicts\n  {speed:,.0f} records/s on one core (target {TARGET:,}: "
+        f"{'reached' if speed >= TARGET else 'NOT reached'})"
+    )
+    print("  " + ", ".join(f"{stage} {share:.0%}" for stage, share in shares(path, detector).items()))
+    print(f"  baseline, parsing alone with csv and a dict a record: {plain:,.0f} records/s")
+    print(f"  the whole path is {speed / plain:.1f} times as fast as that")
+
+
+if __name__ == "__main__":
+    main()
