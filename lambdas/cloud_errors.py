@@ -11,8 +11,8 @@ from shared_model.errors import BreakwaterError, CloudUnavailable
 #: errors, missing permissions, expired credentials) may succeed later, at the latest when an operator has mended them.
 _ABOUT_THE_REQUEST = ("NotFound", "NoSuch", "Malformed", "Invalid", "LimitExceeded", "Duplicate", "Validation", "EntityAlready")
 _ABOUT_THE_REQUEST_EXACT = frozenset({"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity"})
-#: Throttling that is named like a limit, and state that changes by itself.
-_LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId", "LimitExceededException.Throttled"})
+#: Throttling that is named like a limit, and credentials that are named like a mistake.
+_LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId"})
 
 
 class CloudRefusal(BreakwaterError):

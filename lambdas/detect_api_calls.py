@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lambdas.adapters.objects import StoredObject, chunks, notified
@@ -13,6 +14,7 @@ from shared_model.audit_detection import detect_api_calls
 from shared_model.events import ApiCall, Rejected
 from shared_model.ocsf import of_api_call
 from shared_model.parsers.cloudtrail import parse_cloudtrail, read_cloudtrail
+from shared_model.verdicts import Verdict
 
 FUNCTION = Function("detect_api_calls", needs=("memory_table", "verdict_queue_url", "lake_bucket"))
 ROOM = DetectionRoom(FUNCTION)
@@ -22,10 +24,11 @@ _CHUNK = 2000
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Entry point: SQS messages with EventBridge envelopes, or notifications of CloudTrail objects."""
-    return FUNCTION.run(event, _route)
+    waiting: list[tuple[ApiCall, str]] = []
+    return FUNCTION.run(event, lambda message: _route(message, waiting), finish=lambda: _score_waiting(waiting))
 
 
-def _route(message: Message) -> None:
+def _route(message: Message, waiting: list[tuple[ApiCall, str]]) -> None:
     source = f"cloudtrail:{message.id}"
     document = message.document(source)
     if notified(document) is not None:
@@ -34,24 +37,41 @@ def _route(message: Message) -> None:
     correlation_id = str(document.get("id") or message.id)
     FUNCTION.correlate(correlation_id)
     records = list(parse_cloudtrail(document, source=source))
-    if records and all(isinstance(record, Rejected) for record in records):
-        first = next(record for record in records if isinstance(record, Rejected))
+    rejected = [record for record in records if isinstance(record, Rejected)]
+    if rejected and len(rejected) == len(records):
+        first = rejected[0]
         raise Poison(first.reason, source=first.source, record=first.record, field=first.field)
-    _detect(iter(records), correlation_id)
+    waiting.extend((record, correlation_id) for record in records if isinstance(record, ApiCall))
+    ROOM.keep_rejected(rejected, correlation_id)
 
 
 def _read_object(stored: StoredObject, source: str) -> None:
     if "/CloudTrail-Digest/" in stored.key:  # signatures of the log files, not records
         return
-    _detect(read_cloudtrail(ROOM.objects.open(stored), source=source), stored.correlation_id)
-
-
-def _detect(records: Iterator[ApiCall | Rejected], correlation_id: str) -> None:
-    detector = ROOM.detector("audit")
-    for number, chunk in enumerate(chunks(records, _CHUNK)):
-        started = time.perf_counter()
+    for number, chunk in enumerate(chunks(read_cloudtrail(ROOM.objects.open(stored), source=source), _CHUNK)):
+        cause = f"{stored.correlation_id}/{number}"
         calls = [record for record in chunk if isinstance(record, ApiCall)]
-        found = detect_api_calls(calls, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=correlation_id)
-        ROOM.conclude(found, detector, events=len(calls), started=started)
-        ROOM.lake.put_ocsf((of_api_call(call) for call in calls), cause=f"{correlation_id}/{number}")
-        ROOM.keep_rejected([record for record in chunk if isinstance(record, Rejected)], f"{correlation_id}/{number}")
+        _score(calls, lambda verdict: verdict, stored.correlation_id, cause)
+        ROOM.keep_rejected([record for record in chunk if isinstance(record, Rejected)], cause)
+
+
+def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
+    """Score the calls of all envelopes together: one read and one write for each entity of the batch."""
+    if not waiting:
+        return
+    envelopes = {call.event_id: (call.time_ms, correlation_id) for call, correlation_id in waiting}
+
+    def of_its_event(verdict: Verdict) -> Verdict:
+        own = [envelopes[evidence.event_id] for evidence in verdict.evidence if evidence.event_id in envelopes]
+        return replace(verdict, correlation_id=max(own)[1]) if own else verdict
+
+    newest = waiting[-1][1]
+    _score([call for call, _ in waiting], of_its_event, newest, newest)
+
+
+def _score(calls: list[ApiCall], correlated: Callable[[Verdict], Verdict], correlation_id: str, cause: str) -> None:
+    started, detector = time.perf_counter(), ROOM.detector("audit")
+    found = detect_api_calls(calls, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=correlation_id)
+    found = replace(found, verdicts=tuple(correlated(verdict) for verdict in found.verdicts))
+    ROOM.conclude(found, detector, events=len(calls), started=started)
+    ROOM.lake.put_ocsf((of_api_call(call) for call in calls), cause=cause)

@@ -97,6 +97,7 @@ class DetectionRoom:
         self.verdicts.send(verdicts)
         self._function.count("Verdicts", len(verdicts))
         for verdict in verdicts:
+            self._function.correlate(verdict.correlation_id)
             self._function.logger.info(
                 "verdict",
                 extra={

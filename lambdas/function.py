@@ -93,6 +93,7 @@ class Function:
         self.clients: Clients = clients or LazyClients()
         self._needs = ("dead_letter_queue_url", *needs)
         self._settings = settings
+        self._buried: set[str] = set()
         self.logger = Logger(service=name, level="INFO")
         self.metrics = Metrics(namespace=NAMESPACE, service=name)
 
@@ -118,9 +119,18 @@ class Function:
         """Put the correlation id into every following log line of this message."""
         self.logger.append_keys(correlation_id=correlation_id)
 
-    def run(self, event: Mapping[str, Any], handle: Callable[[Message], None]) -> dict[str, list[dict[str, str]]]:
-        """Handle each message of an SQS event; return what is to be delivered again, as Lambda wants it."""
+    def run(
+        self,
+        event: Mapping[str, Any],
+        handle: Callable[[Message], None],
+        finish: Callable[[], None] | None = None,
+    ) -> dict[str, list[dict[str, str]]]:
+        """Handle each message of an SQS event; return what is to be delivered again, as Lambda wants it.
+
+        ``finish`` does together what the messages left to be done; when it fails, all that are no dead letters come again.
+        """
         failures: list[dict[str, str]] = []
+        self._buried.clear()
         stopped_groups: set[str] = set()
         for record in event["Records"]:
             message = _message(record)
@@ -129,6 +139,10 @@ class Function:
             if not done:
                 failures.append({"itemIdentifier": message.id})
                 stopped_groups.update({message.group} if message.group else ())
+        if finish is not None and not self._attempt(finish):
+            failures = [
+                {"itemIdentifier": each["messageId"]} for each in event["Records"] if each["messageId"] not in self._buried
+            ]
         self.count("MessagesHandled", len(event["Records"]) - len(failures))
         self.count("MessagesToRetry", len(failures))
         self.metrics.flush_metrics()
@@ -136,21 +150,26 @@ class Function:
 
     def _one(self, message: Message, handle: Callable[[Message], None]) -> bool:
         self.logger.append_keys(message_id=message.id, correlation_id=message.id)
-        started, waited = time.perf_counter(), self.clients.waited_s
         try:
-            handle(message)
+            return self._attempt(lambda: handle(message))
         except (Poison, UnreadableTelemetry) as poison:
             return self._bury(message, poison)
+
+    def _attempt(self, work: Callable[[], None]) -> bool:
+        """Do it and say whether it is done; what is known to be final is raised."""
+        started = time.perf_counter()
+        try:
+            work()
+        except (Poison, UnreadableTelemetry):
+            raise
         except CloudUnavailable as error:
             self.logger.warning("will be retried", extra={"reason": str(error)})
             return False
         except Exception:
-            # The boundary: whatever went wrong, this message comes back and the others of the batch go on.
+            # The boundary: whatever went wrong, this comes back and the others of the batch go on.
             self.logger.exception("will be retried")
             return False
-        services_ms = (self.clients.waited_s - waited) * 1000
-        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000 - services_ms)
-        self.milliseconds("ServiceTime", services_ms)
+        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000)
         return True
 
     def _bury(self, message: Message, poison: Poison | UnreadableTelemetry) -> bool:
@@ -158,14 +177,13 @@ class Function:
         place = {"reason": poison.reason, "source": poison.source, "record": record, "field": field}
         self.logger.error("dead letter", extra=place)
         self.count("DeadLetters")
-        try:
-            self.dead_letters.send(
+        sent = self._attempt(
+            lambda: self.dead_letters.send(
                 message.body, message_id=message.id, reason=poison.reason, source=poison.source, record=record, field=field
             )
-        except CloudUnavailable as error:
-            self.logger.warning("will be retried", extra={"reason": str(error)})
-            return False
-        return True
+        )
+        self._buried.update({message.id} if sent else ())
+        return sent
 
 
 def _message(record: Mapping[str, Any]) -> Message:

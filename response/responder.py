@@ -192,8 +192,10 @@ def _begin(room: _Room, stream: Stream, rule: Rule, action: Action, plan: Plan, 
 
 
 def _reason_against(room: _Room, action: Action, draft: Containment, *, enforcing: bool) -> str:
-    if reason := guard.refusal(draft.plan, room.verdict, room.policy.never_touch) or action.check(draft.plan):
+    if reason := guard.refusal(draft.plan, room.verdict, room.policy.never_touch):
         return reason
+    if reason := action.check(draft.plan):  # changed since the plan was made: not the target's fault, so plan again later
+        raise CloudUnavailable(reason)
     if room.partner is None:
         minutes = room.policy.window_ms // 60_000
         return f"one signal ({room.verdict.telemetry}): a containment needs an independent second one within {minutes} minutes"

@@ -87,10 +87,32 @@ def lake(account: Account, prefix: str) -> list[dict[str, Any]]:
 def test_calls_on_the_fast_path_remember_each_other_and_make_one_verdict(functions: Account) -> None:
     bodies = [envelope(number, failed=True) for number in range(4)]
     assert detect_api_calls.handler(sqs_event(*bodies), None) == {"batchItemFailures": []}
-    (verdict,) = {each["id"]: each for each in verdicts(functions) if each["probability"] == 1.0}.values()
+    (verdict,) = verdicts(functions)
     assert verdict["entity"] == {"account": ACCOUNT, "kind": "session", "id": f"{ROLE}:alice"}
     assert verdict["correlation_id"] == "event-3"
     assert {line["api"]["operation"] for line in lake(functions, "ocsf/class=6003")} == {"GetSecretValue"}
+
+
+def test_calls_of_one_batch_are_read_and_written_together(functions: Account) -> None:
+    requests: list[str] = []
+    functions.clients("dynamodb").meta.events.register("before-call", lambda model, **_: requests.append(model.name))
+    detect_api_calls.handler(sqs_event(*[envelope(number, failed=False) for number in range(20)]), None)
+    assert requests == ["BatchGetItem", "BatchWriteItem"]
+
+
+def test_when_the_common_part_fails_every_message_comes_again(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: DynamoMemory, keys: object) -> None:
+        raise OSError("the network is down")
+
+    event = sqs_event(*[envelope(number, failed=True) for number in range(4)], "{poison")
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamoMemory, "load", fails)
+        failures = detect_api_calls.handler(event, None)["batchItemFailures"]
+    assert [failure["itemIdentifier"] for failure in failures] == [f"message-{number}" for number in range(4)]
+    assert len(functions.take("dead-letters")) == 1
+    event["Records"].pop()
+    assert detect_api_calls.handler(event, None) == {"batchItemFailures": []}
+    assert len(verdicts(functions)) == 1
 
 
 def test_the_complete_path_adds_nothing_to_what_the_fast_path_brought(functions: Account) -> None:

@@ -153,6 +153,17 @@ def test_someone_else_changed_it_before_the_crash_was_mended() -> None:
     assert site.world["i-1"]["eni-a"] == "forensics"
 
 
+def test_what_changes_between_plan_and_check_is_planned_again_on_the_next_delivery() -> None:
+    site = Site()
+    check, site.action.check = site.action.check, lambda plan: "changed"  # type: ignore[method-assign]
+    with pytest.raises(CloudUnavailable):
+        site.contain("i-1")
+    assert site.world["i-1"] == OPEN
+    site.action.check = check  # type: ignore[method-assign]
+    site.contain("i-1")
+    assert site.world["i-1"] == LOCKED
+
+
 def test_a_change_that_cannot_be_made_is_kept_as_failed_and_does_not_block_the_next() -> None:
     site = Site()
 
