@@ -1,0 +1,64 @@
+"""What is never touched, however sure the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from infra_tests.response.world import ACCOUNT, verdict
+from response.actions import Plan
+from response.guard import refusal
+from response.policy import NeverTouch, Policy
+from shared_model.events import Entity, EntityKind, Telemetry
+
+INSTANCE = Entity(EntityKind.INSTANCE, "i-0a", ACCOUNT)
+PLAN = Plan("isolate", INSTANCE, {"eni": ["sg-1"]}, {"eni": ["sg-q"]}, (), "isolate i-0a", resources=("i-0a", "eni-0a", "sg-1"))
+VERDICT = verdict("i-0a", "v", Telemetry.FLOW_LOGS)
+
+
+def role(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
+def test_nothing_speaks_against_an_ordinary_plan() -> None:
+    assert refusal(PLAN, VERDICT, NeverTouch()) == ""
+
+
+def test_the_plans_own_refusal_comes_first() -> None:
+    assert refusal(replace(PLAN, refusal="gone"), VERDICT, NeverTouch(instances=("i-0a",))) == "gone"
+
+
+@pytest.mark.parametrize(
+    "never",
+    [NeverTouch(instances=("i-0a",)), NeverTouch(security_groups=("sg-1",)), NeverTouch(principals=(role("web*"),))],
+)
+def test_everything_the_plan_rests_on_is_compared_with_the_list(never: NeverTouch) -> None:
+    plan = replace(PLAN, resources=(*PLAN.resources, role("web-1")))
+    assert "never-touch list" in refusal(plan, VERDICT, never)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        role("aws-service-role/support.amazonaws.com/AWSServiceRoleForSupport"),
+        role("aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_0123456789abcdef"),
+        role("AWSReservedSSO_Admin_0123456789abcdef"),
+        f"arn:aws-cn:iam::{ACCOUNT}:role/aws-service-role/x.amazonaws.com/Y",
+    ],
+)
+def test_roles_that_are_managed_elsewhere_need_no_line_in_the_policy(arn: str) -> None:
+    assert refusal(replace(PLAN, resources=(arn,)), VERDICT, NeverTouch()) != ""
+
+
+def test_own_roles_are_protected_by_their_prefix() -> None:
+    never = Policy().protecting((role("breakwater-"),)).never_touch
+    assert refusal(replace(PLAN, resources=(role("breakwater-respond"),)), VERDICT, never) != ""
+    assert refusal(replace(PLAN, resources=(role("web"),)), VERDICT, never) == ""
+
+
+@pytest.mark.parametrize("completed", [True, False])
+def test_an_address_is_a_target_only_after_a_completed_flow(completed: bool) -> None:
+    plan = replace(PLAN, target=Entity(EntityKind.ADDRESS, "203.0.113.9", ACCOUNT), resources=())
+    said = refusal(plan, replace(VERDICT, completed_flow=completed), NeverTouch())
+    assert (said == "") is completed
