@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from offline.aws.embedded import ACCOUNT, REGION
-from offline.seed import Instance, World
+from offline.seed import Instance, Role, World
 
 Event = dict[str, Any]
 _INSTANCE_ID = re.compile(r"\bi-[0-9a-f]{8,17}\b")
@@ -29,6 +29,20 @@ def domain_request(world: World, instance: Instance, at: datetime | None = None)
     return _finding(
         world, instance, "Trojan:EC2/DGADomainRequest.B", 8.0, {"actionType": "DNS_REQUEST", "dnsRequestAction": request}, at
     )
+
+
+def stolen_session(role: Role, session: str, at: datetime | None = None) -> Event:
+    """``Exfiltration:S3/AnomalousBehavior`` by one session of a role: drawn from S3 data events."""
+    call = {
+        "api": "GetObject",
+        "serviceName": "s3.amazonaws.com",
+        "callerType": "Remote IP",
+        "remoteIpDetails": {"ipAddressV4": "198.51.100.23"},
+    }
+    who = {"accessKeyId": "ASIAEXAMPLE", "principalId": f"{role.id}:{session}", "userName": role.name, "userType": "AssumedRole"}
+    resource = {"resourceType": "AccessKey", "accessKeyDetails": who}
+    action = {"actionType": "AWS_API_CALL", "awsApiCallAction": call}
+    return _event("Exfiltration:S3/AnomalousBehavior", 8.0, resource, action, f"session {session} of {role.name}", at)
 
 
 def turned(event: Mapping[str, Any], instance: Instance, at: datetime | None = None) -> Event:
@@ -68,9 +82,24 @@ def turned(event: Mapping[str, Any], instance: Instance, at: datetime | None = N
 def _finding(
     world: World, instance: Instance, finding_type: str, severity: float, action: Mapping[str, Any], at: datetime | None
 ) -> Event:
-    now, identifier = _text(at or datetime.now(UTC)), uuid.uuid4().hex
     interfaces = [{"networkInterfaceId": each, "vpcId": world.vpc_id} for each in instance.interfaces]
     interfaces[0]["privateIpAddress"] = instance.private_address
+    resource = {
+        "resourceType": "Instance",
+        "instanceDetails": {"instanceId": instance.id, "networkInterfaces": interfaces},
+    }
+    return _event(finding_type, severity, resource, action, instance.id, at)
+
+
+def _event(
+    finding_type: str,
+    severity: float,
+    resource: Mapping[str, Any],
+    action: Mapping[str, Any],
+    about: str,
+    at: datetime | None,
+) -> Event:
+    now, identifier = _text(at or datetime.now(UTC)), uuid.uuid4().hex
     return {
         "version": "0",
         "detail-type": "GuardDuty Finding",
@@ -87,10 +116,7 @@ def _finding(
             "id": identifier,
             "arn": f"arn:aws:guardduty:{REGION}:{ACCOUNT}:detector/embedded/finding/{identifier}",
             "type": finding_type,
-            "resource": {
-                "resourceType": "Instance",
-                "instanceDetails": {"instanceId": instance.id, "networkInterfaces": interfaces},
-            },
+            "resource": dict(resource),
             "service": {
                 "serviceName": "guardduty",
                 "action": dict(action),
@@ -102,7 +128,7 @@ def _finding(
             "severity": severity,
             "createdAt": now,
             "updatedAt": now,
-            "title": f"{finding_type} on {instance.id}.",
+            "title": f"{finding_type} on {about}.",
         },
     }
 

@@ -136,17 +136,18 @@ def _group(ec2: Any, vpc: str, name: str, port: int) -> str:
 
 
 def _roles(iam: Any) -> dict[str, Role]:
-    roles = {name: _role(iam, f"shop-{name}", seconds) for name, seconds in _SESSIONS.items()}
+    roles = {name: make_role(iam, f"shop-{name}", seconds) for name, seconds in _SESSIONS.items()}
     iam.attach_role_policy(RoleName="shop-admin", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     reading = _document({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shop/*"})
     iam.put_role_policy(RoleName="shop-web", PolicyName="read-shop", PolicyDocument=reading)
     iam.create_instance_profile(InstanceProfileName="shop-web")
     iam.add_role_to_instance_profile(InstanceProfileName="shop-web", RoleName="shop-web")
-    roles["identity-center"] = _role(iam, _IDENTITY_CENTER, 3600, path="/aws-reserved/sso.amazonaws.com/")
+    roles["identity-center"] = make_role(iam, _IDENTITY_CENTER, 3600, path="/aws-reserved/sso.amazonaws.com/")
     return roles
 
 
-def _role(iam: Any, name: str, session_s: int, path: str = "/") -> Role:
+def make_role(iam: Any, name: str, session_s: int, path: str = "/") -> Role:
+    """Make a role of the account, with the longest session that it allows."""
     trust = _document({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"})
     made = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust, MaxSessionDuration=session_s)["Role"]
     return Role(name, made["Arn"], made["RoleId"])

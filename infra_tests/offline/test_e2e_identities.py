@@ -7,6 +7,7 @@ Allow under a condition counts; a Deny under a condition is left to the template
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,7 +18,10 @@ from infra_tests.offline.following import Followed
 from lambdas.registry import FUNCTIONS
 from offline.aws.calls import Call
 from offline.aws.embedded import EmbeddedAws
-from offline.seed import World
+from offline.findings import stolen_session
+from offline.seed import World, make_role
+from offline.telemetry import moved_flow_log, moved_records, put_cloudtrail, put_flow_log, put_log_lines
+from training.scenarios import Layout, Scenario, families, generate, network_scenario
 
 pytestmark = pytest.mark.e2e
 Statement = Mapping[str, Any]
@@ -67,13 +71,28 @@ def _role(aws: EmbeddedAws, function: str) -> tuple[list[Statement], list[Statem
     return _statements(iam, name), _managed(iam, boundary)
 
 
+def _told(name: str) -> Scenario:
+    wanted = tuple(family for family in families() if family.name == name)
+    if name.startswith("network/"):
+        return network_scenario(wanted[0], 11, layout=Layout.V5)
+    return next(generate(5, only=wanted))
+
+
 @pytest.fixture(scope="module")
 def exercised(aws: EmbeddedAws, world: World) -> EmbeddedAws:
-    """Every function has handled something; a machine was contained and freed again."""
+    """Every function has handled something; a machine was contained and freed again, a session revoked."""
     follow = Followed(aws)
     instance = follow.fresh_instance(world)
+    role = make_role(aws.client("iam"), f"fresh-{uuid.uuid4().hex[:8]}", 3600)
     follow.attack(world, instance)
     follow.send("findings", "poison")
+    aws.put_event(stolen_session(role, "deploy-7"))
+    flows, calls, lines = (_told(name) for name in ("network/worm-scan-outward", "audit/trail-stopped", "system/guessed-and-in"))
+    assert flows.flow_log is not None
+    assert lines.log is not None
+    put_flow_log(aws, moved_flow_log(flows.flow_log.lines, flows.labels, instance) + b"a malformed line\n")
+    put_cloudtrail(aws, moved_records(calls.records, calls.labels, role, "deploy-7"))
+    put_log_lines(aws, instance.id, [event["message"] for event in lines.log["logEvents"]])
     aws.drain()
     follow.undo(follow.containment_id(instance))
     aws.tick()
@@ -85,6 +104,7 @@ def exercised(aws: EmbeddedAws, world: World) -> EmbeddedAws:
 def test_every_call_of_a_function_is_in_the_policies_of_its_role(exercised: EmbeddedAws, function: str) -> None:
     granted, boundary = _role(exercised, function)
     calls = set(exercised.calls(function))
+    assert calls
     outside = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(granted, call))
     assert not outside, "called, but not granted by its role"
     beyond = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(boundary, call))

@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 _KEPT_ASSEMBLIES = 3
 _INPUTS = ("cdk/**/*.py", "lambdas/**/*.py", "response/**/*.py", "policy/*", "cdk.json", "requirements/dev.lock")
+#: Settings of the deployment here: this machine's packages, and one group of host logs, so that its delivery is there too.
+HOST_LOGS = "/shop/hosts"
+_CONTEXT = ("-c", "packages=local", "-c", f"breakwater:log-groups={HOST_LOGS}")
 _QUIET = ("--no-notices", "--no-color", "--ci")
 
 Say = Callable[[str], None]
@@ -74,7 +77,7 @@ def assembly(environment: Mapping[str, str], say: Say) -> Path:
         if not target.exists():
             partial = BUILD / f".{target.name}"
             shutil.rmtree(partial, ignore_errors=True)
-            command = ["cdk", "synth", "--quiet", "-c", "packages=local", "--output", str(partial)]
+            command = ["cdk", "synth", "--quiet", *_CONTEXT, "--output", str(partial)]
             run([*command, *_QUIET], environment, ROOT, say, "synth")
             _reuse_zips(partial)
             partial.rename(target)
@@ -116,7 +119,7 @@ def _path(environment: Mapping[str, str]) -> str:
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(repr(_CONTEXT).encode())
     files = [path for pattern in _INPUTS for path in sorted(ROOT.glob(pattern)) if path.is_file()]
     for path in [*files, *sorted((BUILD / "local").glob(".*.inputs"))]:
         digest.update(f"{path.relative_to(ROOT)}\n{path.stat().st_size}\n".encode())

@@ -120,7 +120,7 @@ def build(folder: Path, port: int) -> tuple[EmbeddedApplication, LambdaService]:
     from moto.core.config import default_user_config
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from offline.aws.repairs import api_calls, cloudformation, events, functions, machines, queues
+    from offline.aws.repairs import api_calls, cloudformation, deliveries, events, functions, machines, queues
 
     default_user_config["iam"]["load_aws_managed_policies"] = True
     clock, log = Clock(), CallLog()
@@ -139,6 +139,7 @@ def build(folder: Path, port: int) -> tuple[EmbeddedApplication, LambdaService]:
     functions.repair(service)
     api_calls.repair(log, service)
     cloudformation.repair()
+    deliveries.repair()
     events.repair()
     machines.repair()
     moto = DomainDispatcherApplication(create_backend_app)
