@@ -231,3 +231,11 @@ def test_recorded_lines_of_versions_3_and_4():
     assert len(records) == 4
     assert records.interfaces[0].instance_id == "i-06f9249b" or records.interfaces[0].interface_id == ""
     assert np.all(records.protocol == 6)
+
+
+def test_interfaces_are_told_apart_however_many_and_however_long():
+    names = [f"eni-{number:017x}" for number in range(3000)] + [f"{'x' * 40}{number}" for number in range(20)]
+    records = one("\n".join(changed(interface_id=name) for name in [*names, *reversed(names)]))
+    found = [records.interfaces[index].interface_id for index in records.interface.tolist()]
+    assert found == [*names, *reversed(names)]
+    assert len(records.interfaces) == len(names)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: Longest number that is read: 16 digits stay well inside 64 bits.
 MOST_DIGITS = 16
+_SLOT_BITS = 18  # some hundred identifiers seldom meet in one of so many slots
 _ZEROS = np.uint64(0x3030303030303030)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _NINE_LIMIT = np.uint64(0x7676767676767676)
@@ -107,12 +108,13 @@ def text_codes(
     for part in parts:
         mixed = (mixed ^ part) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
-    _, first, code = np.unique(mixed, return_index=True, return_inverse=True)
-    same = lengths == lengths[first[code]]
-    for part in parts:
-        same &= part == part[first[code]]
-    if longest <= 24 and same.all():
-        return first, code
+    for grouped in (_by_slot, _by_order):
+        first, code = grouped(mixed)
+        same = lengths == lengths[first[code]]
+        for part in parts:
+            same &= part == part[first[code]]
+        if longest <= 24 and same.all():
+            return first, code
     # Longer than any identifier, or two texts of one hash: compare them as they are.
     seen: dict[bytes, int] = {}
     firsts: list[int] = []
@@ -124,3 +126,20 @@ def text_codes(
             firsts.append(row)
         codes[row] = seen[field]
     return np.array(firsts, np.intp), codes
+
+
+def _by_slot(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Group rows by the top bits of their hash: as ``np.unique`` would, without sorting."""
+    slot = (hashes >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
+    first_in_slot = np.full(1 << _SLOT_BITS, -1, np.intp)
+    first_in_slot[slot[::-1]] = np.arange(len(slot) - 1, -1, -1)  # the last assignment stays: the first row
+    used = np.flatnonzero(first_in_slot >= 0)
+    number = np.empty(1 << _SLOT_BITS, np.intp)
+    number[used] = np.arange(len(used))
+    return first_in_slot[used], number[slot]
+
+
+def _by_order(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Group rows by their whole hash, where two met in a slot."""
+    _, first, code = np.unique(hashes, return_index=True, return_inverse=True)
+    return first, code
