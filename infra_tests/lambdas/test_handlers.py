@@ -17,7 +17,7 @@ from lambdas import expire_containments, respond, triage_findings
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.adapters.objects import StoredObject, notified
 from lambdas.adapters.queues import VerdictQueue, group_id
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, FunctionSpec
 from response.journal import Step
 from shared_model.events import Entity, EntityKind, Telemetry
 
@@ -246,12 +246,15 @@ def test_what_a_notification_names(document: dict[str, Any], expected: tuple[Sto
     assert notified(document) == expected
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in FUNCTIONS])
-def test_a_function_imports_nothing_heavy_before_it_is_needed(name: str) -> None:
+@pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
+def test_a_function_imports_nothing_heavy_before_it_is_needed(spec: FunctionSpec) -> None:
+    name = spec.name
     script = f"import sys, lambdas.{name} as module; assert callable(module.handler); print(*sys.modules)"
     loaded = set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split())
     heavy = {"boto3", "botocore.client", "pydantic", "yaml", "drain3", "ai_edge_litert", "tflite_runtime"}
     assert not loaded & heavy
+    ours = {module.partition(".")[0] for module in loaded} & {"lambdas", "shared_model", "response", "cdk", "training", "offline"}
+    assert ours <= set(spec.packages), "it would not start: only these packages are deployed with it"
     # numpy brings about 100 modules; the response has no use for it.
     assert ("numpy" in loaded) == name.startswith("detect_")
     assert len(loaded) < (350 if name.startswith("detect_") else 250)
