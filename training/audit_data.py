@@ -45,7 +45,10 @@ class Event:
 
 
 def scenario_stories(split: Split, *, seed: int, repeats: int, progress: Callable[[str], None] = lambda _: None) -> list[Story]:
-    """Stories of every audit and system-log family of the split, told ``repeats`` times (benign families four times as often, drawn ones three times)."""
+    """Stories of every audit and system-log family of the split, told ``repeats`` times.
+
+    Benign families are told four times as often, families that are drawn anew each time three times as often.
+    """
     stories: list[Story] = []
     chosen = [family for family in families(split=split) if family.telemetry != Telemetry.FLOW_LOGS]
     for number, family in enumerate(chosen):
@@ -130,15 +133,17 @@ def recorded(root: Path) -> Recorded:
 def recorded_stories(
     attacks: Iterable[RecordedAttack], split: Split, *, seed: int, histories: tuple[int, ...] = HISTORIES
 ) -> Iterator[Story]:
-    """Each recorded attack behind histories of several lengths, and its control behind the same; owners are the split's profiles."""
+    """Each recorded attack behind histories of several lengths, and its control behind the same.
+
+    The histories are those of the split's profiles.
+    """
     for attack in attacks:
         for turn, calls in enumerate(histories):
             profile = owner_of(split, random.Random(f"{attack.name}#{seed}#{turn}"))
             name = f"{attack.source}/{attack.name}"
             attacked = record_stories(embed(attack, profile, seed, calls=calls), name)
             yield from (story for story in attacked if story.attack)
-            for story in record_stories(embed(attack, profile, seed, calls=calls, control=True), f"control of {name}"):
-                yield story
+            yield from record_stories(embed(attack, profile, seed, calls=calls, control=True), f"control of {name}")
 
 
 def class_counts(stories: Iterable[Story]) -> dict[str, int]:

@@ -19,30 +19,15 @@ from training.baselines import fit_baselines, recall_at_fpr
 from training.data_root import data_root
 from training.evaluation import Report, Scored, benign_peaks, report, score_stories
 from training.export import Weights, float_logits, parity, run_tflite, to_int8, weights_of
-from training.fitting import Labelled, Scaling, fit, fit_scaling
+from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events
+from training.limits import LIMITS
 from training.metrics import alert_budget_threshold, mean_and_spread
 from training.sequences import decidable, training_windows
 from training.tasks import TASKS, Material, Task
 
 #: Stories of each attack family; benign ones are told more often (see the stories' modules).
-REPEATS = {"network": 24, "audit": 24}
-EPOCHS = 30
-_LIMITS = {
-    "network": (
-        "Recorded traffic is of small devices (IoT-23) written as VPC records; there is no recorded traffic of a cloud account under attack among the data.",
-        "CTU days: labels say who asked for a connection. Unrequested is attack there, so direction alone nearly predicts the label, and recall there means little; strangers with fewer than four flows "
-        "are left out, since background radiation is no attack here. The device's own traffic is what shows false alarms on a real computer.",
-        "A beacon over TLS to one server and an agent that polls its service are alike in flow logs: what the model misses of the former is the price of silence about the latter.",
-        "Generated benign workloads are easier than real ones. Calibrate before enforcing.",
-    ),
-    "audit": (
-        "Many techniques are one call that honest administrators make too (CreateAccessKey, AuthorizeSecurityGroupIngress). Seen by nothing but that call in a principal's history, some stay unseen.",
-        "Held-out means that no attack in training, from any source, contains the technique's calls; benign principals may make them.",
-        "Invictus: attack is what the tool did under its own name; the same user's Terraform, which prepared the attacks, counts as benign. Classes are not scored there.",
-        "OpenSSH and Linux logs are each of one host; their labels are read off the messages.",
-        "Panther's cases are rule tests: that a rule fires does not mean that somebody attacked.",
-    ),
-}
+REPEATS = {"network": 16, "audit": 20}
+EPOCHS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +53,14 @@ def progress_since(start: float) -> Callable[[str], None]:
 
 
 def fit_task(
-    task: Task, material: Material, seed: int, *, epochs: int, progress: Callable[[str], None], with_baselines: bool
+    task: Task,
+    material: Material,
+    root: Path | None,
+    seed: int,
+    *,
+    epochs: int,
+    progress: Callable[[str], None],
+    with_baselines: bool,
 ) -> Fitted:
     """Train, quantize and set the threshold, from training and validation stories only."""
     rng = np.random.default_rng(seed)
@@ -80,6 +72,11 @@ def fit_task(
     labelled = Labelled(scaling.apply(dense)[order], train.classes[order])
     watched = Labelled(scaling.apply(task.dense(stopping.rows)), stopping.classes)
     progress(f"{len(train):,} training windows, by class {np.bincount(train.classes, minlength=len(task.classes)).tolist()}")
+    start = None
+    if root is not None and task.single_events is not None:
+        rows, classes = task.single_events(root, seed)
+        progress(f"{len(rows):,} single flows start the layer that sees single events")
+        start = pretrain_events(task.sizes, scaling.apply(rows), classes, seed=seed, epochs=4, progress=progress)
     count = 0
 
     def counted(text: str) -> None:
@@ -87,7 +84,9 @@ def fit_task(
         count += 1
         progress(text)
 
-    model = fit(task.sizes, labelled, watched, seed=seed, epochs=epochs, progress=counted, benign=task.benign)
+    model = fit(
+        task.sizes, labelled, watched, seed=seed, epochs=epochs, progress=counted, benign=task.benign, event_weights=start
+    )
     weights = weights_of(model)
     parameters = sum(int(array.size) for arrays in weights.values() for array in arrays)
     exported = to_int8(weights, task.sizes, labelled.windows)
@@ -130,7 +129,7 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
             "mean": agreement.mean,
         },
         "tests": tests,
-        "limits": list(_LIMITS[task.name]),
+        "limits": list(LIMITS[task.name]),
     }
 
 
@@ -183,7 +182,9 @@ def build(
     progress(f"{task.name}: {'recorded data in ' + root.name if root else 'no recorded data: scenarios only'}")
     material = task.gather(root, seeds[0], repeats, progress)
     progress(f"{len(material.train):,} training stories, {len(material.validation):,} for validation")
-    fitted = [fit_task(task, material, seed, epochs=epochs, progress=progress, with_baselines=seed == seeds[0]) for seed in seeds]
+    fitted = [
+        fit_task(task, material, root, seed, epochs=epochs, progress=progress, with_baselines=seed == seeds[0]) for seed in seeds
+    ]
     first = fitted[0]
     evaluation = evaluate(task, material, fitted)
     trained = {
@@ -198,9 +199,8 @@ def build(
     write_artifact(task, Built(first.model, first.scaling, first.threshold, trained, evaluation), folder)
     for name, figures in evaluation["tests"].items():
         windows = {key: value["mean"] for key, value in figures["windows"].items()}
-        progress(
-            f"{name}: recall {windows['recall']} fpr {windows['fpr']} auc {windows['auc']} entity recall {figures['entities']['recall']['mean']}"
-        )
+        entities = figures["entities"]["recall"]["mean"]
+        progress(f"{name}: recall {windows['recall']} fpr {windows['fpr']} auc {windows['auc']}, entities {entities}")
     progress(f"written to {folder}")
 
 
@@ -220,7 +220,8 @@ def main() -> None:
     for name in TASKS if arguments.detector == "all" else (arguments.detector,):
         build(
             TASKS[name](), data_root(), list(range(arguments.seed, arguments.seed + arguments.seeds)),
-            repeats=arguments.repeats or REPEATS[name], epochs=arguments.epochs, folder=arguments.out / name, progress=progress_since(start),
+            repeats=arguments.repeats or REPEATS[name], epochs=arguments.epochs, folder=arguments.out / name,
+            progress=progress_since(start),
         )  # fmt: skip
 
 

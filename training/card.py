@@ -1,5 +1,6 @@
 """The model card, written from detector.json and evaluation.json and from nothing else."""
 
+# ruff: noqa: E501  (prose of the card)
 from __future__ import annotations
 
 from typing import Any
@@ -33,7 +34,7 @@ def model_card(detector: dict[str, Any], evaluation: dict[str, Any]) -> str:
         "## What it was trained on",
         "",
         *[f"- {source}" for source in trained["sources"]],
-        f"- {trained['windows']:,} windows; seed {trained['seed']}; best epoch {trained['epochs']}.",
+        f"- {trained['windows']:,} windows; seed {trained['seed']}; stopped after {trained['epochs']} epochs.",
         "",
         f"Threshold {detector['threshold']}: the smallest at which benign validation entities raise at most {trained['alerts_per_entity_day']} alerts per "
         "entity-day. No test data had a part in weights, threshold, features or stopping. A deployment calibrates its own threshold from its own scores.",

@@ -53,7 +53,7 @@ def to_int8(weights: Weights, sizes: Architecture, representative: NDArray[np.fl
     weights : mapping
         As :func:`weights_of` gives them.
     representative : float32 (n, window, features)
-        Scaled sequences of the training data, attack and benign. The first :data:`CALIBRATION_SEQUENCES` are used, so shuffle them.
+        Scaled sequences of the training data, attack and benign, shuffled: the first :data:`CALIBRATION_SEQUENCES` are used.
     """
     import tensorflow as tf
 

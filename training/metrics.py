@@ -51,7 +51,7 @@ def area_under_curve(truth: NDArray[np.bool_], score: NDArray[np.float64]) -> fl
     attack, benign = int(truth.sum()), int((~truth).sum())
     if not attack or not benign:
         return float("nan")
-    values, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks = (last - (counts - 1) / 2)[inverse]
     return float((ranks[truth].sum() - attack * (attack + 1) / 2) / (attack * benign))

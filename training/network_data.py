@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared_model.encoders.network import encode, entity_of, expand
 from shared_model.events import FlowBatch
 from shared_model.parsers.vpc_flow_logs import read_flows
+from training.loaders.single_flows import read_cicids, read_netflow, workday
 from training.loaders.zeek import Capture, iot23_connections, monitored_site, read_ctu_day, read_iot23
 from training.scenarios import BENIGN, NETWORK_CLASSES, Scenario, Split, families, generate
 from training.scenarios.flow_log import FlowLog, Layout, write_flow_log
 from training.scenarios.registry import NETWORK
-from training.scenarios.site import around
+from training.scenarios.site import around, build_site, internet_address
 from training.sequences import Story
+from training.splits import WORKDAYS
 
 CLASS_INDEX = {name: index for index, name in enumerate(NETWORK_CLASSES)}
 
@@ -57,7 +60,7 @@ def flow_stories(flow_log: FlowLog, name: str) -> list[Story]:
     return stories
 
 
-def _batch_stories(batch: FlowBatch, labels: np.ndarray, name: str) -> Iterator[Story]:
+def _batch_stories(batch: FlowBatch, labels: NDArray[np.int64], name: str) -> Iterator[Story]:
     events = encode(batch)
     order = np.lexsort((np.arange(len(events)), events.times_ms, events.entity))
     entity, times = events.entity[order], events.times_ms[order]
@@ -85,10 +88,10 @@ def recorded_stories(root: Path, names: Iterable[str], *, layouts: tuple[Layout,
 
 
 def grafted_stories(root: Path, names: Iterable[str], split: Split, *, seed: int, repeats: int) -> list[Story]:
-    """Attack families of the split, acted out by recorded devices in the midst of their own benign traffic; and the same traffic without.
+    """Attack families of the split, acted out by recorded devices in the midst of their own benign traffic.
 
-    Recorded traffic differs from generated traffic in a hundred small ways. Were it mostly attack, or mostly benign, a model would learn
-    those instead of the attack.
+    And the same traffic without the attack: recorded traffic differs from generated traffic in a hundred small ways. Were it
+    mostly attack, or mostly benign, a model would learn those instead of the attack.
     """
     stories: list[Story] = []
     attacks = [family for family in families(split=split) if family.name.startswith("network/") and family.is_attack]
@@ -107,6 +110,66 @@ def grafted_stories(root: Path, names: Iterable[str], split: Split, *, seed: int
                 for connections, kind in ((part + list(NETWORK[family](site)), "in"), (part, "without")):
                     stories += flow_stories(write_flow_log(connections, site, layout=layout), f"{family.name} {kind} zeek/{name}")
     return stories
+
+
+def workday_stories(root: Path, names: Iterable[str], split: Split, *, seed: int, count: int) -> list[Story]:
+    """Hosts whose flows have the shapes of CICIDS2017's benign rows, at generated times.
+
+    A quarter of them also act out an attack of the split, a quarter suffer guessing, which has the shapes of the Patator rows
+    where the day has such.
+    """
+    stories: list[Story] = []
+    attacks = [family for family in families(split=split) if family.name.startswith("network/") and family.is_attack]
+    for name in names:
+        shapes = read_cicids(root, name)
+        calm = [shape for shape in shapes if shape.label == BENIGN]
+        guesses = [shape for shape in shapes if shape.label == "brute_force"]
+        for turn in range(count):
+            rng = random.Random(f"{name}#{split}#{seed}#{turn}")
+            site = build_site(rng)
+            host = site.hosts[0]
+            begin = rng.randrange(max(1, len(calm) - 200))
+            servers = [internet_address(rng) for _ in range(rng.randrange(4, 50))]
+            connections = list(workday(calm[begin : begin + rng.randrange(40, 200)], rng, host.address, site.start_ms, servers))
+            title = "calm"
+            if turn % 4 == 0:
+                family = rng.choice(attacks)
+                title = family.name
+                connections += NETWORK[family](around(rng, host, site.start_ms))
+            elif turn % 4 == 1 and guesses:
+                title, at, guesser, pause = "guessing", float(site.start_ms), internet_address(rng), rng.lognormvariate(7.3, 1.2)
+                for shape in rng.choices(guesses, k=rng.randrange(20, 80)):
+                    connections.append(shape.at(rng, at, guesser, host.address))
+                    at += rng.expovariate(1 / pause)
+            stories += flow_stories(
+                write_flow_log(connections, site, layout=rng.choice(tuple(Layout))), f"{title} in cicids2017/{name}"
+            )
+    return stories
+
+
+def single_events(root: Path, *, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Features (n, F) and classes (n,) of single flows of CICIDS2017 and NF-BoT-IoT-v2, each the only one of its entity."""
+    rng = random.Random(seed)
+    shapes = [shape for name in WORKDAYS for shape in read_cicids(root, name)] + read_netflow(root)
+    rng.shuffle(shapes)
+    site = build_site(rng, hosts=24)
+    connections = [
+        shape.at(
+            rng,
+            site.start_ms + 61_000 * number,
+            *((host.address, peer) if shape.label == BENIGN or rng.random() < 0.5 else (peer, host.address)),
+        )
+        for number, shape in enumerate(shapes)
+        for host, peer in [(site.host(), internet_address(rng))]
+    ]
+    rows, classes = [], []
+    flow_log = write_flow_log(connections, site)
+    for read in read_flows(io.BytesIO(flow_log.encode()), source="single flows", block=1 << 22):
+        labels = np.array([CLASS_INDEX[label] for label in flow_log.labels], np.int64)[read.batch.record - 1]
+        events = encode(read.batch)
+        rows.append(expand(events.rows, events.times_ms, np.ones(len(events), bool)))
+        classes.append(labels)
+    return np.concatenate(rows), np.concatenate(classes)
 
 
 def ctu_stories(root: Path, names: Iterable[str], *, least: int = 4) -> list[Story]:

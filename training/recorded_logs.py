@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import lzma
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from shared_model.events import Rejected, SystemEvent
 from shared_model.parsers.system_logs import read_system_logs
 from training.audit_data import CLASS_INDEX, record_stories, system_stories
 from training.loaders.cloudtrail_logs import PRELUDE, operation, read_invictus
+from training.loaders.compressed import read_xz
 from training.scenarios.audit_story import LabelledRecord
 from training.scenarios.family import BENIGN
 from training.sequences import Story
@@ -19,7 +19,8 @@ from training.sequences import Story
 _REFERENCE_MS = 1_767_225_600_000
 #: What an OpenSSH line says when somebody guesses: the log's own words are its labels.
 _GUESSING = re.compile(
-    r"Failed (password|none)|[Ii]nvalid user|authentication failure|POSSIBLE BREAK-IN|user unknown|Too many authentication|max retries",
+    r"Failed (password|none)|[Ii]nvalid user|authentication failure|POSSIBLE BREAK-IN|user unknown"
+    r"|Too many authentication|max retries",
     re.ASCII,
 )
 
@@ -45,7 +46,7 @@ def system_log_stories(root: Path) -> list[Story]:
     """
     stories: list[Story] = []
     for name in ("OpenSSH_2k", "Linux_2k"):
-        content = lzma.open(root / "system_logs" / f"{name}.log.xz").read()
+        content = read_xz(root / "system_logs" / f"{name}.log.xz")
         events = [
             event
             for event in read_system_logs(io.BytesIO(content), source=name, now_ms=_REFERENCE_MS)

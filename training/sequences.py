@@ -1,6 +1,6 @@
 """Windows of an entity's encoded events, labelled, for training and evaluation.
 
-At serving, :mod:`shared_model.windows` cuts the same windows from what arrives: the last 16 events up to some end, padded on the left.
+At serving, :mod:`shared_model.windows` cuts the same windows from what arrives: the last 16 events up to an end, padded left.
 Here the ends are chosen: many for training, every eighth for evaluation (the serving stride).
 """
 
@@ -109,8 +109,8 @@ def training_windows(
 ) -> Windows:
     """Windows for training: ends drawn per story, windows that hold too little evidence left out.
 
-    A window in which an attack has only begun cannot be told from a benign one; teaching it as either would teach noise. It is left
-    out when it holds fewer than ``enough`` attack events, or fewer than the story has at all.
+    A window in which an attack has only begun cannot be told from a benign one; teaching it as either would teach noise. It is
+    left out when it holds fewer than ``enough`` attack events, or fewer than the story has at all.
     """
     ends: dict[int, NDArray[np.int64]] = {}
     for number, story in enumerate(stories):

@@ -16,15 +16,16 @@ from training.architecture import Architecture, audit_sizes, network_sizes
 from training.fitting import Progress
 from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Layout, Split
 from training.sequences import Story
-from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES
+from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES, VALIDATION_WORKDAYS, WORKDAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """Stories by what they may be used for.
 
-    ``stopping`` decides when to stop: fresh stories of training families together with validation families (of the latter alone, a dozen
-    families, the loss is noise). ``validation`` gives the threshold. ``tests`` are named; nothing in them is seen before the figures are computed. ``sources`` says in words what was used.
+    ``stopping`` decides when to stop: fresh stories of training families together with validation families (of the latter alone,
+    a dozen families, the loss is noise). ``validation`` gives the threshold. ``tests`` are named; nothing in them is seen before
+    the figures are computed. ``sources`` says in words what was used.
     """
 
     train: list[Story]
@@ -54,6 +55,8 @@ class Task:
         Alert budget from which the threshold is taken, on validation data.
     dense : callable
         Rows of windows (n, 16, R) → features (n, 16, F), unscaled.
+    single_events : callable or None
+        (data root, seed) → rows (n, F) and classes (n,) that carry no order; None where there are none.
     gather : callable
         (data root or None, seed, thoroughness, progress) → Material.
     """
@@ -66,11 +69,16 @@ class Task:
     enough: int
     alerts_per_entity_day: float
     dense: Callable[[NDArray[np.generic]], NDArray[np.float32]]
+    single_events: Callable[[Path, int], tuple[NDArray[np.float32], NDArray[np.int64]]] | None
     gather: Callable[[Path | None, int, int, Progress], Material]
 
 
 def _network_dense(rows: NDArray[np.generic]) -> NDArray[np.float32]:
     return np.asarray(rows, np.float32)
+
+
+def _single_flows(root: Path, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    return network_data.single_events(root, seed=seed)
 
 
 def _audit_dense(rows: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -79,12 +87,12 @@ def _audit_dense(rows: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def _network_material(root: Path | None, seed: int, repeats: int, progress: Progress) -> Material:
-    """Scenarios, and where the data lies IoT-23 captures: training ones cut into pieces so that no capture outweighs the scenarios."""
+    """Scenarios and, where the data lies, recorded captures, cut into pieces so that none outweighs the scenarios."""
     train = network_data.scenario_stories(
         Split.TRAIN, seed=seed, repeats=repeats, progress=lambda text: progress(f"training scenarios {text}")
     )
     validation = network_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
-    stopping = network_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5)) + validation
+    stopping = network_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
     tests = {"held-out scenario families": network_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
     sources = ["generated scenarios"]
     if root is not None:
@@ -97,11 +105,19 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
         validation += network_data.pieces(
             network_data.recorded_stories(root, VALIDATION_CAPTURES, layouts=both), length=400, most=60, seed=seed
         )
+        progress("working days with the flow shapes of CICIDS2017")
+        train += network_data.workday_stories(root, WORKDAYS, Split.TRAIN, seed=seed, count=10 * repeats)
+        validation += network_data.workday_stories(root, VALIDATION_WORKDAYS, Split.VALIDATION, seed=seed, count=4 * repeats)
+        sources.append(
+            f"flow shapes of CICIDS2017 on generated hosts and times ({', '.join(WORKDAYS)};"
+            f" validation: {', '.join(VALIDATION_WORKDAYS)})"
+        )
+        sources.append("CICIDS2017 and NF-BoT-IoT-v2 rows as single flows, to start the layer that sees single events")
         for name in TEST_CAPTURES:
             tests[f"IoT-23 {name}"] = network_data.recorded_stories(root, (name,))
         tests["CTU days (evaluation only)"] = network_data.ctu_stories(root, CTU_DAYS)
         sources.append(f"IoT-23 captures {', '.join(TRAIN_CAPTURES)} (validation: {', '.join(VALIDATION_CAPTURES)})")
-    return Material(train, stopping, validation, tests, tuple(sources))
+    return Material(train, stopping + validation, validation, tests, tuple(sources))
 
 
 def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progress) -> Material:
@@ -110,7 +126,7 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
         Split.TRAIN, seed=seed, repeats=repeats, progress=lambda text: progress(f"training scenarios {text}")
     )
     validation = audit_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
-    stopping = audit_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5)) + validation
+    stopping = audit_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
     tests = {"held-out scenario families": audit_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
     sources = ["generated scenarios"]
     if root is not None:
@@ -123,28 +139,38 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
         tests["Invictus (account never seen)"] = recorded_logs.invictus_stories(root)
         tests["OpenSSH and Linux logs (never seen)"] = recorded_logs.system_log_stories(root)
         sources.append(f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out)")
-    return Material(train, stopping, validation, tests, tuple(sources))
+    return Material(train, stopping + validation, validation, tests, tuple(sources))
 
 
 def network() -> Task:
     features = network_encoder.FEATURES
     return Task(
-        "network", NETWORK_CLASSES, features, network_sizes(len(features), len(NETWORK_CLASSES)), 2.0, 4, 0.3, _network_dense, _network_material
-    )  # fmt: skip
+        name="network",
+        classes=NETWORK_CLASSES,
+        features=features,
+        sizes=network_sizes(len(features), len(NETWORK_CLASSES)),
+        benign=2.0,
+        enough=4,
+        alerts_per_entity_day=0.3,
+        dense=_network_dense,
+        single_events=_single_flows,
+        gather=_network_material,
+    )
 
 
 def audit() -> Task:
     features = audit_encoder.FEATURES
     return Task(
-        "audit",
-        AUDIT_CLASSES,
-        features,
-        audit_sizes(len(features), len(AUDIT_CLASSES)),
-        2.0,
-        2,
-        0.3,
-        _audit_dense,
-        _audit_material,
+        name="audit",
+        classes=AUDIT_CLASSES,
+        features=features,
+        sizes=audit_sizes(len(features), len(AUDIT_CLASSES)),
+        benign=2.0,
+        enough=2,
+        alerts_per_entity_day=0.3,
+        dense=_audit_dense,
+        single_events=None,
+        gather=_audit_material,
     )
 
 

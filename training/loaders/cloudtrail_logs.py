@@ -1,7 +1,7 @@
 """Recorded CloudTrail logs of attacks: Stratus Red Team's single techniques, Panther's rule tests, Invictus' attacked account.
 
-Each is embedded in benign history of the same principal, account, region, address and program, and has a control: the same history with
-a further benign script instead of the attack. So neither length nor padding nor format gives anything away.
+Each is embedded in benign history of the same principal, account, region, address and program, and has a control: the same
+history with a further benign script instead of the attack. So neither length nor padding nor format gives anything away.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import lzma
 import random
 import re
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training.loaders.compressed import read_xz, read_xz_text
 from training.scenarios.audit_benign import Profile
 from training.scenarios.audit_story import LabelledRecord, history
 from training.scenarios.cloudtrail_records import AGENTS, Caller, record, timestamp
@@ -91,7 +91,7 @@ def read_stratus(root: Path) -> list[RecordedAttack]:
     """Read every technique of Stratus Red Team's detonation logs, in order of name."""
     attacks = []
     for path in sorted((root / "cloudtrail_stratus").glob("*.json.xz")):
-        document = json.loads(lzma.open(path).read())
+        document = json.loads(read_xz(path))
         records = document["Records"] if isinstance(document, dict) else document
         name = path.name.removesuffix(".json.xz")
         ordered = sorted(records, key=lambda item: str(item["eventTime"]))
@@ -108,7 +108,7 @@ def read_panther(root: Path) -> list[RecordedAttack]:
 
     attacks = []
     for path in sorted((root / "panther" / "aws_cloudtrail_rules").glob("*.yml*")):
-        text = lzma.open(path, "rt").read() if path.suffix == ".xz" else path.read_text()
+        text = read_xz_text(path) if path.suffix == ".xz" else path.read_text()
         rule = yaml.safe_load(text)
         tactics = [str(entry).split(":")[0] for entry in (rule.get("Reports") or {}).get("MITRE ATT&CK", [])]
         verdict = next((_TACTICS[tactic] for tactic in tactics if tactic in _TACTICS), None)
@@ -126,13 +126,13 @@ def read_panther(root: Path) -> list[RecordedAttack]:
 
 
 def read_invictus(root: Path) -> list[tuple[Record, bool]]:
-    """Read the attacked account's records in order of time, each with whether the attack tool's name stood in its user agent or identity.
+    """Read the attacked account's records in order of time, each with whether the attack tool made it.
 
-    The tool's name is masked; nothing else is changed.
+    It did where its name stood in the user agent or the identity. The tool's name is masked; nothing else is changed.
     """
     records: list[Record] = []
     for path in sorted((root / "cloudtrail_invictus").glob("*.json.xz")):
-        records += json.loads(lzma.open(path).read())["Records"]
+        records += json.loads(read_xz(path))["Records"]
     records.sort(key=lambda item: str(item["eventTime"]))
     marks = [bool(_TOOL_NAME.search(json.dumps([item.get("userAgent"), item.get("userIdentity")]))) for item in records]
     return [(masked(item), mark) for item, mark in zip(records, marks, strict=True)]

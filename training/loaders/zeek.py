@@ -1,8 +1,8 @@
 """Zeek connection logs (IoT-23, CTU) as VPC Flow Log records.
 
 Format: Zeek conn.log (https://docs.zeek.org/en/master/logs/conn.html), comma separated with a header line (IoT-23 as published by
-its mirrors) or tab separated with ``#fields`` (the CTU captures). A connection is written as the one-way, 60-second records that a
-VPC would have logged for the monitored host, then read by the same parser as a customer's logs. So training and
+its mirrors) or tab separated with ``#fields`` (the CTU captures). A connection is written as the one-way, 60-second records that
+a VPC would have logged for the monitored host, then read by the same parser as a customer's logs. So training and
 serving see the same thing, the loss of information included.
 """
 
@@ -11,12 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import ipaddress
-import lzma
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.loaders.compressed import read_xz_text
 from training.scenarios.connections import Connection, Outcome
 from training.scenarios.family import BENIGN
 from training.scenarios.flow_log import FlowLog, Layout, write_flow_log
@@ -62,7 +62,7 @@ def iot23_connections(root: Path, name: str) -> list[Connection]:
     paths = sorted((root / "zeek_iot23").glob(f"*-{name}-labeled.csv.xz"))
     if not paths:
         raise FileNotFoundError(f"no capture {name} under {root / 'zeek_iot23'}: captures are files CTU-*-{name}-labeled.csv.xz")
-    text = lzma.open(paths[0], "rt", encoding="utf-8").read()
+    text = read_xz_text(paths[0])
     rows = list(csv.DictReader(io.StringIO(text)))
     return _connections(rows)
 
@@ -81,7 +81,7 @@ def read_ctu_day(root: Path, name: str, *, layout: Layout = Layout.V5) -> Captur
     Its labels say who asked for a connection, not what it was: a row from outside to the device is ``scan`` here.
     """
     path = root / "zeek_ctu_days" / f"{name}-conn.log.labeled.xz"
-    lines = lzma.open(path, "rt", encoding="utf-8").read().splitlines()
+    lines = read_xz_text(path).splitlines()
     fields = next(line for line in lines if line.startswith("#fields")).split("\t")[1:]
     rows = [dict(zip(fields, line.split("\t"), strict=False)) for line in lines if line and not line.startswith("#")]
     kept = [

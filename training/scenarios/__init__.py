@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_model.events import Telemetry
-from training.scenarios import network_attacks, network_benign  # noqa: F401  (they register their families)
+from training.scenarios import (  # noqa: F401  (they register their families)
+    network_benign,
+    network_clients,
+    network_control,
+    network_floods,
+    network_intrusion,
+    network_reconnaissance,
+)
 from training.scenarios.audit_attacks import ATTACKS, LONE, lone
 from training.scenarios.audit_benign import PROFILES, WANDERERS, owner_of, wanderer
 from training.scenarios.audit_story import LabelledRecord, attack_story, benign_story
@@ -29,7 +36,8 @@ from training.scenarios.site import build_site
 from training.scenarios.system_logs import SYSTEM, LogLine, subscription_payload, tell
 
 __all__ = [
-    "AUDIT_CLASSES", "BENIGN", "NETWORK_CLASSES", "Family", "FlowLog", "Layout", "Scenario", "Split", "envelope", "families", "generate", "network_scenario",
+    "AUDIT_CLASSES", "BENIGN", "NETWORK_CLASSES", "Family", "FlowLog", "Layout", "Scenario", "Split", "envelope", "families",
+    "generate", "network_scenario",
 ]  # fmt: skip
 
 #: MITRE ATT&CK technique of each class of the audit detector, in the order of the model's outputs.

@@ -1,4 +1,4 @@
-"""``python -m training.scenarios --out DIR``: write generated telemetry in its true formats, with labels in files of their own."""
+"""``python -m training.scenarios --out DIR``: write generated telemetry in its true formats, labels apart."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 prelude are labelled benign: alone they must not raise a verdict.
 """
 
+# ruff: noqa: E501  (a script is read as one line)
 from __future__ import annotations
 
 import random

@@ -4,6 +4,7 @@ A profile has *habits* (drawn again and again) and *rarities* (drawn now and the
 makes too. Without the rarities a detector would learn that a sensitive call is an attack, and would be useless to an administrator.
 """
 
+# ruff: noqa: E501  (a script is read as one line)
 from __future__ import annotations
 
 import random

@@ -4,6 +4,7 @@ A few hand-written families teach a model those families. Drawn from this catalo
 build, and attacks in which sensitive call they make, so that the model has to learn what kind of call it is (service, verb, object).
 """
 
+# ruff: noqa: E501  (a script is read as one line)
 from __future__ import annotations
 
 import random
@@ -123,10 +124,13 @@ def reader_habits(rng: random.Random) -> tuple[str, ...]:
 def builder_habits(rng: random.Random) -> tuple[str, ...]:
     """Scripts of a made-up principal that builds: its own few changes, repeated, each among the reads that go with them."""
     changes, reads = rng.sample(BUILDS, rng.randrange(1, 9)), rng.sample(READS, rng.randrange(3, 12))
-    return tuple(
-        f"{rng.choice(reads)}*0-4 {rng.choice(changes)}*1-{rng.choice((1, 2, 4))} {rng.choice(reads)}*0-3 {rng.choice(changes)}?0.4"
-        for _ in range(5)
-    ) + (f"{rng.choice(reads)}*1-3",)
+    return (
+        *tuple(
+            f"{rng.choice(reads)}*0-4 {rng.choice(changes)}*1-{rng.choice((1, 2, 4))} {rng.choice(reads)}*0-3 {rng.choice(changes)}?0.4"
+            for _ in range(5)
+        ),
+        f"{rng.choice(reads)}*1-3",
+    )
 
 
 def habitual_sensitive(rng: random.Random) -> tuple[str, ...]:
@@ -136,7 +140,8 @@ def habitual_sensitive(rng: random.Random) -> tuple[str, ...]:
         for verdict in rng.sample(sorted(set(SENSITIVE) - {"discovery", "initial_access"}), 2)
     ]
     reads = rng.sample(READS, 5)
-    return tuple(f"{rng.choice(reads)}*0-2 {rng.choice(work)}*1-2 {rng.choice(reads)}*0-2" for _ in range(4)) + (
+    return (
+        *tuple(f"{rng.choice(reads)}*0-2 {rng.choice(work)}*1-2 {rng.choice(reads)}*0-2" for _ in range(4)),
         f"{rng.choice(reads)}*1-2",
     )
 

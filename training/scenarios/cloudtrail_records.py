@@ -3,6 +3,7 @@
 Format: AWS CloudTrail User Guide, "CloudTrail record contents" (event version 1.09) and "CloudTrail userIdentity element".
 """
 
+# ruff: noqa: E501  (texts as the services write them)
 from __future__ import annotations
 
 import random

@@ -97,8 +97,10 @@ def write_flow_log(connections: Iterable[Connection], site: Site, *, layout: Lay
 def _one_way(connection: Connection, site: Site, phase: dict[str, int]) -> Iterator[tuple[Host, int, _Record]]:
     source, destination = site.host_at(connection.source), site.host_at(connection.destination)
     for host, is_source in ((source, True), (destination, False)):
-        if host is None or (connection.outcome is Outcome.REJECTED and is_source and destination is not None):
-            continue  # a security group rejects where the packet arrives; the sender's interface logs an accepted egress
+        if host is None:
+            continue
+        # A security group rejects where the packet arrives: the interface that sent it logs an accepted egress.
+        refused_here = connection.outcome is Outcome.REJECTED and not (is_source and destination is not None)
         for forward in (True, False):
             packets, octets = (
                 (connection.packets_out, connection.bytes_out) if forward else (connection.packets_in, connection.bytes_in)
@@ -112,14 +114,14 @@ def _one_way(connection: Connection, site: Site, phase: dict[str, int]) -> Itera
                 here = ends if forward else (ends[2], ends[3], ends[0], ends[1])
                 yield host, interval, _Record(
                     host, here[0], here[2], here[1], here[3], connection.protocol, forward == is_source,
-                    connection.outcome is not Outcome.REJECTED, connection.label, share_packets, share_octets, first, last, flags,
+                    not refused_here, connection.label, share_packets, share_octets, first, last, flags,
                 )  # fmt: skip
 
 
 def _intervals(
     connection: Connection, forward: bool, packets: int, octets: int, phase: int
 ) -> Iterator[tuple[int, int, int, int, int, int]]:
-    """Spread packets evenly over the connection and cut at the interval borders: (interval, packets, bytes, first, last, flags)."""
+    """Spread packets evenly and cut at the interval borders: (interval, packets, bytes, first, last, flags)."""
     begin, end = connection.start_ms, connection.start_ms + connection.duration_ms
     first_interval, last_interval = (begin - phase) // AGGREGATION_MS, (end - phase) // AGGREGATION_MS
     pieces = min(int(last_interval - first_interval) + 1, packets)

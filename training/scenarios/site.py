@@ -1,8 +1,7 @@
 """A made-up AWS account to generate telemetry in: addresses, hosts, interfaces.
 
 Public addresses come from the documentation blocks of RFC 5737 and from blocks that stand for "the internet";
-so that thousands of distinct clients fit, the latter are drawn from 198.18.0.0/15 (RFC 2544, benchmarking)
-and 100 % of them are therefore nobody's.
+so that thousands of distinct clients fit, the latter are drawn from 198.18.0.0/15 (RFC 2544, benchmarking), which is nobody's.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One VPC with its hosts, and the time at which its story starts. ``victim`` is the host that attacks strike, where that is set."""
+    """One VPC with its hosts, and the time at which its story starts. Attacks strike ``victim``, where that is set."""
 
     rng: random.Random
     start_ms: int
@@ -90,7 +89,7 @@ def build_site(rng: random.Random, *, hosts: int | None = None) -> Site:
 
 
 def around(rng: random.Random, victim: Host, start_ms: int) -> Site:
-    """Site with a given host as the victim of every attack, and made-up neighbours: to graft an attack into a recorded history."""
+    """Site with a given host as the victim of every attack, and made-up neighbours."""
     made_up = build_site(rng)
     hosts = (victim, *made_up.hosts[1:])
     return Site(

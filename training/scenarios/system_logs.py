@@ -3,6 +3,7 @@
 Message texts are those of OpenSSH, Linux-PAM, sudo, shadow-utils, cron and systemd. Line labels stand apart.
 """
 
+# ruff: noqa: E501  (texts as the services write them)
 from __future__ import annotations
 
 import random
