@@ -60,6 +60,7 @@ def turned(event: Mapping[str, Any], instance: Instance, at: datetime | None = N
         "eventfirstseen": lambda old: now,
         "eventlastseen": lambda old: now,
         "networkinterfaceid": lambda old: instance.interfaces[0],
+        "localnetworkinterface": lambda old: instance.interfaces[0],
         # As many of the recorded interfaces as the machine has; those beyond are not its own.
         "networkinterfaces": lambda old: [
             {**interface, _like(interface, "networkInterfaceId"): ours}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cdk.rules import KEY_USES
 from infra_tests.offline.following import Followed
 from offline.aws.embedded import EmbeddedAws
 from offline.findings import stolen_session
@@ -73,7 +74,8 @@ def test_a_trails_object_and_a_finding_revoke_the_session(aws: EmbeddedAws, foll
 
 
 def test_the_same_calls_on_both_paths_are_taken_once(aws: EmbeddedAws, follow: Followed, role: Role) -> None:
-    records = _records(role)
+    # Uses of keys come by the trail only: on the fast path Breakwater's own would feed themselves.
+    records = [record for record in _records(role) if record["eventName"] not in KEY_USES]
     for record in records:
         aws.put_event(envelope(record))
     aws.drain()

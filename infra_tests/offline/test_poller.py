@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from offline.aws.boto_queues import BotoQueues
 from offline.aws.control import QueueDepth
-from offline.aws.embedded import BotoQueues, EmbeddedAws
+from offline.aws.embedded import EmbeddedAws
 from offline.aws.event_source import MAX_PAYLOAD_BYTES, Mapped, Message
 from offline.aws.poller import Poller
 
@@ -84,7 +85,7 @@ def test_every_message_is_handled_once_or_a_dead_letter(
     function = Function(names, fifo)
     mapped = Mapped("m", arn, "arn:aws:lambda:us-east-1:123456789012:function:f", batch_size, 0, True, 2)
 
-    Poller(BotoQueues(bare_aws), function, lambda: [mapped], region="us-east-1").drain()
+    Poller(BotoQueues(bare_aws.client, bare_aws.control), function, lambda: [mapped], region="us-east-1").drain()
 
     buried = _bodies(bare_aws, dead)
     assert sorted(function.handled + buried) == sorted(names), "each exactly once, in one place or the other"

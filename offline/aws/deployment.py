@@ -24,7 +24,7 @@ from offline.aws import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-_KEPT_ASSEMBLIES = 3
+_KEPT_ASSEMBLIES = 2
 _INPUTS = ("cdk/**/*.py", "lambdas/**/*.py", "response/**/*.py", "policy/*", "cdk.json", "requirements/dev.lock")
 #: Settings of the deployment here: this machine's packages, and one group of host logs, so that its delivery is there too.
 HOST_LOGS = "/shop/hosts"

@@ -18,17 +18,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from offline.aws import deployment, processes, skipped
+from offline.aws.boto_queues import BotoQueues
 from offline.aws.calls import Call, Fault
-from offline.aws.control import Control, QueueDepth
-from offline.aws.event_source import Mapped, Message
+from offline.aws.control import Control
+from offline.aws.event_source import Mapped
 from offline.aws.poller import Delivery, Poller
+from offline.aws.schedules import fire_schedules
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -65,7 +67,9 @@ class EmbeddedAws:
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._watchers: list[Callable[[Delivery], None]] = []
-        self.poller = Poller(BotoQueues(self), self._invoke, self.mappings, region=REGION, watch=self._delivered)
+        self.poller = Poller(
+            BotoQueues(self.client, self.control), self._invoke, self.mappings, region=REGION, watch=self._delivered
+        )
 
     @classmethod
     @contextmanager
@@ -176,17 +180,8 @@ class EmbeddedAws:
         return str(entry["EventId"])
 
     def tick(self) -> list[str]:
-        """Do what every enabled schedule would do now; return the names of the rules that fired.
-
-        moto keeps rules with a schedule but never fires them.
-        """
-        events, fired = self.client("events"), []
-        for rule in events.list_rules()["Rules"]:
-            if rule.get("ScheduleExpression") and rule.get("State", "").startswith("ENABLED"):
-                for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
-                    self._send_scheduled(rule, target)
-                fired.append(rule["Name"])
-        return fired
+        """Do what every enabled schedule would do now; return the names of the rules that fired."""
+        return fire_schedules(self.client("events"), self.client("sqs"), account=ACCOUNT, region=REGION)
 
     # --- functions and queues --------------------------------------------------------------------------------
 
@@ -255,30 +250,13 @@ class EmbeddedAws:
         return entries
 
     def dead_letters(self, queue: str) -> list[dict[str, Any]]:
-        """Messages in the dead-letter queue of a queue (logical name), with attributes; they stay there.
-
-        Received with a visibility timeout of zero, so that they can be read again.
-        """
-        sqs = self.client("sqs")
-        urls = sqs.list_queues().get("QueueUrls", [])
-        wanted = [url for url in urls if "dead" in url.lower() and queue in url]
+        """Messages in the dead-letter queue of a queue (logical name), with attributes; they stay there."""
+        urls = self.client("sqs").list_queues().get("QueueUrls", [])
+        names = [url.rsplit("/", 1)[-1] for url in urls]
+        wanted = [name for name in names if "dead" in name.lower() and queue in name]
         if len(wanted) != 1:
-            raise LookupError(f"{len(wanted)} dead-letter queues match {queue!r} (of {', '.join(urls)})")
-        found: dict[str, dict[str, Any]] = {}
-        while True:
-            answer = sqs.receive_message(
-                QueueUrl=wanted[0],
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=1,
-                MessageSystemAttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            )
-            new = {message["MessageId"]: message for message in answer.get("Messages", ())}
-            if not new.keys() - found.keys():
-                break
-            found |= new
-        self.control.advance_clock(1.01)
-        return list(found.values())
+            raise LookupError(f"{len(wanted)} dead-letter queues match {queue!r} (of {', '.join(names)})")
+        return BotoQueues(self.client, self.control).peek(wanted[0])
 
     # --- what was called, and what goes wrong ----------------------------------------------------------------
 
@@ -315,63 +293,6 @@ class EmbeddedAws:
     def _delivered(self, delivery: Delivery) -> None:
         for watch in self._watchers:
             watch(delivery)
-
-    def _send_scheduled(self, rule: Mapping[str, Any], target: Mapping[str, Any]) -> None:
-        if ":sqs:" not in target["Arn"]:
-            raise NotImplementedError(f"rule {rule['Name']} has target {target['Arn']}: only SQS targets are scheduled here")
-        sqs = self.client("sqs")
-        url = sqs.get_queue_url(QueueName=target["Arn"].rsplit(":", 1)[-1])["QueueUrl"]
-        envelope = {
-            "version": "0",
-            "id": os.urandom(16).hex(),
-            "detail-type": "Scheduled Event",
-            "source": "aws.events",
-            "account": ACCOUNT,
-            "region": REGION,
-            "resources": [rule["Arn"]],
-            "detail": {},
-        }
-        group = target.get("SqsParameters", {}).get("MessageGroupId")
-        body = target.get("Input") or json.dumps(envelope)
-        sqs.send_message(QueueUrl=url, MessageBody=body, **({"MessageGroupId": group} if group else {}))
-
-
-class BotoQueues:
-    """:class:`~offline.aws.poller.Queues` over boto3."""
-
-    def __init__(self, aws: EmbeddedAws) -> None:
-        self._aws = aws
-        self._urls: dict[str, str] = {}
-
-    def receive(self, queue_name: str, count: int) -> list[Message]:
-        answer = self._aws.client("sqs").receive_message(
-            QueueUrl=self._url(queue_name),
-            MaxNumberOfMessages=count,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        return list(answer.get("Messages", ()))
-
-    def delete(self, queue_name: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._aws.client("sqs").delete_message(QueueUrl=self._url(queue_name), ReceiptHandle=message["ReceiptHandle"])
-
-    def release(self, queue_name: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._aws.client("sqs").change_message_visibility(
-                QueueUrl=self._url(queue_name), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
-            )
-
-    def depths(self) -> dict[str, QueueDepth]:
-        return self._aws.control.queues()
-
-    def advance_clock(self, seconds: float) -> None:
-        self._aws.control.advance_clock(seconds)
-
-    def _url(self, queue_name: str) -> str:
-        if queue_name not in self._urls:
-            self._urls[queue_name] = self._aws.client("sqs").get_queue_url(QueueName=queue_name)["QueueUrl"]
-        return self._urls[queue_name]
 
 
 def _port_of(process: subprocess.Popen[bytes], log: Path) -> int:

@@ -22,7 +22,7 @@ from offline.aws.sandbox import FunctionSpec, Invocation, Sandbox
 #: Sandboxes of one function at the same time; further invocations wait.
 CONCURRENCY = 4
 #: Unpacked packages that are kept from earlier runs.
-_KEPT_PACKAGES = 24
+_KEPT_PACKAGES = 12
 
 
 @dataclass(frozen=True, slots=True)
