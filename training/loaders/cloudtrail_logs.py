@@ -79,9 +79,9 @@ def held_out(names: Iterable[str]) -> frozenset[str]:
 
 
 def masked(document: Any) -> Any:
-    """Copy of a record in which the attack tool's name stands nowhere."""
+    """Copy of a record in which the attack tool's name stands nowhere, not in keys either."""
     if isinstance(document, dict):
-        return {key: masked(value) for key, value in document.items()}
+        return {masked(key): masked(value) for key, value in document.items()}
     if isinstance(document, list):
         return [masked(value) for value in document]
     return _TOOL_NAME.sub("workload", document) if isinstance(document, str) else document
