@@ -51,12 +51,16 @@ def _read_object(stored: StoredObject, source: str) -> None:
     for number, chunk in enumerate(chunks(read_cloudtrail(ROOM.objects.open(stored), source=source), _CHUNK)):
         cause = f"{stored.correlation_id}/{number}"
         calls = [record for record in chunk if isinstance(record, ApiCall)]
-        _score(calls, lambda verdict: verdict, stored.correlation_id, cause)
+        _score(calls, lambda verdict: verdict, stored.correlation_id)
+        ROOM.lake.put_ocsf((of_api_call(call) for call in calls), cause=cause)
         ROOM.keep_rejected([record for record in chunk if isinstance(record, Rejected)], cause)
 
 
 def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
-    """Score the calls of all envelopes together: one read and one write for each entity of the batch."""
+    """Score the calls of all envelopes together: one read and one write for each entity of the batch.
+
+    They are not written to the lake: the trail's objects bring every one of them again, and put it there once.
+    """
     if not waiting:
         return
     envelopes = {call.event_id: (call.time_ms, correlation_id) for call, correlation_id in waiting}
@@ -66,12 +70,11 @@ def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
         return replace(verdict, correlation_id=max(own)[1]) if own else verdict
 
     newest = waiting[-1][1]
-    _score([call for call, _ in waiting], of_its_event, newest, newest)
+    _score([call for call, _ in waiting], of_its_event, newest)
 
 
-def _score(calls: list[ApiCall], correlated: Callable[[Verdict], Verdict], correlation_id: str, cause: str) -> None:
+def _score(calls: list[ApiCall], correlated: Callable[[Verdict], Verdict], correlation_id: str) -> None:
     started, detector = time.perf_counter(), ROOM.detector("audit")
     found = detect_api_calls(calls, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=correlation_id)
     found = replace(found, verdicts=tuple(correlated(verdict) for verdict in found.verdicts))
     ROOM.conclude(found, detector, events=len(calls), started=started)
-    ROOM.lake.put_ocsf((of_api_call(call) for call in calls), cause=cause)

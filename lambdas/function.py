@@ -129,6 +129,7 @@ class Function:
 
         ``finish`` does together what the messages left to be done; when it fails, all that are no dead letters come again.
         """
+        started, waited = time.perf_counter(), self.clients.waited_s
         failures: list[dict[str, str]] = []
         self._buried.clear()
         stopped_groups: set[str] = set()
@@ -145,6 +146,9 @@ class Function:
             ]
         self.count("MessagesHandled", len(event["Records"]) - len(failures))
         self.count("MessagesToRetry", len(failures))
+        services_ms = (self.clients.waited_s - waited) * 1000
+        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000 - services_ms)
+        self.milliseconds("ServiceTime", services_ms)
         self.metrics.flush_metrics()
         return {"batchItemFailures": failures}
 
@@ -157,7 +161,6 @@ class Function:
 
     def _attempt(self, work: Callable[[], None]) -> bool:
         """Do it and say whether it is done; what is known to be final is raised."""
-        started = time.perf_counter()
         try:
             work()
         except (Poison, UnreadableTelemetry):
@@ -169,7 +172,6 @@ class Function:
             # The boundary: whatever went wrong, this comes back and the others of the batch go on.
             self.logger.exception("will be retried")
             return False
-        self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000)
         return True
 
     def _bury(self, message: Message, poison: Poison | UnreadableTelemetry) -> bool:

@@ -27,7 +27,7 @@ class Remembered:
     recent : tuple of str
         Short hashes of the ids seen lately (more than there are rows), to drop duplicates.
     version : int
-        Counts writes; a store with a stale version loses to the newer one.
+        Counts writes. The last writer wins: what a lost race costs is a little context, never an event's score.
     """
 
     rows: bytes
