@@ -81,7 +81,7 @@ def serving_ends(events: int) -> NDArray[np.int64]:
 def cut(rows: NDArray[np.generic], ends: NDArray[np.int64]) -> NDArray[np.generic]:
     """Windows (len(ends), 16, R) of the rows up to and including each end."""
     index = ends[:, None] + np.arange(-WINDOW + 1, 1)
-    windows = rows[np.maximum(index, 0)]
+    windows: NDArray[np.generic] = rows[np.maximum(index, 0)]
     windows[index < 0] = 0
     return windows
 
@@ -133,4 +133,5 @@ def training_windows(
 def decidable(windows: Windows, stories: list[Story], enough: int) -> NDArray[np.bool_]:
     """Mask of windows that hold no attack event, or enough of them (at least ``enough``, or all that their story has)."""
     available = np.array([int((story.labels > 0).sum()) for story in stories])[windows.story]
-    return (windows.evidence == 0) | (windows.evidence >= np.minimum(enough, available))
+    mask: NDArray[np.bool_] = (windows.evidence == 0) | (windows.evidence >= np.minimum(enough, available))
+    return mask

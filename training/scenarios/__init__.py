@@ -20,6 +20,7 @@ from shared_model.events import Telemetry
 from training.scenarios import (  # noqa: F401  (they register their families)
     network_benign,
     network_clients,
+    network_clients_unseen,
     network_control,
     network_floods,
     network_intrusion,

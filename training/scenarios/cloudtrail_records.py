@@ -186,10 +186,11 @@ def parameters(rng: random.Random, service: str, operation: str, caller: Caller)
     if service == "secretsmanager" and operation != "ListSecrets":
         return {"secretId": f"arn:aws:secretsmanager:{caller.region}:{caller.account}:secret:{word}-{rng.randrange(40)}"}
     if service == "ssm":
-        return {
-            "SendCommand": {"instanceIds": [f"i-0{hexadecimal(rng, 16)}"], "documentName": "AWS-RunShellScript"},
-            "StartSession": {"target": f"i-0{hexadecimal(rng, 16)}"},
-        }.get(operation, {"name": f"/{word}/{rng.randrange(40)}"})
+        target = f"i-0{hexadecimal(rng, 16)}", f"i-0{hexadecimal(rng, 16)}"
+        name = f"/{word}/{rng.randrange(40)}"
+        if operation == "SendCommand":
+            return {"instanceIds": [target[0]], "documentName": "AWS-RunShellScript"}
+        return {"target": target[1]} if operation == "StartSession" else {"name": name}
     if service == "s3":
         return {"bucketName": f"{word}-{caller.account}", "Host": "s3.amazonaws.com"}
     if service == "ec2":
