@@ -34,7 +34,8 @@ from training.scenarios.family import BENIGN, Family, Split
 from training.scenarios.flow_log import FlowLog, Layout, write_flow_log
 from training.scenarios.registry import NETWORK, NETWORK_CLASSES
 from training.scenarios.site import build_site
-from training.scenarios.system_logs import SYSTEM, LogLine, subscription_payload, tell
+from training.scenarios.system_lines import LogLine
+from training.scenarios.system_logs import SYSTEM, subscription_payload, tell
 
 __all__ = [
     "AUDIT_CLASSES", "BENIGN", "NETWORK_CLASSES", "Family", "FlowLog", "Layout", "Scenario", "Split", "envelope", "families",
