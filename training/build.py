@@ -26,7 +26,7 @@ from training.sequences import decidable, training_windows
 from training.tasks import TASKS, Material, Task
 
 #: Stories of each attack family; benign ones are told more often (see the stories' modules).
-REPEATS = {"network": 16, "audit": 20}
+REPEATS = {"network": 16, "audit": 40}
 EPOCHS = 20
 
 
