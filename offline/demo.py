@@ -21,13 +21,21 @@ from offline.aws.skipped import ResourcesMissing
 from offline.operator_policy import arm
 from offline.report.record import DemoRecord, Scene, SkippedResource
 from offline.report.render import write
-from offline.scenes import quarantine
+from offline.scenes import beaconing, break_glass, broken_records, guessing, ordinary, quarantine, stolen_credentials
 from offline.scenes.stage import Stage
 from offline.seed import seed
 from offline.timeline import Timeline
 
 #: Played in this order.
-SCENES: tuple[Callable[[Stage], Scene], ...] = (quarantine.run,)
+SCENES: tuple[Callable[[Stage], Scene], ...] = (
+    quarantine.run,
+    beaconing.run,
+    stolen_credentials.run,
+    guessing.run,
+    break_glass.run,
+    broken_records.run,
+    ordinary.run,
+)
 REPORT = Path("demo-report.html")
 
 
@@ -40,6 +48,7 @@ def play(console: Console) -> DemoRecord:
         record.phases["start"] = time.monotonic() - began
         console.print("[bold]Deploying[/] the CDK app to the embedded AWS")
         record.phases["deploy"] = aws.deploy(say=lambda line: console.print(f"  [dim]{line}[/]"))
+        record.stacks = _stacks(aws)
         record.skipped = _skipped(aws)
         began = time.monotonic()
         world = seed(aws)
@@ -55,7 +64,7 @@ def play(console: Console) -> DemoRecord:
 
 def main() -> int:
     """Run the demo; 0 when every scene came out as it must."""
-    console = Console(highlight=False)
+    console = _console()
     try:
         record = play(console)
     except (DeploymentFailed, ResourcesMissing, ServerFailed, EmulatorUnavailable) as problem:
@@ -66,7 +75,21 @@ def main() -> int:
         return 130
     console.print(_summary(record))
     console.print(f"Report: {write(record, REPORT).resolve().as_uri()}")
-    return int(any(scene.outcome.startswith("NOT") for scene in record.scenes))
+    return int(any(scene.failed for scene in record.scenes))
+
+
+def _console() -> Console:
+    """A hundred columns suffice, and are there where nobody looks on; a narrower terminal keeps its width."""
+    console = Console(highlight=False)
+    return Console(highlight=False, width=min(console.width, 120) if console.is_terminal else 100)
+
+
+def _stacks(aws: EmbeddedAws) -> dict[str, int]:
+    """Number of resources of each stack."""
+    cloud = aws.client("cloudformation")
+    pages = cloud.get_paginator("describe_stacks").paginate()
+    names = sorted(stack["StackName"] for page in pages for stack in page["Stacks"])
+    return {name: len(cloud.describe_stack_resources(StackName=name)["StackResources"]) for name in names}
 
 
 def _skipped(aws: EmbeddedAws) -> list[SkippedResource]:

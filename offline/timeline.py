@@ -9,10 +9,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 from lambdas.registry import FUNCTIONS
 from offline.aws.embedded import EmbeddedAws
 from offline.aws.poller import Delivery
+from offline.latencies import Latencies
 from offline.report.record import Diff, Kind, Provenance, Scene, ScorePoint, TimelineEntry
 
 _STYLES: Mapping[Kind, str] = {
@@ -34,6 +36,11 @@ _OF_STEP: Mapping[str, Kind] = {
     "UNDOING": Kind.DECISION,
     "UNDONE": Kind.UNDO,
 }
+#: Which detector a function runs; triage scores again what the others have remembered.
+_DETECTORS = {"detect_flows": "network", "detect_api_calls": "audit", "detect_system_logs": "audit"}
+#: Scores of one delivery that are shown on the terminal; the report has all of them.
+_SHOWN_SCORES = 3
+_INDENT = 24
 
 
 class Timeline:
@@ -44,48 +51,81 @@ class Timeline:
     aws : EmbeddedAws
         Its functions' logs are followed.
     console : rich Console
+
+    Attributes
+    ----------
+    lake : str
+        Name of the lake's bucket.
+    verdicts : int
+        Verdicts of the models in the present scene, findings not counted.
     """
 
     def __init__(self, aws: EmbeddedAws, console: Console) -> None:
         self._aws, self._console = aws, console
         self._seen: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._known: dict[str, tuple[float, str]] = {}
         self._scene: Scene | None = None
+        self._latencies = Latencies()
         self._began = 0.0
+        self.lake = str(aws.outputs()["LakeBucketName"])
+        self.verdicts = 0
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether a model has reached its threshold in the present scene."""
+        return self.verdicts > 0
 
     @contextmanager
     def scene(self, title: str, story: str, provenance: Provenance, source: str) -> Iterator[Scene]:
         """Show and record what happens in the block as one scene."""
         scene = Scene(title, story, provenance, source)
-        self._console.print(
-            f"\n[bold]{escape(title)}[/]  [dim]{escape(provenance)}: {escape(source)}[/]\n[dim]{escape(story)}[/]"
-        )
-        self._new_entries()  # what was logged before belongs to an earlier scene
-        self._scene, self._began = scene, time.monotonic()
+        self._console.print(f"\n[bold]{escape(title)}[/]\n{escape(story)}")
+        self._console.print(f"[dim]{escape(provenance)}: {escape(source)}[/]")
+        for spec in FUNCTIONS:
+            self._new_entries(spec.name)  # what was logged before belongs to an earlier scene
+        self._scene, self._began, self.verdicts = scene, time.monotonic(), 0
+        self._latencies = Latencies()
         try:
             yield scene
         finally:
+            scene.latency = self._latencies.result()
             self._scene = None
+        style = "bold red" if scene.failed else "bold green"
+        self._console.print(f"  [{style}]→ {escape(scene.outcome)}[/]")
 
     def note(self, kind: Kind, text: str, detail: str = "", correlation_id: str = "") -> None:
         """Show one entry of the present scene."""
-        entry = TimelineEntry(time.monotonic() - self._began, kind, text, detail, correlation_id)
-        if self._scene:
-            self._scene.timeline.append(entry)
-        style = _STYLES[kind]
-        more = f"  [dim]{escape(detail)}[/]" if detail else ""
-        self._console.print(f"  {entry.at_s:6.2f} s  [{style}]{kind:<9}[/] {escape(text)}{more}")
+        self._keep(kind, text, detail, correlation_id)
+        number = f"#{self._number(correlation_id)}" if correlation_id else ""
+        at = time.monotonic() - self._began
+        line = f"{at:6.2f} s  [{_STYLES[kind]}]{kind:<9}[/] [dim]{number:>4}[/]  "
+        room = self._console.width - _INDENT - 2
+        self._console.print(f" {line}{escape(_shortened(text, room))}", no_wrap=True, crop=False)
+        if detail:
+            self._console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, _INDENT + 1)))
 
     def put(self, event: Mapping[str, Any], text: str) -> str:
         """Put an event on the bus and show it; return its correlation id."""
+        self._latencies.handed()
         correlation_id = self._aws.put_event(event)
-        if self._scene:
-            self._scene.events += 1
+        self.count(1)
         self.note(Kind.EVENT, text, correlation_id=correlation_id)
         return correlation_id
 
+    def handed(self, text: str, correlation_id: str) -> None:
+        """Show an object that was put into the lake."""
+        self._latencies.handed()
+        self.note(Kind.EVENT, text, correlation_id=correlation_id)
+
+    def count(self, events: int) -> None:
+        """Add to the events of the scene."""
+        if self._scene:
+            self._scene.events += events
+
     def drain(self) -> list[Delivery]:
         """Let the functions work until nothing is left to do, showing what each delivery came to."""
-        return self._aws.drain(watch=lambda delivery: self._show(delivery.mapping.function_name))
+        return self._aws.drain(watch=self._show)
 
     def diff(self, title: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Show a state before and after."""
@@ -95,43 +135,85 @@ class Timeline:
         self._console.print(f"  [bold]{escape(title)}[/]")
         for sign, text in diff.lines():
             style = {"+": "green", "-": "red"}.get(sign, "dim")
-            self._console.print(f"    [{style}]{sign} {escape(text)}[/]")
+            self._console.print(f"    [{style}]{sign} {escape(text)}[/]", no_wrap=True, crop=False)
 
-    def _show(self, function_name: str) -> None:
-        for entry in self._new_entries(function_name):
+    def _show(self, delivery: Delivery) -> None:
+        name = next(spec.name for spec in FUNCTIONS if delivery.mapping.function_name.endswith(spec.name.replace("_", "-")))
+        entries = self._new_entries(name)
+        self._latencies.delivered(name, delivery.duration_s, entries)
+        self._scores([entry for entry in entries if entry.get("message") == "scored"])
+        for entry in entries:
             self._entry(entry)
 
     def _entry(self, entry: Mapping[str, Any]) -> None:
         message, correlation_id = entry.get("message"), str(entry.get("correlation_id", ""))
-        if message == "scored":
-            self._score(entry)
-        elif message == "verdict":
-            threshold = entry.get("threshold")
-            against = f"{entry['probability']:.2f} ≥ {threshold:.2f}" if threshold is not None else ""
-            self.note(Kind.SCORE, str(entry["title"]), against, correlation_id)
+        if message == "verdict":
+            self._verdict(entry, correlation_id)
         elif message == "decision" and entry.get("repeated"):
             self.note(Kind.NOOP, f"{entry['action']}: handled before, nothing to do", correlation_id=correlation_id)
         elif message == "journal":
-            step = str(entry["step"])
-            reason = str(entry.get("detail", {}).get("reason", ""))
-            self.note(_OF_STEP.get(step, Kind.DECISION), f"{step} {entry['stream'].partition('#')[0]}", reason, correlation_id)
-        elif message == "dead letter":
-            self.note(Kind.REFUSAL, "dead letter", str(entry.get("reason", "")), correlation_id)
+            step, (action, _, target) = str(entry["step"]), str(entry["stream"]).partition("#")
+            detail = str(entry.get("detail", {}).get("reason", "")) or _name(target)
+            self.note(_OF_STEP.get(step, Kind.DECISION), f"{step} {action}", detail, correlation_id)
+        elif message in ("dead letter", "skipped", "will be retried", "not undone"):
+            self.note(Kind.REFUSAL, str(message), str(entry.get("reason", "")), correlation_id)
 
-    def _score(self, entry: Mapping[str, Any]) -> None:
-        probability, threshold = float(entry["probability"]), float(entry.get("threshold") or 1.0)
+    def _verdict(self, entry: Mapping[str, Any], correlation_id: str) -> None:
+        title, _, why = str(entry["title"]).partition(": ")
+        probability, threshold = float(entry["probability"]), float(entry.get("threshold") or 0)
+        technique = f", {entry['technique']}" if entry.get("technique") else ""
+        if threshold:
+            self.verdicts += 1
+            self.note(Kind.SCORE, f"{probability:.2f} ≥ {threshold:.2f}  {title}", f"verdict{technique}: {why}", correlation_id)
+        else:  # a finding has no threshold: it is a signal by itself
+            self.note(Kind.SCORE, f"signal: severity {10 * probability:g} of 10{technique}", str(entry["title"]), correlation_id)
+
+    def _scores(self, entries: list[dict[str, Any]]) -> None:
+        points = [point for entry in entries if (point := self._point(entry)) is not None]
         if self._scene:
-            detector = str(entry["service"])
-            point = ScorePoint(len(self._scene.scores), str(entry["entity"]), probability, threshold, detector)
-            self._scene.scores.append(point)
-        self.note(Kind.SCORE, str(entry["entity"]), f"{probability:.3f} against {threshold:.3f}")
+            self._scene.scores += points
+        calm = [point for point in points if point.probability < point.threshold]
+        for point in calm[:_SHOWN_SCORES]:
+            against = f"{point.probability:.2f} < {point.threshold:.2f}"
+            self._line(f"[dim]{against}  {escape(point.entity)}[/]")
+        if len(calm) > _SHOWN_SCORES:
+            self._line(f"[dim]… and {len(calm) - _SHOWN_SCORES} more below the threshold[/]")
 
-    def _new_entries(self, function_name: str = "") -> list[dict[str, Any]]:
-        """Log entries since the last look, of one function or of all."""
-        found = []
-        for spec in FUNCTIONS:
-            if not function_name or function_name.endswith(spec.name.replace("_", "-")):
-                entries = self._aws.logs(spec.name)
-                found += entries[self._seen.get(spec.name, 0) :]
-                self._seen[spec.name] = len(entries)
-        return found
+    def _point(self, entry: Mapping[str, Any]) -> ScorePoint | None:
+        key, service = str(entry["entity"]), str(entry["service"])
+        if service in _DETECTORS:
+            self._known[key] = float(entry["threshold"]), _DETECTORS[service]
+        if key not in self._known or self._scene is None:
+            return None
+        threshold, detector = self._known[key]
+        sequence = 1 + sum(point.entity == _name(key) for point in self._scene.scores)
+        return ScorePoint(sequence, _name(key), float(entry["probability"]), threshold, detector)
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"{time.monotonic() - self._began:7.2f} s  [yellow]{Kind.SCORE:<9}[/]       {text}", no_wrap=True)
+
+    def _keep(self, kind: Kind, text: str, detail: str, correlation_id: str) -> None:
+        if self._scene:
+            self._scene.timeline.append(TimelineEntry(time.monotonic() - self._began, kind, text, detail, correlation_id))
+
+    def _number(self, correlation_id: str) -> int:
+        """Short name of a correlation id on the terminal; the report has the id itself."""
+        cause = correlation_id.partition("#")[0].partition("?")[0]
+        return self._numbers.setdefault(cause, len(self._numbers) + 1)
+
+    def _new_entries(self, function: str) -> list[dict[str, Any]]:
+        """Log entries of a function since the last look."""
+        entries = self._aws.logs(function)
+        new = entries[self._seen.get(function, 0) :]
+        self._seen[function] = len(entries)
+        return new
+
+
+def _name(entity_key: str) -> str:
+    """``123456789012/address/10.0.0.1`` as a person reads it."""
+    _, kind, identifier = entity_key.split("/", 2)
+    return f"{kind} {identifier}"
+
+
+def _shortened(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"

@@ -99,6 +99,13 @@ class Scene:
     latency: Latency | None = None
     events: int = 0
     outcome: str = ""
+    failed: bool = False
+
+    def conclude(self, success: str, **expected: bool) -> None:
+        """Say how it came out: ``success`` when every expectation holds, else which did not."""
+        missed = [name.replace("_", " ") for name, holds in expected.items() if not holds]
+        self.failed = bool(missed)
+        self.outcome = f"NOT as it must: {', '.join(missed)} did not hold" if missed else success
 
     @property
     def highest(self) -> ScorePoint | None:

@@ -8,7 +8,7 @@ from typing import Any
 from offline.findings import domain_request, port_probe, turned
 from offline.report.record import Kind, Provenance, Scene
 from offline.scenes.stage import Stage
-from offline.seed import Instance, groups_of
+from offline.seed import Instance
 from training.data_root import data_root
 
 _RECORDED = ("UnauthorizedAccess-EC2-TorClient.json", "Trojan-EC2-DGADomainRequest-B.json")
@@ -19,35 +19,39 @@ def run(stage: Stage) -> Scene:
     recorded = _recorded()
     provenance = Provenance.RECORDED_REHOSTED if recorded else Provenance.GENERATED
     source = "GuardDuty findings, turned towards the seeded machine" if recorded else "GuardDuty findings in their true format"
-    aws, timeline, machine = stage.aws, stage.timeline, stage.world.instances["web-1"]
+    aws, timeline, machine, bastion = stage.aws, stage.timeline, stage.world.instances["web-1"], stage.world.instances["bastion"]
     story = "Something in the flow logs, then a request for a generated domain: two independent signals about web-1."
-    with timeline.scene("GuardDuty findings → quarantine → undo", story, provenance, source) as scene:
-        before = groups_of(aws, machine)
+    with timeline.scene("GuardDuty findings: quarantine, undo", story, provenance, source) as scene:
+        before, untouched = stage.groups(machine), stage.groups(bastion)
         findings = _about(stage, machine, recorded)
         for finding in findings:
             timeline.put(finding, f"{_type(finding)} on {machine.name}")
             timeline.drain()
-        after = groups_of(aws, machine)
+        after = stage.groups(machine)
         timeline.diff(f"Security groups of {machine.name}", before, after)
 
         timeline.note(Kind.EVENT, "the same findings once more, after the queue has forgotten them")
         aws.control.advance_clock(301)
+        steps = stage.steps("quarantine_instance", "instance", machine.id)
         for finding in findings:
             aws.put_event(finding)
         timeline.drain()
+        replayed = stage.steps("quarantine_instance", "instance", machine.id)
 
-        bastion = stage.world.instances["bastion"]
         for finding in _about(stage, bastion, recorded):
             timeline.put(finding, f"{_type(finding)} on {bastion.name}, which is tagged break-glass")
         timeline.drain()
 
-        applied = [entry for entry in stage.journal("quarantine_instance", "instance", machine.id) if entry.step == "APPLIED"]
-        timeline.note(Kind.EVENT, "a person asks for the quarantine to be undone")
-        stage.undo(applied[-1].containment_id, "ada")
-        timeline.drain()
-        restored = groups_of(aws, machine)
+        stage.take_back("quarantine_instance", "instance", machine.id)
+        restored = stage.groups(machine)
         timeline.diff(f"Security groups of {machine.name} after the undo", after, restored)
-        scene.outcome = "contained, replayed as a no-op, undone exactly" if (after != before == restored) else "NOT as expected"
+        scene.conclude(
+            "contained, replayed as a no-op, protected machine refused, undone exactly",
+            quarantine=after != before,
+            replay_without_effect=replayed == steps,
+            refusal_of_the_protected_machine=stage.groups(bastion) == untouched,
+            exact_undo=restored == before,
+        )
     return scene
 
 
