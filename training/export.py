@@ -119,7 +119,8 @@ def _graph(weights: Weights, sizes: Architecture) -> tuple[Any, Any]:
     """Plain TensorFlow module and its concrete function (batch, window, features) → logits.
 
     Dropout is absent: it does nothing at serving time. Gates are reordered from Keras' input, forget, cell, output to
-    input, forget, output, cell, so that one sigmoid and one tanh serve each step.
+    input, forget, output, cell, so that one sigmoid and one tanh serve each step. Gates are taken apart by slices: with a split,
+    the converter's quantizer chose between two graphs from run to run, and the same weights gave different bytes.
     """
     import tensorflow as tf
 
@@ -145,7 +146,8 @@ def _graph(weights: Weights, sizes: Architecture) -> tuple[Any, Any]:
             state = memory = None
             for step in tf.unstack(tf.reshape(gates, [-1, half, 4 * units]), axis=1):
                 gate = step if state is None else step + tf.matmul(state, constant(lstm_h))
-                let_in, keep, let_out = tf.split(tf.sigmoid(gate[:, : 3 * units]), 3, axis=1)
+                opened = tf.sigmoid(gate[:, : 3 * units])
+                let_in, keep, let_out = opened[:, :units], opened[:, units : 2 * units], opened[:, 2 * units :]
                 new = let_in * tf.tanh(gate[:, 3 * units :])
                 memory = new if memory is None else keep * memory + new
                 state = let_out * tf.tanh(memory)
