@@ -44,6 +44,7 @@ def play(console: Console) -> DemoRecord:
     versions = {name: version(name) for name in ("moto", "awslambdaric", "aws-cdk-lib", "boto3")}
     record = DemoRecord(datetime.now(UTC).isoformat(timespec="seconds"), platform.platform(), versions)
     began = time.monotonic()
+    console.print("[bold]Starting[/] the embedded AWS")
     with EmbeddedAws.start() as aws:
         record.phases["start"] = time.monotonic() - began
         console.print("[bold]Deploying[/] the CDK app to the embedded AWS")
@@ -51,6 +52,7 @@ def play(console: Console) -> DemoRecord:
         record.stacks = _stacks(aws)
         record.skipped = _skipped(aws)
         began = time.monotonic()
+        console.print("[bold]Seeding[/] an account: network, machines, roles; arming the policy")
         world = seed(aws)
         arm(aws)
         aws.drain()  # S3 announces every new notification with a test message
@@ -98,9 +100,16 @@ def _skipped(aws: EmbeddedAws) -> list[SkippedResource]:
 
 
 def _summary(record: DemoRecord) -> Table:
-    table = Table("scene", "input", "events", "outcome", title="\nSummary", title_justify="left")
+    table = Table(title="\nSummary", title_justify="left")
+    table.add_column("scene", ratio=3)
+    table.add_column("input", ratio=3)
+    table.add_column("events", justify="right")
+    table.add_column("highest score", justify="right")
+    table.add_column("outcome", ratio=4)
     for scene in record.scenes:
-        table.add_row(scene.title, str(scene.provenance), str(scene.events), scene.outcome)
+        highest = f"{scene.highest.probability:.2f} ({scene.highest.threshold:.2f})" if scene.highest else "–"
+        style = "bold red" if scene.failed else ""
+        table.add_row(scene.title, str(scene.provenance), f"{scene.events:,}", highest, scene.outcome, style=style)
     table.caption = ", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in record.phases.items())
     return table
 

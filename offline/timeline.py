@@ -96,8 +96,7 @@ class Timeline:
 
     def note(self, kind: Kind, text: str, detail: str = "", correlation_id: str = "") -> None:
         """Show one entry of the present scene."""
-        self._keep(kind, text, detail, correlation_id)
-        number = f"#{self._number(correlation_id)}" if correlation_id else ""
+        number = f"#{self._keep(kind, text, detail, correlation_id)}" if correlation_id else ""
         at = time.monotonic() - self._began
         line = f"{at:6.2f} s  [{_STYLES[kind]}]{kind:<9}[/] [dim]{number:>4}[/]  "
         room = self._console.width - _INDENT - 2
@@ -105,12 +104,12 @@ class Timeline:
         if detail:
             self._console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, _INDENT + 1)))
 
-    def put(self, event: Mapping[str, Any], text: str) -> str:
+    def put(self, event: Mapping[str, Any], text: str, detail: str = "") -> str:
         """Put an event on the bus and show it; return its correlation id."""
         self._latencies.handed()
         correlation_id = self._aws.put_event(event)
         self.count(1)
-        self.note(Kind.EVENT, text, correlation_id=correlation_id)
+        self.note(Kind.EVENT, text, detail, correlation_id)
         return correlation_id
 
     def handed(self, text: str, correlation_id: str) -> None:
@@ -164,7 +163,9 @@ class Timeline:
         technique = f", {entry['technique']}" if entry.get("technique") else ""
         if threshold:
             self.verdicts += 1
-            self.note(Kind.SCORE, f"{probability:.2f} ≥ {threshold:.2f}  {title}", f"verdict{technique}: {why}", correlation_id)
+            threat, _, whose = title.partition(" by ")
+            text = f"{probability:.2f} ≥ {threshold:.2f}  verdict: {threat}{technique}"
+            self.note(Kind.SCORE, text, f"by {whose}\n{why}", correlation_id)
         else:  # a finding has no threshold: it is a signal by itself
             self.note(Kind.SCORE, f"signal: severity {10 * probability:g} of 10{technique}", str(entry["title"]), correlation_id)
 
@@ -192,9 +193,14 @@ class Timeline:
     def _line(self, text: str) -> None:
         self._console.print(f"{time.monotonic() - self._began:7.2f} s  [yellow]{Kind.SCORE:<9}[/]       {text}", no_wrap=True)
 
-    def _keep(self, kind: Kind, text: str, detail: str, correlation_id: str) -> None:
+    def _keep(self, kind: Kind, text: str, detail: str, correlation_id: str) -> int:
+        """Put the entry into the record; return the number of its correlation id."""
+        number = self._number(correlation_id) if correlation_id else 0
         if self._scene:
-            self._scene.timeline.append(TimelineEntry(time.monotonic() - self._began, kind, text, detail, correlation_id))
+            new = all(entry.number != number for entry in self._scene.timeline)
+            at = time.monotonic() - self._began
+            self._scene.timeline.append(TimelineEntry(at, kind, text, detail, correlation_id, number, new))
+        return number
 
     def _number(self, correlation_id: str) -> int:
         """Short name of a correlation id on the terminal; the report has the id itself."""

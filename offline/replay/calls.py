@@ -48,7 +48,7 @@ def stratus(technique: str, role: Role, session: str, at: datetime, *, instead: 
     records, labels = [line.record for line in told], [line.label for line in told]
     held = "held out from training" if technique in HELD_OUT_STRATUS else "seen in training"
     source = f"Stratus Red Team log {technique} ({held}), as a session of {role.name}; its benign history generated"
-    return _split(moved_records(records, labels, role, session, at), labels, Provenance.RECORDED_REHOSTED, source)
+    return _split(moved_records(records, labels, role, session, at), labels, Provenance.RECORDED_MOVED, source)
 
 
 def ordinary_calls(role: Role, session: str, at: datetime) -> ReplayedCalls:

@@ -30,6 +30,8 @@ from training.scenarios.site import Host, Site
 _MINUTE = 60_000
 #: Day file of CICIDS2017 with the SSH-Patator rows.
 _PATATOR = "tuesday_patator"
+#: Held-out capture, and a minute of it from which on the infected device makes none of its calls home for a while.
+_QUIET, _QUIET_FROM = "21-1", 420
 
 
 def recorded_capture(
@@ -66,7 +68,7 @@ def recorded_capture(
     source = (
         f"{len(piece):,} timed flows of IoT-23 capture {capture}, {seen}, as {machine.name}'s; benign traffic around generated"
     )
-    return _written([*own, *_neighbours(site, minutes)], site, at, Provenance.RECORDED_REHOSTED, source)
+    return _written([*own, *_neighbours(site, minutes)], site, at, Provenance.RECORDED_MOVED, source)
 
 
 def guessing_outward(world: World, machine: Instance, target: Instance, at: datetime, *, rows: int = 120) -> ReplayedFlows:
@@ -85,21 +87,22 @@ def guessing_outward(world: World, machine: Instance, target: Instance, at: date
     return _written([*_moved(guesses, at), *_neighbours(site, 15)], site, at, Provenance.RECORDED_REHOSTED, source)
 
 
-def ordinary_traffic(
-    world: World, machine: Instance, at: datetime, *, capture: str = "5-1", minutes: float = 25
-) -> ReplayedFlows:
-    """Half an hour in which nobody attacks: a benign IoT-23 capture as the machine's, and web use of every machine."""
+def ordinary_traffic(world: World, machine: Instance, at: datetime, *, minutes: float = 25) -> ReplayedFlows:
+    """Half an hour in which nobody attacks: benign flows of IoT-23 as the machine's, and web use of every machine."""
     rng = random.Random("ordinary")
     site = _site(world, machine, rng, at)
     root = data_root()
     if root is None:
         return _written(_neighbours(site, 30), site, at, Provenance.GENERATED, "web use of every machine, generated")
-    connections = iot23_connections(root, capture)
-    begin = connections[0].start_ms + 60 * _MINUTE
+    connections = iot23_connections(root, _QUIET)
+    begin = connections[0].start_ms + _QUIET_FROM * _MINUTE
     piece = [each for each in connections if begin <= each.start_ms < begin + minutes * _MINUTE]
     own = _as_own(piece, machine, at)
-    source = f"{len(piece)} benign timed flows of IoT-23 capture {capture} as {machine.name}'s; web use of all machines generated"
-    return _written([*own, *_neighbours(site, 30)], site, at, Provenance.RECORDED_REHOSTED, source)
+    source = (
+        f"{len(piece)} benign timed flows of IoT-23 capture {_QUIET}, which the detector has never seen,"
+        f" as {machine.name}'s; web use of all machines generated"
+    )
+    return _written([*own, *_neighbours(site, 30)], site, at, Provenance.RECORDED_MOVED, source)
 
 
 def with_broken_lines(flows: ReplayedFlows, broken: Sequence[str]) -> ReplayedFlows:

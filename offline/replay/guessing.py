@@ -24,7 +24,7 @@ def openssh(host: str, at: datetime, *, lines: int = 240, instead: str = "guesse
     recorded = read_xz_text(root / "system_logs" / "OpenSSH_2k.log.xz").splitlines()[-lines:]
     told = [(_stamp(line), _STAMP.sub("", line)) for line in recorded]
     source = f"{len(told)} lines of a real OpenSSH server under guessing, moved to {host} and to now"
-    return ReplayedLines(_moved(told, host, at), Provenance.RECORDED_REHOSTED, source)
+    return ReplayedLines(_moved(told, host, at), Provenance.RECORDED_MOVED, source)
 
 
 def _generated(host: str, at: datetime, name: str) -> ReplayedLines:

@@ -26,19 +26,35 @@ class Provenance(StrEnum):
     """Where a scene's input comes from; the report says it beside every scene."""
 
     RECORDED = "recorded"
+    RECORDED_MOVED = "recorded, moved to the seeded account and to now"
     RECORDED_REHOSTED = "recorded rows, generated hosts and times"
     GENERATED = "generated"
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One step that a person would want to see. ``at_s`` is seconds since the scene began."""
+    """One step that a person would want to see.
+
+    Attributes
+    ----------
+    at_s : float
+        Seconds since the scene began.
+    kind : Kind
+    text, detail : str
+    correlation_id : str
+    number : int
+        Short name of the correlation id within the run, 0 where it has none.
+    introduces : bool
+        Whether the scene names this correlation id for the first time.
+    """
 
     at_s: float
     kind: Kind
     text: str
     detail: str = ""
     correlation_id: str = ""
+    number: int = 0
+    introduces: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +91,9 @@ class Latency:
     telemetry : float
         Event handed to the cloud → function invoked (emulated services and queues).
     decision : float
-        Our own time from the parsed event to the verdict.
+        Our own time in the detecting function, for the whole delivery that led to the verdict; the services' share is not in it.
     action : float
-        From the verdict's arrival at ``respond`` to the verified change.
+        From the verdict's arrival at ``respond`` to the verified change, the emulated services' share included.
     """
 
     telemetry: float

@@ -35,7 +35,7 @@ def run(stage: Stage) -> Scene:
         before = stage.groups(machine)
         stage.flow_log(with_broken_lines(flows, _BROKEN_LINES))
         found = stage.timeline.alarmed
-        stage.trail(calls, "one of them dated 'the day before yesterday'")
+        stage.trail(calls, "one of them without a usable time")
         rejected = list(_rejected(stage))
         for each in rejected:
             place = f"record {each['record']}" + (f", field {each['field']}" if each["field"] else "")

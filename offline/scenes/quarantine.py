@@ -17,7 +17,7 @@ _RECORDED = ("UnauthorizedAccess-EC2-TorClient.json", "Trojan-EC2-DGADomainReque
 def run(stage: Stage) -> Scene:
     """Play the scene: signal, corroboration, containment, replay, refusal, undo."""
     recorded = _recorded()
-    provenance = Provenance.RECORDED_REHOSTED if recorded else Provenance.GENERATED
+    provenance = Provenance.RECORDED_MOVED if recorded else Provenance.GENERATED
     source = "GuardDuty findings, turned towards the seeded machine" if recorded else "GuardDuty findings in their true format"
     aws, timeline, machine, bastion = stage.aws, stage.timeline, stage.world.instances["web-1"], stage.world.instances["bastion"]
     story = "Something in the flow logs, then a request for a generated domain: two independent signals about web-1."

@@ -59,7 +59,7 @@ class Stage:
         """Send CloudTrail records over the bus, the fast path, and let the functions work."""
         for record in records:
             who = str(record["userIdentity"]["arn"]).rpartition(":")[2]
-            self.timeline.put(envelope(dict(record)), f"{record['eventName']} by {who}")
+            self.timeline.put(envelope(dict(record)), f"{record['eventName']}, over the bus", f"by {who}")
         self.timeline.drain()
 
     def host_log(self, lines: ReplayedLines, machine: Instance) -> None:
@@ -104,7 +104,7 @@ class Stage:
         applied = [entry for entry in self.journal(action, kind, identifier) if entry.step == "APPLIED"]
         if applied:
             self.timeline.note(
-                Kind.EVENT, f"ada asks to undo {action} of {identifier}", correlation_id=applied[-1].correlation_id
+                Kind.EVENT, f"ada asks for the undo of {action}", f"{kind} {identifier}", applied[-1].correlation_id
             )
             self.undo(applied[-1].containment_id, "ada")
             self.timeline.drain()
