@@ -96,7 +96,8 @@ class Timeline:
 
     def note(self, kind: Kind, text: str, detail: str = "", correlation_id: str = "") -> None:
         """Show one entry of the present scene."""
-        number = f"#{self._keep(kind, text, detail, correlation_id)}" if correlation_id else ""
+        kept = self._keep(kind, text, detail, correlation_id)
+        number = f"#{kept}" if kept else ""
         at = time.monotonic() - self._began
         line = f"{at:6.2f} s  [{_STYLES[kind]}]{kind:<9}[/] [dim]{number:>4}[/]  "
         room = self._console.width - _INDENT - 2
@@ -155,7 +156,8 @@ class Timeline:
             detail = str(entry.get("detail", {}).get("reason", "")) or _name(target)
             self.note(_OF_STEP.get(step, Kind.DECISION), f"{step} {action}", detail, correlation_id)
         elif message in ("dead letter", "skipped", "will be retried", "not undone"):
-            self.note(Kind.REFUSAL, str(message), str(entry.get("reason", "")), correlation_id)
+            field = f"{entry['field']} " if entry.get("field") else ""
+            self.note(Kind.REFUSAL, str(message), f"{field}{entry.get('reason', '')}", correlation_id)
 
     def _verdict(self, entry: Mapping[str, Any], correlation_id: str) -> None:
         title, _, why = str(entry["title"]).partition(": ")

@@ -75,7 +75,7 @@ def guessing_outward(world: World, machine: Instance, target: Instance, at: date
     """SSH-Patator rows of CICIDS2017 from one machine to another, one guess after the other as the tool made them."""
     root = data_root()
     if root is None:
-        return _generated(machine, at, "ssh-spraying")
+        return _generated(machine, at, "remote-desktop-hopping")
     rng = random.Random("ssh-patator")
     shapes = read_cicids(root, _PATATOR)
     moment, guesses = 0.0, []

@@ -54,12 +54,12 @@ def score_curve(scene: Scene) -> Markup:
         f'<text class="axis" x="{_LEFT - 6}" y="{y(p) + 4:.1f}" text-anchor="end">{p:g}</text>'
         for p in (0.0, 0.5, 1.0)
     ]
-    for threshold, detector in sorted({(point.threshold, point.detector) for point in scene.scores}):
-        parts.append(
-            f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y(threshold):.1f}" y2="{y(threshold):.1f}"/>'
-            f'<text class="axis threshold-label" x="{_LEFT + 6}" y="{y(threshold) + 14:.1f}">'
-            f"threshold of {escape(detector)}: {threshold:.3f}</text>"
-        )
+    thresholds = [
+        f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y(threshold):.1f}" y2="{y(threshold):.1f}"/>'
+        f'<text class="axis threshold-label" x="{_LEFT + 6}" y="{y(threshold) + 14:.1f}">'
+        f"threshold of {escape(detector)}: {threshold:.3f}</text>"
+        for threshold, detector in sorted({(point.threshold, point.detector) for point in scene.scores})
+    ]
     for entity, points in sorted(by_entity.items()):
         alarmed = any(point.probability >= point.threshold for point in points)
         path = " ".join(f"{x(point.sequence):.1f},{y(point.probability):.1f}" for point in points)
@@ -69,6 +69,7 @@ def score_curve(scene: Scene) -> Markup:
             f'cy="{y(point.probability):.1f}" r="3"><title>{escape(entity)}: {point.probability:.4f}</title></circle>'
             for point in points
         ]
+    parts += thresholds  # last, so that no curve hides a label
     parts.append(
         f'<text class="axis" x="{(_WIDTH + _LEFT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">'
         "scored windows, in order</text></svg>"

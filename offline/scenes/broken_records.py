@@ -32,11 +32,11 @@ def run(stage: Stage) -> Scene:
     calls[3] = {**calls[3], "eventTime": "the day before yesterday"}
     story = "A flood leaves web-4 while its logs are damaged. One signal only: a person is told, nothing is changed."
     with stage.timeline.scene("Broken records beside a flood", story, flows.provenance, flows.source) as scene:
-        before = stage.groups(machine)
+        before, known, buried = stage.groups(machine), list(_rejected(stage)), len(stage.aws.dead_letters("findings"))
         stage.flow_log(with_broken_lines(flows, _BROKEN_LINES))
         found = stage.timeline.alarmed
         stage.trail(calls, "one of them without a usable time")
-        rejected = list(_rejected(stage))
+        rejected = [each for each in _rejected(stage) if each not in known]
         for each in rejected:
             place = f"record {each['record']}" + (f", field {each['field']}" if each["field"] else "")
             stage.timeline.note(Kind.REFUSAL, f"rejected {place}", str(each["reason"]), str(each["source"]).partition(":")[2])
@@ -48,7 +48,7 @@ def run(stage: Stage) -> Scene:
             f"{len(rejected)} records rejected with their reason, 1 dead letter; the flood found all the same, nothing changed",
             verdict=found,
             rejection_of_three_records=len(rejected) == 3,
-            dead_letter=any("reason" in letter["MessageAttributes"] for letter in letters),
+            dead_letter=len(letters) == buried + 1 and all("reason" in letter["MessageAttributes"] for letter in letters),
             restraint_on_one_signal=stage.groups(machine) == before,
         )
     return scene

@@ -74,7 +74,8 @@ class Stage:
 
     def whole_story(self, calls: ReplayedCalls) -> None:
         """The principal's history by the trail, then the attack over the bus."""
-        self.trail(calls.history, "what the session did before")
+        if calls.history:
+            self.trail(calls.history, "what the session did before")
         self.calls(calls.attack)
 
     def _url(self, key: str) -> str:
