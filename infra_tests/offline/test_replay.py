@@ -91,7 +91,7 @@ def test_order_and_gaps_of_the_capture_are_kept_to_the_second(root: Path) -> Non
         if to_text(*batch.destination[flow].tolist()) == controller:
             replayed.setdefault(int(batch.source_port[flow]), int(batch.start_ms[flow]))
     assert replayed.keys() == recorded.keys()
-    assert len(recorded) > 20
+    assert len(recorded) > 15
     moved_by = [replayed[port] - recorded[port] for port in recorded]
     assert max(moved_by) - min(moved_by) <= 1000, "one amount for all; the log has whole seconds"
 

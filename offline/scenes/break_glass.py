@@ -13,7 +13,7 @@ _SESSION = "on-call"
 def run(stage: Stage) -> Scene:
     """Play the scene: two independent signals on a role of the never-touch list."""
     role = stage.world.roles["break-glass"]
-    calls = stratus("aws.exfiltration.rds-share-snapshot", role, _SESSION, stage.now(), instead="database-snapshot-shared")
+    calls = stratus("aws.exfiltration.rds-share-snapshot", role, _SESSION, stage.now(), instead="secrets-batch-harvest")
     story = "Two independent signals about a session of the break-glass role: enough for anybody else."
     with stage.timeline.scene("The break-glass role is refused", story, calls.provenance, calls.source) as scene:
         before = stage.policies(role)
