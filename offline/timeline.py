@@ -189,8 +189,7 @@ class Timeline:
         if key not in self._known or self._scene is None:
             return None
         threshold, detector = self._known[key]
-        sequence = 1 + sum(point.entity == _name(key) for point in self._scene.scores)
-        return ScorePoint(sequence, _name(key), float(entry["probability"]), threshold, detector)
+        return ScorePoint(int(entry["time_ms"]) / 1000, _name(key), float(entry["probability"]), threshold, detector)
 
     def _line(self, text: str) -> None:
         self._console.print(f"{time.monotonic() - self._began:7.2f} s  [yellow]{Kind.SCORE:<9}[/]       {text}", no_wrap=True)

@@ -59,9 +59,9 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class ScorePoint:
-    """One score of one entity. ``sequence`` counts the scores of the scene."""
+    """The highest score of one entity in one delivery. ``at_s`` is the time of that window's last event, in seconds."""
 
-    sequence: int
+    at_s: float
     entity: str
     probability: float
     threshold: float

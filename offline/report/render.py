@@ -36,17 +36,16 @@ def score_curve(scene: Scene) -> Markup:
     """Draw the scene's scores, one line per entity, with the threshold; an empty string where nothing was scored."""
     if not scene.scores:
         return Markup("")
-    last = max(point.sequence for point in scene.scores) or 1
-    first = min(point.sequence for point in scene.scores)
+    first, last = (choose(point.at_s for point in scene.scores) for choose in (min, max))
 
-    def x(sequence: int) -> float:
-        return _LEFT + (_WIDTH - _LEFT - 12) * ((sequence - first) / max(last - first, 1))
+    def x(at_s: float) -> float:
+        return _LEFT + (_WIDTH - _LEFT - 12) * (1 - (last - at_s) / (last - first or 1))
 
     def y(probability: float) -> float:
         return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - probability)
 
     by_entity: dict[str, list[Any]] = defaultdict(list)
-    for point in scene.scores:
+    for point in sorted(scene.scores, key=lambda point: point.at_s):
         by_entity[point.entity].append(point)
     parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Scores over the scene, with the threshold">']
     parts += [
@@ -56,25 +55,35 @@ def score_curve(scene: Scene) -> Markup:
     ]
     thresholds = [
         f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{y(threshold):.1f}" y2="{y(threshold):.1f}"/>'
-        f'<text class="axis threshold-label" x="{_LEFT + 6}" y="{y(threshold) + 14:.1f}">'
+        f'<text class="axis threshold-label" x="{_LEFT + 6}" y="{y(threshold) + (-5 if number else 14):.1f}">'
         f"threshold of {escape(detector)}: {threshold:.3f}</text>"
-        for threshold, detector in sorted({(point.threshold, point.detector) for point in scene.scores})
+        for number, (threshold, detector) in enumerate(sorted({(point.threshold, point.detector) for point in scene.scores}))
     ]
     for entity, points in sorted(by_entity.items()):
         alarmed = any(point.probability >= point.threshold for point in points)
-        path = " ".join(f"{x(point.sequence):.1f},{y(point.probability):.1f}" for point in points)
+        path = " ".join(f"{x(point.at_s):.1f},{y(point.probability):.1f}" for point in points)
         parts.append(f'<polyline class="curve {"alarm" if alarmed else "calm"}" points="{path}"/>')
         parts += [
-            f'<circle class="{"alarm" if point.probability >= point.threshold else "calm"}" cx="{x(point.sequence):.1f}" '
+            f'<circle class="{"alarm" if point.probability >= point.threshold else "calm"}" cx="{x(point.at_s):.1f}" '
             f'cy="{y(point.probability):.1f}" r="3"><title>{escape(entity)}: {point.probability:.4f}</title></circle>'
             for point in points
         ]
     parts += thresholds  # last, so that no curve hides a label
     parts.append(
         f'<text class="axis" x="{(_WIDTH + _LEFT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">'
-        "scored windows, in order</text></svg>"
+        f"highest score of each delivery, by the time of its events: {_span(last - first)}</text></svg>"
     )
     return Markup("".join(parts))  # noqa: S704 -- every value that comes from telemetry is escaped above
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} minutes"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} hours"
+    )
 
 
 def latency_bar(latency: Latency) -> Markup:
