@@ -7,18 +7,18 @@ signal when the *thread* that forked it ends, and a request thread of a server e
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+_BOUND = Path(__file__).with_name("bound.py")
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 
@@ -31,24 +31,23 @@ def spawn(
     stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own that the kernel kills when this process ends, however it ends."""
-    parent = os.getpid()
+    """Start a child in a session of its own that the kernel kills when this process ends, however it ends.
 
-    def bind() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended between fork and prctl
-            os._exit(1)
+    Raises FileNotFoundError when the command is not on the ``PATH`` of ``env``.
+    """
+    program = shutil.which(command[0], path=env.get("PATH"))
+    if program is None:
+        raise FileNotFoundError(f"{command[0]} is not on the path")
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            list(command),
+            [sys.executable, "-I", "-S", str(_BOUND), str(os.getpid()), program, *command[1:]],
             env=dict(env),
             cwd=cwd,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=bind,  # noqa: PLW1509 - two system calls, no lock is taken
         )
 
     return _spawner.submit(start).result()
