@@ -12,7 +12,7 @@ from shared_model.encoders import network
 from shared_model.events import Entity, EntityKind, FlowBatch, Telemetry
 from shared_model.scorer import memory_key, verdict_of
 from shared_model.verdicts import Evidence, Verdict
-from shared_model.windows import Events, Sequences, Windows, cut, hex_ids, merge, remember
+from shared_model.windows import Events, Sequences, Windows, cut, gather, hex_ids, merge, remember
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,19 +63,21 @@ def detect(batch: FlowBatch, detector: Detector, memory: EntityMemory, *, now_ms
     numbers, highest = windows.entity[best].tolist(), probability[best].tolist()
     scores = tuple(map(EntityScore, [entities[number] for number in numbers], when, highest, fresh.tolist()))
     over = [place for place, score in enumerate(highest) if score >= detector.threshold]
+    alarming = windows.index[best[over]]
+    weights = detector.explain_each(gather(features, alarming))
     verdicts = tuple(
         _verdict(
             batch,
             events,
             sequences,
-            features,
-            windows.index[best[place]],
+            alarming[number],
+            weights[number],
             detector,
             scores[place],
             int(kind[best[place]]),
             correlation_id,
         )
-        for place in over
+        for number, place in enumerate(over)
     )
     states = remember(sequences, events, before, length=detector.window, id_texts=lambda flows: hex_ids(events.ids[flows]))
     return Detection(
@@ -133,18 +135,15 @@ def _verdict(
     batch: FlowBatch,
     events: Events,
     sequences: Sequences,
-    features: NDArray[np.float32],
     window: NDArray[np.intp],
+    weight_of_place: NDArray[np.float64],
     detector: Detector,
     score: EntityScore,
     kind: int,
     correlation_id: str,
 ) -> Verdict:
-    """Explain one window of one entity."""
-    rows = window[window >= 0]
-    dense = np.zeros((len(window), features.shape[1]), np.float32)
-    dense[len(window) - len(rows) :] = features[rows]
-    weights = detector.explain(dense)[len(window) - len(rows) :]
+    """Put one alarming window of one entity into words. ``window`` and its events' weights are (T,)."""
+    rows, weights = window[window >= 0], weight_of_place[window >= 0]
 
     def event_id(row: int) -> str:
         event = int(sequences.event[row])

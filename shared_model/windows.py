@@ -190,8 +190,9 @@ def cut(sequences: Sequences, *, length: int, stride: int) -> Windows:
 
 def gather(features: NDArray[np.float32], index: NDArray[np.intp]) -> NDArray[np.float32]:
     """Rows of windows: float32 (B, T, F) out of float32 (m, F), zeros where there is padding."""
-    padded = np.concatenate([features, np.zeros((1, features.shape[1]), np.float32)])
-    return padded[index]  # PADDING, -1, is the row of zeros behind the last
+    windows: NDArray[np.float32] = features[index]
+    windows[index == PADDING] = 0
+    return windows
 
 
 def remember(
