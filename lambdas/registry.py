@@ -42,7 +42,8 @@ class FunctionSpec:
 
 
 _BASE = ("boto3", "aws-lambda-powertools")
-_DETECT = (*_BASE, "numpy", "ai-edge-litert")
+_TRIAGE = (*_BASE, "numpy", "ai-edge-litert")
+_DETECT = (*_TRIAGE, "isal")
 _RESPOND = (*_BASE, "pydantic")
 
 FUNCTIONS: tuple[FunctionSpec, ...] = (
@@ -62,7 +63,7 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         10,
         batch_window_s=1,
     ),
-    FunctionSpec("triage_findings", _DETECT, ("lambdas", "shared_model", "model_artifacts"), "findings", 1024, 60, 10),
+    FunctionSpec("triage_findings", _TRIAGE, ("lambdas", "shared_model", "model_artifacts"), "findings", 1024, 60, 10),
     FunctionSpec("respond", _RESPOND, ("lambdas", "shared_model", "response"), "verdicts", 512, 60, 10, fifo=True),
     FunctionSpec("expire_containments", _RESPOND, ("lambdas", "shared_model", "response"), "containments", 512, 60, 10),
 )

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 #: Low word of an IPv4-mapped address: this prefix and the 32 bits of the address.
 MAPPED_PREFIX = np.uint64(0xFFFF_0000_0000)
 _MASK_32 = np.uint64(0xFFFF_FFFF)
+#: By the number of an octet's characters, 0 to 15: what right-aligns it, and the least value that is written with so many
+#: ("010" would be octal to some readers); no octet reaches the value of impossible lengths.
+_SHIFT_OF_DIGITS = np.array([24, 24, 16] + [8] * 13, np.uint32)
+_LEAST_OF_DIGITS = np.array([1000, 0, 10, 100] + [1000] * 12, np.uint32)
 #: Behind the text, so that a word that starts at its last byte can be read.
 PADDING = 24
 
@@ -67,20 +71,19 @@ def parse_ipv4(
         if len(rows):
             value[rows], three[rows] = parse_ipv4(text, starts[rows], lengths[rows])
         return value, three
-    ends = np.empty((len(starts), 4), np.intp)
+    ends = np.empty((len(starts), 4), np.uint8)
     ends[:, :3] = (dots & 15).reshape(-1, 3)
     ends[:, 3] = lengths
     begins = np.zeros_like(ends)
     begins[:, 1:] = ends[:, :3] + 1
     digits = ends - begins
-    begins += starts[:, None]
-    words = np.ndarray((len(text) - 3,), "<u4", text, 0, (1,))[begins]
+    words = np.ndarray((len(text) - 3,), "<u4", text, 0, (1,))[starts[:, None] + begins]
     # Right-align the octet's one to three digits in its word: the byte order makes the last digit the highest byte.
-    words = (words ^ np.uint32(0x30303030)) << (32 - 8 * np.clip(digits, 1, 3)).astype(np.uint32)
+    words ^= np.uint32(0x30303030)
+    words <<= _SHIFT_OF_DIGITS[digits]
     not_digit = ((words + np.uint32(0x76767676)) | words) & np.uint32(0x80808080)
     octets = (words >> 24) + 10 * ((words >> 16) & 0xFF) + 100 * ((words >> 8) & 0xFF)
-    least = np.array([0, 0, 10, 100, 1000, 1000], np.uint32)[np.clip(digits, 0, 5)]  # "010" would be octal to some readers
-    right = (not_digit == 0) & (digits >= 1) & (digits <= 3) & (octets <= 255) & (octets >= least)
+    right = (not_digit == 0) & (octets <= 255) & (octets >= _LEAST_OF_DIGITS[digits])
     ok = right.all(axis=1)
     value = (octets[:, 0] << 24) | (octets[:, 1] << 16) | (octets[:, 2] << 8) | octets[:, 3]
     value[~ok] = 0

@@ -112,7 +112,12 @@ class Detector:
         probability = np.empty(len(index), np.float64)
         kind = np.empty(len(index), np.intp)
         padded = np.zeros((len(features) + 1, features.shape[1]), np.float32)  # padding, -1, is the row behind the last
-        self.scaled(features, out=padded[:-1])
+        # So many rows stay in the processor's cache, and constants of the same shape let one instruction take several features.
+        center, scale = (np.tile(values, (min(_CHUNK, len(features)), 1)) for values in (self.center, self.scale))
+        for begin in range(0, len(features), _CHUNK):
+            part = slice(begin, min(begin + _CHUNK, len(features)))
+            size = part.stop - begin
+            _scaled(features[part], center[:size], scale[:size], padded[part])
         for begin in range(0, len(index), _CHUNK):
             part = slice(begin, begin + _CHUNK)
             probability[part], kind[part] = _verdicts(self.engine.logits(padded[index[part]]))
@@ -149,14 +154,21 @@ class Detector:
         weights[windows[..., -1] == 0] = 0
         return weights
 
-    def scaled(self, features: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Features as the model takes them (…, F), written to ``out`` where it is given."""
-        result: NDArray[np.float32] = np.subtract(features, self.center, out=out)
-        result /= self.scale
-        np.clip(result, -CLIP, CLIP, out=result)
-        if self.center.any():
-            result *= features[..., -1:]  # padding stays zero whatever the center
-        return result
+    def scaled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features as the model takes them (…, F)."""
+        return _scaled(features, self.center, self.scale, np.empty_like(features))
+
+
+def _scaled(
+    features: NDArray[np.float32], center: NDArray[np.float32], scale: NDArray[np.float32], out: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    np.subtract(features, center, out=out)
+    out /= scale
+    np.clip(out, -CLIP, CLIP, out=out)
+    padding = features[..., -1] == 0
+    if padding.any():
+        out[padding] = 0  # whatever the center
+    return out
 
 
 def _verdicts(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
-import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from isal import isal_zlib  # Intel's ISA-L: gunzips two and a half times as fast as zlib
 
 from shared_model.errors import UnreadableTelemetry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+#: What ISA-L raises on damaged data; its stub calls the class an instance.
+_Damaged: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 _GZIP_MAGIC = b"\x1f\x8b"
 _COMPRESSED_PIECE = 1 << 16
 _UNPACKED_PIECE = 1 << 18
@@ -71,7 +74,7 @@ class _Gunzip(io.RawIOBase):
         self._packed = head
         self._stream = stream
         self._source = source
-        self._member: zlib._Decompress | None = zlib.decompressobj(wbits=31)
+        self._member: Any = isal_zlib.decompressobj(wbits=31)  # None between members
 
     def readable(self) -> bool:
         return True
@@ -84,7 +87,7 @@ class _Gunzip(io.RawIOBase):
             if self._member is None:
                 self._packed = self._packed.lstrip(b"\0")
                 if self._packed:
-                    self._member = zlib.decompressobj(wbits=31)
+                    self._member = isal_zlib.decompressobj(wbits=31)
                 elif not (more := self._stream.read(_COMPRESSED_PIECE)):
                     return 0
                 else:
@@ -92,7 +95,7 @@ class _Gunzip(io.RawIOBase):
                 continue
             try:
                 piece = self._member.decompress(self._packed, len(view))
-            except zlib.error as error:
+            except _Damaged as error:
                 raise UnreadableTelemetry(self._source, f"damaged gzip data ({error}): deliver the object again") from error
             if not piece and not self._packed and not self._member.eof:
                 raise UnreadableTelemetry(self._source, "gzip data ends before its end mark: deliver the object again")

@@ -244,6 +244,37 @@ class _Lines:
         return "" if value == "-" else value
 
 
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Where the fields and lines of a text end.
+
+    Attributes
+    ----------
+    text : uint8
+        The text, with padding behind.
+    separators : intp
+        Positions of blanks and line ends.
+    line_ends : intp (n,)
+        Which of the separators end a line.
+    begins : intp (n,)
+        Position at which each line begins.
+    """
+
+    text: NDArray[np.uint8]
+    separators: NDArray[np.intp]
+    line_ends: NDArray[np.intp]
+    begins: NDArray[np.intp]
+
+
+def _split(text: bytes) -> _Split:
+    buffer = np.frombuffer(text + bytes(addresses.PADDING), np.uint8)
+    separators = np.flatnonzero(buffer[: len(text)] <= ord(" "))
+    line_ends = np.flatnonzero(buffer[separators] == ord("\n"))
+    begins = np.zeros(len(line_ends), np.intp)
+    begins[1:] = separators[line_ends[:-1]] + 1
+    return _Split(buffer, separators, line_ends, begins)
+
+
 class _Parser:
     """What lasts from chunk to chunk: the layout, the interfaces seen, the IPv6 addresses read."""
 
@@ -260,16 +291,21 @@ class _Parser:
         if b"\r" in text:
             # Same number of lines; a carriage return elsewhere stays, and is no part of a good field.
             text = text.replace(b"\r\n", b"\n")
+        lines = _split(text)
+        # A header begins with a field's name, a record almost always with a digit: then there is nothing to search for.
+        if self.next_line > 1 and not (lines.text[lines.begins] >= ord("a")).any():
+            return FlowRecords.joined([self._parse_lines(text, lines)], tuple(self._interfaces))
         parts: list[FlowRecords] = []
         begin = 0
         for header_begin, header_end, names in self._headers(text):
             if header_begin > begin:
-                parts.append(self._parse_lines(text[begin:header_begin]))
+                parts.append(self._parse_lines(text[begin:header_begin], _split(text[begin:header_begin])))
             self.next_line += 1
             begin = header_end
             self._layout = _Layout(names)
         if begin < len(text):
-            parts.append(self._parse_lines(text[begin:] if begin else text))
+            rest = text[begin:] if begin else text
+            parts.append(self._parse_lines(rest, _split(rest) if begin else lines))
         return FlowRecords.joined(parts, tuple(self._interfaces))
 
     def _headers(self, text: bytes) -> list[tuple[int, int, list[str]]]:
@@ -288,16 +324,11 @@ class _Parser:
             hint = text.find(_HEADER_HINT, end)
         return found
 
-    def _parse_lines(self, text: bytes) -> FlowRecords:
+    def _parse_lines(self, text: bytes, split: _Split) -> FlowRecords:
         """Parse lines of one layout."""
         layout = self._layout
-        buffer = np.frombuffer(text + bytes(addresses.PADDING), np.uint8)
-        separators = np.flatnonzero(buffer[: len(text)] <= ord(" "))
-        line_ends = np.flatnonzero(buffer[separators] == ord("\n"))
+        buffer, separators, line_ends, begins = split.text, split.separators, split.line_ends, split.begins
         field_counts = np.diff(line_ends, prepend=-1)
-        begins = np.empty(len(line_ends), np.intp)
-        begins[0] = 0
-        begins[1:] = separators[line_ends[:-1]] + 1
         fields = len(layout.names)
         number = np.arange(self.next_line, self.next_line + len(line_ends), dtype=np.int64)
         self.next_line += len(line_ends)
