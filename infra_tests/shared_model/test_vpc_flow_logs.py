@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared_model import addresses
 from shared_model.errors import UnreadableTelemetry
 from shared_model.pairing import FlowRecords
-from shared_model.parsers import vpc_flow_logs
+from shared_model.parsers import flow_layout, vpc_flow_logs
 from shared_model.parsers.vpc_flow_logs import read_flow_records, read_flows
 from training.data_root import data_root
 
@@ -139,6 +139,12 @@ def test_truncated_gzip_gives_what_was_readable_and_names_the_damage():
     assert "ends before its end mark" in found[0].reason
 
 
+def test_a_later_header_is_one_even_behind_spaces():
+    records = one(f"{LINE}\n  srcaddr dstaddr start protocol\n192.0.2.1 192.0.2.2 1700000000 6\n")
+    assert len(records) == 2
+    assert not records.rejected
+
+
 def test_gzip_of_which_nothing_can_be_read_is_an_error():
     with pytest.raises(UnreadableTelemetry, match="bucket/key"):
         read(gzip.compress(LINE.encode())[:12], source="bucket/key")
@@ -210,8 +216,8 @@ def _is_header(line: bytes, *, first: bool) -> bool:
     return (
         bool(tokens)
         and (first or b"addr" in line)
-        and all(vpc_flow_logs._HEADER_TOKEN.fullmatch(token) for token in tokens)
-        and not vpc_flow_logs._KNOWN.isdisjoint(token.decode() for token in tokens)
+        and all(flow_layout.FIELD_NAME.fullmatch(token) for token in tokens)
+        and not flow_layout.KNOWN_FIELDS.isdisjoint(token.decode() for token in tokens)
     )
 
 

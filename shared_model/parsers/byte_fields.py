@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 #: Longest number that is read: 16 digits stay well inside 64 bits.
 MOST_DIGITS = 16
-_SLOT_BITS = 18  # some hundred identifiers seldom meet in one of so many slots
 _ZEROS = np.uint64(0x3030303030303030)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _NINE_LIMIT = np.uint64(0x7676767676767676)
@@ -85,61 +84,3 @@ def _parse_eight(words: NDArray[np.uint64], digits: NDArray[np.intp]) -> tuple[N
     values &= np.uint64(0x0000FFFF0000FFFF)
     values = (values * np.uint64(42949672960001)) >> np.uint64(32)
     return values.astype(np.int64), ok
-
-
-def text_codes(
-    text: NDArray[np.uint8], starts: NDArray[np.intp], lengths: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Group equal fields.
-
-    Returns
-    -------
-    first : intp (k,)
-        Row of the first field of each distinct text.
-    code : intp (n,)
-        Which of them each field equals.
-    """
-    longest = int(lengths.max(initial=1))
-    parts = [
-        _first_bytes(words_at(text, starts + np.minimum(offset, lengths)), lengths - offset)
-        for offset in range(0, min(longest, 24), 8)
-    ]
-    mixed = lengths.astype(np.uint64)
-    for part in parts:
-        mixed = (mixed ^ part) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    for grouped in (_by_slot, _by_order):
-        first, code = grouped(mixed)
-        same = lengths == lengths[first[code]]
-        for part in parts:
-            same &= part == part[first[code]]
-        if longest <= 24 and same.all():
-            return first, code
-    # Longer than any identifier, or two texts of one hash: compare them as they are.
-    seen: dict[bytes, int] = {}
-    firsts: list[int] = []
-    codes = np.empty(len(starts), np.intp)
-    for row, (begin, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        field = text[begin : begin + length].tobytes()
-        if field not in seen:
-            seen[field] = len(firsts)
-            firsts.append(row)
-        codes[row] = seen[field]
-    return np.array(firsts, np.intp), codes
-
-
-def _by_slot(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Group rows by the top bits of their hash: as ``np.unique`` would, without sorting."""
-    slot = (hashes >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
-    first_in_slot = np.full(1 << _SLOT_BITS, -1, np.intp)
-    first_in_slot[slot[::-1]] = np.arange(len(slot) - 1, -1, -1)  # the last assignment stays: the first row
-    used = np.flatnonzero(first_in_slot >= 0)
-    number = np.empty(1 << _SLOT_BITS, np.intp)
-    number[used] = np.arange(len(used))
-    return first_in_slot[used], number[slot]
-
-
-def _by_order(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Group rows by their whole hash, where two met in a slot."""
-    _, first, code = np.unique(hashes, return_index=True, return_inverse=True)
-    return first, code

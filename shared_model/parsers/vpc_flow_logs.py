@@ -7,18 +7,19 @@ default. A header may stand anywhere again, as in objects that were joined toget
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from shared_model import addresses
 from shared_model.errors import UnreadableTelemetry
 from shared_model.events import FlowBatch, Interface, Rejected
 from shared_model.pairing import FlowRecords, Pairer
-from shared_model.parsers.byte_fields import is_word, parse_numbers, text_codes
+from shared_model.parsers.address_fields import AddressFields
+from shared_model.parsers.field_table import FieldTable
+from shared_model.parsers.flow_layout import DEFAULT_LAYOUT, HEADER_HINT, Layout, header_names
+from shared_model.parsers.flow_lines import PADDING, Lines, Separators
 from shared_model.parsers.objects import open_object
 
 if TYPE_CHECKING:
@@ -26,17 +27,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_VERSION_2 = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
-_LATER = (
-    "vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id "
-    "pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path reject-reason"
-)
-#: Layout of an object without a header line.
-DEFAULT_LAYOUT = tuple(_VERSION_2.split())
-_KNOWN = frozenset(DEFAULT_LAYOUT) | frozenset(_LATER.split())
-_HEADER_TOKEN = re.compile(rb"[a-z][a-z0-9-]*")
-#: Stands in every header that is of use (srcaddr, pkt-dstaddr …) and is quickly searched for.
-_HEADER_HINT = b"addr"
 #: How many bytes are parsed at once: columns of so many lines stay in the processor's cache.
 _CHUNK = 1 << 20
 #: A line that has not ended by then is no flow record; what follows up to its end is skipped.
@@ -162,198 +152,80 @@ def _read_up_to(stream: BufferedReader, size: int) -> tuple[bytes, UnreadableTel
     return b"".join(pieces), None
 
 
-class _Layout:
-    """Which field stands where in a line."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = names
-        self.column = {name: index for index, name in reversed(list(enumerate(names)))}
-        self.missing = self._missing()
-
-    def _missing(self) -> tuple[str, str] | None:
-        """The field without which no line of this layout is a flow, and why."""
-        for names in (("srcaddr", "pkt-srcaddr"), ("dstaddr", "pkt-dstaddr"), ("start", "end")):
-            if not any(name in self.column for name in names):
-                return names[0], f"the header names neither {names[0]} nor {names[1]}: add it to the flow log's format"
-        return None
-
-    def first_of(self, *names: str) -> str:
-        return next((name for name in names if name in self.column), "")
-
-
-@dataclass(slots=True)
-class _Lines:
-    """Lines that have as many fields as their layout, as positions in a buffer."""
-
-    raw: bytes
-    text: NDArray[np.uint8]  # the same, with padding behind
-    layout: _Layout
-    begins: NDArray[np.intp]  # (n,) where each line begins
-    ends: NDArray[np.intp]  # (n, fields) where each field ends
-    number: NDArray[np.int64]  # (n,) 1-based line numbers
-    wrong: dict[int, tuple[str, str]] = field(default_factory=dict)  # row -> field, reason
-
-    def span(self, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Starts and lengths of a field."""
-        column = self.layout.column[name]
-        starts = self.begins if column == 0 else self.ends[:, column - 1] + 1
-        return starts, self.ends[:, column] - starts
-
-    def keep(self, rows: NDArray[np.intp]) -> _Lines:
-        return _Lines(self.raw, self.text, self.layout, self.begins[rows], self.ends[rows], self.number[rows])
-
-    def reject(self, rows: NDArray[np.bool_], name: str, reason: str) -> None:
-        """Note why rows cannot be used; the first reason of a row counts."""
-        for row in np.flatnonzero(rows).tolist():
-            self.wrong.setdefault(row, (name, reason))
-
-    def absent(self, name: str) -> NDArray[np.bool_]:
-        """Rows whose field is ``-``."""
-        starts, lengths = self.span(name)
-        hyphen: NDArray[np.bool_] = (lengths == 1) & (self.text[starts] == ord("-"))
-        return hyphen
-
-    def numbers(self, name: str, most: int, absent: int | None) -> NDArray[np.int64]:
-        """A column of numbers; ``absent`` stands for ``-`` and for a field that the layout lacks; None: it is needed."""
-        if name not in self.layout.column:
-            return np.full(len(self.begins), absent or 0, np.int64)
-        values, ok = parse_numbers(self.text, *self.span(name))
-        if not ok.all():
-            hyphen = self.absent(name)
-            if absent is not None:
-                values[hyphen] = absent
-            else:
-                self.reject(hyphen, name, "the value is absent (-)")
-            self.reject(~ok & ~hyphen, name, "not a whole number of at most 16 digits")
-        if (values > most).any():
-            self.reject(values > most, name, f"larger than {most}")
-        return values
-
-    def is_word(self, name: str, word: bytes) -> NDArray[np.bool_]:
-        if name not in self.layout.column:
-            return np.zeros(len(self.begins), np.bool_)
-        return is_word(self.text, *self.span(name), word)
-
-    def text_of(self, row: int, name: str) -> str:
-        """Text of one field, ``""`` where it is absent."""
-        if name not in self.layout.column:
-            return ""
-        column = self.layout.column[name]
-        start = int(self.begins[row] if column == 0 else self.ends[row, column - 1] + 1)
-        value = self.raw[start : int(self.ends[row, column])].decode("utf-8", "replace")
-        return "" if value == "-" else value
-
-
-@dataclass(frozen=True, slots=True)
-class _Split:
-    """Where the fields and lines of a text end.
-
-    Attributes
-    ----------
-    text : uint8
-        The text, with padding behind.
-    separators : intp
-        Positions of blanks and line ends.
-    line_ends : intp (n,)
-        Which of the separators end a line.
-    begins : intp (n,)
-        Position at which each line begins.
-    """
-
-    text: NDArray[np.uint8]
-    separators: NDArray[np.intp]
-    line_ends: NDArray[np.intp]
-    begins: NDArray[np.intp]
-
-
-def _split(text: bytes) -> _Split:
-    buffer = np.frombuffer(text + bytes(addresses.PADDING), np.uint8)
-    separators = np.flatnonzero(buffer[: len(text)] <= ord(" "))
-    line_ends = np.flatnonzero(buffer[separators] == ord("\n"))
-    begins = np.zeros(len(line_ends), np.intp)
-    begins[1:] = separators[line_ends[:-1]] + 1
-    return _Split(buffer, separators, line_ends, begins)
-
-
 class _Parser:
-    """What lasts from chunk to chunk: the layout, the interfaces seen, the IPv6 addresses read."""
+    """What lasts from chunk to chunk: the layout, the interfaces seen, the addresses read."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.next_line = 1  # 1-based number of the line that comes next
         self._interfaces: list[Interface] = []
-        self._layout = _Layout(DEFAULT_LAYOUT)
+        self._layout = Layout(DEFAULT_LAYOUT)
         self._interface_index: dict[bytes, int] = {}
-        self._other_addresses: dict[bytes, tuple[int, int] | None] = {}
+        self._interface_table = FieldTable(words=3, values=1, slots=1 << 15)  # "eni-" and 17 digits
+        self._addresses_read = AddressFields()
 
     def parse(self, text: bytes) -> FlowRecords:
         """Parse whole lines."""
         if b"\r" in text:
             # Same number of lines; a carriage return elsewhere stays, and is no part of a good field.
             text = text.replace(b"\r\n", b"\n")
-        lines = _split(text)
-        # A header begins with a field's name, a record almost always with a digit: then there is nothing to search for.
-        if self.next_line > 1 and not (lines.text[lines.begins] >= ord("a")).any():
-            return FlowRecords.joined([self._parse_lines(text, lines)], tuple(self._interfaces))
+        buffer = np.frombuffer(text + bytes(PADDING), np.uint8)
+        separators = Separators.of(buffer[: len(text)])
+        number = np.arange(self.next_line, self.next_line + len(separators.begins), dtype=np.int64)
         parts: list[FlowRecords] = []
         begin = 0
-        for header_begin, header_end, names in self._headers(text):
-            if header_begin > begin:
-                parts.append(self._parse_lines(text[begin:header_begin], _split(text[begin:header_begin])))
-            self.next_line += 1
-            begin = header_end
-            self._layout = _Layout(names)
-        if begin < len(text):
-            rest = text[begin:] if begin else text
-            parts.append(self._parse_lines(rest, _split(rest) if begin else lines))
+        for header, names in self._headers(text, buffer, separators.begins):
+            if header > begin:
+                parts.append(self._parse_lines(text, buffer, separators, number, slice(begin, header)))
+            begin = header + 1
+            self._layout = Layout(names)
+        if begin < len(number):
+            parts.append(self._parse_lines(text, buffer, separators, number, slice(begin, len(number))))
+        self.next_line += len(number)
         return FlowRecords.joined(parts, tuple(self._interfaces))
 
-    def _headers(self, text: bytes) -> list[tuple[int, int, list[str]]]:
-        """(begin, end, field names) of each header line: only tokens that look like names, one of them known."""
-        found = []
+    def _headers(self, text: bytes, buffer: NDArray[np.uint8], begins: NDArray[np.intp]) -> Iterator[tuple[int, list[str]]]:
+        """(line, field names) of each header line among these."""
+        first = buffer.take(begins)
+        # A name begins with a letter, perhaps behind spaces: mostly no line does, and the text need not be searched.
+        letter = (first >= ord("a")) & (first <= ord("z")) | (first <= ord(" "))
+        if not letter.any():
+            return
         # The object's first line is looked at whatever it says, so that a header without addresses is told from a line.
-        hint = 0 if self.next_line == 1 else text.find(_HEADER_HINT)
+        hint = 0 if self.next_line == 1 else text.find(HEADER_HINT)
         while hint >= 0:
-            begin = text.rfind(b"\n", 0, hint) + 1
+            line = int(np.searchsorted(begins, hint, "right")) - 1
             end = text.find(b"\n", hint) + 1
-            tokens = text[begin:end].split()
-            if all(_HEADER_TOKEN.fullmatch(token) for token in tokens):
-                names = [token.decode("ascii") for token in tokens]
-                if not _KNOWN.isdisjoint(names):
-                    found.append((begin, end, names))
-            hint = text.find(_HEADER_HINT, end)
-        return found
+            if letter[line] and (names := header_names(text[begins[line] : end])) is not None:
+                yield line, names
+            hint = text.find(HEADER_HINT, end)
 
-    def _parse_lines(self, text: bytes, split: _Split) -> FlowRecords:
-        """Parse lines of one layout."""
+    def _parse_lines(
+        self, text: bytes, buffer: NDArray[np.uint8], separators: Separators, number: NDArray[np.int64], part: slice
+    ) -> FlowRecords:
+        """Parse those lines, which are of one layout."""
         layout = self._layout
-        buffer, separators, line_ends, begins = split.text, split.separators, split.line_ends, split.begins
-        field_counts = np.diff(line_ends, prepend=-1)
         fields = len(layout.names)
-        number = np.arange(self.next_line, self.next_line + len(line_ends), dtype=np.int64)
-        self.next_line += len(line_ends)
+        counts = separators.field_counts()[part]
+        ends = separators.at[separators.line_end[part]]
+        begins = separators.begins[part]
+        fits = counts == fields
         rejected: list[Rejected] = []
-        fits = field_counts == fields
         if fields == 1:
-            fits &= separators[line_ends] > begins
+            fits &= ends > begins
         if layout.missing or not fits.all():
-            rows = np.flatnonzero(fits)
-            unfit = separators[line_ends] > begins
+            unfit = ends > begins
             if not layout.missing:
                 unfit &= ~fits
             for row in np.flatnonzero(unfit).tolist():
-                name, reason = layout.missing or ("", f"{field_counts[row]} fields, where the layout has {fields}")
-                raw = text[begins[row] : separators[line_ends[row]]]
-                rejected.append(self._rejected(int(number[row]), name, reason, raw))
+                name, reason = layout.missing or ("", f"{counts[row]} fields, where the layout has {fields}")
+                rejected.append(self._rejected(int(number[part.start + row]), name, reason, text[begins[row] : ends[row]]))
             if layout.missing:
                 return FlowRecords.empty().noted(tuple(rejected))
-            ends = separators[line_ends[rows, None] + np.arange(1 - fields, 1)]
-            lines = _Lines(text, buffer, layout, begins[rows], ends, number[rows])
-        else:
-            lines = _Lines(text, buffer, layout, begins, separators.reshape(-1, fields), number)
-        return self._records(lines, rejected)
+        rows = np.flatnonzero(fits) + part.start
+        return self._records(Lines(text, buffer, layout, separators, rows, number[rows]), rejected)
 
-    def _records(self, lines: _Lines, rejected: list[Rejected]) -> FlowRecords:
+    def _records(self, lines: Lines, rejected: list[Rejected]) -> FlowRecords:
         layout = lines.layout
         nodata = skipdata = 0
         if "log-status" in layout.column:
@@ -373,15 +245,14 @@ class _Parser:
         records = self._columns(lines)
         if lines.wrong:
             for row, (name, reason) in sorted(lines.wrong.items()):
-                raw = lines.raw[lines.begins[row] : lines.ends[row, -1]]
-                rejected.append(self._rejected(int(lines.number[row]), name, reason, raw))
+                rejected.append(self._rejected(int(lines.number[row]), name, reason, lines.line(row)))
             good = np.ones(len(records), np.bool_)
             good[list(lines.wrong)] = False
             records = records.keep(np.flatnonzero(good))
         rejected.sort(key=lambda item: item.record)
         return records.noted(tuple(rejected), nodata, skipdata)
 
-    def _columns(self, lines: _Lines) -> FlowRecords:
+    def _columns(self, lines: Lines) -> FlowRecords:
         layout = lines.layout
         source = self._addresses(lines, layout.first_of("srcaddr", "pkt-srcaddr"))
         destination = self._addresses(lines, layout.first_of("dstaddr", "pkt-dstaddr"))
@@ -389,7 +260,7 @@ class _Parser:
         end = self._times(lines, layout.first_of("end", "start"))
         if (end < start).any():
             lines.reject(end < start, "end", "lies before start")
-        direction = np.zeros(len(lines.begins), np.int8)
+        direction = np.zeros(len(lines), np.int8)
         if "flow-direction" in layout.column:
             direction[lines.is_word("flow-direction", b"ingress")] = 1
             direction[lines.is_word("flow-direction", b"egress")] = 2
@@ -417,12 +288,12 @@ class _Parser:
             record=lines.number,
         )
 
-    def _times(self, lines: _Lines, name: str) -> NDArray[np.int64]:
+    def _times(self, lines: Lines, name: str) -> NDArray[np.int64]:
         """Milliseconds since the epoch, from seconds or milliseconds."""
         values = lines.numbers(name, _LONGEST_TIME, None)
         return np.where(values < _SECONDS_BELOW, values * 1000, values)
 
-    def _rewritten(self, lines: _Lines, packet: str, recorded: str, direction: NDArray[np.int8], meaning: int) -> None:
+    def _rewritten(self, lines: Lines, packet: str, recorded: str, direction: NDArray[np.int8], meaning: int) -> None:
         """Where the recorded address is not the packet's own, it is the interface's: that tells the record's direction."""
         if packet not in lines.layout.column or recorded not in lines.layout.column:
             return
@@ -434,50 +305,34 @@ class _Parser:
         differs = (packet_words != recorded_words).any(axis=1) & (packet_words != 0).any(axis=1)
         direction[unknown[differs[unknown]]] = meaning
 
-    def _addresses(self, lines: _Lines, name: str, *, optional: bool = False) -> NDArray[np.uint64]:
+    def _addresses(self, lines: Lines, name: str, *, optional: bool = False) -> NDArray[np.uint64]:
         """Addresses of a field as (n, 2) words; zero where it is absent or wrong."""
-        starts, lengths = lines.span(name)
-        values, ok = addresses.parse_ipv4(lines.text, starts, lengths)
-        words = addresses.from_ipv4(values)
-        if ok.all():
-            return words
-        rest = np.flatnonzero(~ok)
-        read = self._other_addresses
-        found: list[tuple[int, int]] = []
-        for row, start, length in zip(rest.tolist(), starts[rest].tolist(), lengths[rest].tolist(), strict=True):
-            text = lines.raw[start : start + length]
-            address = read[text] if text in read else self._other_address(text)
-            found.append(address or (0, 0))
-            if address is None and not optional:
-                reason = "the address is absent (-)" if text == b"-" else "not an IPv4 or IPv6 address"
-                lines.wrong.setdefault(row, (name, reason))
-        words[rest] = np.array(found, np.uint64)
+        words, ok = self._addresses_read.words(lines.raw, lines.text, *lines.span(name))
+        if not optional and not ok.all():
+            absent = lines.absent(name)
+            lines.reject(~ok & absent, name, "the address is absent (-)")
+            lines.reject(~ok & ~absent, name, "not an IPv4 or IPv6 address")
         return words
 
-    def _other_address(self, text: bytes) -> tuple[int, int] | None:
-        """An address that is not plain IPv4: mostly the same few, so each is read once."""
-        if len(self._other_addresses) >= 1 << 16:
-            self._other_addresses.clear()
-        try:
-            address = addresses.to_words(text.decode("ascii"))
-        except ValueError:
-            address = None
-        self._other_addresses[text] = address
-        return address
-
-    def _interface_column(self, lines: _Lines) -> NDArray[np.int32]:
+    def _interface_column(self, lines: Lines) -> NDArray[np.int32]:
         """Index of each line's interface, adding those not seen before."""
-        if not len(lines.begins):
+        if not len(lines):
             return np.empty(0, np.int32)
         if "interface-id" not in lines.layout.column:
-            return np.full(len(lines.begins), self._interface(lines, 0, b""), np.int32)
+            return np.full(len(lines), self._interface(lines, 0, b""), np.int32)
         starts, lengths = lines.span("interface-id")
-        first, code = text_codes(lines.text, starts, lengths)
-        spans = zip(first.tolist(), starts[first].tolist(), lengths[first].tolist(), strict=True)
-        known = [self._interface(lines, row, lines.raw[start : start + length]) for row, start, length in spans]
-        return np.array(known, np.int32)[code]
 
-    def _interface(self, lines: _Lines, row: int, name: bytes) -> int:
+        def read(rows: NDArray[np.intp]) -> NDArray[np.uint64]:
+            spans = zip(rows.tolist(), starts[rows].tolist(), lengths[rows].tolist(), strict=True)
+            found = [self._interface(lines, row, lines.raw[start : start + length]) for row, start, length in spans]
+            return np.array(found, np.uint64)[:, None]
+
+        table = self._interface_table
+        if lengths.max() > table.longest:  # no identifier is so long
+            return read(np.arange(len(lines)))[:, 0].astype(np.int32)
+        return table.values(lines.text, starts, lengths, read)[:, 0].astype(np.int32)
+
+    def _interface(self, lines: Lines, row: int, name: bytes) -> int:
         """Index of an interface. Its account and instance are those of the first line that names it."""
         index = self._interface_index.get(name)
         if index is None:
