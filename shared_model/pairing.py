@@ -34,6 +34,7 @@ import numpy as np
 
 from shared_model import addresses
 from shared_model.events import FlowBatch, Interface, Rejected
+from shared_model.ordering import sorted_by_high_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,6 @@ SERVICE_PORTS = (1433, 1521, 2049, 2323, 3306, 3389, 5432, 5900, 5985, 5986, 637
 _SYN, _ACK = 0x02, 0x10
 _TCP = 6
 _INGRESS, _EGRESS = 1, 2
-_TIME_BITS = 26  # of a sort key: 18 hours in milliseconds
 _ROUNDS = 3
 #: Most records that wait for their mate in a later part of the object.
 _MOST_WAITING = 1 << 16
@@ -272,18 +272,55 @@ def _common_addresses(
     batch: FlowBatch, rows: NDArray[np.intp], family: NDArray[np.intp]
 ) -> dict[tuple[int, int], tuple[int, int]]:
     """The private address, else the address, that stands in most of an interface's flows of a family; of equals a destination."""
+    place = batch.interface[rows].astype(np.intp) * 2 + family
+    found, rest = _in_every_flow(batch, rows, place)
+    if not len(rest):
+        return found
+    rows, place = rows[rest], np.tile(place[rest], 2)
     words = np.concatenate([batch.destination[rows], batch.source[rows]])
-    place = np.tile(batch.interface[rows].astype(np.int64) * 2 + family, 2)
     pair = (place.astype(np.uint64) << np.uint64(33)) | addresses.keys(words)
     _, first, count = np.unique(pair, return_index=True, return_counts=True)
     private = addresses.scopes(words[first]) == addresses.Scope.PRIVATE
     best = np.lexsort((-first, count, private, place[first]))
     last = np.flatnonzero(np.diff(place[first][best], append=-1))
     chosen = first[best[last]]
-    return {
-        (index >> 1, index & 1): (high, low)
-        for index, high, low in zip(place[chosen].tolist(), *words[chosen].T.tolist(), strict=True)
-    }
+    return found | _by_place(place[chosen], words[chosen])
+
+
+def _in_every_flow(
+    batch: FlowBatch, rows: NDArray[np.intp], place: NDArray[np.intp]
+) -> tuple[dict[tuple[int, int], tuple[int, int]], NDArray[np.intp]]:
+    """The usual case of the rule, without counting every address: one end of a place's first flow is private and in all.
+
+    No other address can then stand in more flows, nor come first in as many. Returns what was found so, and which of the
+    rows are of places where it does not decide.
+    """
+    places = int(place.max()) + 1
+    sample = np.zeros(places, np.intp)
+    sample[place[::-1]] = rows[::-1]  # the last assignment stays: the first flow
+    flows = np.bincount(place, minlength=places)
+    source, destination = batch.source[rows], batch.destination[rows]
+    # A flow from an address to itself holds it twice.
+    decided = np.bincount(place[addresses.same(source, destination)], minlength=places) == 0
+    decided &= flows > 0
+    own = np.zeros((places, 2), np.uint64)
+    open_ = decided.copy()
+    for ends in (batch.destination, batch.source):  # of equals a destination
+        candidate = ends[sample]
+        mine = candidate[place]
+        holding = addresses.same(destination, mine) | addresses.same(source, mine)
+        wins = open_ & (np.bincount(place[holding], minlength=places) == flows)
+        wins &= addresses.scopes(candidate) == addresses.Scope.PRIVATE
+        own[wins] = candidate[wins]
+        open_ &= ~wins
+    decided &= ~open_
+    chosen = np.flatnonzero(decided)
+    return _by_place(chosen, own[chosen]), np.flatnonzero(~decided[place])
+
+
+def _by_place(place: NDArray[np.intp], words: NDArray[np.uint64]) -> dict[tuple[int, int], tuple[int, int]]:
+    """Address by (interface, family) of places, which are ``2 * interface + family``."""
+    return {(index >> 1, index & 1): (high, low) for index, high, low in zip(place.tolist(), *words.T.tolist(), strict=True)}
 
 
 def find_mates(records: FlowRecords) -> NDArray[np.intp]:
@@ -292,10 +329,11 @@ def find_mates(records: FlowRecords) -> NDArray[np.intp]:
     candidates = np.flatnonzero(~records.refused)
     if len(candidates) < 2:
         return mate
-    order = candidates[np.argsort(_pairing_keys(records, candidates), kind="stable")]
+    order, group = _side_by_side(records, candidates)
     for _ in range(_ROUNDS):
-        left, right = order[:-1], order[1:]
-        fits = _mirrored(records, left, right)
+        fits = group[:-1] == group[1:]
+        near = np.flatnonzero(fits)
+        fits[near] = _mirrored(records, order[near], order[near + 1])
         if not fits.any():
             break
         # In a row of neighbours that all fit, every second link is taken: 1-2, 3-4, …
@@ -304,14 +342,29 @@ def find_mates(records: FlowRecords) -> NDArray[np.intp]:
         taken = np.flatnonzero(fits & ((position - row_begin) & 1 == 1))
         mate[order[taken]] = order[taken + 1]
         mate[order[taken + 1]] = order[taken]
-        order = order[mate[order] < 0]
+        alone = mate[order] < 0
+        order, group = order[alone], group[alone]
         if len(order) < 2:
             break
     return mate
 
 
-def _pairing_keys(records: FlowRecords, rows: NDArray[np.intp]) -> NDArray[np.uint64]:
-    """Sort keys that bring both directions of a flow side by side, by time: a hash above, the start below."""
+def _side_by_side(records: FlowRecords, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
+    """Rows in an order that brings the records of one flow side by side, by time, and what is equal for them."""
+    group, order = sorted_by_high_bits(_flow_hashes(records, rows), max(len(rows) - 1, 1).bit_length())
+    # Two records of one hash are neighbours whichever comes first; where there are more, time decides who is whose.
+    follows = group[1:] == group[:-1]
+    crowded = np.zeros(len(group), np.bool_)
+    for begin in range(3):
+        crowded[begin : len(group) - 2 + begin] |= follows[1:] & follows[:-1]
+    places = np.flatnonzero(crowded)
+    among = order[places]
+    order[places] = among[np.lexsort((records.start_ms[rows[among]], group[places]))]
+    return rows[order], group
+
+
+def _flow_hashes(records: FlowRecords, rows: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Hash of each record's interface, protocol and both ends, the same for both directions: uint64 (n,)."""
     factor = np.uint64(0x9E3779B97F4A7C15)
     ends = np.zeros(len(rows), np.uint64)
     sides = ((records.source, records.source_port), (records.destination, records.destination_port))
@@ -324,10 +377,8 @@ def _pairing_keys(records: FlowRecords, rows: NDArray[np.intp]) -> NDArray[np.ui
     rest = records.interface[rows].astype(np.uint64) << np.uint64(8) | records.protocol[rows].astype(np.uint64)
     ends = (ends ^ rest) * factor
     ends ^= ends >> np.uint64(32)
-    start = records.start_ms[rows]
-    offset = np.minimum(start - start.min(), (1 << _TIME_BITS) - 1).astype(np.uint64)
-    result: NDArray[np.uint64] = ((ends * factor) >> np.uint64(_TIME_BITS) << np.uint64(_TIME_BITS)) | offset
-    return result
+    ends *= factor
+    return ends
 
 
 def _mirrored(records: FlowRecords, left: NDArray[np.intp], right: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -337,16 +388,14 @@ def _mirrored(records: FlowRecords, left: NDArray[np.intp], right: NDArray[np.in
     )
     fits &= records.interface[left] == records.interface[right]
     fits &= records.protocol[left] == records.protocol[right]
-    rows = np.flatnonzero(fits)
-    left, right = left[rows], right[rows]
-    same = addresses.same(records.source[left], records.destination[right])
-    same &= addresses.same(records.destination[left], records.source[right])
+    fits &= addresses.same(records.source[left], records.destination[right])
+    fits &= addresses.same(records.destination[left], records.source[right])
     # An address that talks to itself on one port mirrors itself: such records have no directions to pair.
-    same &= ~addresses.same(records.source[left], records.destination[left]) | (
+    fits &= ~addresses.same(records.source[left], records.destination[left]) | (
         records.source_port[left] != records.destination_port[left]
     )
     pause = np.maximum(records.start_ms[left], records.start_ms[right]) - np.minimum(records.end_ms[left], records.end_ms[right])
-    fits[rows] = same & (pause <= ADJACENT_MS)
+    fits &= pause <= ADJACENT_MS
     return fits
 
 

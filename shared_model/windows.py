@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared_model.memory import Remembered
+from shared_model.ordering import stable_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -267,7 +268,9 @@ def _by_entity_and_time(entity: NDArray[np.intp], times: NDArray[np.int64]) -> N
     earliest = int(times.min())
     span = int(times.max()) - earliest + 1
     if (int(entity.max()) + 1) * span < 2**63:
-        return np.argsort(entity * span + (times - earliest), kind="stable")
+        key = entity * span
+        key += times - earliest
+        return stable_order(key.view(np.uint64), (int(entity.max()) + 1) * span)
     return np.lexsort((times, entity))
 
 

@@ -185,3 +185,46 @@ def test_pairing_is_an_involution_that_keeps_every_record(drawn):
     assert (records.source_port[paired] == records.destination_port[mate[paired]]).all()
     found = flows(*lines)
     assert sum(sum(flow["packets"]) for flow in found) == len(drawn)
+
+
+@given(_records)
+@settings(max_examples=150, deadline=None)
+def test_the_first_of_a_flows_records_in_time_are_paired_as_one_by_one(drawn):
+    """One end asks, the other answers: paired in the order of time as a plain loop over each flow's records pairs them."""
+    lines = [
+        record(OWN if a else PEER, 443 if a else 50_000, PEER if a else OWN, 50_000 if a else 443, start=s) for a, *_, s in drawn
+    ]
+    (records,) = read_flow_records(io.BytesIO("\n".join([HEADER, *lines]).encode() + b"\n"), source="test")
+    left = sorted(range(len(drawn)), key=lambda row: (drawn[row][-1], row))
+    expected: dict[int, int] = {}
+    for _ in range(3):
+        place = 0
+        while place + 1 < len(left):
+            one, other = left[place], left[place + 1]
+            near = abs(drawn[one][-1] - drawn[other][-1]) * 1000 <= ADJACENT_MS
+            if bool(drawn[one][0]) != bool(drawn[other][0]) and near:
+                expected |= {one: other, other: one}
+                place += 1
+            place += 1
+        left = [row for row in left if row not in expected]
+    assert find_mates(records).tolist() == [expected.get(row, -1) for row in range(len(drawn))]
+
+
+_ends = st.sampled_from(["10.0.0.1", "10.0.0.2", "198.51.100.1", "198.51.100.2"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["eni-0a", "eni-0b"]), _ends, _ends), min_size=1, max_size=12))
+@settings(deadline=None)
+def test_an_interfaces_own_address_is_private_before_public_then_the_commonest_then_the_first_destination(drawn):
+    lines = [record(source, 50_000 + n, there, 443, eni=eni) for n, (eni, source, there) in enumerate(drawn)]
+    (read,) = read_flows(io.BytesIO("\n".join([HEADER, *lines]).encode()), source="test")
+    own = {}
+    for interface in {eni for eni, *_ in drawn}:
+        pairs = [(source, there) for eni, source, there in drawn if eni == interface]
+        ends = [there for _, there in pairs] + [source for source, _ in pairs]
+        own[interface] = max(dict.fromkeys(ends), key=lambda end: (end.startswith("10."), ends.count(end), -ends.index(end)))
+    expected = []
+    for eni, source, there in drawn:
+        inside = source.startswith("10.") and not there.startswith("10.")
+        expected.append(source == own[eni] or (there != own[eni] and inside))
+    assert read.batch.local_source.tolist() == expected

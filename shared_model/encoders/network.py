@@ -15,6 +15,7 @@ import numpy as np
 from shared_model import addresses
 from shared_model.addresses import Scope
 from shared_model.events import Entity, EntityKind, FlowBatch
+from shared_model.ordering import grouped
 from shared_model.windows import Events
 
 if TYPE_CHECKING:
@@ -113,8 +114,7 @@ def _entities(batch: FlowBatch) -> tuple[NDArray[np.intp], int]:
     accounts: dict[str, int] = {}
     code = np.array([accounts.setdefault(item.account, len(accounts)) for item in batch.interfaces], np.uint64)
     key = (code[batch.interface] << np.uint64(33)) | addresses.keys(batch.source)
-    distinct, entity = np.unique(key, return_inverse=True)
-    return entity, len(distinct)
+    return grouped(key, max(len(accounts), 1) << 33)
 
 
 def event_ids(batch: FlowBatch) -> NDArray[np.uint64]:
