@@ -4,7 +4,8 @@
 
 Times are processor time of this process, so that other load on the machine distorts them less; the best of the rounds
 counts. What is measured is what ``detect_flows`` does between the object's bytes and the verdicts: gunzip, parsing, pairing,
-grouping by initiator, encoding, windows, the int8 model, entity memory (in process, and counted in the peak memory: the cloud's tables are not in it).
+grouping by initiator, encoding, windows, the int8 model, entity memory (in process, so that it counts in the peak memory; the
+cloud's tables are not in it).
 """
 
 from __future__ import annotations
