@@ -113,7 +113,7 @@ class FlowBatch:
     protocol : int16 (n,)
         IANA number (OCSF ``connection_info.protocol_num``).
     packets_out, packets_in, bytes_out, bytes_in : int64 (n,)
-        (OCSF ``traffic.packets_out`` …); the "in" columns are 0 where only one direction was seen.
+        (OCSF ``traffic.packets_out`` …); 0 in a direction that was not seen, -1 where the record does not tell (not logged).
     flags_out, flags_in : uint8 (n,)
         Union of TCP flags (OCSF ``connection_info.tcp_flags``), 0 where the log has none.
     two_way : bool (n,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from shared_model import addresses
 from shared_model.detection import Detection, EntityScore
 from shared_model.encoders import network
 from shared_model.events import Entity, EntityKind, FlowBatch, Telemetry
+from shared_model.memory import Remembered
 from shared_model.scorer import memory_key, verdict_of
 from shared_model.verdicts import Evidence, Verdict
 from shared_model.windows import Events, Sequences, Windows, cut, gather, hex_ids, merge, remember
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 EVIDENCE = 5
 
 
-def detect(batch: FlowBatch, detector: Detector, memory: EntityMemory, *, now_ms: int, correlation_id: str) -> Detection:
+def detect(
+    batch: FlowBatch, detector: Detector, memory: EntityMemory, *, now_ms: int, correlation_id: str, delivery: str = ""
+) -> Detection:
     """Score a batch of flows. The entity of a flow is its initiator, an address within an account.
 
     Parameters
@@ -40,6 +44,10 @@ def detect(batch: FlowBatch, detector: Detector, memory: EntityMemory, *, now_ms
     now_ms : int
         No verdict is dated later.
     correlation_id : str
+    delivery : str
+        Names this batch the same way whenever it is delivered: the object, its writing, and which part of it this is.
+        A batch whose states were stored once is not scored again then, however many flows it has; what is remembered of an
+        entity alone tells its newest flows only. ``""``: nothing is known of the delivery.
 
     Returns
     -------
@@ -48,6 +56,9 @@ def detect(batch: FlowBatch, detector: Detector, memory: EntityMemory, *, now_ms
     """
     if not len(batch):
         return Detection((), {}, ())
+    mark = _delivery_key(detector, delivery) if delivery else ""
+    if mark and memory.load((mark,)):
+        return Detection((), {}, (), duplicates=len(batch))
     events = network.encode(batch)
     entities = _entities(batch, events)
     keys = [memory_key(detector, entity) for entity in entities]
@@ -80,13 +91,21 @@ def detect(batch: FlowBatch, detector: Detector, memory: EntityMemory, *, now_ms
         for number, place in enumerate(over)
     )
     states = remember(sequences, events, before, length=detector.window, id_texts=lambda flows: hex_ids(events.ids[flows]))
+    kept = {keys[number]: state for number, state in states.items()}
+    if mark:
+        kept[mark] = Remembered(b"", (), ())  # the last to be stored: it stands for all that were before it
     return Detection(
         verdicts=verdicts,
-        states={keys[number]: state for number, state in states.items()},
+        states=kept,
         scores=scores,
         duplicates=sequences.duplicates,
         late=sequences.late,
     )
+
+
+def _delivery_key(detector: Detector, delivery: str) -> str:
+    """Key under which it is remembered that a batch was scored by this version of the detector."""
+    return f"{detector.name}#delivered/{hashlib.sha256(f'{detector.version} {delivery}'.encode()).hexdigest()[:32]}"
 
 
 def describe_flow(batch: FlowBatch, flow: int) -> str:

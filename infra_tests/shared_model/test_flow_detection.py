@@ -100,6 +100,20 @@ def test_the_same_object_gives_the_same_verdict_id_until_it_is_remembered(detect
     assert (third.verdicts, third.scores, dict(third.states)) == ((), (), {})
 
 
+def test_a_delivery_whose_states_are_stored_is_not_scored_again_however_many_flows_it_has(detector):
+    memory = InProcessMemory()
+    batch = flows([probe for target in range(9) for probe in scan(target=f"10.0.2.{target}")])
+    given = {"now_ms": NOW, "correlation_id": "c-1"}
+    first = detect(batch, detector, memory, delivery="s3://bucket/key#1/0", **given)
+    killed = detect(batch, detector, memory, delivery="s3://bucket/key#1/0", **given)  # before the states were stored
+    assert [verdict.id for verdict in first.verdicts] == [verdict.id for verdict in killed.verdicts] != []
+    memory.store(first.states, now_ms=NOW)
+    again = detect(batch, detector, memory, delivery="s3://bucket/key#1/0", **given)
+    assert (again.verdicts, again.scores, dict(again.states), again.duplicates) == ((), (), {}, len(batch))
+    other = detect(batch, detector, memory, delivery="s3://bucket/key#1/1", **given)
+    assert other.scores  # another part of the object is no repetition
+
+
 def test_a_scan_spread_over_objects_is_found_through_memory(detector):
     memory = InProcessMemory()
     probes = scan()
