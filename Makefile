@@ -77,7 +77,7 @@ node_modules/.ready: package-lock.json .venv/.ready
 # tflite-runtime's last release needs Python 3.11 on x86-64: where that is missing, the parity test says why it is skipped.
 .PHONY: tflite-runtime
 tflite-runtime:
-	@if command -v python3.11 >/dev/null && python3.11 -c 'import platform, sys; sys.exit(platform.machine() != "x86_64")' 2>/dev/null; then \
+	@if command -v python3.11 >/dev/null && python3.11 -c 'import ensurepip, platform, sys; sys.exit(platform.machine() != "x86_64")' 2>/dev/null; then \
 		$(MAKE) --no-print-directory .venv-tflite/.ready; fi
 
 .venv-tflite/.ready: requirements/tflite-runtime.lock requirements/sync
