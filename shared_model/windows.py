@@ -141,7 +141,9 @@ def merge(events: Events, remembered: Sequence[Remembered | None] = (), *, lengt
     """
     fresh = _unknown(events, remembered)
     duplicates = len(events) - len(fresh)
-    entity, times, rows = events.entity[fresh], events.times_ms[fresh], events.rows[fresh]
+    entity, times, rows = events.entity, events.times_ms, events.rows
+    if duplicates:
+        entity, times, rows = entity[fresh], times[fresh], rows[fresh]
     width = rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.intp))
     usable = [
         (number, state)
@@ -168,7 +170,7 @@ def merge(events: Events, remembered: Sequence[Remembered | None] = (), *, lengt
     order = _by_entity_and_time(entity, times)
     offsets = np.zeros(events.entities + 1, np.intp)
     np.cumsum(np.bincount(entity, minlength=events.entities), out=offsets[1:])
-    return Sequences(rows[order], times[order], event[order], offsets, ids, duplicates, late)
+    return Sequences(rows.take(order, axis=0), times[order], event[order], offsets, ids, duplicates, late)
 
 
 def cut(sequences: Sequences, *, length: int, stride: int) -> Windows:

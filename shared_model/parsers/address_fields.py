@@ -18,8 +18,8 @@ class AddressFields:
 
     def __init__(self) -> None:
         # Every IPv4 address is of at most 15 characters, every IPv6 one of at most 45.
-        self._short = FieldTable(words=2, values=3, slots=1 << 15)
-        self._long = FieldTable(words=6, values=3, slots=1 << 13)
+        self._short = FieldTable(words=2, values=3, slots=1 << 16)
+        self._long = FieldTable(words=6, values=3, slots=1 << 14)
 
     def words(
         self, raw: bytes, text: NDArray[np.uint8], starts: NDArray[np.intp], lengths: NDArray[np.intp]
