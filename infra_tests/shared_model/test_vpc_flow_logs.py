@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared_model import addresses
 from shared_model.errors import UnreadableTelemetry
-from shared_model.pairing import FlowRecords
+from shared_model.flow_records import FlowRecords
 from shared_model.parsers import flow_layout, vpc_flow_logs
 from shared_model.parsers.vpc_flow_logs import read_flow_records, read_flows
 from training.data_root import data_root

@@ -15,7 +15,8 @@ import numpy as np
 
 from shared_model.errors import UnreadableTelemetry
 from shared_model.events import FlowBatch, Interface, Rejected
-from shared_model.pairing import FlowRecords, Pairer
+from shared_model.flow_records import FlowRecords
+from shared_model.pairing import Pairer
 from shared_model.parsers.address_fields import AddressFields
 from shared_model.parsers.field_table import FieldTable
 from shared_model.parsers.flow_layout import DEFAULT_LAYOUT, HEADER_HINT, Layout, header_names
