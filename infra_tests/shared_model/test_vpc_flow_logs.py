@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared_model import addresses
 from shared_model.errors import UnreadableTelemetry
 from shared_model.flow_records import FlowRecords
-from shared_model.parsers import flow_layout, vpc_flow_logs
+from shared_model.parsers import flow_layout, line_chunks, vpc_flow_logs
 from shared_model.parsers.vpc_flow_logs import read_flow_records, read_flows
 from training.data_root import data_root
 
@@ -156,7 +156,7 @@ def test_parquet_is_refused_with_the_remedy():
 
 
 def test_a_line_without_end_takes_bounded_memory_and_one_rejection(monkeypatch):
-    monkeypatch.setattr(vpc_flow_logs, "_CHUNK", 1 << 12)
+    monkeypatch.setattr(line_chunks, "CHUNK", 1 << 12)
     chunks = read(LINE.encode() + b"\n" + b"x" * 300_000 + b"\n" + LINE.encode() + b"\n")
     assert [int(number) for chunk in chunks for number in chunk.record] == [1, 3]
     (rejected,) = [item for chunk in chunks for item in chunk.rejected]
@@ -188,12 +188,12 @@ def test_any_bytes_every_line_is_counted_once(parts, chunk):
     data = b"\n".join(parts)
     if data[:4] == b"PAR1" or data[:2] == b"\x1f\x8b":
         return
-    original = vpc_flow_logs._CHUNK
-    vpc_flow_logs._CHUNK = chunk
+    original = line_chunks.CHUNK
+    line_chunks.CHUNK = chunk
     try:
         small = read(data)
     finally:
-        vpc_flow_logs._CHUNK = original
+        line_chunks.CHUNK = original
     large = read(data)
 
     def counts(chunks):

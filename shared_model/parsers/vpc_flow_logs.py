@@ -21,17 +21,12 @@ from shared_model.parsers.address_fields import AddressFields
 from shared_model.parsers.field_table import FieldTable
 from shared_model.parsers.flow_layout import DEFAULT_LAYOUT, HEADER_HINT, Layout, header_names
 from shared_model.parsers.flow_lines import PADDING, Lines, Separators
+from shared_model.parsers.line_chunks import line_chunks
 from shared_model.parsers.objects import open_object
 
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     from numpy.typing import NDArray
 
-#: How many bytes are parsed at once: columns of so many lines stay in the processor's cache.
-_CHUNK = 1 << 20
-#: A line that has not ended by then is no flow record; what follows up to its end is skipped.
-_LONGEST_LINE = 1 << 16
 _RAW_SHOWN = 512
 _LONGEST_TIME = 10**14  # milliseconds: the year 5138
 _SECONDS_BELOW = 10**11  # seconds up to the year 5138, milliseconds from 1973 on
@@ -103,54 +98,13 @@ def read_flow_records(stream: BinaryIO, *, source: str) -> Iterator[FlowRecords]
     """
     parser = _Parser(source)
     try:
-        for text in _line_chunks(open_object(stream, source=source), source):
+        for text in line_chunks(open_object(stream, source=source), source):
             yield parser.parse(text)
     except UnreadableTelemetry as error:
         if parser.next_line == 1:
             raise
         damage = Rejected(source, parser.next_line, "", f"{error.reason}; the lines before this one were read")
         yield FlowRecords.empty().noted((damage,))
-
-
-def _line_chunks(stream: BufferedReader, source: str) -> Iterator[bytes]:
-    """Cut into pieces of whole lines; every line ends with a newline."""
-    rest, begun, skipping = b"", False, False
-    while True:
-        piece, damage = _read_up_to(stream, _CHUNK)
-        if not begun and piece[:4] == b"PAR1":
-            raise UnreadableTelemetry(source, "Apache Parquet: set the flow log's destination file format to plain text")
-        begun = True
-        at_end = not piece
-        if skipping:
-            end = piece.find(b"\n")
-            piece, skipping = (piece[end:], False) if end >= 0 else (b"", True)
-        cut = piece.rfind(b"\n") + 1
-        if cut:
-            yield rest + piece[:cut]
-            rest = piece[cut:]
-        else:
-            rest += piece
-        if damage:
-            raise damage  # the line before it has no end and cannot be trusted
-        if at_end:
-            break
-        if len(rest) > _LONGEST_LINE:
-            rest, skipping = rest[:_LONGEST_LINE], True
-    if rest:
-        yield rest + b"\n"
-
-
-def _read_up_to(stream: BufferedReader, size: int) -> tuple[bytes, UnreadableTelemetry | None]:
-    """About so many bytes, fewer at the end or before a damage, which is given beside them."""
-    pieces: list[bytes] = []
-    missing = size
-    try:
-        while missing > 0 and (piece := stream.read1(missing)):
-            pieces.append(piece)
-            missing -= len(piece)
-    except UnreadableTelemetry as damage:
-        return b"".join(pieces), damage
-    return b"".join(pieces), None
 
 
 class _Parser:
