@@ -6,7 +6,8 @@ an identity of its own. A revoked session is never given back while its token co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -89,21 +90,28 @@ def expire(
 ) -> tuple[tuple[Ended, ...], tuple[Exception, ...]]:
     """End, or ask about, every containment whose time to live is over.
 
-    One that cannot be ended now does not hold up the others: its error is returned beside the results, and the next
-    run tries it again.
+    One that cannot be ended now, whatever the reason, does not hold up the others: its error is returned beside the
+    results, and the next run tries it again.
     """
     desk = _Desk(actions, journal, now_ms, notify)
     ended: list[Ended] = []
     errors: list[Exception] = []
     for name in sorted(set(journal.expiring(now_ms))):
-        for containment in fold(name, journal.stream(name)).containments.values():
-            try:
-                result = _expire_one(desk, policy, name, containment)
-            except CloudUnavailable as error:
-                errors.append(error)
-            else:
-                ended.extend([result] if result else [])
+        with _kept_in(errors):
+            for containment in fold(name, journal.stream(name)).containments.values():
+                with _kept_in(errors):
+                    result = _expire_one(desk, policy, name, containment)
+                    ended.extend([result] if result else [])
     return tuple(ended), tuple(errors)
+
+
+@contextmanager
+def _kept_in(errors: list[Exception]) -> Iterator[None]:
+    """Keep an error, of whatever kind, for the caller to raise after everything else had its turn."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the boundary: the caller raises it
+        errors.append(error)
 
 
 def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment) -> Ended | None:

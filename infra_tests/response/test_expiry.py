@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site
-from response.actions import CloudUnavailable
+from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult
 from response.expiry import BY_EXPIRY, Ended, UnknownContainment, expire
 from response.journal import Step
 from response.policy import AtEnd
 
 OPEN = {"eni-a": "open", "eni-b": "web"}
+
+
+def stream_of(machine: str) -> str:
+    return f"isolate#{ACCOUNT}/instance/{machine}"
 
 
 def run_out(site: Site) -> tuple[Ended, ...]:
@@ -102,21 +108,38 @@ def test_after_an_undo_the_same_target_can_be_contained_again() -> None:
     assert site.world["i-1"] == {"eni-a": "locked", "eni-b": "locked"}
 
 
-def test_one_that_cannot_be_ended_now_does_not_hold_up_the_others() -> None:
+@pytest.mark.parametrize("error", [CloudUnavailable("throttled"), CannotApply("no such group"), ValueError("no such plan")])
+def test_one_that_cannot_be_ended_now_does_not_hold_up_the_others(error: Exception) -> None:
     site = Site(at_end=AtEnd.UNDO)
     site.contain("i-1")
     site.contain("i-2")
     site.now_ms = NOW_MS + 2 * HOUR_MS
     works = site.action.undo
 
-    def unavailable_for_first(plan):  # type: ignore[no-untyped-def]
+    def fails_for_first(plan: Plan) -> UndoResult:
         if plan.target.id == "i-1":
-            raise CloudUnavailable("throttled")
+            raise error
         return works(plan)
 
-    site.action.undo = unavailable_for_first  # type: ignore[method-assign]
+    site.action.undo = fails_for_first  # type: ignore[method-assign]
     ended, errors = expire(
         policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append
     )
-    assert len(ended) == len(errors) == 1
+    assert len(ended) == 1
+    assert errors == (error,)
+    assert site.world["i-2"] == {"eni-c": "open"}
+
+
+def test_a_stream_that_cannot_be_read_does_not_hold_up_the_others() -> None:
+    site = Site(at_end=AtEnd.UNDO)
+    site.contain("i-1")
+    site.contain("i-2")
+    site.now_ms = NOW_MS + 2 * HOUR_MS
+    first = next(entry for entry in site.journal.stream(stream_of("i-1")) if entry.step is Step.APPLYING)
+    site.journal.append(replace(first, sequence=len(site.steps("i-1")) + 1, plan={"of": "another version"}))
+    ended, errors = expire(
+        policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append
+    )
+    assert [result.step for result in ended] == [Step.UNDONE]
+    assert "not a plan" in str(errors[0])
     assert site.world["i-2"] == {"eni-c": "open"}
