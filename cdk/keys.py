@@ -29,9 +29,9 @@ def telemetry_key(scope: Construct, names: Names) -> kms.Key:
     _allow(key, "LogDelivery", iam.ServicePrincipal("delivery.logs.amazonaws.com"), delivery, mine)
     cloudtrail = iam.ServicePrincipal("cloudtrail.amazonaws.com")
     ours = {"ArnEquals": {"aws:SourceArn": names.arn("cloudtrail", f"trail/{names.resource('trail')}")}}
-    context = {"StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": names.arn("cloudtrail", "trail/*")}}
-    _allow(key, "CloudTrail", cloudtrail, ["kms:GenerateDataKey*"], ours | context)
-    _allow(key, "CloudTrailLooks", cloudtrail, ["kms:DescribeKey"], ours)
+    # Decrypt, because the bucket has a bucket key: no trail can be made without it. And no condition on the trail in the
+    # encryption context, which under a bucket key is the bucket's.
+    _allow(key, "CloudTrail", cloudtrail, [*_USE, "kms:DescribeKey"], ours)
     groups = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": names.arn("logs", f"log-group:*{names.prefix}*")}}
     logs = iam.ServicePrincipal(f"logs.{names.region}.amazonaws.com")
     _allow(key, "FunctionLogs", logs, [*_USE, "kms:Encrypt*", "kms:ReEncrypt*", "kms:Describe*"], groups)

@@ -116,6 +116,19 @@ def test_a_key_lets_in_the_services_that_write_and_nobody_else(templates: Templa
             assert ACCOUNT in json.dumps(s["Condition"])
 
 
+def test_the_trail_may_use_the_key_of_a_bucket_that_has_a_bucket_key(templates: Templates) -> None:
+    """Without Decrypt no trail can be made; and a bucket key's encryption context does not name the trail."""
+    (statement,) = [
+        s
+        for key in templates.resources("AWS::KMS::Key").values()
+        for s in key["Properties"]["KeyPolicy"]["Statement"]
+        if "cloudtrail.amazonaws.com" in principals(s)
+    ]
+    assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"}
+    trail = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/breakwater-trail"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": trail}}
+
+
 def test_alarms_and_nobody_else_outside_iam_publish_notifications(templates: Templates) -> None:
     (policy,) = templates.resources("AWS::SNS::TopicPolicy").values()
     (allow,) = [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
