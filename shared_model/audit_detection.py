@@ -13,9 +13,10 @@ from shared_model.detection import Detection, EntityScore
 from shared_model.encoders.audit import describe_row, encode_api_calls, encode_system_events, expand
 from shared_model.events import ApiCall, Entity, SystemEvent, Telemetry
 from shared_model.memory import EntityMemory
+from shared_model.remembering import remember
 from shared_model.scorer import Scorer, memory_key, verdict_of
 from shared_model.verdicts import Evidence
-from shared_model.windows import Events, Sequences, Windows, cut, merge, remember
+from shared_model.windows import Events, Sequences, Windows, cut, merge
 
 #: Events that a verdict shows.
 EVIDENCE = 5

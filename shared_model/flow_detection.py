@@ -12,9 +12,11 @@ from shared_model.detection import Detection, EntityScore
 from shared_model.encoders import network
 from shared_model.events import Entity, EntityKind, FlowBatch, Telemetry
 from shared_model.memory import Remembered
+from shared_model.recent_ids import hex_ids
+from shared_model.remembering import remember
 from shared_model.scorer import memory_key, verdict_of
 from shared_model.verdicts import Evidence, Verdict
-from shared_model.windows import Events, Sequences, Windows, cut, gather, hex_ids, merge, remember
+from shared_model.windows import Events, Sequences, Windows, cut, gather, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,29 +5,29 @@ remembered ones of their entity become one sequence in the order of time; window
 every ``stride`` events before it, back to the first new one. So each new event stands in at least one window whose last
 event is at most ``stride - 1`` events later. A window that begins before its entity's first event is padded on the left.
 
-Everything is computed for all entities at once; only remembering costs Python time per entity.
+Everything is computed for all entities at once; what is kept of them is :func:`shared_model.remembering.remember`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shared_model.memory import Remembered
 from shared_model.ordering import stable_order
+from shared_model.recent_ids import unseen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from shared_model.memory import Remembered
 
 #: Rows remembered beyond a window, so that what an encoder derives from the two events before a row stays the same
 #: whether the events come in one batch or in many.
 CONTEXT = 2
-#: Ids remembered per entity to drop what is delivered twice.
-RECENT = 64
-_SHORT_ID = 12  # hex digits of a remembered id: 48 bits
 #: Index of padding in a window.
 PADDING = -1
 
@@ -139,7 +139,7 @@ def merge(events: Events, remembered: Sequence[Remembered | None] = (), *, lengt
     length : int
         T, the length of the windows.
     """
-    fresh = _unknown(events, remembered)
+    fresh = unseen(events.entity, events.ids, remembered)
     duplicates = len(events) - len(fresh)
     entity, times, rows = events.entity, events.times_ms, events.rows
     if duplicates:
@@ -198,71 +198,6 @@ def gather(features: NDArray[np.float32], index: NDArray[np.intp]) -> NDArray[np
     return windows
 
 
-def remember(
-    sequences: Sequences,
-    events: Events,
-    remembered: Sequence[Remembered | None] = (),
-    *,
-    length: int,
-    id_texts: Callable[[NDArray[np.intp]], list[str]],
-    recent_ids: int = RECENT,
-) -> dict[int, Remembered]:
-    """What to keep of every entity that has new events.
-
-    Parameters
-    ----------
-    sequences, events, remembered, length
-        As given to, and by, :func:`merge`.
-    id_texts : callable
-        Event ids of those events of the batch.
-    recent_ids : int
-        How many ids are kept to tell duplicates: more where the second delivery comes minutes after the first.
-
-    Returns
-    -------
-    dict of int to Remembered
-        By the entity's number. The newest rows and ids only: its size is bounded.
-    """
-    keep = kept_rows(length)
-    is_new = sequences.event >= 0
-    new_rows = np.flatnonzero(is_new)
-    new_before = np.zeros(len(sequences) + 1, np.intp)
-    np.cumsum(is_new, out=new_before[1:])
-    begins, ends = sequences.offsets[:-1], sequences.offsets[1:]
-    new_begin, new_end = new_before[begins], new_before[ends]
-    changed = np.flatnonzero(new_end > new_begin)
-
-    # Of each entity the newest rows stay: gather them all, then slice bytes and lists.
-    counts = np.minimum(ends - begins, keep)[changed]
-    kept = _ranges(ends[changed] - counts, counts)
-    data = np.ascontiguousarray(sequences.rows[kept]).tobytes()
-    width = len(data) // max(1, len(kept))
-    times = sequences.times_ms[kept].tolist()
-    texts = _event_texts(sequences, kept, id_texts)
-    limits = np.concatenate([[0], np.cumsum(counts)]).tolist()
-
-    recent_counts = np.minimum(new_end - new_begin, recent_ids)[changed]
-    recent_rows = new_rows[_ranges(new_end[changed] - recent_counts, recent_counts)]
-    recents = _short_ids(events.ids[sequences.event[recent_rows]])
-    recent_limits = np.concatenate([[0], np.cumsum(recent_counts)]).tolist()
-
-    states: dict[int, Remembered] = {}
-    for place, number in enumerate(changed.tolist()):
-        begin, end = limits[place], limits[place + 1]
-        before = remembered[number] if remembered else None
-        recent = tuple(recents[recent_limits[place] : recent_limits[place + 1]])
-        if before is not None:
-            recent = (before.recent + recent)[-recent_ids:]
-        states[number] = Remembered(
-            rows=data[begin * width : end * width],
-            times_ms=tuple(times[begin:end]),
-            event_ids=tuple(texts[begin:end]),
-            recent=recent,
-            version=0 if before is None else before.version,
-        )
-    return states
-
-
 def _by_entity_and_time(entity: NDArray[np.intp], times: NDArray[np.int64]) -> NDArray[np.intp]:
     """Stable order by entity, then time."""
     if not len(times):
@@ -274,69 +209,3 @@ def _by_entity_and_time(entity: NDArray[np.intp], times: NDArray[np.int64]) -> N
         key += times - earliest
         return stable_order(key.view(np.uint64), (int(entity.max()) + 1) * span)
     return np.lexsort((times, entity))
-
-
-def _unknown(events: Events, remembered: Sequence[Remembered | None]) -> NDArray[np.intp]:
-    """Events that stand neither earlier in the batch nor among the remembered ids of their entity."""
-    known = np.zeros(len(events), np.bool_)
-    if _has_repeats(events.ids):
-        order = np.lexsort((np.arange(len(events)), events.ids, events.entity))
-        repeats = (np.diff(events.entity[order]) == 0) & (np.diff(events.ids[order]) == 0)
-        known[order[1:][repeats]] = True
-    seen = [(number, state.recent) for number, state in enumerate(remembered) if state is not None and state.recent]
-    if seen:
-        # Every id in six bytes, big-endian, as _short_ids writes them.
-        digits = np.frombuffer(bytes.fromhex("".join(text for _, recent in seen for text in recent)), np.uint8)
-        short = digits.reshape(-1, 6).astype(np.uint64) @ (np.uint64(1) << np.arange(40, -8, -8, dtype=np.uint64))
-        entity = np.repeat([number for number, _ in seen], [len(recent) for _, recent in seen])
-        order = np.lexsort((short, entity))
-        known |= _contains(entity[order], short[order], events.entity, events.ids >> np.uint64(64 - 4 * _SHORT_ID))
-    return np.flatnonzero(~known)
-
-
-def _has_repeats(ids: NDArray[np.uint64]) -> bool:
-    in_order = np.sort(ids)
-    return bool((in_order[1:] == in_order[:-1]).any())
-
-
-def _contains(
-    entity: NDArray[np.intp], short: NDArray[np.uint64], asked_entity: NDArray[np.intp], asked: NDArray[np.uint64]
-) -> NDArray[np.bool_]:
-    """Which asked (entity, short id) stand in the table, which is sorted by both."""
-    table = (entity.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ short
-    question = (asked_entity.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ asked
-    order = np.argsort(table, kind="stable")
-    place = order[np.minimum(np.searchsorted(table[order], question), len(table) - 1)]
-    found: NDArray[np.bool_] = (entity[place] == asked_entity) & (short[place] == asked)
-    return found
-
-
-def _ranges(begins: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Every ``begin … begin + count - 1``, one after another."""
-    before = np.cumsum(counts) - counts
-    rows: NDArray[np.intp] = np.arange(int(counts.sum()), dtype=np.intp) + np.repeat(begins - before, counts)
-    return rows
-
-
-def _event_texts(sequences: Sequences, rows: NDArray[np.intp], id_texts: Callable[[NDArray[np.intp]], list[str]]) -> list[str]:
-    """Event ids of rows, new or remembered."""
-    event = sequences.event[rows]
-    is_new = event >= 0
-    if is_new.all():
-        return id_texts(event)
-    texts = np.empty(len(rows), object)
-    texts[is_new] = id_texts(event[is_new])
-    texts[~is_new] = [sequences.remembered_ids[-1 - place] for place in event[~is_new].tolist()]
-    result: list[str] = texts.tolist()
-    return result
-
-
-def hex_ids(ids: NDArray[np.uint64]) -> list[str]:
-    """Ids as 16 hex digits."""
-    text = ids.astype(">u8").tobytes().hex()
-    return [text[place : place + 16] for place in range(0, len(text), 16)]
-
-
-def _short_ids(ids: NDArray[np.uint64]) -> list[str]:
-    text = ids.astype(">u8").tobytes().hex()
-    return [text[place : place + _SHORT_ID] for place in range(0, len(text), 16)]

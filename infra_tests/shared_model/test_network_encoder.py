@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from shared_model import addresses
 from shared_model.encoders import network
-from shared_model.encoders.network import FEATURES, encode, expand, interpolated
+from shared_model.encoders.interpolation import interpolated
+from shared_model.encoders.network import FEATURES, encode, expand
 from shared_model.events import FlowBatch, Interface
 from shared_model.parsers.vpc_flow_logs import read_flows
 from shared_model.windows import merge
@@ -188,7 +189,8 @@ def test_addresses_themselves_leave_no_trace():
 @given(st.integers(1, 25))
 @settings(max_examples=25, deadline=None)
 def test_features_do_not_depend_on_how_flows_are_batched(cut_at):
-    from shared_model.windows import hex_ids, remember
+    from shared_model.recent_ids import hex_ids
+    from shared_model.remembering import remember
 
     changes = [{"start_ms": 1000 * n * n, "destination_port": 20 + n % 3, "bytes_out": 100 * n} for n in range(26)]
     whole = merge(encode(flows(*changes)), length=16)

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_model.memory import Remembered
-from shared_model.windows import RECENT, Events, cut, gather, hex_ids, kept_rows, merge, remember
+from shared_model.recent_ids import RECENT, hex_ids
+from shared_model.remembering import remember
+from shared_model.windows import Events, cut, gather, kept_rows, merge
 
 T = 4
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from shared_model import addresses
 from shared_model.addresses import Scope
+from shared_model.encoders.interpolation import interpolated
 from shared_model.events import Entity, EntityKind, FlowBatch
+from shared_model.flow_ids import event_ids, mix
 from shared_model.ordering import grouped
 from shared_model.windows import Events
 
@@ -117,50 +119,10 @@ def _entities(batch: FlowBatch) -> tuple[NDArray[np.intp], int]:
     return grouped(key, max(len(accounts), 1) << 33)
 
 
-def event_ids(batch: FlowBatch) -> NDArray[np.uint64]:
-    """Deterministic id of each flow: a hash of interface, addresses, ports, protocol, start and what was seen of it.
-
-    The interface enters by its text, so that the same flow has the same id in whichever batch it comes.
-    """
-    texts = np.array([_text_hash(item.interface_id) for item in batch.interfaces], np.uint64)
-    seen = batch.two_way.astype(np.uint64) | (batch.rejected.astype(np.uint64) << np.uint64(1))
-    seen |= ((batch.packets_out == 0) & (batch.bytes_out == 0)).astype(np.uint64) << np.uint64(2)
-    ports = (batch.source_port.astype(np.uint64) << np.uint64(16)) | batch.destination_port.astype(np.uint64)
-    ports |= (batch.protocol.astype(np.uint64) << np.uint64(32)) | (seen << np.uint64(48))
-    mixed = texts[batch.interface]
-    for part in (
-        batch.source[:, 0],
-        batch.source[:, 1],
-        batch.destination[:, 0],
-        batch.destination[:, 1],
-        ports,
-        batch.start_ms.astype(np.uint64),
-    ):
-        mixed = _mix(mixed ^ part)
-    return mixed
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Spread every bit over the word (the finaliser of splitmix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values ^= values >> np.uint64(27)
-    values *= np.uint64(0x94D049BB133111EB)
-    values ^= values >> np.uint64(31)
-    return values + np.uint64(0x9E3779B97F4A7C15)
-
-
-def _text_hash(text: str) -> int:
-    """FNV-1a, 64 bits: the same in every process, unlike ``hash``."""
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = ((value ^ byte) * 0x100000001B3) & (2**64 - 1)
-    return value
-
-
 def facts(batch: FlowBatch) -> NDArray[np.void]:
     """What is remembered of each flow: :data:`FACTS` (n,)."""
     rows = np.empty(len(batch), FACTS)
-    rows["destination"] = _mix(batch.destination[:, 0] ^ _mix(batch.destination[:, 1]))
+    rows["destination"] = mix(batch.destination[:, 0] ^ mix(batch.destination[:, 1]))
     rows["duration_ms"] = np.maximum(batch.end_ms - batch.start_ms, 0)
     for name in ("packets_out", "packets_in", "bytes_out", "bytes_in"):
         amounts: NDArray[np.int64] = getattr(batch, name)
@@ -292,33 +254,6 @@ def _order_features(
     same_port = (rows["destination_port"][1:] == rows["destination_port"][:-1]) & (rows["protocol"][1:] == rows["protocol"][:-1])
     column("same_destination_port")[1:] = follows & same_port
     column("bytes_change")[1:] = (log_bytes[1:] - log_bytes[:-1]) * follows
-
-
-def interpolated(values: NDArray[np.float32], times_ms: NDArray[np.int64], first: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Fill missing values (NaN) within each sequence.
-
-    Linear in time between the known neighbours of the same entity; before the first and behind the last known one, that
-    one's value; 0 in a sequence without any.
-    """
-    filled = values.copy()
-    sequence = np.cumsum(first) - 1
-    known = ~np.isnan(values)
-    rows_known = np.flatnonzero(known)
-    missing = np.flatnonzero(~known)
-    if not len(rows_known):
-        filled[missing] = 0
-        return filled
-    before = np.searchsorted(rows_known, missing) - 1
-    after = before + 1
-    left = rows_known[np.maximum(before, 0)]
-    right = rows_known[np.minimum(after, len(rows_known) - 1)]
-    has_left = (before >= 0) & (sequence[left] == sequence[missing])
-    has_right = (after < len(rows_known)) & (sequence[right] == sequence[missing])
-    distance = (times_ms[right] - times_ms[left]).astype(np.float64)
-    share = np.divide(times_ms[missing] - times_ms[left], distance, out=np.zeros(len(missing)), where=distance > 0)
-    between = values[left] + (values[right] - values[left]) * share
-    filled[missing] = np.select([has_left & has_right, has_left, has_right], [between, values[left], values[right]], default=0)
-    return filled
 
 
 _group_table: NDArray[np.uint8] | None = None
