@@ -19,7 +19,10 @@ from shared_model.events import Entity
 _PROGRESS = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING, Step.UNDONE})
 _CHECKED = frozenset({Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
 #: Steps that settle what a verdict leads to. APPLYING does not: it is resumed.
-_SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.APPLIED, Step.FAILED})
+#: UNDONE does: what a person undid while it was stuck at APPLYING is not begun again by the same verdict.
+_SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.APPLIED, Step.FAILED, Step.UNDONE})
+#: No function runs longer: what stands at APPLYING for more than this is stuck.
+_APPLYING_MS = 15 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,10 @@ class Containment:
     def earliest_undo_ms(self) -> int:
         """Undoing before this time would revive what was contained."""
         return self.applied_ms + self.plan.min_lifetime_s * 1000
+
+    def is_stuck(self, now_ms: int) -> bool:
+        """Whether it stands at APPLYING for longer than whoever began to apply it can have lived."""
+        return self.step is Step.APPLYING and now_ms - self.applied_ms > _APPLYING_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,8 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
     containments: dict[str, Containment] = {}
     decided: dict[str, JournalEntry] = {}
     for entry in entries:
-        if entry.step in _SETTLED:
+        undo_refused = entry.step is Step.REFUSED and entry.containment_id in containments
+        if entry.step in _SETTLED and not undo_refused:
             decided.setdefault(entry.verdict_id, entry)
         if entry.step is Step.APPLYING and entry.plan is not None:
             containments[entry.containment_id] = Containment(
@@ -160,7 +168,7 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
 
 def _advance(containment: Containment, entry: JournalEntry) -> Containment:
     if entry.step is Step.APPLIED:
-        return replace(containment, step=entry.step, applied_ms=entry.time_ms, expires_ms=entry.expires_ms)
+        return replace(containment, step=entry.step, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDOING:
         return replace(containment, step=entry.step, undo_actor=entry.actor)
     if entry.step in _PROGRESS:

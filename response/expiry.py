@@ -118,9 +118,11 @@ def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment
     if containment.step is Step.UNDOING:
         return _end(desk, name, containment.id, containment.undo_actor)
     due = containment.expires_ms is not None and containment.expires_ms <= desk.now_ms
-    if containment.step is not Step.APPLIED or not due:
+    stuck = containment.is_stuck(desk.now_ms)
+    if not due or not (stuck or containment.step is Step.APPLIED):
         return None
-    if policy.of(containment.plan.action).at_end is AtEnd.UNDO:
+    # What is stuck was never wholly made, and why is for a person to find out: it is not undone by time.
+    if not stuck and policy.of(containment.plan.action).at_end is AtEnd.UNDO:
         return _end(desk, name, containment.id, BY_EXPIRY) if desk.now_ms >= containment.earliest_undo_ms else None
     return None if containment.asked else _ask(desk, name, containment)
 
@@ -132,8 +134,12 @@ def _ask(desk: _Desk, name: str, containment: Containment) -> Ended | None:
         desk.journal.append(entry)
     except SequenceTaken:  # someone is at work on this stream: the next run looks again
         return None
-    question = f"Its time to live is over and it still holds. To end it: breakwater undo {containment.id}"
-    _tell(desk, "Containment is due", containment, [question])
+    if containment.is_stuck(desk.now_ms):
+        subject, state = "Containment is stuck", "it was never wholly applied: it may hold in part"
+    else:
+        subject, state = "Containment is due", "it still holds"
+    question = f"Its time to live is over and {state}. To end it: breakwater undo {containment.id}"
+    _tell(desk, subject, containment, [question])
     return Ended(containment.id, containment.correlation_id, Step.EXPIRY_DUE, question, (), (entry,))
 
 
@@ -162,7 +168,8 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
 
     if containment.step is Step.UNDONE:
         return ended(Step.UNDONE, "it was undone before")
-    if containment.step is Step.APPLYING:
+    # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
+    if containment.step is Step.APPLYING and not containment.is_stuck(desk.now_ms):
         raise CloudUnavailable(f"containment {containment.id} is still being applied: undo it when that is over")
     if desk.now_ms < containment.earliest_undo_ms:
         earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")

@@ -28,6 +28,10 @@ class Step(StrEnum):
     UNDONE = "UNDONE"
 
 
+#: Entries by which the schedule finds a containment: one that is stuck at APPLYING has no APPLIED.
+EXPIRES = frozenset({Step.APPLYING, Step.APPLIED})
+
+
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One immutable event.
@@ -82,7 +86,7 @@ class Journal(Protocol):
         ...
 
     def expiring(self, before_ms: int) -> Iterable[str]:
-        """Names of streams with an APPLIED entry whose ``expires_ms`` lies before the given time."""
+        """Names of streams with an entry at a step of :data:`EXPIRES` whose ``expires_ms`` lies before the given time."""
         ...
 
     def find(self, containment_id: str) -> str | None:
@@ -111,7 +115,7 @@ class InProcessJournal:
         return tuple(
             name
             for name, entries in self._streams.items()
-            if any(e.step is Step.APPLIED and e.expires_ms is not None and e.expires_ms < before_ms for e in entries)
+            if any(e.step in EXPIRES and e.expires_ms is not None and e.expires_ms < before_ms for e in entries)
         )
 
     def find(self, containment_id: str) -> str | None:

@@ -109,10 +109,11 @@ class TestJournal:
             journal.append(entry(1, verdict_id="v2"))
         assert [each.verdict_id for each in journal.stream(entry(1).stream)] == ["v1"]
 
-    def test_expiring_names_streams_whose_applied_entry_is_due(self, journal: Journal) -> None:
-        journal.append(entry(1, Step.APPLYING))
+    @pytest.mark.parametrize("step", [Step.APPLYING, Step.APPLIED])
+    def test_expiring_names_streams_with_what_is_due_or_stuck(self, journal: Journal, step: Step) -> None:
+        journal.append(entry(1, Step.REFUSED))
         assert list(journal.expiring(NOW_MS + 2 * HOUR_MS)) == []
-        journal.append(entry(2))
+        journal.append(entry(2, step))
         assert list(journal.expiring(NOW_MS + HOUR_MS)) == []
         assert list(journal.expiring(NOW_MS + HOUR_MS + 1)) == [entry(1).stream]
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site
+from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult
 from response.expiry import BY_EXPIRY, Ended, UnknownContainment, expire
 from response.journal import Step
 from response.policy import AtEnd
+from shared_model.events import Telemetry
 
 OPEN = {"eni-a": "open", "eni-b": "web"}
 
@@ -98,6 +99,66 @@ def test_an_undo_waits_for_the_end_of_applying() -> None:
     contained = site.journal.stream("isolate#123456789012/instance/i-1")[-1].containment_id
     with pytest.raises(CloudUnavailable):
         site.undo(contained)
+
+
+def stuck_half_way(site: Site) -> str:
+    """Apply one of two locks and no more; return the containment's id."""
+    site.action.kill_after = 1
+    with pytest.raises(Killed):
+        site.contain("i-1")
+    site.action.kill_after = None
+    assert site.world["i-1"] == {"eni-a": "locked", "eni-b": "web"}
+    return site.journal.stream(stream_of("i-1"))[-1].containment_id
+
+
+def test_what_is_stuck_half_applied_can_be_undone_and_the_same_verdict_does_not_begin_it_again() -> None:
+    site = Site()
+    contained = stuck_half_way(site)
+    site.now_ms = NOW_MS + HOUR_MS // 4 + 1
+    assert site.undo(contained).step is Step.UNDONE
+    assert site.world["i-1"] == OPEN
+    site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
+    assert site.world["i-1"] == OPEN
+    assert site.steps("i-1")[-2:] == [Step.UNDOING, Step.UNDONE]
+
+
+def test_an_applier_that_comes_late_loses_to_the_undo_of_what_was_stuck() -> None:
+    site = Site()
+    contained = stuck_half_way(site)
+    site.now_ms = NOW_MS + HOUR_MS // 4 + 1
+    apply = site.action.apply
+
+    def undone_meanwhile(plan: Plan) -> None:
+        apply(plan)
+        site.undo(contained)
+
+    site.action.apply = undone_meanwhile  # type: ignore[method-assign]
+    site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
+    assert site.world["i-1"] == OPEN
+    assert Step.APPLIED not in site.steps("i-1")
+
+
+def test_a_refused_undo_does_not_settle_what_is_still_to_be_applied() -> None:
+    site = Site()
+    site.action.min_lifetime_s = 4 * 3600
+    contained = stuck_half_way(site)
+    site.now_ms = NOW_MS + HOUR_MS // 4 + 1
+    assert site.undo(contained).step is Step.REFUSED
+    decision = site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS)).decisions[0]
+    assert (decision.step, decision.reason) == (Step.APPLIED, "")
+
+
+@pytest.mark.parametrize("at_end", list(AtEnd))
+def test_a_person_is_asked_once_about_what_is_stuck_and_again_when_it_holds_after_all(at_end: AtEnd) -> None:
+    site = Site(at_end=at_end)
+    contained = stuck_half_way(site)
+    site.now_ms = NOW_MS + HOUR_MS + 1
+    assert [(ended.containment_id, ended.step) for ended in run_out(site)] == [(contained, Step.EXPIRY_DUE)]
+    assert "is stuck" in site.notices[-1].subject
+    assert contained in site.notices[-1].text
+    assert run_out(site) == ()
+    site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
+    assert [ended.step for ended in run_out(site)] == [Step.EXPIRY_DUE if at_end is AtEnd.ASK else Step.UNDONE]
 
 
 def test_after_an_undo_the_same_target_can_be_contained_again() -> None:

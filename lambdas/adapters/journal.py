@@ -8,13 +8,14 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.journal import JournalEntry, SequenceTaken, Step
+from response.journal import EXPIRES, JournalEntry, SequenceTaken, Step
 
 #: Digits of a sequence number: the sort key is text, and must sort as the numbers do.
 _DIGITS = 10
 #: The index keeps what has expired for ever, so the question has a beginning: what is older than this and still there
 #: was asked about long ago, or the schedule stood still for a month.
 _LOOK_BACK_MS = 30 * 86_400_000
+#: The index's one partition, for the entries of every step that expires.
 _EXPIRING = "APPLIED"
 
 
@@ -51,9 +52,9 @@ class DynamoJournal:
     def expiring(self, before_ms: int) -> Iterable[str]:
         query = {
             "IndexName": "expiring",
-            "KeyConditionExpression": "expiring = :applied AND expires_ms BETWEEN :from AND :to",
+            "KeyConditionExpression": "expiring = :expiring AND expires_ms BETWEEN :from AND :to",
             "ExpressionAttributeValues": {
-                ":applied": {"S": _EXPIRING},
+                ":expiring": {"S": _EXPIRING},
                 ":from": {"N": str(before_ms - _LOOK_BACK_MS)},
                 ":to": {"N": str(before_ms - 1)},
             },
@@ -107,7 +108,7 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         item["plan"] = {"S": _json(entry.plan)}
     if entry.expires_ms is not None:
         item["expires_ms"] = {"N": str(entry.expires_ms)}
-    if entry.step is Step.APPLIED:
+    if entry.step in EXPIRES:
         item["expiring"] = {"S": _EXPIRING}
     return item
 
