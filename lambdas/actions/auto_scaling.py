@@ -68,3 +68,25 @@ class AutoScaling:
         except CloudRefusal as refusal:
             return f"{instance_id} stays in standby in {group}: {refusal}; raise the group's maximum size"
         return ""
+
+
+def cannot_leave(instance_id: str, membership: Membership) -> str:
+    """Return why this instance can never enter standby from where it is, ``""`` where it can.
+
+    Raises
+    ------
+    CloudUnavailable
+        It is on the way into a state in which it can.
+    """
+    state, group = membership.state, membership.group
+    if state in (IN_SERVICE, STANDBY):
+        return ""
+    if state in _PASSING:
+        raise CloudUnavailable(f"{instance_id} is {state} in {group}: it can be taken out when it is in service")
+    if state.startswith("Terminat"):
+        return f"{instance_id} is being terminated by its auto-scaling group {group} ({state}): there is nothing left to isolate"
+    if state.startswith("Detach"):
+        return f"{instance_id} is leaving its auto-scaling group {group} ({state}): isolate it by hand when it is out of it"
+    if state.startswith("Warmed:"):
+        return f"{instance_id} is in the warm pool of {group} ({state}) and serves nobody: terminate it there"
+    return f"{instance_id} is {state} in {group}, from where nothing enters standby: detach it, then isolate it by hand"

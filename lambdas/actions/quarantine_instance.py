@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lambdas.actions.auto_scaling import IN_SERVICE, STANDBY, AutoScaling, Membership
+from lambdas.actions.auto_scaling import STANDBY, AutoScaling, Membership, cannot_leave
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
@@ -74,7 +74,7 @@ class QuarantineInstance:
             after={"interfaces": after, "auto_scaling": _scaling(scaling, out=True)},
             touches=(*_touched(before, scaling), _TRACKED),
             summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
-            refusal=_scaling_refusal(target, scaling),
+            refusal=cannot_leave(target.id, scaling) if scaling else "",
             tags=self._tags(instance, interfaces),
             resources=(target.id, *before, *sorted({group for state in before.values() for group in state["groups"]})),
         )
@@ -126,7 +126,8 @@ class QuarantineInstance:
                     restored.append(f"{eni}: {wanted}")
                 except CloudRefusal as refusal:
                     left.append(f"{eni} stays in quarantine, its groups {wanted} cannot be set: {refusal}")
-        if scaling := plan.before["auto_scaling"]:
+        scaling = plan.before["auto_scaling"]
+        if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
             reason = self._auto_scaling.put_back(plan.target.id, scaling["group"])
             (left if reason else restored).append(reason or f"{plan.target.id} in auto-scaling group {scaling['group']}")
         return UndoResult(tuple(restored), tuple(left))
@@ -176,17 +177,9 @@ def _scaling(membership: Membership | None, *, out: bool = False) -> dict[str, s
     return {"group": membership.group, "state": STANDBY if out else membership.state} if membership else None
 
 
-def _scaling_refusal(target: Entity, scaling: Membership | None) -> str:
-    if scaling is None or scaling.state in (IN_SERVICE, STANDBY):
-        return ""
-    if scaling.state.startswith("Terminat"):
-        return f"{target.id} is being terminated by its auto-scaling group {scaling.group}: there is nothing left to isolate"
-    raise CloudUnavailable(f"{target.id} is {scaling.state} in {scaling.group}: it can be taken out when it is in service")
-
-
 def _touched(before: Mapping[str, Any], scaling: Membership | None) -> tuple[str, ...]:
     interfaces = tuple(f"{eni}, now in {', '.join(state['groups'])}" for eni, state in before.items())
-    if scaling is None:
+    if scaling is None or scaling.state == STANDBY:
         return interfaces
     return (*interfaces, f"auto-scaling group {scaling.group}: the instance enters standby, a replacement is started")
 
