@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from lambdas.actions.catalogue import ACTIONS
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.revoke_sessions import RevokeSessions
-from response.actions import CannotApply, Plan, Verification
+from response.actions import CannotApply, CloudUnavailable, Plan, Verification
 from shared_model.events import Entity, EntityKind, Telemetry
 
 #: What a call needs where the permission is named otherwise, or needs more than its own.
@@ -68,6 +69,12 @@ def lifecycle(account: Account, instance: str) -> str:
     return str(found[0]["LifecycleState"])
 
 
+def in_state(account: Account, monkeypatch: pytest.MonkeyPatch, instance: str, state: str) -> None:
+    """Let the instance be in a state of its group that moto does not have."""
+    answer = {"AutoScalingInstances": [{"InstanceId": instance, "AutoScalingGroupName": "web", "LifecycleState": state}]}
+    monkeypatch.setattr(account.clients("autoscaling"), "describe_auto_scaling_instances", lambda **_: answer)
+
+
 class TestQuarantine:
     def test_it_needs_exactly_the_permissions_it_declares(self, account: Account, calls: Callable[[], set[str]]) -> None:
         vpc = account.vpc()
@@ -108,6 +115,47 @@ class TestQuarantine:
         assert lifecycle(account, instance) == "InService"
         assert account.groups_of(instance) != before
         assert action.undo(plan).left == ()
+
+    def test_an_instance_found_in_standby_stays_there_after_the_undo(self, account: Account) -> None:
+        vpc = account.vpc()
+        instance = account.instance(vpc, [account.group(vpc, "web")])
+        scaling_group(account, vpc, instance)
+        account.clients("autoscaling").enter_standby(
+            InstanceIds=[instance], AutoScalingGroupName="web", ShouldDecrementDesiredCapacity=True
+        )
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+        assert not any("standby" in touched for touched in plan.touches)
+        action.apply(plan)
+        assert action.undo(plan).left == ()
+        assert lifecycle(account, instance) == "Standby"
+
+    @pytest.mark.parametrize(
+        ("state", "why"),
+        [
+            ("Terminating:Wait", "nothing left to isolate"),
+            ("Detaching", "when it is out of it"),
+            ("Detached", "when it is out of it"),
+            ("Warmed:Stopped", "warm pool of web"),
+            ("Quarantined", "detach it"),
+        ],
+    )
+    def test_what_cannot_enter_standby_is_refused(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch, state: str, why: str
+    ) -> None:
+        vpc = account.vpc()
+        instance = account.instance(vpc, [account.group(vpc, "web")])
+        in_state(account, monkeypatch, instance, state)
+        refusal = plan_for(QuarantineInstance(account.clients), instance).refusal
+        assert why in refusal
+        assert state in refusal
+
+    def test_one_that_is_still_starting_is_asked_for_again(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        vpc = account.vpc()
+        instance = account.instance(vpc, [account.group(vpc, "web")])
+        in_state(account, monkeypatch, instance, "Pending:Wait")
+        with pytest.raises(CloudUnavailable, match="when it is in service"):
+            plan_for(QuarantineInstance(account.clients), instance)
 
     def test_a_contained_instance_is_a_no_op(self, account: Account) -> None:
         vpc = account.vpc()
@@ -291,6 +339,22 @@ class TestRevoke:
         principal, session = role(account, name, path=path)
         assert why in plan_session(revoke(account), principal, session).refusal
         assert why in plan_role(revoke(account), principal).refusal
+
+    def test_a_role_named_without_its_path_is_guarded_by_its_own_name(self, account: Account) -> None:
+        principal, session = role(account, "fire", path="/emergency/")
+        pathless = replace(principal, id=f"arn:aws:iam::{ACCOUNT}:role/fire")
+        action = revoke(account)
+        for plan in (plan_role(action, pathless), plan_session(action, pathless, session)):
+            assert plan.refusal == ""
+            assert plan.resources == (principal.id,)
+            assert any(principal.id in touched for touched in plan.touches)
+        stale = plan_session(action, pathless, replace(session, id="AROAOLDOLDOLDOLDOLD1:alice"))
+        assert stale.resources == (principal.id,)
+
+    def test_a_role_managed_elsewhere_is_refused_when_named_without_its_path(self, account: Account) -> None:
+        principal, _ = role(account, "Support", path="/aws-service-role/support.amazonaws.com/")
+        pathless = replace(principal, id=f"arn:aws:iam::{ACCOUNT}:role/Support")
+        assert "service-linked" in plan_role(revoke(account), pathless).refusal
 
     @pytest.mark.parametrize(
         ("principal", "why"),

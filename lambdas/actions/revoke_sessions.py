@@ -50,6 +50,10 @@ class RevokeSessions:
             return _refused(
                 target, f"there is no role {match['name']}: it was deleted, and its sessions with it", resources=(arn,)
             )
+        # Findings and some records name a role without its path: what protects a role must see its own name.
+        arn = role["Arn"]
+        if reason := _managed_elsewhere(role["Path"].removeprefix("/"), match["name"]):
+            return _refused(target, reason, resources=(arn,))
         if target.kind is EntityKind.SESSION and _role_id(target) != role["RoleId"]:
             reason = f"{target.id} is no session of the role {match['name']} as it is now ({role['RoleId']})"
             return _refused(target, reason, resources=(arn,))
