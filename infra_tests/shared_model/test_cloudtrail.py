@@ -155,6 +155,8 @@ def test_an_object_cut_off_gives_what_came_before_and_says_so():
         ({"eventTime": None}, "eventTime"),
         ({"eventName": ""}, "eventName"),
         ({"eventSource": None}, "eventSource"),
+        ({"userIdentity": {"type": "IAMUser", "arn": "a" * 1025}}, "userIdentity"),
+        ({"userIdentity": {"type": "AssumedRole", "principalId": f"AROAEXAMPLE:{'s' * 1024}"}}, "userIdentity.principalId"),
     ],
 )
 def test_a_wrong_field_rejects_the_record_and_names_it(change: dict[str, object], field: str):

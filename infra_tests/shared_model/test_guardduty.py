@@ -129,6 +129,16 @@ def test_a_wrong_field_rejects_the_finding_and_names_it(path: tuple[str, ...], v
     assert result.source == "test"
 
 
+def test_an_id_that_is_too_long_rejects_its_own_finding_only():
+    long = event("instance_credential_exfiltration")
+    long["detail"]["resource"]["accessKeyDetails"]["principalId"] = f"AROAEXAMPLE:{'s' * 1024}"
+    wrong, good = parse_guardduty([long, event("tor_client")], source="test")
+    assert isinstance(wrong, Rejected)
+    assert (wrong.source, wrong.record, wrong.field) == ("test", 1, "resource (session)")
+    assert "more than the 1024" in wrong.reason
+    assert isinstance(good, Finding)
+
+
 def test_one_broken_finding_does_not_lose_the_others():
     results = list(
         parse_guardduty([event("tor_client"), {"detail-type": "GuardDuty Finding"}, event("port_probe")], source="test")

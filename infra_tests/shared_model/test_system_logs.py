@@ -379,3 +379,30 @@ def test_every_recorded_line_parses_or_says_why_not():
     assert counts == {"OpenSSH": {"SystemEvent": 2000}, "Linux": {"SystemEvent": 2000}, "OpenStack": {"Rejected": 2000}}
     assert meanings[("authenticate", "user", "success")] == 1
     assert meanings[("authenticate", "user", "failure")] > 1300
+
+
+@pytest.mark.parametrize(
+    "prefix", ["Mar  2 09:15:40", "<13>Mar  2 09:15:40", "2026-03-02T09:15:40Z", "<13>1 2026-03-02T09:15:40Z"]
+)
+def test_a_host_name_that_is_too_long_costs_its_own_line_only(prefix: str):
+    tail = " cron - - - text" if prefix.startswith("<13>1") else " cron[1]: text"
+    longest, over = (f"{prefix} {'h' * length}{tail}" for length in (255, 4000))
+    first, wrong, last = read("\n".join((longest, over, LINE)))
+    assert isinstance(first, SystemEvent)
+    assert first.host.id == "h" * 255
+    assert isinstance(wrong, Rejected)
+    assert (wrong.source, wrong.record, wrong.field) == ("test", 2, "host")
+    assert "4000 characters" in wrong.reason
+    assert isinstance(last, SystemEvent)
+
+
+def test_a_host_name_that_is_too_long_costs_its_own_log_event_only():
+    over = f"Mar  2 09:15:40 {'h' * 4000} cron[1]: text"
+    events = [{"id": str(number), "timestamp": NOW_MS, "message": text} for number, text in enumerate((over, LINE))]
+    payload = {"messageType": "DATA_MESSAGE", "owner": ACCOUNT, "logGroup": "g", "logStream": "s", "logEvents": events}
+    wrong, good = read(json.dumps(payload))
+    assert isinstance(wrong, Rejected)
+    assert (wrong.source, wrong.record, wrong.field) == ("test", 1, "host")
+    assert isinstance(good, SystemEvent)
+    (named,) = read(json.dumps({**payload, "logStream": "i-0123456789abcdef0", "logEvents": events[:1]}))
+    assert isinstance(named, SystemEvent)  # the log stream says which instance it is: the line's host is not needed

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_model.events import Entity, EntityKind
-from shared_model.parsers.fields import FieldError, lookup, text, time_ms
+from shared_model.parsers.fields import ID_LIMIT, FieldError, lookup, text, time_ms, within
 
 _INSTANCE = re.compile(r"i-[0-9a-z]{8,17}")
 _ASSUMED_ROLE = re.compile(r"arn:(?P<partition>[^:]*):sts::(?P<account>[^:]*):assumed-role/(?P<role>[^/]+)(?:/(?P<session>.+))?")
@@ -43,7 +43,12 @@ class Caller:
 
 
 def identify(record: Mapping[str, Any], account: str) -> Caller:
-    """Read ``userIdentity``. ``account`` is the account that recorded the call; a caller of another one is watched there too."""
+    """Read ``userIdentity``.
+
+    ``account`` is the account that recorded the call; a caller of another one is watched there too.
+
+    Raises FieldError where the id of the principal or of the session is too long to be one.
+    """
     kind = text(record, "userIdentity.type")
     if not kind:
         kind = "AWSService" if text(record, "userIdentity.invokedBy") else "Unknown"
@@ -52,13 +57,13 @@ def identify(record: Mapping[str, Any], account: str) -> Caller:
     if kind in _ROLE_KINDS:
         principal, session_id = _role(record)
         if session_id:
-            session = Entity(EntityKind.SESSION, session_id, account)
+            session = Entity(EntityKind.SESSION, within(session_id, ID_LIMIT, "userIdentity.principalId"), account)
             session_name = session_id.partition(":")[2]
     else:
         principal = _principal(record, kind, account)
     return Caller(
         kind=kind,
-        principal=Entity(EntityKind.PRINCIPAL, principal, account),
+        principal=Entity(EntityKind.PRINCIPAL, within(principal, ID_LIMIT, "userIdentity"), account),
         session=session,
         session_issued_ms=_issued_ms(record),
         instance_id=session_name if _INSTANCE.fullmatch(session_name) else "",

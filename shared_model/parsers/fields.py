@@ -10,6 +10,8 @@ from typing import Any
 
 from shared_model.events import Rejected
 
+#: The longest id of a principal, session or resource; an ARN of IAM is far shorter.
+ID_LIMIT = 1024
 #: How much of a rejected record is kept for a person to look at.
 RAW_LIMIT = 512
 
@@ -64,6 +66,13 @@ def required_text(record: object, path: str) -> str:
     value = text(record, path)
     if not value:
         raise FieldError(path, "is missing or empty")
+    return value
+
+
+def within(value: str, limit: int, field: str) -> str:
+    """Return a name that is at most ``limit`` characters long. Raises FieldError where it is longer."""
+    if len(value) > limit:
+        raise FieldError(field, f"has {len(value)} characters, more than the {limit} that such a name can have: check its source")
     return value
 
 

@@ -13,7 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared_model.events import Entity, EntityKind, Finding, Rejected
-from shared_model.parsers.fields import FieldError, address_text, lookup, mapping, rejected, required_text, text, time_ms
+from shared_model.parsers.fields import (
+    ID_LIMIT,
+    FieldError,
+    address_text,
+    lookup,
+    mapping,
+    rejected,
+    required_text,
+    text,
+    time_ms,
+    within,
+)
 from shared_model.parsers.guardduty_types import technique_of, telemetry_of
 
 _DETAIL_TYPE = "GuardDuty Finding"
@@ -158,7 +169,10 @@ def _entities(detail: Mapping[str, Any], account: str, action: Mapping[str, Any]
         "S3Object": (caller, buckets, machine),
     }
     groups = by_type.get(text(detail, "resource.resourceType"), (machine, caller, buckets))
-    return tuple(dict.fromkeys(entity for group in groups for entity in group))
+    entities = tuple(dict.fromkeys(entity for group in groups for entity in group))
+    for entity in entities:
+        within(entity.id, ID_LIMIT, f"resource ({entity.kind})")
+    return entities
 
 
 def _machine(detail: Mapping[str, Any], account: str, action: Mapping[str, Any]) -> Iterator[Entity]:

@@ -13,7 +13,7 @@ from shared_model.errors import UnreadableTelemetry
 from shared_model.events import Entity, EntityKind, Rejected, SystemEvent
 from shared_model.log_templates import template_of
 from shared_model.parsers.cloudwatch_logs import LogEvent, read_payload
-from shared_model.parsers.fields import FieldError, rejected
+from shared_model.parsers.fields import FieldError, rejected, within
 from shared_model.parsers.json_stream import read_json_records
 from shared_model.parsers.objects import open_object
 from shared_model.parsers.syslog_lines import SyslogLine, parse_syslog, split_tag
@@ -23,6 +23,8 @@ _CHUNK = 256 * 1024
 #: A longer line is no log record (RFC 5424 asks receivers for 2,048; agents cut at 256 KiB).
 LINE_LIMIT = 256 * 1024
 _MESSAGE_LIMIT = 4096
+#: RFC 5424, 6: HOSTNAME. Anyone who may write a line may write a longer one, and it becomes a key in memory.
+_HOST_LIMIT = 255
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}\b")
 _REPEATED = re.compile(r"message repeated \d+ times: \[ ?(?P<message>.*?) ?\]$")
 _WITHOUT_HEADER = SyslogLine(None, "", "", None, "")
@@ -72,7 +74,13 @@ def _read_documents(stream: BinaryIO, source: str, now_ms: int, default_host: st
             yield item
             continue
         for event in read_payload(item.value, source=source, first=item.number):
-            yield event if isinstance(event, Rejected) else _logged_event(event, now_ms, default_host)
+            if isinstance(event, Rejected):
+                yield event
+                continue
+            try:
+                yield _logged_event(event, now_ms, default_host)
+            except FieldError as error:
+                yield rejected(source, item.number, error, event.message)
 
 
 def _logged_event(event: LogEvent, now_ms: int, default_host: str) -> SystemEvent:
@@ -86,7 +94,8 @@ def _logged_event(event: LogEvent, now_ms: int, default_host: str) -> SystemEven
     if instance:
         host = Entity(EntityKind.INSTANCE, instance[0], event.account)
     else:
-        host = Entity(EntityKind.HOST, line.host or event.stream or default_host or "unknown", event.account)
+        stated = within(line.host, _HOST_LIMIT, "host")
+        host = Entity(EntityKind.HOST, stated or event.stream or default_host or "unknown", event.account)
     identifier = event.event_id or _hash(f"{event.account}:{event.group}:{event.stream}", event.time_ms, event.message)
     return _system_event(line, identifier, event.time_ms, host)
 
@@ -100,6 +109,7 @@ def _read_lines(stream: BinaryIO, source: str, now_ms: int, account: str, defaul
             if len(text) > LINE_LIMIT:
                 raise FieldError("", f"is longer than {LINE_LIMIT} characters")
             line = parse_syslog(text, now_ms=now_ms)
+            within(line.host, _HOST_LIMIT, "host")
         except FieldError as error:
             yield rejected(source, number, error, text)
             continue
