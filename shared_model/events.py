@@ -6,6 +6,7 @@ system stands behind it in the docstrings. Times are milliseconds since the epoc
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+#: DynamoDB takes partition keys of 2,048 bytes and sort keys of 1,024: with what stands before it, a key fits into both.
+_KEY_BYTES = 960
+#: UTF-8 takes at most 4 bytes for each character.
+_SURELY_SHORT = _KEY_BYTES // 4
 
 
 class Telemetry(StrEnum):
@@ -51,14 +58,26 @@ class Entity:
 
     @property
     def key(self) -> str:
-        """Stable text form, used as partition key and FIFO group: ``account/kind/id``."""
-        return f"{self.account}/{self.kind}/{self.id}"
+        """Stable text form, used as partition key and FIFO group: ``account/kind/id``, at most 960 bytes of UTF-8.
+
+        The tail of a longer one gives way to its hash: a store that refuses one key would refuse its whole batch.
+        """
+        key = f"{self.account}/{self.kind}/{self.id}"
+        return key if len(key) <= _SURELY_SHORT else _bounded(key)
 
     @classmethod
     def from_key(cls, key: str) -> Entity:
-        """Read :attr:`key` back. Raises ValueError on any other text."""
+        """Read :attr:`key` back; of one that was too long, what stands for it. Raises ValueError on any other text."""
         account, kind, identifier = key.split("/", 2)
         return cls(EntityKind(kind), identifier, account)
+
+
+def _bounded(key: str) -> str:
+    data = key.encode("utf-8", "replace")
+    if len(data) <= _KEY_BYTES:
+        return key
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{data[: _KEY_BYTES - len(digest) - 1].decode('utf-8', 'ignore')}~{digest}"
 
 
 @dataclass(frozen=True, slots=True)

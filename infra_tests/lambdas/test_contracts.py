@@ -13,11 +13,12 @@ from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.memory import DynamoMemory
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
 from lambdas.clients import LazyClients
+from response.containment import stream_name
 from response.guard import Budget, InProcessBudget
 from response.journal import InProcessJournal, Journal, JournalEntry, SequenceTaken, Step
 from response.signals import InProcessSignals, Signal, SignalStore
 from shared_model.errors import CloudUnavailable
-from shared_model.events import Telemetry
+from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.memory import EntityMemory, InProcessMemory, Remembered
 
 HOUR_MS = 3_600_000
@@ -92,6 +93,30 @@ class TestMemory:
         memory.store({"k": STATE}, now_ms=NOW_MS)
         memory.store({"k": replace(STATE, version=8, recent=())}, now_ms=NOW_MS)
         assert memory.load(["k"])["k"] == replace(STATE, version=8, recent=())
+
+
+class TestLongNames:
+    """A name of any length is a key that every store takes: one that is refused would take its whole batch along."""
+
+    ENTITY = Entity(EntityKind.SESSION, "ü" * 4000, "123456789012")
+
+    def test_memory(self, memory: EntityMemory) -> None:
+        key = f"audit#{self.ENTITY.key}"
+        states = {key: STATE, "k": STATE}
+        memory.store(states, now_ms=NOW_MS)
+        assert memory.load(states) == states
+
+    def test_journal(self, journal: Journal) -> None:
+        written = entry(1, stream=stream_name("revoke_sessions", self.ENTITY))
+        journal.append(written)
+        assert journal.stream(written.stream) == [written]
+        assert journal.find("c1") == written.stream
+
+    def test_signals(self, signals: SignalStore) -> None:
+        names = (self.ENTITY.key, "a/instance/i-1")
+        signal = Signal("v1", "audit", Telemetry.API_CALLS, NOW_MS, names)
+        assert signals.record(signal, window_ms=HOUR_MS, now_ms=NOW_MS) is True
+        assert [list(signals.recent(name, NOW_MS, NOW_MS)) for name in names] == [[signal], [signal]]
 
 
 class TestJournal:
