@@ -42,6 +42,7 @@ def _end(message: Message) -> None:
             journal=ROOM.journal,
             now_ms=FUNCTION.now_ms(),
             notify=ROOM.notify,
+            requested_by=message.sender,  # approved_by is what the sender says; this is what the queue knows
         )
     except UnknownContainment as error:
         raise Poison(str(error), source=source, field="undo") from error

@@ -57,6 +57,7 @@ class _Desk:
     journal: Journal
     now_ms: int
     notify: Notify
+    requested_by: str = ""
 
 
 def undo(
@@ -67,8 +68,18 @@ def undo(
     journal: Journal,
     now_ms: int,
     notify: Notify,
+    requested_by: str = "",
 ) -> Ended:
     """Undo one containment because a person says so.
+
+    Parameters
+    ----------
+    containment_id : str
+    approved_by : str
+        ARN of the person who approves it, as the request states it.
+    actions, journal, now_ms, notify
+    requested_by : str
+        Who sent the request, as the cloud attests it; stands in the detail of UNDOING.
 
     Raises
     ------
@@ -82,7 +93,7 @@ def undo(
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    return _end(_Desk(actions, journal, now_ms, notify), name, containment_id, approved_by)
+    return _end(_Desk(actions, journal, now_ms, notify, requested_by), name, containment_id, approved_by)
 
 
 def expire(
@@ -184,7 +195,8 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
             f"this function has no action {containment.plan.action}: deploy the version that applied {containment.id}"
         )
     if containment.step is not Step.UNDOING:
-        stream = write(stream, stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor))
+        sender = {"requested_by": desk.requested_by} if desk.requested_by else {}
+        stream = write(stream, stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail=sender))
     result = action.undo(containment.plan)
     outcome = {"restored": list(result.restored), "left": list(result.left)}
     write(

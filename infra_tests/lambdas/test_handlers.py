@@ -147,7 +147,9 @@ def test_an_undo_after_someone_changed_the_interface_leaves_it_and_tells(functio
     undo = json.dumps({"undo": functions.journal()[-1].containment_id, "approved_by": UNDO_BY})
     expire_containments.handler(sqs_event(undo), None)
     assert functions.groups_of(instance) == {eni: [forensics]}
-    assert forensics in functions.journal()[-1].detail["left"][0]
+    undoing, undone = functions.journal()[-2:]
+    assert (undoing.step, undoing.actor, undoing.detail) == (Step.UNDOING, UNDO_BY, {"requested_by": "AROAEXAMPLE:sender"})
+    assert forensics in undone.detail["left"][0]
     (told,) = functions.take("notices")
     assert "LEFT AS IT IS" in json.loads(told["Body"])["Message"]
 
