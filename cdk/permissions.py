@@ -117,7 +117,7 @@ def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[
     changes = [name for name in sorted(set(permissions)) if not name.partition(":")[2].startswith(_READS)]
     for number, key in enumerate(never.tags, 1):
         tag = f"aws:ResourceTag/{key}"
-        conditions = {"Null": {tag: "false"}, "StringNotEquals": {tag: "false"}}
+        conditions = {"Null": {tag: "false"}, "StringNotEqualsIgnoreCase": {tag: "false"}}
         yield _deny(f"NeverTouchTag{number}", changes, ["*"], conditions)
     roles = [pattern for pattern in never.principals if ":role/" in pattern]
     if roles and (ours := [name for name in changes if name.startswith("iam:")]):
