@@ -34,7 +34,7 @@ class Settings:
     notification_topic_arn : str
         SNS topic for what a person should know.
     own_role_arns : str
-        Comma-separated ARN prefixes of Breakwater's own roles, which no action may touch.
+        Comma-separated ARNs of Breakwater's own roles, which no action may touch.
     memory_days : str
         Time to live of entity memory, in days.
     """

@@ -126,9 +126,9 @@ class Policy:
         return self.actions.get(action, ActionPolicy())
 
     def protecting(self, own_role_arns: tuple[str, ...]) -> Policy:
-        """Return the policy with Breakwater's own roles (ARN prefixes) on the never-touch list."""
-        own = tuple(f"{prefix}*" for prefix in own_role_arns)
-        return replace(self, never_touch=replace(self.never_touch, principals=(*self.never_touch.principals, *own)))
+        """Return the policy with Breakwater's own roles (exact ARNs) on the never-touch list."""
+        never = self.never_touch
+        return replace(self, never_touch=replace(never, principals=(*never.principals, *own_role_arns)))
 
     def check_against(self, handles: Mapping[str, frozenset[EntityKind]]) -> None:
         """Raise PolicyError for a rule whose action does not exist, or cannot act on the rule's target."""

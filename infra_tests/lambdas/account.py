@@ -56,7 +56,7 @@ class Account:
             lake_bucket="lake",
             policy_parameter="/breakwater/policy",
             notification_topic_arn=topic,
-            own_role_arns=f"arn:aws:iam::{ACCOUNT}:role/breakwater-",
+            own_role_arns=f"arn:aws:iam::{ACCOUNT}:role/breakwater-respond-eu-central-1",
         )
         made = cls(clients, settings, queues)
         made.set_policy()

@@ -51,10 +51,10 @@ def test_roles_that_are_managed_elsewhere_need_no_line_in_the_policy(arn: str) -
     assert refusal(replace(PLAN, resources=(arn,)), VERDICT, NeverTouch()) != ""
 
 
-def test_own_roles_are_protected_by_their_prefix() -> None:
-    never = Policy().protecting((role("breakwater-"),)).never_touch
+def test_own_roles_are_protected_and_none_that_is_merely_named_alike() -> None:
+    never = Policy().protecting((role("breakwater-respond"),)).never_touch
     assert refusal(replace(PLAN, resources=(role("breakwater-respond"),)), VERDICT, never) != ""
-    assert refusal(replace(PLAN, resources=(role("web"),)), VERDICT, never) == ""
+    assert refusal(replace(PLAN, resources=(role("breakwater-respond-x"),)), VERDICT, never) == ""
 
 
 @pytest.mark.parametrize("completed", [True, False])
