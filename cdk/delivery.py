@@ -65,13 +65,15 @@ def flow_log(scope: Construct, names: Names, number: int, vpc: str, lake: str) -
     )
 
 
-def log_delivery(scope: Construct, names: Names, groups: tuple[str, ...], lake: str, key: kms.IKey) -> None:
+def log_delivery(
+    scope: Construct, names: Names, groups: tuple[str, ...], lake: str, key: kms.IKey, bucket_keys: tuple[str, ...] = ()
+) -> None:
     """Deliver lines of log groups to the lake, as gzip objects with one CloudWatch Logs payload a line.
 
     CloudWatch Logs compresses each payload: Firehose unpacks them and ends each with a newline, then compresses the
-    object as a whole.
+    object as a whole. ``bucket_keys`` are the ARNs of an existing lake's own keys.
     """
-    stream = _stream(scope, names, lake, key)
+    stream = _stream(scope, names, lake, key, bucket_keys)
     statement = _allow(["firehose:PutRecord", "firehose:PutRecordBatch"], [stream.attr_arn])
     assumed_by = iam.ServicePrincipal("logs.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}})
     role = iam.Role(
@@ -95,14 +97,14 @@ def log_delivery(scope: Construct, names: Names, groups: tuple[str, ...], lake: 
         )
 
 
-def _stream(scope: Construct, names: Names, lake: str, key: kms.IKey) -> firehose.CfnDeliveryStream:
+def _stream(scope: Construct, names: Names, lake: str, key: kms.IKey, bucket_keys: tuple[str, ...]) -> firehose.CfnDeliveryStream:
     name = names.resource("system-logs")
     assumed_by = iam.ServicePrincipal("firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}})
     bucket_arn = f"arn:{names.partition}:s3:::{lake}"
     statements = [
         _allow(["s3:PutObject", "s3:AbortMultipartUpload"], [f"{bucket_arn}/{SYSTEM_LOGS}*", f"{bucket_arn}/undelivered/*"]),
         _allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket_arn]),
-        _allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn]),
+        _allow(["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn, *bucket_keys]),
     ]
     role = iam.Role(
         scope,

@@ -57,7 +57,7 @@ class DetectionStack(Stack):
         for number, vpc in enumerate(settings.flow_log_vpcs, 1):
             delivery.flow_log(self, data.names, number, vpc, lake)
         if settings.log_groups:
-            delivery.log_delivery(self, data.names, settings.log_groups, lake, key)
+            delivery.log_delivery(self, data.names, settings.log_groups, lake, key, settings.bucket_keys)
 
     def _objects_rule(self, data: DataStack, queue: str, bucket: str, prefix: str) -> None:
         """Tell a queue of new objects in a bucket that is not ours, whose notifications are not ours to set."""
