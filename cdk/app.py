@@ -48,6 +48,7 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
         stacks["global-events"] = GlobalEventsStack(
             app, f"{prefix}GlobalEvents", prefix=settings.name, home=home, description=title, **shared
         )
+        stacks["global-events"].add_stack_dependency(data)  # the boundary of its role
     return stacks
 
 

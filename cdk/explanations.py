@@ -29,6 +29,7 @@ REASONS: tuple[tuple[str, str], ...] = (
 )
 BOUNDARY = "A boundary gives nothing: it names the actions of all roles, and each role's own policy names the resources."
 RUNTIME = "python3.12 is the newest runtime of Lambda on which the engine's native code loads (docs/decisions)."
+UNDELIVERABLE = "It is itself where a rule's undeliverable events go; nothing consumes it that could fail."
 ACCESS_LOGS = "It holds the access logs: logging access to itself would feed itself."
 
 

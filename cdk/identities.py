@@ -32,8 +32,9 @@ _JOURNAL = ("dynamodb:PutItem", "dynamodb:Query")
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 #: OCSF class of what was done: Remediation Activity.
 _ACTIONS_CLASS = 7001
-#: What the services that deliver telemetry need (cdk/delivery.py): within the boundary too.
+#: What the services that deliver telemetry need (cdk/delivery.py, cdk/stacks/global_events.py): within the boundary too.
 _DELIVERY = (
+    "events:PutEvents",
     "firehose:PutRecord",
     "firehose:PutRecordBatch",
     "s3:AbortMultipartUpload",

@@ -65,7 +65,7 @@ class Names:
     @property
     def own_roles(self) -> tuple[str, ...]:
         """ARNs of every role that Breakwater runs under: no action may touch them."""
-        services = ("firehose", "log-subscription")
+        services = ("firehose", "log-subscription", "forward")
         return tuple(self.role_arn(name) for name in (*(spec.name for spec in FUNCTIONS), *services))
 
     def arn(self, service: str, resource: str) -> str:

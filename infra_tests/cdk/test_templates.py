@@ -91,7 +91,9 @@ def test_a_queue_feeds_its_function_with_partial_failures(templates: Templates, 
 
 
 def test_everything_that_keeps_data_is_encrypted_under_our_keys(templates: Templates) -> None:
-    assert all(queue["KmsMasterKeyId"] for queue in templates.queues().values())
+    queues = templates.queues()
+    assert queues.pop("breakwater-forward-dead-letters")["SqsManagedSseEnabled"]  # in a region where no key of ours is
+    assert all(queue["KmsMasterKeyId"] for queue in queues.values())
     for table in templates.resources("AWS::DynamoDB::Table").values():
         assert table["Properties"]["SSESpecification"]["SSEType"] == "KMS"
         assert table["Properties"]["SSESpecification"]["KMSMasterKeyId"]
@@ -116,7 +118,7 @@ def test_nothing_is_public_and_nothing_travels_in_the_clear(templates: Templates
             text = json.dumps(policy["Properties"]["PolicyDocument"])
             assert '"Bool": {"aws:SecureTransport": "false"}' in text
     queues, policies = templates.resources("AWS::SQS::Queue"), templates.resources("AWS::SQS::QueuePolicy")
-    assert len(queues) == len(policies) == 2 * len(FUNCTIONS)
+    assert len(queues) == len(policies) == 2 * len(FUNCTIONS) + 1  # what could not be handed on from us-east-1
 
 
 def test_tables_can_be_put_back_to_any_second(templates: Templates) -> None:
@@ -203,6 +205,17 @@ def test_events_of_global_services_are_handed_on_from_us_east_1(templates: Templ
         rule["EventPattern"]["detail"]["eventSource"]
     )
     assert rule["Targets"][0]["Arn"] == f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+
+
+def test_events_that_cannot_be_handed_on_are_kept_where_the_rule_is(templates: Templates) -> None:
+    here = templates.by_stack["BreakwaterGlobalEvents"]["Resources"]
+    (target,) = here["ForwardRule"]["Properties"]["Targets"]
+    queue = here[target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]]["Properties"]
+    assert queue["MessageRetentionPeriod"] == 14 * 86400
+    (allow,) = [s for s in templates.queue_statements(queue["QueueName"]) if s["Effect"] == "Allow"]
+    assert principals(allow) == {"events.amazonaws.com"}
+    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/breakwater-forward"
+    assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": rule}
 
 
 def test_nothing_is_forwarded_where_home_is_us_east_1(synthesise: Callable[..., Templates]) -> None:
