@@ -123,6 +123,13 @@ class Action(Protocol):
         """Read the present state and compute the change. Never writes."""
         ...
 
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whether this plan, applied, contains what a further verdict about its target found. Asks nobody.
+
+        Where it is not known, it does not: the responder then begins a containment beside the one in force.
+        """
+        ...
+
     def check(self, plan: Plan) -> str:
         """Return why the plan no longer fits the present state, ``""`` when it does. Never writes."""
         ...

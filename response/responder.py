@@ -6,6 +6,7 @@ The rules that keep a containment from being lost or made twice:
 * Whoever comes to a stream whose last containment stands at ``APPLYING`` (the same verdict delivered again, or the next one)
   finishes it with the plan that is written there; ``apply`` is idempotent.
 * An append that loses its sequence number to another writer starts over from the stream as it now is.
+* A verdict that the containment in force does not cover (a session whose token is newer than the deny) begins another.
 * A verdict that is settled in the stream is settled: delivered again it changes nothing.
 """
 
@@ -153,11 +154,12 @@ def _settle(room: _Room, rule: Rule, action: Action, target: Entity) -> Decision
 
 
 def _decide(room: _Room, stream: Stream, rule: Rule, action: Action, target: Entity, written: list[JournalEntry]) -> Stream:
-    if stream.current is None:
+    current = stream.current
+    if current is not None and current.step is Step.UNDOING:
+        raise CloudUnavailable(f"containment {current.id} is being undone: this verdict is looked at after that")
+    if current is None or not action.covers(current.plan, room.verdict):
         return _begin(room, stream, rule, action, action.plan(target, room.verdict), written)
-    if stream.current.step is Step.UNDOING:
-        raise CloudUnavailable(f"containment {stream.current.id} is being undone: this verdict is looked at after that")
-    return _already_contained(room, stream, rule, stream.current, written)
+    return _already_contained(room, stream, rule, current, written)
 
 
 def _begin(room: _Room, stream: Stream, rule: Rule, action: Action, plan: Plan, written: list[JournalEntry]) -> Stream:
@@ -238,7 +240,7 @@ def _verify(room: _Room, stream: Stream, action: Action, containment: Containmen
 
 
 def _already_contained(room: _Room, stream: Stream, rule: Rule, containment: Containment, written: list[JournalEntry]) -> Stream:
-    """A further verdict about a target that is contained: written down, and nothing else."""
+    """A further verdict that the containment in force covers: written down, and nothing else."""
     entry = JournalEntry(
         stream=stream.name,
         sequence=stream.last + 1,

@@ -90,6 +90,18 @@ def test_a_further_verdict_about_a_contained_target_is_noted_only() -> None:
     assert contained in outcome.decisions[0].reason
 
 
+@pytest.mark.parametrize("covering", [True, False])
+def test_a_verdict_that_the_containment_in_force_does_not_cover_begins_another(covering: bool) -> None:
+    site = Site()
+    first = site.contain("i-1").decisions[0].containment_id
+    site.world["i-1"]["eni-c"] = "open"  # opened since
+    site.action.covering = covering
+    decision = site.respond(verdict("i-1", "v9", Telemetry.API_CALLS)).decisions[0]
+    assert decision.step is (Step.NOOP if covering else Step.APPLIED)
+    assert (site.world["i-1"]["eni-c"] == "locked") is not covering
+    assert decision.containment_id != first
+
+
 def test_the_hourly_budget_stops_mass_action_and_is_new_in_the_next_hour() -> None:
     site = Site()
     site.policy = replace(site.policy, containments_per_hour=2)

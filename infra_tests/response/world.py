@@ -38,12 +38,16 @@ class IsolateMachine:
         self.kill_after: int | None = None
         self.tags: dict[str, str] = {}
         self.min_lifetime_s = 0
+        self.covering = True
         self.writes = 0
 
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         before = dict(self.world[target.id])
         after = dict.fromkeys(before, "locked")
         return Plan(self.name, target, before, after, (), f"lock {target.id}", tags=self.tags, min_lifetime_s=self.min_lifetime_s)
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        return self.covering
 
     def check(self, plan: Plan) -> str:
         now = self.world[plan.target.id]

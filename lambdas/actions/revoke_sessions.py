@@ -6,7 +6,6 @@ while such a token may still be valid would give it back to whoever holds it: no
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -17,6 +16,7 @@ from typing import Any, ClassVar
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.containment import containment_id
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -24,10 +24,11 @@ _ROLE_ARN = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):role/(?P<path>[!-~]
 #: ``<role id>:<session name>``, as ``aws:userid`` has it. Nothing in it can be read as a wildcard or a policy variable.
 _USER_ID = re.compile(r"(?P<role>[A-Z0-9]{16,128}):[\w+=,.@-]{1,64}")
 _SID = "BreakwaterRevoke"
+_UNTIL = "DateLessThanEquals"
 
 
 class RevokeSessions:
-    """An own inline policy per target: undo takes away exactly what was added, and nobody's statement is rewritten."""
+    """An own inline policy per containment: undo takes away exactly what was added, and nobody's statement is rewritten."""
 
     name: ClassVar[str] = "revoke_sessions"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
@@ -57,7 +58,7 @@ class RevokeSessions:
         if target.kind is EntityKind.SESSION and _role_id(target) != role["RoleId"]:
             reason = f"{target.id} is no session of the role {match['name']} as it is now ({role['RoleId']})"
             return _refused(target, reason, resources=(arn,))
-        policy_name = _policy_name(target)
+        policy_name = _policy_name(target, verdict)
         if self._document(match["name"], policy_name) is not None:
             reason = f"{match['name']} has a policy {policy_name} that this journal does not account for: remove it by hand"
             return _refused(target, reason, resources=(arn,))
@@ -73,6 +74,11 @@ class RevokeSessions:
             min_lifetime_s=int(role.get("MaxSessionDuration", 43_200)),
             resources=(arn,),
         )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whether the token was issued before the deny: whoever assumes the role again has the same session name."""
+        until = datetime.fromisoformat(plan.after["document"]["Statement"][0]["Condition"][_UNTIL]["aws:TokenIssueTime"])
+        return verdict.session_issued_ms is not None and verdict.session_issued_ms <= until.timestamp() * 1000
 
     def check(self, plan: Plan) -> str:
         now = self._document(plan.before["role"], plan.before["policy"])
@@ -136,15 +142,16 @@ class RevokeSessions:
 
 
 def _deny(target: Entity, until: datetime) -> dict[str, Any]:
-    condition: dict[str, Any] = {"DateLessThanEquals": {"aws:TokenIssueTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}}
+    condition: dict[str, Any] = {_UNTIL: {"aws:TokenIssueTime": until.strftime("%Y-%m-%dT%H:%M:%SZ")}}
     if target.kind is EntityKind.SESSION:
         condition["StringEquals"] = {"aws:userid": target.id}
     statement = {"Sid": _SID, "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _policy_name(target: Entity) -> str:
-    return f"BreakwaterRevoke-{hashlib.sha256(target.key.encode()).hexdigest()[:16]}"
+def _policy_name(target: Entity, verdict: Verdict) -> str:
+    """Name it after the containment: a token that is issued later is denied by a policy beside this one."""
+    return f"BreakwaterRevoke-{containment_id(RevokeSessions.name, target, verdict.id)}"
 
 
 def _role_of(target: Entity, verdict: Verdict) -> str:
