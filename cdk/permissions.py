@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aws_cdk import aws_iam as iam
 
 from cdk.names import Names
-from cdk.tables import JOURNAL_FORBIDDEN
+from cdk.tables import JOURNAL_FORBIDDEN, JOURNAL_PROTECTION
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
 from response.policy import NeverTouch
 
@@ -131,9 +131,10 @@ def deny_own_roles(names: Names) -> iam.PolicyStatement:
 
 
 def deny_journal_changes(names: Names) -> iam.PolicyStatement:
-    """The journal is append-only for every function."""
+    """No function updates or deletes an entry, or takes away what protects the journal."""
     table = names.arn("dynamodb", f"table/{names.resource('journal')}")
-    return _deny("NeverRewriteTheJournal", [*JOURNAL_FORBIDDEN, "dynamodb:UpdateTable"], [table, f"{table}/index/*"])
+    resources = [table, f"{table}/index/*", f"{table}/backup/*"]
+    return _deny("NeverRewriteTheJournal", [*JOURNAL_FORBIDDEN, *JOURNAL_PROTECTION], resources)
 
 
 def boundary_arn(names: Names) -> str:

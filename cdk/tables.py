@@ -23,6 +23,16 @@ JOURNAL_FORBIDDEN = (
     "dynamodb:DeleteTable",
     "dynamodb:UpdateTimeToLive",
 )
+#: What would take away the journal's protection or its past. Denied to our own roles alone: in the table's own policy it
+#: would stop CloudFormation, which turns recovery on once the table is made, and an administrator who must restore.
+JOURNAL_PROTECTION = (
+    "dynamodb:DeleteBackup",
+    "dynamodb:DeleteResourcePolicy",
+    "dynamodb:PutResourcePolicy",
+    "dynamodb:RestoreTable*",
+    "dynamodb:UpdateContinuousBackups",
+    "dynamodb:UpdateTable",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,22 @@ def test_nobody_rewrites_the_journal(templates: Templates) -> None:
     assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(JOURNAL_FORBIDDEN)
 
 
+def test_our_roles_cannot_take_away_the_journals_past_or_its_protection(templates: Templates) -> None:
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/breakwater-journal"
+    boundary = templates.named("AWS::IAM::ManagedPolicy", "ManagedPolicyName", f"breakwater-boundary-{REGION}")
+    (deny,) = [s for s in boundary["PolicyDocument"]["Statement"] if s.get("Sid") == "NeverRewriteTheJournal"]
+    assert {table, f"{table}/backup/*"} <= set(deny["Resource"])
+    protection = {"UpdateContinuousBackups", "DeleteBackup", "RestoreTable*", "PutResourcePolicy", "DeleteResourcePolicy"}
+    assert {f"dynamodb:{name}" for name in protection} <= set(deny["Action"])
+    # CloudFormation turns recovery on after the table, with its policy, is there.
+    assert "dynamodb:UpdateContinuousBackups" not in JOURNAL_FORBIDDEN
+
+
+def test_the_boundary_is_no_longer_than_iam_takes(templates: Templates) -> None:
+    boundary = templates.named("AWS::IAM::ManagedPolicy", "ManagedPolicyName", f"breakwater-boundary-{REGION}")
+    assert len(json.dumps(boundary["PolicyDocument"], separators=(",", ":"))) <= 6144
+
+
 def test_no_role_is_allowed_to_change_or_delete_an_entry(templates: Templates) -> None:
     for name, policies in templates.role_statements().items():
         for statement in [s for statements in policies.values() for s in statements if s["Effect"] == "Allow"]:
