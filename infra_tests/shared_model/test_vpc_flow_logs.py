@@ -30,7 +30,7 @@ def one(data: str | bytes):
 
 
 def changed(**fields: str) -> str:
-    names = list(vpc_flow_logs.DEFAULT_LAYOUT)
+    names = list(flow_layout.DEFAULT_LAYOUT)
     values = LINE.split()
     for name, value in fields.items():
         values[names.index(name.replace("_", "-"))] = value
@@ -62,7 +62,7 @@ def test_a_header_names_the_fields_in_any_order_and_unknown_ones_are_passed_over
     assert records.direction.tolist() == [2, 1, 1]
     assert records.interfaces[0].instance_id == "i-0bb0"
     assert records.interfaces[0].vpc_id == "vpc-0aa0"
-    names = list(reversed(vpc_flow_logs.DEFAULT_LAYOUT))
+    names = list(reversed(flow_layout.DEFAULT_LAYOUT))
     reverse = " ".join([*names, "field-of-tomorrow"]) + "\n" + " ".join([*reversed(LINE.split()), "x"])
     again = one(reverse)
     assert texts(again.source) == ["198.51.100.7"]
@@ -71,7 +71,7 @@ def test_a_header_names_the_fields_in_any_order_and_unknown_ones_are_passed_over
 
 def test_a_header_may_recur_with_another_layout():
     short = "start end srcaddr dstaddr protocol\n1700000000 1700000001 192.0.2.1 192.0.2.2 1\n"
-    records = one(f"{LINE}\n{short}{' '.join(vpc_flow_logs.DEFAULT_LAYOUT)}\n{LINE}\n")
+    records = one(f"{LINE}\n{short}{' '.join(flow_layout.DEFAULT_LAYOUT)}\n{LINE}\n")
     assert records.record.tolist() == [1, 3, 5]
     assert records.packets.tolist() == [3, -1, 3]  # -1: the layout has no packets
     assert records.rejected == ()
