@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared_model import addresses
 from shared_model.errors import UnreadableTelemetry
 from shared_model.flow_records import FlowRecords
-from shared_model.parsers import flow_layout, line_chunks, vpc_flow_logs
+from shared_model.parsers import flow_layout, line_chunks
 from shared_model.parsers.vpc_flow_logs import read_flow_records, read_flows
 from training.data_root import data_root
 
