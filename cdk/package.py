@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cdk.packaging.assembly import SIZE_LIMIT_BYTES, FolderTooLarge, build
+from cdk.packaging.assembly import FolderTooLarge, build
 from cdk.packaging.distributions import DistributionMissing
 from cdk.packaging.installer import InstallFailed
 from cdk.packaging.static_check import problems
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         for target in targets:
             print(f"{target.name}: Python {target.version} on {target.machine}", flush=True)
             for folder in build(functions, target, ROOT):
-                share = f"{folder.size_bytes / 1e6:5.1f} of {SIZE_LIMIT_BYTES / 1e6:.0f} MB"
+                share = f"{folder.size_bytes / 1e6:5.1f} of {target.size_limit_bytes / 1e6:.0f} MB"
                 print(f"  {folder.function:<20} {share}  {'built' if folder.fresh else 'unchanged'}", flush=True)
                 if target is CLOUD:
                     found += [f"{folder.function}: {problem}" for problem in problems(folder, by_name[folder.function], target)]

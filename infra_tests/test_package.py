@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cdk.packaging import installer, static_check
-from cdk.packaging.assembly import SIZE_LIMIT_BYTES, FolderTooLarge, FunctionFolder, build
+from cdk.packaging.assembly import FolderTooLarge, FunctionFolder, build
 from cdk.packaging.distributions import DistributionMissing, Installed, closure
 from cdk.packaging.elf import NotElf, is_elf, read_shared_object, without_sections
 from cdk.packaging.imports import closure as import_closure
@@ -57,8 +57,8 @@ def fingerprint(folder: Path) -> str:
 
 @each_function
 def test_a_folder_stays_within_its_limit(cloud: dict[str, FunctionFolder], local: dict[str, FunctionFolder], name: str) -> None:
-    for folder in (cloud[name], local[name]):
-        assert 0 < folder.size_bytes <= SIZE_LIMIT_BYTES
+    for folder, target in ((cloud[name], CLOUD), (local[name], LOCAL)):
+        assert 0 < folder.size_bytes <= target.size_limit_bytes
         assert folder.size_bytes == sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
 
 
@@ -109,7 +109,7 @@ def test_a_folder_is_built_again_only_when_something_in_it_changed(checkout: Pat
 
 
 def test_a_folder_that_grew_too_large_names_its_largest_parts(checkout: Path) -> None:
-    (checkout / "response" / "weights.bin").write_bytes(b"\0" * SIZE_LIMIT_BYTES)
+    (checkout / "response" / "weights.bin").write_bytes(b"\0" * CLOUD.size_limit_bytes)
     with pytest.raises(FolderTooLarge, match=r"more than 60: response 60\.\d MB, botocore"):
         list(build([SPECS["respond"]], CLOUD, checkout))
 

@@ -23,8 +23,6 @@ from cdk.packaging.pruning import keeper, used_services
 from cdk.packaging.targets import Target
 from lambdas.registry import FunctionSpec
 
-#: Unpacked size that a function folder must not pass. Lambda's own limit is 250 MB; a small folder starts sooner.
-SIZE_LIMIT_BYTES = 60_000_000
 #: Every file carries this time: 1980-01-01, the earliest that a zip can hold.
 _FILE_TIME = 315_532_800
 _OUR_OWN = ("__pycache__", "*.pyc", "*.md")
@@ -97,10 +95,10 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
             new.rename(folder)
         stamp.write_text(inputs)
     sizes = sizes_by_part(folder)
-    if sum(sizes.values()) > SIZE_LIMIT_BYTES:
+    if sum(sizes.values()) > target.size_limit_bytes:
         largest = ", ".join(f"{part} {size / 1e6:.1f} MB" for part, size in list(sizes.items())[:5])
         raise FolderTooLarge(
-            f"{folder} holds {sum(sizes.values()) / 1e6:.1f} MB, more than {SIZE_LIMIT_BYTES / 1e6:.0f}: {largest}"
+            f"{folder} holds {sum(sizes.values()) / 1e6:.1f} MB, more than {target.size_limit_bytes / 1e6:.0f}: {largest}"
         )
     return FunctionFolder(spec.name, target.name, folder, sum(sizes.values()), distributions, fresh)
 

@@ -37,6 +37,15 @@ class Target:
         return f"{self.python[0]}.{self.python[1]}"
 
     @property
+    def size_limit_bytes(self) -> int:
+        """Unpacked size that a function folder must not pass there.
+
+        Lambda's own limit is 250 MB; a small folder starts sooner. From Python 3.13 on there is only the engine's 2.x line,
+        which is twice as large: such a folder is run by the embedded AWS, never deployed.
+        """
+        return 60_000_000 if self.python < (3, 13) else 100_000_000
+
+    @property
     def marker_environment(self) -> dict[str, str]:
         """Values of the dependency markers (PEP 508) there."""
         return {
