@@ -22,10 +22,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _detect(stored: StoredObject, source: str) -> None:
     detector, cause = ROOM.detector("network"), stored.correlation_id
+    now_ms = FUNCTION.now_ms()
     for number, read in enumerate(read_flows(ROOM.objects.open(stored), source=source)):
         started = time.perf_counter()
-        found = detect(read.batch, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=cause)
+        part = f"{cause}/{number}"
+        # Without a version two writings of one object look alike, and the second would pass for the first delivered again.
+        delivery = part if stored.version else ""
+        found = detect(read.batch, detector, ROOM.memory, now_ms=now_ms, correlation_id=cause, delivery=delivery)
         ROOM.conclude(found, detector, events=read.records, started=started)
-        ROOM.keep_rejected(read.rejected, f"{cause}/{number}")
+        ROOM.keep_rejected(read.rejected, part)
         FUNCTION.count("NoData", read.nodata)
         FUNCTION.count("SkippedByAws", read.skipdata)

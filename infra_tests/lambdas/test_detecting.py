@@ -14,6 +14,8 @@ from lambdas import detect_api_calls, detect_flows, detect_system_logs, triage_f
 from lambdas.adapters.memory import DynamoMemory
 from lambdas.adapters.queues import VerdictQueue
 from lambdas.detection_room import DetectionRoom
+from shared_model.events import Telemetry
+from training.scenarios import Split, generate
 
 ROLE = "AROAEXAMPLEEXAMPLE12"
 
@@ -219,7 +221,9 @@ def test_flow_records_are_scored_and_rejects_kept(functions: Account, monkeypatc
     assert rejected["record"] == 201
     scored = [line for line in functions.lines() if line["message"] == "scored"]
     assert [(line["entity"], line["events"]) for line in scored] == [(f"{ACCOUNT}/address/198.51.100.7", 199)]
-    assert functions.clients("dynamodb").scan(TableName="memory")["Count"] == 1
+    keys = sorted(item["pk"]["S"] for item in functions.clients("dynamodb").scan(TableName="memory")["Items"])
+    assert keys[0] == f"network#{ACCOUNT}/address/198.51.100.7"
+    assert [key.startswith("network#delivered/") for key in keys[1:]] == [True], "one mark that this object was scored"
 
 
 def test_a_finding_looks_again_at_what_is_remembered(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,3 +250,15 @@ def test_a_finding_looks_again_at_what_is_remembered(functions: Account, monkeyp
     found = verdicts(functions)
     assert sorted(each["detector"] for each in found) == ["audit", "guardduty"]
     assert {each["correlation_id"] for each in found} == {"event-f"}
+
+
+def test_a_flow_log_object_that_is_announced_twice_changes_nothing(functions: Account) -> None:
+    scenario = next(generate(3, telemetry=Telemetry.FLOW_LOGS, split=Split.TRAIN))
+    assert scenario.flow_log is not None
+    notification = put(functions, "flow-logs/log.gz", gzip.compress(scenario.flow_log.encode()))
+    detect_flows.handler(sqs_event(notification), None)
+    remembered = functions.clients("dynamodb").scan(TableName="memory")["Items"]
+    verdicts(functions)
+    assert detect_flows.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    assert verdicts(functions) == []
+    assert functions.clients("dynamodb").scan(TableName="memory")["Items"] == remembered
