@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lambdas.registry import FUNCTIONS
-from offline.aws import processes
+from offline import processes
 from offline.aws.embedded import EmbeddedAws
 from offline.aws.skipped import REASONS, ResourcesMissing, check
 

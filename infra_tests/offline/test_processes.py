@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra_tests.offline.tiny import Tiny
-from offline.aws import processes
+from offline import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Starts an embedded AWS with one warm function, says which processes there are, and waits or fails.

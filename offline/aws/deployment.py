@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from offline.aws import processes
+from offline import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"

@@ -24,7 +24,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from offline.aws import deployment, processes, skipped
+from offline import processes
+from offline.aws import deployment, skipped
 from offline.aws.boto_queues import BotoQueues
 from offline.aws.calls import Call, Fault
 from offline.aws.control import Control

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline.aws import processes
+from offline import processes
 
 _BOOTSTRAP = Path(__file__).with_name("sandbox_bootstrap.py")
 _START_SECONDS = 20.0
