@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -60,6 +61,22 @@ def test_a_folder_stays_within_its_limit(cloud: dict[str, FunctionFolder], local
     for folder, target in ((cloud[name], CLOUD), (local[name], LOCAL)):
         assert 0 < folder.size_bytes <= target.size_limit_bytes
         assert folder.size_bytes == sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+
+
+def test_no_file_of_a_folder_is_one_that_a_running_process_may_have_mapped(
+    local: dict[str, FunctionFolder], tmp_path: Path
+) -> None:
+    """The native code in folders is rewritten: in a file that environments share, that would end their processes."""
+    for number in (1, 2):  # the second finds everything in the installer's cache
+        installer.install(ROOT / "requirements" / "functions.lock", LOCAL, tmp_path / str(number))
+    for path in (tmp_path / "2").rglob("*.so*"):
+        assert path.stat().st_nlink == 1, path
+    importlib.import_module("numpy")
+    mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if ".so" in line}
+    inodes = {(Path(name).stat().st_dev, Path(name).stat().st_ino) for name in mapped if Path(name).exists()}
+    for folder in local.values():
+        for path in folder.path.rglob("*.so*"):
+            assert (path.stat().st_dev, path.stat().st_ino) not in inodes, path
 
 
 @each_function

@@ -115,7 +115,8 @@ def sizes_by_part(folder: Path) -> dict[str, int]:
 def _pool(root: Path, target: Target) -> Path:
     """Everything in the lock, installed once for a target; function folders are hard links into it."""
     lock = root / "requirements" / "functions.lock"
-    digest = hashlib.sha256(f"{target}\n{lock.read_text()}".encode()).hexdigest()[:16]
+    ways = "".join((Path(__file__).parent / name).read_text() for name in ("assembly.py", "elf.py", "installer.py"))
+    digest = hashlib.sha256(f"{target}\n{lock.read_text()}\n{ways}".encode()).hexdigest()[:16]
     pool = root / "build" / f".{target.name}-{digest}"
     if not pool.is_dir():
         for stale in pool.parent.glob(f".{target.name}-*"):
@@ -125,7 +126,7 @@ def _pool(root: Path, target: Target) -> Path:
             install(lock, target, new)
             for path in _files(new):
                 if is_elf(path):
-                    path.write_bytes(without_sections(path))
+                    _replace(path, without_sections(path))
                 _settle(path)
             new.rename(pool)
     return pool
@@ -145,6 +146,13 @@ def _copy_packages(packages: Iterable[str], root: Path, folder: Path) -> None:
         shutil.copytree(root / package, folder / package, ignore=shutil.ignore_patterns(*_OUR_OWN))
         for path in _files(folder / package):
             _settle(path)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a new file in a file's place. Written in place it would change under whoever else holds a link to it."""
+    new = path.with_name(f".{path.name}.new")
+    new.write_bytes(data)
+    new.replace(path)
 
 
 def _settle(path: Path) -> None:

@@ -29,6 +29,9 @@ def install(lock: Path, target: Target, folder: Path) -> None:
     command = [_uv(), "pip", "install", "--quiet", "--target", str(folder), "--python", sys.executable]
     command += ["--requirements", str(lock), "--require-hashes", "--no-deps", "--python-version", target.version]
     command += ["--only-binary", ":all:"] + [part for name in SOURCE_ONLY for part in ("--no-binary", name)]
+    # Files of the folder's own. A link into the installer's cache is the very file that other environments hold, and that a
+    # running process has mapped: whoever shortens it there takes the process's memory away and ends it by SIGSEGV.
+    command += ["--link-mode", "copy"]
     if target.platform:
         command += ["--python-platform", target.platform]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **_index_settings()}, check=False)
