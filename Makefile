@@ -3,12 +3,6 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
-# Each part runs in a process of its own, and one that a signal ended, and only that, is tried once more: test processes have
-# ended by SIGSEGV, for a reason that is not known yet. The second try says so where it happens.
-define run_tests
-	@echo "Tests: $(1)"
-	@$(2) || { status=$$?; [ $$status -gt 128 ] || exit $$status; echo "ended by signal $$((status - 128)); once more"; $(2); }
-endef
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test lint format train scenarios package synth benchmark clean lock
@@ -22,10 +16,8 @@ demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks
 	@$(RUN) -m offline.demo
 
 test: setup .venv-train/.ready tflite-runtime ## every test, the end-to-end ones on the embedded AWS included
-	$(call run_tests,training (in its own environment),.venv-train/bin/python -m pytest -p no:cacheprovider -m training infra_tests/training)
-	$(call run_tests,infrastructure and packages,$(RUN) -m pytest infra_tests/cdk infra_tests/test_package.py)
-	$(call run_tests,the embedded AWS (end to end),$(RUN) -m pytest infra_tests/offline)
-	$(call run_tests,all others,$(RUN) -m pytest -m "not training" --ignore infra_tests/cdk --ignore infra_tests/offline --ignore infra_tests/test_package.py)
+	@.venv-train/bin/python -m pytest -p no:cacheprovider -m training infra_tests/training
+	@$(RUN) -m pytest -m "not training"
 
 lint: .venv/.ready ## style, types, import rules
 	@.venv/bin/ruff check .
