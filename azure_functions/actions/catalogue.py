@@ -1,0 +1,33 @@
+"""Every Azure action, once: functions, infrastructure, policy check and tests read it from here."""
+
+from __future__ import annotations
+
+from azure_functions.clients import Clients
+
+from azure_functions.actions.block_address import BlockAddress
+from azure_functions.actions.block_sign_in import BlockSignIn
+from azure_functions.actions.quarantine_instance import QuarantineInstance
+from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
+from azure_functions.actions.revoke_sessions import RevokeSessions
+from response.actions import Action
+from shared_model.events import EntityKind
+
+_Class = type[QuarantineInstance] | type[BlockAddress] | type[RevokeSessions] | type[RemoveRoleAssignments] | type[BlockSignIn]
+
+ACTIONS: tuple[_Class, ...] = (QuarantineInstance, BlockAddress, RevokeSessions, RemoveRoleAssignments, BlockSignIn)
+#: What each action can act on, for :meth:`response.policy.Policy.check_against`.
+HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
+#: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.
+GROUPS: dict[str, str] = {
+    QuarantineInstance.name: "network",
+    BlockAddress.name: "network",
+    RevokeSessions.name: "identity",
+    RemoveRoleAssignments.name: "identity",
+    BlockSignIn.name: "identity",
+}
+UNDO_GROUP = "undo"
+
+
+def make_actions(clients: Clients) -> dict[str, Action]:
+    """Return an instance of every action by its name."""
+    return {action.name: action(clients) for action in ACTIONS}
