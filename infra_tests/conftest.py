@@ -1,4 +1,4 @@
-"""What all rooms' tests share: one embedded AWS with Breakwater on it, deployed once per session."""
+"""What all rooms' tests share: one embedded AWS with Breakwater on it, deployed once per session, and one Azurite."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from infra_tests.azurite import certificates, running_azurite, storage, storage_clients
 from offline.aws.embedded import EmbeddedAws
 from offline.operator_policy import arm
 from offline.seed import World, seed
+
+__all__ = ["aws", "certificates", "running_azurite", "storage", "storage_clients", "world"]
 
 
 @pytest.fixture(scope="session")
