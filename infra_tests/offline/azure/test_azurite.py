@@ -16,8 +16,8 @@ from cryptography import x509
 from offline import processes
 from offline.azure.azurite import ACCOUNTS, Azurite, azurite
 from offline.azure.certificates import Certificates, make_certificates
-from offline.azure.storage import Storage
 from offline.azure.credential import OfflineCredential
+from offline.azure.storage import Storage
 
 
 def test_all_three_services_keep_what_the_sdks_give_them(storage: Storage) -> None:
