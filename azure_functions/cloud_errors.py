@@ -1,0 +1,107 @@
+"""azure-core's errors in the core's words: what may succeed later, and what the cloud says of the request itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from shared_model.errors import BreakwaterError, CloudUnavailable
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import HttpResponseError
+
+#: Timeouts, throttling, and rights that an operator may still grant. All other 4xx say something about the request or the
+#: resource, for the caller to answer; 5xx may succeed later.
+_LATER = frozenset({401, 403, 408, 429})
+#: Refused whoever asks: an Azure Policy of the customer forbids it, and a right more would not help.
+_REFUSED_TO_ALL = frozenset({"RequestDisallowedByPolicy", "RequestDisallowedByAzure"})
+_CONFLICT, _PRECONDITION_FAILED, _NOT_FOUND, _THROTTLED, _FORBIDDEN = 409, 412, 404, 429, 403
+
+
+class CloudRefusal(BreakwaterError):
+    """The cloud understood the request and refuses it: a missing resource, a conflict, a state that does not fit.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    code, message : str
+        As the service names it, e.g. ``EntityAlreadyExists``.
+    retry_after_s : float
+        What the service asks to wait before the next try, 0 where it does not say.
+    """
+
+    def __init__(self, operation: str, status: int, code: str, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(f"{operation}: {status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after_s = retry_after_s
+
+    @property
+    def is_missing(self) -> bool:
+        """The resource is not there."""
+        return self.status == _NOT_FOUND
+
+    @property
+    def is_conflict(self) -> bool:
+        """Another writer was there first, or is at work on it now: read again, then decide."""
+        return self.status in (_CONFLICT, _PRECONDITION_FAILED)
+
+
+class CloudThrottled(CloudUnavailable):
+    """Too many requests, also after the client's own retries. ``retry_after_s`` is what the service asks to wait."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class CloudForbidden(CloudUnavailable):
+    """The identity lacks a right. It may succeed when an operator has granted it. ``code`` is the service's word for it."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@contextmanager
+def in_core_words(operation: str) -> Iterator[None]:
+    """Turn azure-core's errors into CloudRefusal and CloudUnavailable."""
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+    try:
+        yield
+    except HttpResponseError as error:
+        raise _translated(operation, error) from error
+    except AzureError as error:  # no connection, no token, an answer that broke off
+        raise CloudUnavailable(f"{operation}: {_line(str(error))}") from error
+
+
+def _translated(operation: str, error: HttpResponseError) -> CloudRefusal | CloudUnavailable:
+    status, code, message = error.status_code or 0, _code(error), _line(error.message)
+    if code in _REFUSED_TO_ALL or (400 <= status < 500 and status not in _LATER):
+        return CloudRefusal(operation, status, code, message, _retry_after_s(error))
+    said = f"{operation}: {status or 'no answer'} {code}: {message}"
+    if status == _THROTTLED:
+        return CloudThrottled(said, _retry_after_s(error))
+    return CloudForbidden(said, code) if status == _FORBIDDEN else CloudUnavailable(said)
+
+
+def _code(error: HttpResponseError) -> str:
+    # Storage and Tables call it error_code, Resource Manager and Graph send an OData error.
+    code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or error.reason or ""
+    return str(getattr(code, "value", code))
+
+
+def _line(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+def _retry_after_s(error: HttpResponseError) -> float:
+    headers: Mapping[str, str] = getattr(error.response, "headers", {})
+    try:
+        return max(0.0, float(headers.get("Retry-After", 0)))
+    except ValueError:  # the other form of the header, a date: the caller's own pause will do
+        return 0.0

@@ -1,0 +1,152 @@
+"""Every function of the app, once: triggers, packaging, infrastructure, the embedded Azure and the tests read it from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Trigger(StrEnum):
+    """Binding types of the Functions host."""
+
+    BLOB = "blobTrigger"
+    EVENT_HUB = "eventHubTrigger"
+    HTTP = "httpTrigger"
+    QUEUE = "queueTrigger"
+    TIMER = "timerTrigger"
+
+
+class Group(StrEnum):
+    """Identity groups: each has a user-assigned identity of its own, and only the rights that its work needs."""
+
+    DETECT = "detect"
+    RESPOND = "respond"
+    NETWORK = "network"
+    IDENTITY = "identity"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One function.
+
+    Attributes
+    ----------
+    name : str
+    module : str
+        In ``azure_functions/``; holds its blueprint.
+    trigger : Trigger
+    source : str
+        What feeds it: event hub, queue, container, route or schedule.
+    group : Group
+        Under whose identity it works (containment actions choose their own).
+    dead_letters : str
+        Queue of what can never succeed; ``""`` for a function that nothing is sent to.
+    connection : str
+        Settings under this prefix tell the host where the trigger's service is; ``""`` where there is none.
+    """
+
+    name: str
+    module: str
+    trigger: Trigger
+    source: str
+    group: Group
+    dead_letters: str = ""
+    connection: str = ""
+
+
+#: Tables, queues and containers of the state account.
+MEMORY, SIGNALS, JOURNAL, PROGRESS = "memory", "signals", "journal", "progress"
+TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS)
+VERDICTS, CONTAINMENTS = "verdicts", "containments"
+LAKE, POLICY = "lake", "policy"
+CONTAINERS = (LAKE, POLICY)
+POLICY_BLOB = "policy.yaml"
+
+#: Event hubs, and the consumer group that reads each.
+API_CALLS, SYSTEM_LOGS, FINDINGS = "api-calls", "system-logs", "findings"
+EVENT_HUBS = (API_CALLS, SYSTEM_LOGS, FINDINGS)
+CONSUMER_GROUP = "breakwater"
+
+#: Containers that Network Watcher writes flow logs to.
+VNET_FLOW_LOGS, NSG_FLOW_LOGS = "insights-logs-flowlogflowevent", "insights-logs-networksecuritygroupflowevent"
+
+#: Connections of triggers, and the settings that each needs behind ``<connection>__``, besides ``credential``
+#: (``managedidentity``) and ``clientId`` (of the group that stands here).
+STATE_CONNECTION, FLOW_LOG_CONNECTION, HUB_CONNECTION = "BREAKWATER_STATE", "BREAKWATER_FLOW_LOGS", "BREAKWATER_EVENT_HUBS"
+CONNECTIONS: dict[str, tuple[Group, tuple[str, ...]]] = {
+    STATE_CONNECTION: (Group.RESPOND, ("queueServiceUri",)),
+    FLOW_LOG_CONNECTION: (Group.DETECT, ("blobServiceUri", "queueServiceUri")),
+    HUB_CONNECTION: (Group.DETECT, ("fullyQualifiedNamespace",)),
+}
+
+SCHEDULE = "0 */5 * * * *"
+
+
+def dead_letters_of(source: str) -> str:
+    """Return the queue of what a source brought and what can never succeed."""
+    return f"{source}-dead-letters"
+
+
+_FLOW_LETTERS, _FINDING_LETTERS = dead_letters_of("flow-logs"), dead_letters_of(FINDINGS)
+_HUB, _BLOB, _STATE = HUB_CONNECTION, FLOW_LOG_CONNECTION, STATE_CONNECTION
+
+FUNCTIONS: tuple[FunctionSpec, ...] = (
+    FunctionSpec("detect_flows", "detect_flows", Trigger.BLOB, VNET_FLOW_LOGS, Group.DETECT, _FLOW_LETTERS, _BLOB),
+    FunctionSpec("detect_nsg_flows", "detect_flows", Trigger.BLOB, NSG_FLOW_LOGS, Group.DETECT, _FLOW_LETTERS, _BLOB),
+    FunctionSpec(
+        "detect_api_calls", "detect_api_calls", Trigger.EVENT_HUB, API_CALLS, Group.DETECT, dead_letters_of(API_CALLS), _HUB
+    ),
+    FunctionSpec(
+        "detect_system_logs",
+        "detect_system_logs",
+        Trigger.EVENT_HUB,
+        SYSTEM_LOGS,
+        Group.DETECT,
+        dead_letters_of(SYSTEM_LOGS),
+        _HUB,
+    ),
+    FunctionSpec("triage_findings", "triage_findings", Trigger.HTTP, "triage_findings", Group.DETECT, _FINDING_LETTERS),
+    FunctionSpec("triage_alerts", "triage_findings", Trigger.EVENT_HUB, FINDINGS, Group.DETECT, _FINDING_LETTERS, _HUB),
+    FunctionSpec("respond", "respond", Trigger.QUEUE, VERDICTS, Group.RESPOND, dead_letters_of(VERDICTS), _STATE),
+    FunctionSpec("expire_containments", "expire_containments", Trigger.TIMER, SCHEDULE, Group.RESPOND),
+    FunctionSpec(
+        "undo_containment",
+        "expire_containments",
+        Trigger.QUEUE,
+        CONTAINMENTS,
+        Group.RESPOND,
+        dead_letters_of(CONTAINMENTS),
+        _STATE,
+    ),
+    FunctionSpec("health", "health", Trigger.HTTP, "health", Group.DETECT),
+)
+
+#: Queues of the state account. The host makes ``<name>-poison`` for the first two when it first needs them.
+QUEUES: tuple[str, ...] = (VERDICTS, CONTAINMENTS, *dict.fromkeys(spec.dead_letters for spec in FUNCTIONS if spec.dead_letters))
+
+#: What the app carries: distribution names (versions come from ``requirements/azure_functions.lock``), and our own folders.
+REQUIREMENTS: tuple[str, ...] = (
+    "ai-edge-litert",
+    "azure-data-tables",
+    "azure-functions",
+    "azure-identity",
+    "azure-mgmt-authorization",
+    "azure-mgmt-compute",
+    "azure-mgmt-network",
+    "azure-monitor-ingestion",
+    "azure-storage-blob",
+    "azure-storage-queue",
+    "drain3",
+    "isal",
+    "numpy",
+    "pydantic",
+    "pyyaml",
+)
+PACKAGES: tuple[str, ...] = ("azure_functions", "shared_model", "response", "model_artifacts")
+ROOT_FILES: tuple[str, ...] = ("function_app.py", "host.json")
+
+
+def spec_of(name: str) -> FunctionSpec:
+    """Return the function of that name. Raises KeyError."""
+    return {spec.name: spec for spec in FUNCTIONS}[name]
