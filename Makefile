@@ -58,7 +58,7 @@ lock: .venv/.ready ## resolve requirements/*.in anew
 	@touch $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@echo "[2/3] CDK command line (Node comes from the Python environment)"
+	@echo "[2/3] CDK command line, storage emulator (Node comes from the Python environment)"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
