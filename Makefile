@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.ready node_modules/.ready .cache/emulator/.ready ## create the environment (demo and test do it by themselves)
+setup: .venv/.ready node_modules/.ready .cache/emulator/.ready .cache/azure-runtime/.ready ## create the environment (demo and test do it by themselves)
 
 demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks, contain, undo; writes demo-report.html
 	@$(RUN) -m offline.demo
@@ -47,23 +47,29 @@ clean: ## remove everything that the other targets made
 	rm -rf .venv .venv-train .venv-tflite .cache build cdk.out node_modules demo-report.html
 
 lock: .venv/.ready ## resolve requirements/*.in anew
-	@for name in functions dev train bootstrap; do \
+	@for name in functions azure_functions dev train bootstrap; do \
 		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/$$name.in -o requirements/$$name.lock; done
 	@uv pip compile -q --universal --no-deps --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/emulator.in -o requirements/emulator.lock
+	@uv pip compile -q --universal --no-deps --python-version 3.13 --generate-hashes --no-annotate --no-header requirements/azure_runtime.in -o requirements/azure_runtime.lock
 	@uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux2014 --generate-hashes --no-annotate --no-header requirements/tflite-runtime.in -o requirements/tflite-runtime.lock
 
 .venv/.ready: requirements/dev.lock requirements/sync
-	@echo "[1/3] Python environment"
+	@echo "[1/4] Python environment"
 	@requirements/sync $(CURDIR)/.venv requirements/dev.lock $(PYTHON)
 	@touch $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@echo "[2/3] CDK command line, storage emulator (Node comes from the Python environment)"
+	@echo "[2/4] CDK command line, storage emulator (Node comes from the Python environment)"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+.cache/azure-runtime/.ready: requirements/azure_runtime.lock .venv/.ready
+	@echo "[4/4] Azure Functions library"
+	@$(RUN) -m offline.azure.functions_host.library
+	@mkdir -p $(@D) && touch $@
+
 .cache/emulator/.ready: requirements/emulator.lock .venv/.ready
-	@echo "[3/3] Lambda runtime interface emulator"
+	@echo "[3/4] Lambda runtime interface emulator"
 	@$(RUN) -m offline.aws.emulator_binary
 	@mkdir -p $(@D) && touch $@
 
