@@ -28,7 +28,7 @@ def line_chunks(stream: BufferedReader, source: str) -> Iterator[bytes]:
     """
     rest, begun, skipping = b"", False, False
     while True:
-        piece, damage = _read_up_to(stream, CHUNK)
+        piece, damage = read_up_to(stream, CHUNK)
         if not begun and piece[:4] == b"PAR1":
             raise UnreadableTelemetry(source, "Apache Parquet: set the flow log's destination file format to plain text")
         begun = True
@@ -52,7 +52,7 @@ def line_chunks(stream: BufferedReader, source: str) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _read_up_to(stream: BufferedReader, size: int) -> tuple[bytes, UnreadableTelemetry | None]:
+def read_up_to(stream: BufferedReader, size: int) -> tuple[bytes, UnreadableTelemetry | None]:
     """About so many bytes, fewer at the end or before a damage, which is given beside them."""
     pieces: list[bytes] = []
     missing = size

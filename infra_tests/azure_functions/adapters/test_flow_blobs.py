@@ -1,0 +1,178 @@
+"""Growing flow-log blobs, on Azurite: every record is given once in effect, whatever happens in between."""
+
+import json
+import logging
+import re
+
+import pytest
+
+from azure_functions.adapters.flow_blobs import FlowBlobs
+from azure_functions.registry import PROGRESS
+from shared_model.errors import UnreadableTelemetry
+
+CONTAINER = "insights-logs-flowlogflowevent"
+BLOB = "flowLogResourceID=/0_NWRG/NW_X-FLOWLOG/y=2026/m=11/d=23/h=09/m=00/macAddress=000D3A000001/PT1H.json"
+_END = "block-ending"  # block ids of a blob are all of one length
+
+
+def record(number: int, tuples: int = 1) -> dict:
+    return {"time": f"2026-11-23T09:{number:02}:00Z", "number": number, "flowTuples": [f"{number},{i}" for i in range(tuples)]}
+
+
+class NetworkWatcher:
+    """Writes a flow log as Network Watcher does: one block per record, and the container's end as a last one."""
+
+    def __init__(self, storage) -> None:
+        self.client = storage.flow_blobs.get_blob_client(CONTAINER, BLOB)
+        self.blocks: list[str] = []
+        self._put('{"records":[')
+
+    def _put(self, text: str) -> None:
+        from azure.storage.blob import BlobBlock
+
+        for piece in (text, "]}"):
+            self.client.stage_block(_END if piece == "]}" else f"block-{len(self.blocks):06}", piece.encode())
+        self.blocks.append(f"block-{len(self.blocks):06}")
+        self.client.commit_block_list([BlobBlock(each) for each in [*self.blocks, _END]])
+
+    def append(self, *records: dict) -> None:
+        for each in records:
+            self._put(("," if len(self.blocks) > 1 else "") + json.dumps(each, separators=(",", ":")))
+
+
+@pytest.fixture
+def watcher(storage):
+    storage.create(tables=[PROGRESS], flow_containers=[CONTAINER])
+    return NetworkWatcher(storage)
+
+
+def numbers(part) -> list[int]:
+    text = re.sub(r'^\s*\{\s*"records":\s*\[', "", part.data.decode()).strip(", \n")
+    return [each["number"] for each in json.loads(f"[{text}]")]
+
+
+def read_all(flow_blobs) -> list[int]:
+    found = []
+    for part in flow_blobs.new_parts(CONTAINER, BLOB):
+        found += numbers(part)
+        assert flow_blobs.commit(part)
+    return found
+
+
+def test_each_append_is_read_once(storage, watcher):
+    blobs = FlowBlobs(storage)
+    assert read_all(blobs) == []
+    watcher.append(record(1))
+    assert read_all(blobs) == [1]
+    assert read_all(blobs) == []
+    watcher.append(record(2), record(3))
+    assert read_all(FlowBlobs(storage)) == [2, 3]  # the place is kept in the table, not in the process
+
+
+def test_a_large_blob_comes_in_parts_of_whole_records(storage, watcher):
+    watcher.append(*(record(number, tuples=20) for number in range(9)))
+    parts = []
+    blobs = FlowBlobs(storage, part_bytes=700)
+    for part in blobs.new_parts(CONTAINER, BLOB):
+        parts.append(numbers(part))
+        blobs.commit(part)
+    assert [number for part in parts for number in part] == list(range(9))
+    assert parts == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+def test_a_record_that_is_longer_than_a_part_is_given_whole(storage, watcher):
+    watcher.append(record(1, tuples=500), record(2))
+    assert read_all(FlowBlobs(storage, part_bytes=64)) == [1, 2]
+
+
+def test_after_a_crash_the_same_bytes_come_again_as_the_same_delivery(storage, watcher):
+    watcher.append(record(1))
+    crashed = next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))  # and never committed
+    watcher.append(record(2))
+    blobs = FlowBlobs(storage)
+    again, *rest = [(part.delivery, numbers(part), blobs.commit(part)) for part in blobs.new_parts(CONTAINER, BLOB)]
+    assert again == (crashed.delivery, [1], True)
+    assert [numbers for _, numbers, _ in rest] == [[2]]
+
+
+def test_of_two_instances_that_race_the_later_goes_on_with_what_is_left(storage, watcher):
+    watcher.append(record(1), record(2))
+    one, other = FlowBlobs(storage), FlowBlobs(storage)
+    ours, theirs = one.new_parts(CONTAINER, BLOB), other.new_parts(CONTAINER, BLOB)
+    mine, same = next(ours), next(theirs)
+    assert mine.delivery == same.delivery  # by which its effect is known to be there already
+    assert one.commit(mine)
+    watcher.append(record(3))
+    assert not other.commit(same)
+    left = next(theirs)
+    assert numbers(left) == [3]
+    assert other.commit(left)
+    assert next(ours, None) is None
+    assert next(theirs, None) is None
+
+
+def test_a_part_must_be_committed_before_the_next(storage, watcher):
+    watcher.append(record(1))
+    parts = FlowBlobs(storage).new_parts(CONTAINER, BLOB)
+    next(parts)
+    with pytest.raises(RuntimeError, match="commit a part before the next"):
+        next(parts)
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "reason"),
+    [
+        (lambda watcher, data: watcher.client.upload_blob(data[: len(data) // 2] + b"]}", overwrite=True), "shorter"),
+        (lambda watcher, data: watcher.client.upload_blob(data.replace(b"09:02", b"09:59") + b"  ", overwrite=True), "block"),
+    ],
+)
+def test_a_blob_that_was_rewritten_is_read_from_its_beginning(storage, watcher, caplog, rewrite, reason):
+    watcher.append(record(1), record(2), record(3))
+    blobs = FlowBlobs(storage)
+    assert read_all(blobs) == [1, 2, 3]
+    rewrite(watcher, watcher.client.download_blob().readall())
+    with caplog.at_level(logging.WARNING):
+        first = next(blobs.new_parts(CONTAINER, BLOB))
+    assert first.start == 0
+    assert any(reason in getattr(line, "reason", "") for line in caplog.records)
+
+
+def test_a_blob_written_at_once_is_known_by_its_last_bytes(storage, watcher, caplog):
+    def upload(*records):
+        watcher.client.upload_blob(json.dumps({"records": records}, indent=1), overwrite=True)
+
+    blobs = FlowBlobs(storage)
+    upload(record(1))
+    assert read_all(blobs) == [1]
+    upload(record(1), record(2))
+    assert read_all(blobs) == [2]
+    upload(record(1), record(4), record(5))
+    assert read_all(blobs) == [1, 4, 5]
+    assert [line.reason for line in caplog.records] == ["the last bytes that were read are not there any more"]
+
+
+def test_damage_does_not_hide_what_comes_after_it(storage, watcher):
+    watcher.append(record(1))
+    watcher._put(',{"time":"2026-11-23T09:02:00Z","flows":[{"tuples":["1')
+    watcher.append(record(3))
+    blobs = FlowBlobs(storage)
+    (part,) = [part for part in blobs.new_parts(CONTAINER, BLOB) if blobs.commit(part)]
+    assert b"09:03:00Z" in part.data
+    watcher.append(record(4))
+    assert read_all(blobs) == [4]
+
+
+def test_a_record_that_is_not_complete_waits(storage, watcher, caplog):
+    whole = json.dumps({"records": [record(1), record(2)]}).encode()
+    watcher.client.upload_blob(whole[:-40], overwrite=True)
+    blobs = FlowBlobs(storage)
+    assert read_all(blobs) == [1]
+    assert "waits to be complete" in caplog.text
+    watcher.client.upload_blob(whole, overwrite=True)
+    assert read_all(blobs) == [2]
+
+
+def test_a_blob_that_is_gone_can_never_be_read(storage, watcher):
+    watcher.client.delete_blob()
+    with pytest.raises(UnreadableTelemetry, match="gone"):
+        next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))
