@@ -1,0 +1,150 @@
+"""One alert of Sentinel or Defender, in any of its shapes, as plain facts: what incidents and exports have in common.
+
+Shapes: Defender for Cloud's export to a hub and workflow automation (PascalCase), its API and Sentinel's API (``id`` and
+``properties``), and rows of the table SecurityAlert (lists as JSON text). Format: "Alerts schemas" of Defender for Cloud, the
+table reference of SecurityAlert.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared_model.events import Telemetry
+from shared_model.parsers.azure_alert_types import is_own, telemetry_of
+from shared_model.parsers.azure_fields import items, machine_of, part, said, subscription_of
+from shared_model.parsers.fields import FieldError, lookup, time_ms
+
+_QUERIES = ("query", "search query", "analytics rule query")
+_TIMES = (
+    "processingendtime",
+    "processingendtimeutc",
+    "endtimeutc",
+    "endtime",
+    "timegeneratedutc",
+    "timegenerated",
+    "lastmodifiedtimeutc",
+)
+# Titles of Defender's own samples and of the alert that proves an installation.
+_SAMPLE = re.compile(r"\[sample alert\]|(?:azure security center|microsoft defender for cloud|defender for cloud) test alert")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Facts of an alert.
+
+    Attributes
+    ----------
+    id, type, title, severity : str
+        ``severity`` as written, ``High``.
+    product : str
+        Product, component and provider, one after another.
+    tactics, techniques : str
+        As text: lists and names as they stand there.
+    time_ms : int or None
+        When it was last processed, else when what it saw ended.
+    entities : tuple
+        Folded entities.
+    resources : tuple of str
+        Ids of the resources it names.
+    tenant, account : str
+        Directory and subscription, ``""`` where it names none.
+    telemetry : Telemetry
+    own : bool
+        Drawn from this system's own verdicts.
+    sample : bool
+        Marked as a sample or a test by the product.
+    """
+
+    id: str
+    type: str
+    title: str
+    severity: str
+    product: str
+    tactics: str
+    techniques: str
+    time_ms: int | None
+    entities: tuple[Any, ...]
+    resources: tuple[str, ...]
+    tenant: str
+    account: str
+    telemetry: Telemetry
+    own: bool
+    sample: bool
+
+
+def read_alert(record: Mapping[str, Any]) -> Alert:
+    """Read one folded alert. Raises FieldError where its time is none; what else is missing is left empty."""
+    facts = {**record, **part(record, "properties")}
+    extended = part(facts, "extendedproperties")
+    additional = part(facts, "additionaldata")
+    query = said(additional, *_QUERIES) or said(extended, *_QUERIES)
+    title = said(facts, "alertdisplayname", "displayname", "alertname")
+    kind = said(facts, "alerttype") or title
+    product = " ".join(
+        filter(None, (said(facts, "productname"), said(facts, "productcomponentname"), said(facts, "providername", "vendorname")))
+    )
+    resources = tuple(dict.fromkeys(_resources(record, facts)))
+    return Alert(
+        id=said(facts, "systemalertid") or said(record, "name", "id") or said(facts, "provideralertid"),
+        type=kind,
+        title=title or kind,
+        severity=said(facts, "severity", "alertseverity"),
+        product=product,
+        tactics=_as_text(facts, additional, "tactics", "intent"),
+        techniques=_as_text(facts, additional, "techniques", "subtechniques"),
+        time_ms=_time_ms(facts),
+        entities=tuple(items(facts, "entities")),
+        resources=resources,
+        tenant=said(facts, "aadtenantid", "azureresourcetenantid").lower(),
+        account=next(filter(None, map(subscription_of, resources)), "")
+        or subscription_of(said(record, "id"))
+        or said(facts, "azureresourcesubscriptionid", "workspacesubscriptionid", "subscriptionid").lower(),
+        telemetry=telemetry_of(product, kind, query, of_machine=_is_of_machine(facts, resources)),
+        own=is_own(query),
+        sample=_is_sample(title, query),
+    )
+
+
+def is_alert(record: Mapping[str, Any]) -> bool:
+    """Whether a folded record has what every alert has: its id and what it is called."""
+    facts = {**record, **part(record, "properties")}
+    return bool(said(facts, "systemalertid", "alerttype", "alertdisplayname", "provideralertid"))
+
+
+def _resources(record: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[str]:
+    for identifier in items(facts, "resourceidentifiers"):
+        if found := said(identifier, "azureresourceid"):
+            yield found
+    # The id of a row of a table is that of the resource; that of an alert of the API is its own.
+    for name in ("azureresourceid", "associatedresource", "resourceid"):
+        if (found := said(facts, name)).startswith("/subscriptions/"):
+            yield found
+
+
+def _as_text(facts: Mapping[str, Any], additional: Mapping[str, Any], *names: str) -> str:
+    values = [value for part_of_alert in (facts, additional) for name in names if (value := lookup(part_of_alert, name))]
+    return " ".join(value if isinstance(value, str) else json.dumps(value, default=str) for value in values)
+
+
+def _time_ms(facts: Mapping[str, Any]) -> int | None:
+    for name in _TIMES:
+        if value := lookup(facts, name):
+            try:
+                return time_ms(value, name)
+            except FieldError:
+                continue  # another of its times may be one
+    return None
+
+
+def _is_of_machine(facts: Mapping[str, Any], resources: tuple[str, ...]) -> bool:
+    kinds = [said(entity, "type", "kind").lower() for entity in items(facts, "entities") if isinstance(entity, Mapping)]
+    return "host" in kinds or any(machine_of(resource) for resource in resources)
+
+
+def _is_sample(title: str, query: str) -> bool:
+    """Samples say so in their title. Of a rule with a query it proves nothing: an intruder may have named what it quotes."""
+    return not query and _SAMPLE.match(title.lower()) is not None
