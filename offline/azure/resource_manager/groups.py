@@ -1,0 +1,139 @@
+"""Subscriptions, resource groups, and the tags of anything (``Microsoft.Resources``)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from offline.azure.resource_manager.addresses import Address
+from offline.azure.resource_manager.errors import ArmError, group_not_found, not_found
+from offline.azure.resource_manager.store import Resource, Store
+from offline.azure.web import EMPTY, Answer, Request
+
+GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+
+
+class Groups:
+    """Answers for subscriptions, resource groups and tags. Whoever uses it holds the store's lock."""
+
+    def __init__(self, store: Store, tenant_id: str) -> None:
+        self._store, self._tenant_id = store, tenant_id
+        self.subscriptions: dict[str, str] = {}
+
+    def add_subscription(self, subscription_id: str, name: str) -> None:
+        self.subscriptions[subscription_id.lower()] = name
+
+    def add(self, subscription_id: str, name: str, location: str, tags: dict[str, str] | None = None) -> Resource:
+        """Seed a resource group."""
+        group: Resource = {
+            "id": f"/subscriptions/{subscription_id}/resourceGroups/{name}",
+            "name": name,
+            "type": GROUP_TYPE,
+            "location": location,
+            "tags": dict(tags or {}),
+            "properties": {"provisioningState": "Succeeded"},
+        }
+        self._store.put(group)
+        return group
+
+    def require(self, address: Address) -> None:
+        """Refuse where the subscription or the resource group of an address is not there.
+
+        Raises
+        ------
+        ArmError
+        """
+        if address.subscription and address.subscription.lower() not in self.subscriptions:
+            raise ArmError(404, "SubscriptionNotFound", f"The subscription '{address.subscription}' could not be found.")
+        if address.group and self._store.get(f"/subscriptions/{address.subscription}/resourceGroups/{address.group}") is None:
+            raise group_not_found(address.group)
+
+    def answer(self, address: Address, request: Request) -> Answer:
+        """Answer for a subscription or a resource group; a DELETE of a group is the manager's.
+
+        Raises
+        ------
+        ArmError
+        """
+        if "resourceGroups" not in address.types:
+            return self._subscription(address, request)
+        if address.is_list:
+            return Answer(200, {"value": list(self._store.of_type(GROUP_TYPE, f"/subscriptions/{address.names[0]}"))})
+        subscription, name = address.names
+        group = self._store.get(address.path)
+        if request.method == "HEAD":
+            return Answer(204 if group else 404)
+        if request.method == "PUT":
+            sent = request.json() or {}
+            if not sent.get("location"):
+                raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
+            made = self.add(subscription, group["name"] if group else name, sent["location"], sent.get("tags"))
+            return Answer(200 if group else 201, made)
+        if group is None:
+            raise group_not_found(name)
+        if request.method == "PATCH":
+            group["tags"] = dict((request.json() or {}).get("tags") or group["tags"])
+        return Answer(200, group)
+
+    def _subscription(self, address: Address, request: Request) -> Answer:
+        if request.method != "GET":
+            raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served here for subscriptions.")
+        known = [
+            {
+                "id": f"/subscriptions/{key}",
+                "subscriptionId": key,
+                "tenantId": self._tenant_id,
+                "displayName": name,
+                "state": "Enabled",
+            }
+            for key, name in self.subscriptions.items()
+        ]
+        if address.is_list:
+            return Answer(200, {"value": known, "count": {"type": "Total", "value": len(known)}})
+        return Answer(200, next(one for one in known if one["subscriptionId"] == address.names[0].lower()))
+
+    def tags(self, address: Address, request: Request) -> Answer:
+        """Answer ``{scope}/providers/Microsoft.Resources/tags/default``.
+
+        Raises
+        ------
+        ArmError
+        """
+        holder = self._store.get(address.scope)
+        if holder is None:
+            raise not_found(address.scope)
+        present: dict[str, str] = holder.setdefault("tags", {})
+        sent: dict[str, Any] = request.json() or {}
+        named: dict[str, str] = (sent.get("properties") or {}).get("tags") or {}
+        if request.method == "DELETE":
+            present.clear()
+            return Answer(200, EMPTY)
+        if request.method == "PUT":
+            _set(present, named)
+        elif request.method == "PATCH":
+            _patch(present, str(sent.get("operation")), named)
+        shown = {
+            "id": address.path,
+            "name": "default",
+            "type": "Microsoft.Resources/tags",
+            "properties": {"tags": copy.deepcopy(present)},
+        }
+        return Answer(200, shown)
+
+
+def _patch(present: dict[str, str], operation: str, named: dict[str, str]) -> None:
+    if operation == "Merge":
+        present |= named
+    elif operation == "Replace":
+        _set(present, named)
+    elif operation == "Delete":
+        for name, value in named.items():
+            if present.get(name) == value:
+                del present[name]
+    else:
+        raise ArmError(400, "InvalidRequestContent", f"The tags operation '{operation}' is none of Merge, Replace and Delete.")
+
+
+def _set(present: dict[str, str], named: dict[str, str]) -> None:
+    present.clear()
+    present.update(named)

@@ -1,0 +1,236 @@
+"""A small made-up subscription for the tests and the demo: networks, machines, people and their rights, in a few lines.
+
+Addresses are documentation addresses (RFC 5737) and private ones; every GUID is derived from a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import NAMESPACE_URL, uuid5
+
+from offline.azure.credential import TENANT_ID
+from offline.azure.resource_manager.manager import ResourceManager
+
+LOCATION = "westeurope"
+
+
+def made_up(name: str) -> str:
+    """A GUID that is always the same for one name."""
+    return str(uuid5(NAMESPACE_URL, f"breakwater/{name}"))
+
+
+SUBSCRIPTION_ID = made_up("subscription")
+
+
+def rule(
+    name: str,
+    access: str,
+    priority: int,
+    *,
+    direction: str = "Inbound",
+    source: str = "*",
+    destination: str = "*",
+    ports: str = "*",
+    protocol: str = "*",
+) -> dict[str, Any]:
+    """One security rule as the API writes it."""
+    return {
+        "name": name,
+        "properties": {
+            "access": access,
+            "priority": priority,
+            "direction": direction,
+            "protocol": protocol,
+            "sourceAddressPrefix": source,
+            "sourcePortRange": "*",
+            "destinationAddressPrefix": destination,
+            "destinationPortRange": ports,
+        },
+    }
+
+
+class Subscription:
+    """Describes a subscription to the local Resource Manager; every method returns the id of what it made.
+
+    >>> shop = Subscription(manager).in_group("shop")
+    >>> edge = shop.security_group("edge", rule("AllowHttps", "Allow", 300, ports="443"))
+    >>> shop.network("shop-net", "10.20.0.0/16", web=("10.20.1.0/24", edge))
+    >>> nic = shop.interface("web-nic", "shop-net", "web", "10.20.1.4")
+    >>> web = shop.machine("web", nic)
+    """
+
+    def __init__(
+        self, manager: ResourceManager, subscription_id: str = SUBSCRIPTION_ID, *, name: str = "Shop", location: str = LOCATION
+    ) -> None:
+        self.manager, self.subscription_id, self.location = manager, subscription_id, location
+        self._group = ""
+        manager.groups.add_subscription(subscription_id, name)
+
+    @property
+    def path(self) -> str:
+        """``/subscriptions/{id}``."""
+        return f"/subscriptions/{self.subscription_id}"
+
+    def in_group(self, name: str, **tags: str) -> Self:
+        """Make a resource group where it is not there, and everything that follows in it."""
+        self._group = f"{self.path}/resourceGroups/{name}"
+        if self.manager.store.get(self._group) is None:
+            self.manager.groups.add(self.subscription_id, name, self.location, tags)
+        return self
+
+    def security_group(self, name: str, *rules: dict[str, Any], flush_connection: bool | None = None, **tags: str) -> str:
+        """A network security group with its rules."""
+        properties: dict[str, Any] = {"securityRules": list(rules)}
+        if flush_connection is not None:
+            properties["flushConnection"] = flush_connection
+        return self._put("Microsoft.Network/networkSecurityGroups", name, properties, tags)
+
+    def network(self, name: str, prefix: str, **subnets: str | tuple[str, str]) -> str:
+        """A virtual network; each subnet is its prefix, or its prefix and the id of its security group."""
+        listed = []
+        for subnet, said in subnets.items():
+            subnet_prefix, group = (said, "") if isinstance(said, str) else said
+            inner: dict[str, Any] = {"addressPrefix": subnet_prefix}
+            if group:
+                inner["networkSecurityGroup"] = {"id": group}
+            listed.append({"name": subnet, "properties": inner})
+        return self._put(
+            "Microsoft.Network/virtualNetworks", name, {"addressSpace": {"addressPrefixes": [prefix]}, "subnets": listed}, {}
+        )
+
+    def interface(
+        self, name: str, network: str, subnet: str, address: str, *, security_group: str = "", mac: str = "", **more: Any
+    ) -> str:
+        """A network interface in a subnet of this resource group's network; ``more`` are properties as the API names them."""
+        inner = {
+            "privateIPAddress": address,
+            "privateIPAllocationMethod": "Static",
+            "subnet": {"id": f"{self._group}/providers/Microsoft.Network/virtualNetworks/{network}/subnets/{subnet}"},
+        }
+        tags = more.pop("tags", {})
+        properties: dict[str, Any] = {"ipConfigurations": [{"name": "ipconfig1", "properties": inner}], **more}
+        if security_group:
+            properties["networkSecurityGroup"] = {"id": security_group}
+        if mac:
+            properties["macAddress"] = mac
+        return self._put("Microsoft.Network/networkInterfaces", name, properties, tags)
+
+    def machine(self, name: str, *interfaces: str, power: str = "running", **tags: str) -> str:
+        """A virtual machine with its interfaces, the first of which is the primary one."""
+        attached = [{"id": one, "properties": {"primary": one == interfaces[0]}} for one in interfaces]
+        disk = {
+            "osType": "Linux",
+            "name": f"{name}_OsDisk_1",
+            "createOption": "FromImage",
+            "caching": "ReadWrite",
+            "diskSizeGB": 30,
+        }
+        properties = {
+            "vmId": made_up(f"machine {self._group} {name}"),
+            "hardwareProfile": {"vmSize": "Standard_B2s"},
+            "storageProfile": {"osDisk": disk, "dataDisks": []},
+            "osProfile": {"computerName": name, "adminUsername": "operator", "secrets": []},
+            "networkProfile": {"networkInterfaces": attached},
+        }
+        return self._put("Microsoft.Compute/virtualMachines", name, properties, tags, power=power)
+
+    def assign(self, principal_id: str, role: str, scope: str = "", **more: Any) -> str:
+        """Give a principal a role at a scope, by default the subscription."""
+        return self.manager.roles.assign(scope or self.path, principal_id, role, **more)
+
+    def _put(self, type_name: str, name: str, properties: dict[str, Any], tags: dict[str, str], *, power: str = "") -> str:
+        if not self._group:
+            raise RuntimeError("say in_group() first: a resource lies in a resource group")
+        body = {"location": self.location, "tags": tags, "properties": properties}
+        made = self.manager.put(f"{self._group}/providers/{type_name}/{name}", body, power=power)
+        return str(made["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The seeded subscription, by the ids of what is in it."""
+
+    subscription_id: str
+    tenant_id: str
+    group: str
+    network: str
+    edge_group: str
+    open_group: str
+    inner_group: str
+    web: str
+    web_interface: str
+    database: str
+    database_interfaces: tuple[str, str]
+    jump: str
+    jump_interface: str
+    alice: str
+    mallory: str
+    break_glass: str
+    deployer: str
+    deployer_assignments: tuple[str, ...]
+    workspace: str
+
+
+def seed(manager: ResourceManager) -> World:
+    """Describe the subscription that the tests and the demo play in.
+
+    ``web`` has one interface in a subnet whose group ``edge`` leaves room for a deny; ``database`` has two interfaces, one with
+    the group ``inner`` of its own; ``jump`` stands behind ``open``, whose Allow at priority 100 defeats any later deny.
+    """
+    shop = Subscription(manager).in_group("shop", owner="shop-team")
+    edge = shop.security_group(
+        "edge",
+        rule("AllowHttps", "Allow", 300, ports="443", protocol="Tcp"),
+        rule("AllowSshFromOffice", "Allow", 310, source="203.0.113.0/24", ports="22", protocol="Tcp"),
+        service="web",
+    )
+    open_to_all = shop.security_group("open", rule("AllowAnything", "Allow", 100))
+    inner = shop.security_group(
+        "inner", rule("AllowPostgresFromWeb", "Allow", 200, source="10.20.1.0/24", ports="5432", protocol="Tcp")
+    )
+    network = shop.network(
+        "shop-net",
+        "10.20.0.0/16",
+        web=("10.20.1.0/24", edge),
+        data="10.20.2.0/24",
+        jump=("10.20.3.0/24", open_to_all),
+    )
+    web_interface = shop.interface("web-nic", "shop-net", "web", "10.20.1.4")
+    front = shop.interface("database-front", "shop-net", "data", "10.20.2.4", security_group=inner)
+    back = shop.interface(
+        "database-back", "shop-net", "data", "10.20.2.5", enableIPForwarding=True, tags={"purpose": "replication"}
+    )
+    jump_interface = shop.interface("jump-nic", "shop-net", "jump", "10.20.3.4")
+    mallory, deployer = made_up("user mallory"), made_up("service principal deployer")
+    shop.assign(made_up("user break-glass"), "Owner", principal_type="User")
+    shop.assign(mallory, "Reader", principal_type="User")
+    assignments = (
+        shop.assign(deployer, "Contributor"),
+        shop.assign(deployer, "Key Vault Secrets User", shop._group, description="reads the shop's secrets"),
+    )
+    workspace = manager.put(
+        f"{shop.path}/resourceGroups/shop/providers/Microsoft.OperationalInsights/workspaces/shop-logs",
+        {"location": LOCATION, "properties": {"sku": {"name": "PerGB2018"}, "retentionInDays": 90}},
+    )
+    return World(
+        subscription_id=SUBSCRIPTION_ID,
+        tenant_id=TENANT_ID,
+        group=f"{shop.path}/resourceGroups/shop",
+        network=network,
+        edge_group=edge,
+        open_group=open_to_all,
+        inner_group=inner,
+        web=shop.machine("web", web_interface, service="web"),
+        web_interface=web_interface,
+        database=shop.machine("database", front, back),
+        database_interfaces=(front, back),
+        jump=shop.machine("jump", jump_interface),
+        jump_interface=jump_interface,
+        alice=made_up("user alice"),
+        mallory=mallory,
+        break_glass=made_up("user break-glass"),
+        deployer=deployer,
+        deployer_assignments=assignments,
+        workspace=str(workspace["id"]),
+    )

@@ -1,0 +1,70 @@
+"""The local services of the embedded Azure together: one record of calls, one set of rights, one made-up subscription."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from offline.azure.calls import CallLog, Grants
+from offline.azure.certificates import Certificates
+from offline.azure.credential import TENANT_ID
+from offline.azure.identity import IdentityEndpoint
+from offline.azure.resource_manager.manager import ResourceManager
+from offline.azure.seed import SUBSCRIPTION_ID, World, seed
+
+GROUPS = ("detect", "respond", "network", "identity", "undo")
+"""The identity groups of the function app; each has a user-assigned identity here."""
+
+
+class Services:
+    """Resource Manager and the managed-identity endpoint, listening on 127.0.0.1 until closed.
+
+    Parameters
+    ----------
+    certificates
+        What the servers present, and what callers must trust.
+    clock
+        Seconds since 1970.
+    enforced
+        Whether an identity may only do what it was granted.
+    """
+
+    def __init__(self, certificates: Certificates, *, clock: Callable[[], float] = time.time, enforced: bool = False) -> None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificates.certificate, certificates.key)
+        self.certificates = certificates
+        self.calls = CallLog()
+        self.grants = Grants(enforced=enforced)
+        self.arm = ResourceManager(calls=self.calls, grants=self.grants, clock=clock).serve(tls)
+        self.identity = IdentityEndpoint(clock=clock).serve()
+        self.identities = {group: self.identity.assign(group) for group in GROUPS}
+        self.world: World = seed(self.arm)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process must have in its environment to get tokens here and to trust the certificates."""
+        return {**self.identity.environment, **self.certificates.environment}
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The function app's settings that name these services, the tenant and the identities."""
+        return {
+            "BREAKWATER_ARM_ENDPOINT": self.arm.url,
+            "BREAKWATER_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
+            "BREAKWATER_TENANT_ID": TENANT_ID,
+            "BREAKWATER_WORKSPACE_ID": self.world.workspace,
+            **{f"BREAKWATER_{group.upper()}_CLIENT_ID": one.client_id for group, one in self.identities.items()},
+        }
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.arm.close()
+        self.identity.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
