@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from azure_functions.registry import Group
 from azure_functions.rest import RestClient
 from azure_functions.settings import SettingMissing, Settings, variable
+from azure_functions.waiting import WAITED
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -66,7 +67,7 @@ class LazyClients:
 
     @property
     def waited_s(self) -> float:
-        return self._transport.waited_s if self._transport else 0.0
+        return WAITED.seconds
 
     def __call__(self, service: str, group: str, *, subscription_id: str = "") -> Any:
         key = (service, group, subscription_id)
@@ -184,7 +185,7 @@ def _logs(settings: Settings, credential: TokenCredential, pauses: Mapping[str, 
 
     audience = _LOGS_AUDIENCES.get(settings.arm_endpoint.rstrip("/"), _LOGS_AUDIENCE)
     return LogsIngestionClient(
-        _needed(settings, "logs_endpoint"), credential, credential_scopes=[f"{audience}//.default"], **pauses
+        _needed(settings, "logs_endpoint"), credential, credential_scopes=[f"{audience}/.default"], **pauses
     )
 
 

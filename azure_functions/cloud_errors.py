@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _LATER = frozenset({401, 403, 408, 429})
 #: Refused whoever asks: an Azure Policy of the customer forbids it, and a right more would not help.
 _REFUSED_TO_ALL = frozenset({"RequestDisallowedByPolicy", "RequestDisallowedByAzure"})
-_CONFLICT, _PRECONDITION_FAILED, _NOT_FOUND, _THROTTLED, _FORBIDDEN = 409, 412, 404, 429, 403
+_UNCHANGED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _PRECONDITION_FAILED, _THROTTLED = 304, 403, 404, 409, 412, 429
 
 
 class CloudRefusal(BreakwaterError):
@@ -43,6 +44,11 @@ class CloudRefusal(BreakwaterError):
     def is_missing(self) -> bool:
         """The resource is not there."""
         return self.status == _NOT_FOUND
+
+    @property
+    def is_unchanged(self) -> bool:
+        """The answer to a question that was asked in case of a change only."""
+        return self.status == _UNCHANGED
 
     @property
     def is_conflict(self) -> bool:
@@ -81,7 +87,7 @@ def in_core_words(operation: str) -> Iterator[None]:
 
 def _translated(operation: str, error: HttpResponseError) -> CloudRefusal | CloudUnavailable:
     status, code, message = error.status_code or 0, _code(error), _line(error.message)
-    if code in _REFUSED_TO_ALL or (400 <= status < 500 and status not in _LATER):
+    if code in _REFUSED_TO_ALL or status == _UNCHANGED or (400 <= status < 500 and status not in _LATER):
         return CloudRefusal(operation, status, code, message, _retry_after_s(error))
     said = f"{operation}: {status or 'no answer'} {code}: {message}"
     if status == _THROTTLED:
@@ -90,9 +96,17 @@ def _translated(operation: str, error: HttpResponseError) -> CloudRefusal | Clou
 
 
 def _code(error: HttpResponseError) -> str:
-    # Storage and Tables call it error_code, Resource Manager and Graph send an OData error.
-    code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or error.reason or ""
+    # Storage calls it error_code, Resource Manager and Graph send an OData error; Tables leave some errors undecoded.
+    code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or _table_code(error) or error.reason or ""
     return str(getattr(code, "value", code))
+
+
+def _table_code(error: HttpResponseError) -> str:
+    text = getattr(error.response, "text", None)
+    try:
+        return str(json.loads(text() if text else "")["odata.error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _line(text: str) -> str:

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
 from azure.core.pipeline.transport import RequestsTransport
 
+from azure_functions.waiting import waiting
+
 
 class Timed(RequestsTransport):  # type: ignore[misc]  # azure-core types it only where it is private
-    """Adds up, for each thread, the time spent in requests and in the pauses between attempts."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._thread = threading.local()
-
-    @property
-    def waited_s(self) -> float:
-        """Seconds this thread has waited so far."""
-        return float(getattr(self._thread, "seconds", 0.0))
+    """Counts requests, and the pauses between their attempts, as waiting."""
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send the request, on the clock."""
-        started = time.perf_counter()
-        try:
+        with waiting():
             return super().send(request, **options)
-        finally:
-            self._add(time.perf_counter() - started)
 
     def sleep(self, duration: float) -> None:
         """Pause before the next attempt, on the clock."""
-        super().sleep(duration)
-        self._add(duration)
+        with waiting():
+            super().sleep(duration)
 
     def close(self) -> None:
         """Stay open: one client that is closed does not close it for the others."""
-
-    def _add(self, seconds: float) -> None:
-        self._thread.seconds = self.waited_s + seconds

@@ -86,11 +86,11 @@ class NeverTouch:
     Attributes
     ----------
     principals : tuple of str
-        Patterns of role and user ARNs (``*`` and ``?``).
+        Patterns (``*`` and ``?``) of role and user ARNs, or of object ids; also of any other resource, such as Breakwater's own.
     tags : tuple of str
         A resource with this tag key is left alone, unless the tag's value is ``false``.
     security_groups, instances : tuple of str
-        Ids. An instance one of whose interfaces is in such a group is left alone.
+        Ids (ARM ids in lower case). An instance one of whose interfaces is in such a group is left alone.
     """
 
     principals: tuple[str, ...] = ()
@@ -125,10 +125,10 @@ class Policy:
         """Return the mode and duration of an action; what the policy does not name is only observed."""
         return self.actions.get(action, ActionPolicy())
 
-    def protecting(self, own_role_arns: tuple[str, ...]) -> Policy:
-        """Return the policy with Breakwater's own roles (exact ARNs) on the never-touch list."""
+    def protecting(self, own: tuple[str, ...]) -> Policy:
+        """Return the policy with Breakwater itself (role ARNs, object ids, ARM ids) on the never-touch list."""
         never = self.never_touch
-        return replace(self, never_touch=replace(never, principals=(*never.principals, *own_role_arns)))
+        return replace(self, never_touch=replace(never, principals=(*never.principals, *own)))
 
     def check_against(self, handles: Mapping[str, frozenset[EntityKind]]) -> None:
         """Raise PolicyError for a rule whose action does not exist, or cannot act on the rule's target."""
@@ -142,10 +142,17 @@ class Policy:
 
 
 def parse_policy(text: str | bytes) -> Policy:
-    """Read a policy from JSON, as functions get it. Raises PolicyError."""
+    """Read a policy from JSON, as functions on AWS get it. Raises PolicyError."""
     from response.policy_schema import read_json  # here, because pydantic costs a cold start
 
     return read_json(text)
+
+
+def parse_policy_yaml(text: str | bytes) -> Policy:
+    """Read a policy from YAML, as functions on Azure get it. Raises PolicyError."""
+    from response.policy_schema import read_yaml  # here, because pydantic and PyYAML cost a cold start
+
+    return read_yaml(text)
 
 
 def load_policy(path: Path) -> Policy:

@@ -29,6 +29,19 @@ Technique = Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
+def _lower(value: object) -> object:
+    """ARM and object ids mean the same in any case, and are compared in lower case; ARNs are not."""
+    return value.lower() if isinstance(value, str) and not value.startswith("arn:") else value
+
+
+_ARN = r"arn:[\w*-]+:iam::[\d*]+:\S+"
+_OBJECT_ID = r"[0-9a-f*?]{1,8}(-[0-9a-f*?]{1,12}){0,4}"
+_ARM_ID = r"/subscriptions/\S+"
+Principal = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^({_ARN}|{_OBJECT_ID})$")]
+SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0-9a-f]+|{_ARM_ID})$")]
+Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f]+|{_ARM_ID})$")]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,10 +88,10 @@ class BudgetModel(_Strict):
 class NeverTouchModel(_Strict):
     """What is never changed."""
 
-    principals: list[Annotated[str, Field(pattern=r"^arn:[\w*-]+:iam::[\d*]+:\S+$")]] = []
+    principals: list[Principal] = []
     tags: list[Annotated[str, Field(min_length=1, max_length=128)]] = []
-    security_groups: list[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")]] = []
-    instances: list[Annotated[str, Field(pattern=r"^i-[0-9a-f]+$")]] = []
+    security_groups: list[SecurityGroup] = []
+    instances: list[Instance] = []
 
 
 class PolicyModel(_Strict):
@@ -124,19 +137,28 @@ def read_json(text: str | bytes) -> Policy:
         raise PolicyError(_places(error)) from error
 
 
+def read_yaml(text: str | bytes) -> Policy:
+    """Read and validate YAML. Raises PolicyError."""
+    return _validated(text, "policy")[0].to_policy()
+
+
 def yaml_to_json(path: Path) -> str:
     """Read and validate the YAML file, and return it as compact JSON. Raises PolicyError."""
-    import yaml  # here, because PyYAML is not in the functions
+    _, document = _validated(path.read_bytes(), str(path))
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+
+def _validated(text: str | bytes, name: str) -> tuple[PolicyModel, Any]:
+    import yaml  # here, because PyYAML is not in the functions on AWS
 
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document: Any = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{path}: not YAML: {error}") from error
+        raise PolicyError(f"{name}: not YAML: {error}") from error
     try:
-        PolicyModel.model_validate(document)
+        return PolicyModel.model_validate(document), document
     except ValidationError as error:
-        raise PolicyError(f"{path}:\n{_places(error)}") from error
-    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+        raise PolicyError(f"{name}:\n{_places(error)}") from error
 
 
 def _rule(model: RuleModel) -> Rule:

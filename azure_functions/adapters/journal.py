@@ -1,0 +1,122 @@
+"""The journal on Azure Tables: an insert of a number that is free, and queries. Nothing here can update or delete.
+
+Two further kinds of rows are its indexes, inserted too and never changed: by the time at which something expires, and by
+containment id. They are written BEFORE the entry that they lead to. A function killed in between leaves a row that leads
+to a stream without that entry, which whoever reads the stream sees; the other way round a containment would be in force
+that neither the schedule nor a person finds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from azure_functions.adapters.table_rows import encode_key, pack_json, sortable, unpack_json
+from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudRefusal, in_core_words
+from azure_functions.registry import JOURNAL, Group
+from response.journal import EXPIRES, JournalEntry, SequenceTaken, Step
+
+#: Digits of a sequence number: the row key is text, and must sort as the numbers do.
+_DIGITS = 10
+#: The index keeps what has expired for ever, so the question has a beginning: what is older than this and still there
+#: was asked about long ago, or the schedule stood still for a month.
+_LOOK_BACK_MS = 30 * 86_400_000
+#: Partitions of the indexes. No stream's key holds a ``~``, except in place of its tail.
+_EXPIRING, _CONTAINMENT = "~expiring", "~containment"
+_EXISTS = "EntityAlreadyExists"
+
+
+class TableJournal:
+    """Table ``journal``: partition = stream, row = zero-padded sequence; partitions ``~expiring`` and ``~containment…``."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def append(self, entry: JournalEntry) -> None:
+        for row in _index_rows(entry):
+            self._insert(row)
+        # A retry inside the client finds its own first attempt: that is not another writer.
+        if not self._insert(_to_row(entry)) and self._read(entry.stream, entry.sequence) != entry:
+            raise SequenceTaken(f"{entry.stream} already has an entry {entry.sequence}")
+
+    def stream(self, name: str) -> list[JournalEntry]:
+        return [_from_row(row) for row in self._query("PartitionKey eq @pk", pk=encode_key(name))]
+
+    def expiring(self, before_ms: int) -> Iterable[str]:
+        rows = self._query(
+            "PartitionKey eq @pk and RowKey ge @since and RowKey lt @until",
+            pk=_EXPIRING,
+            since=sortable(before_ms - _LOOK_BACK_MS),
+            until=sortable(before_ms),
+        )
+        return dict.fromkeys(_stream(row) for row in rows)
+
+    def find(self, containment_id: str) -> str | None:
+        rows = self._query("PartitionKey eq @pk", pk=_containment_partition(containment_id))
+        return next((_stream(row) for row in rows), None)
+
+    def streams(self) -> list[str]:
+        """Return the names of all streams, for a person's overview: reads the whole table."""
+        return [_from_row(row).stream for row in self._query("RowKey eq @first", first=_sequence(1))]
+
+    def _insert(self, row: Mapping[str, Any]) -> bool:
+        """Insert a row; say whether it was not there before."""
+        try:
+            with in_core_words("journal"):
+                self._table.create_entity(row)
+        except CloudRefusal as refusal:
+            if refusal.code != _EXISTS:
+                raise
+            return False
+        return True
+
+    def _read(self, stream: str, sequence: int) -> JournalEntry | None:
+        rows = self._query("PartitionKey eq @pk and RowKey eq @rk", pk=encode_key(stream), rk=_sequence(sequence))
+        return next((_from_row(row) for row in rows), None)
+
+    def _query(self, question: str, **parameters: str) -> list[Mapping[str, Any]]:
+        with in_core_words("journal"):
+            return list(self._table.query_entities(question, parameters=parameters))
+
+    @property
+    def _table(self) -> Any:
+        return self._clients("tables", Group.RESPOND).get_table_client(JOURNAL)
+
+
+def _index_rows(entry: JournalEntry) -> Iterator[dict[str, Any]]:
+    stream = pack_json("stream", entry.stream)
+    digest = hashlib.sha256(stream["stream0"].encode()).hexdigest()[:32]
+    yield {"PartitionKey": _containment_partition(entry.containment_id), "RowKey": digest, **stream}
+    if entry.step in EXPIRES and entry.expires_ms is not None:
+        yield {"PartitionKey": _EXPIRING, "RowKey": f"{sortable(entry.expires_ms)}~{digest}", **stream}
+
+
+def _containment_partition(containment_id: str) -> str:
+    return f"{_CONTAINMENT}~{encode_key(containment_id)}"
+
+
+def _sequence(number: int) -> str:
+    return str(number).zfill(_DIGITS)
+
+
+def _to_row(entry: JournalEntry) -> dict[str, Any]:
+    # The columns beside the entry itself are for whoever looks at the table.
+    return {
+        "PartitionKey": encode_key(entry.stream),
+        "RowKey": _sequence(entry.sequence),
+        "step": str(entry.step),
+        "containment_id": entry.containment_id,
+        **pack_json("entry", asdict(entry)),
+    }
+
+
+def _from_row(row: Mapping[str, Any]) -> JournalEntry:
+    entry = unpack_json("entry", row)
+    return JournalEntry(**{**entry, "step": Step(entry["step"])})
+
+
+def _stream(row: Mapping[str, Any]) -> str:
+    return str(unpack_json("stream", row))

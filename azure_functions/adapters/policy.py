@@ -1,0 +1,76 @@
+"""The operator's policy from a blob, kept for a short while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudRefusal, in_core_words
+from azure_functions.registry import POLICY, POLICY_BLOB, Group
+from response.policy import Policy, PolicyError, parse_policy_yaml
+from shared_model.events import EntityKind
+
+#: How long a change of the policy may go unnoticed by a function that is warm.
+_KEEP_MS = 60_000
+
+
+class PolicyBlob:
+    """Reads ``policy/policy.yaml`` when it is older than a minute, and only when its ETag is another.
+
+    A policy that does not validate stops the function, loudly.
+
+    Parameters
+    ----------
+    clients : Clients
+    own_principal_ids, own_resource_ids : str
+        Comma-separated, as in the settings: Breakwater itself. What lies under one of these resources is protected too.
+    handles : mapping of action name to the kinds of entities that it can act on
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        own_principal_ids: str,
+        own_resource_ids: str,
+        handles: Mapping[str, frozenset[EntityKind]],
+    ) -> None:
+        self._clients = clients
+        self._own = (*_listed(own_principal_ids), *(p for each in _listed(own_resource_ids) for p in (each, f"{each}/*")))
+        self._handles = handles
+        self._policy: Policy | None = None
+        self._etag = ""
+        self._read_ms = 0
+
+    def load(self, now_ms: int) -> Policy:
+        """Return the policy, with Breakwater itself protected. Raises PolicyError, CloudUnavailable."""
+        if self._policy is None or now_ms - self._read_ms >= _KEEP_MS:
+            changed = self._changed()
+            if changed is not None:
+                text, etag = changed
+                policy = parse_policy_yaml(text)
+                policy.check_against(self._handles)
+                self._policy, self._etag = policy.protecting(self._own), etag
+            self._read_ms = now_ms
+        assert self._policy is not None  # noqa: S101 - an unchanged one was read before
+        return self._policy
+
+    def _changed(self) -> tuple[bytes, str] | None:
+        """Return text and ETag, None where it is what was read before."""
+        from azure.core import MatchConditions
+
+        unless = {"etag": self._etag, "match_condition": MatchConditions.IfModified} if self._policy is not None else {}
+        try:
+            with in_core_words(f"policy {POLICY}/{POLICY_BLOB}"):
+                blob = self._clients("blobs", Group.RESPOND).get_blob_client(POLICY, POLICY_BLOB)
+                download = blob.download_blob(**unless)
+                return download.readall(), download.properties.etag
+        except CloudRefusal as refusal:
+            if refusal.is_unchanged:
+                return None
+            if refusal.is_missing:
+                raise PolicyError(f"there is no blob {POLICY}/{POLICY_BLOB}: put policy/azure.yaml there") from refusal
+            raise
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(each.strip().lower().rstrip("/") for each in text.split(",") if each.strip())

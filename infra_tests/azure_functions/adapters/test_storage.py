@@ -1,0 +1,171 @@
+"""Verdict queue, dead letters, lake and policy, on Azurite."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azure_functions.adapters.lake import Lake
+from azure_functions.adapters.policy import PolicyBlob
+from azure_functions.adapters.queues import DeadLetters, VerdictQueue
+from azure_functions.registry import CONTAINERS, POLICY, POLICY_BLOB, QUEUES, Group
+from infra_tests.response.world import verdict
+from offline.azure.storage import Storage
+from response.actions import Mode
+from response.policy import PolicyError, load_policy
+from shared_model.events import EntityKind, Rejected, Telemetry
+from shared_model.verdicts import Evidence, Verdict
+
+ROOT = Path(__file__).parents[3]
+NOW_MS = 1_790_000_000_000
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+PRINCIPAL = "11111111-0000-4000-8000-000000000001"
+OWN = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Breakwater"
+HANDLES = {
+    "quarantine_instance": frozenset({EntityKind.INSTANCE}),
+    "block_address": frozenset({EntityKind.ADDRESS}),
+    "revoke_sessions": frozenset({EntityKind.PRINCIPAL}),
+    "remove_role_assignments": frozenset({EntityKind.PRINCIPAL}),
+    "block_sign_in": frozenset({EntityKind.PRINCIPAL}),
+}
+
+
+@pytest.fixture
+def clients(storage: Storage) -> Storage:
+    storage.create(queues=QUEUES, containers=CONTAINERS)
+    return storage
+
+
+def bodies(clients: Storage, queue: str) -> list[bytes]:
+    return [base64.b64decode(message.content) for message in clients.queues.get_queue_client(queue).receive_messages()]
+
+
+def blobs(clients: Storage, container: str = "lake") -> dict[str, bytes]:
+    found = clients.blobs.get_container_client(container)
+    return {name: found.download_blob(name).readall() for name in found.list_blob_names()}
+
+
+class TestVerdicts:
+    def test_a_verdict_is_read_back_as_it_was(self, clients: Storage) -> None:
+        sent = verdict("vm-1", "v1", Telemetry.FLOW_LOGS)
+        VerdictQueue(clients).send([sent])
+        assert [Verdict.from_json(body) for body in bodies(clients, "verdicts")] == [sent]
+
+    def test_of_one_that_is_too_large_for_a_queue_only_evidence_gives_way(self, clients: Storage) -> None:
+        many = tuple(Evidence(f"e{number}", NOW_MS, 0.5, "ü" * 300) for number in range(100))
+        sent = replace(verdict("vm-1", "v1", Telemetry.FLOW_LOGS), evidence=many)
+        VerdictQueue(clients).send([sent])
+        assert [Verdict.from_json(body) for body in bodies(clients, "verdicts")] == [replace(sent, evidence=())]
+
+
+class TestDeadLetters:
+    def send(self, clients: Storage, body: bytes) -> dict[str, Any]:
+        letters = DeadLetters(clients, "api-calls-dead-letters", Lake(clients, Group.DETECT), Group.DETECT)
+        letters.send(body, message_id="m1", reason="not JSON", source="azure_audit:m1", record=3, field="time")
+        (letter,) = map(json.loads, bodies(clients, "api-calls-dead-letters"))
+        said = {name: letter.pop(name) for name in ("reason", "source", "record", "field", "message_id")}
+        assert said == {"reason": "not JSON", "source": "azure_audit:m1", "record": 3, "field": "time", "message_id": "m1"}
+        return letter  # type: ignore[no-any-return]
+
+    def test_the_body_is_untouched(self, clients: Storage) -> None:
+        assert self.send(clients, '{"größe":'.encode()) == {"body": '{"größe":'}
+
+    def test_a_body_that_is_no_text_is_untouched_too(self, clients: Storage) -> None:
+        assert base64.b64decode(self.send(clients, b"\xff\x00")["body_base64"]) == b"\xff\x00"
+
+    def test_a_large_body_lies_in_the_lake(self, clients: Storage) -> None:
+        body = b"\x00" * 49_000
+        named = self.send(clients, body)["body_blob"]
+        assert blobs(clients) == {named.removeprefix("lake/"): body}
+        assert named.startswith("lake/dead-letters/api-calls-dead-letters/")
+
+
+class TestLake:
+    LINE = {"class_uid": 2004, "time": NOW_MS, "cloud": {"account": {"uid": SUBSCRIPTION}}, "message": "größer"}
+
+    def test_a_line_delivered_again_overwrites_what_it_wrote(self, clients: Storage) -> None:
+        for _ in range(2):
+            Lake(clients, Group.DETECT).put_ocsf([self.LINE], cause="event-1")
+        ((name, data),) = blobs(clients).items()
+        assert name.startswith(f"ocsf/class=2004/account={SUBSCRIPTION}/region=global/dt=2026-09-21/")
+        assert [json.loads(line) for line in gzip.decompress(data).splitlines()] == [self.LINE]
+
+    def test_another_cause_and_what_has_no_table(self, clients: Storage) -> None:
+        lake = Lake(clients, Group.DETECT)
+        lake.put_ocsf([self.LINE, self.LINE | {"class_uid": 0}], cause="event-1")
+        lake.put_ocsf([self.LINE], cause="event-2")
+        assert len(blobs(clients)) == 2
+
+    def test_rejected_records_by_their_parser(self, clients: Storage) -> None:
+        rejected = [Rejected("azure_audit:m1", 1, "time", "no time"), Rejected("../entra:m1", 2, "", "no object")]
+        Lake(clients, Group.DETECT).put_rejected(rejected, now_ms=NOW_MS, cause="m1")
+        assert {name.rpartition("/")[0] for name in blobs(clients)} == {
+            "rejected/source=azure_audit/dt=2026-09-21",
+            "rejected/source=.._entra/dt=2026-09-21",
+        }
+
+
+class TestPolicy:
+    SHIPPED = (ROOT / "policy" / "azure.yaml").read_text(encoding="utf-8")
+
+    def put(self, clients: Storage, text: str) -> None:
+        clients.blobs.get_blob_client(POLICY, POLICY_BLOB).upload_blob(text, overwrite=True)
+
+    def policy(self, clients: Any) -> PolicyBlob:
+        return PolicyBlob(clients, PRINCIPAL.upper(), f"{OWN}/, ", HANDLES)
+
+    def test_what_is_shipped_only_observes_and_protects_breakwater_itself(self, clients: Storage) -> None:
+        self.put(clients, self.SHIPPED)
+        policy = self.policy(clients).load(NOW_MS)
+        assert {policy.of(action).mode for action in HANDLES} == {Mode.OBSERVE}
+        assert {rule.action for rule in policy.rules} == set(HANDLES) == set(policy.actions)
+        assert policy.never_touch.principals == (PRINCIPAL, OWN.lower(), f"{OWN.lower()}/*")
+
+    def test_it_is_read_once_a_minute_and_again_only_when_it_changed(self, clients: Storage) -> None:
+        downloads: list[str] = []
+
+        def counted(service: str, group: str) -> Any:
+            downloads.append(service)
+            return clients(service, group)
+
+        self.put(clients, self.SHIPPED)
+        policy = self.policy(counted)
+        first = policy.load(NOW_MS)
+        assert policy.load(NOW_MS + 59_999) is first
+        assert len(downloads) == 1
+        assert policy.load(NOW_MS + 60_000) is first
+        assert len(downloads) == 2
+        self.put(clients, self.SHIPPED.replace("containments_per_hour: 5", "containments_per_hour: 6"))
+        assert policy.load(NOW_MS + 120_000).containments_per_hour == 6
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("version: 9", "version"),
+            ("a: [", "not YAML"),
+            ("\x00", "not YAML"),
+            ("version: 1\nactions: {isolate: {}}", "no action 'isolate'"),
+            ("version: 1\nnever_touch: {principals: [admin]}", "never_touch.principals.0"),
+        ],
+    )
+    def test_what_does_not_validate_stops_the_function(self, clients: Storage, text: str, said: str) -> None:
+        self.put(clients, text)
+        with pytest.raises(PolicyError, match=said):
+            self.policy(clients).load(NOW_MS)
+
+    def test_one_that_is_not_there_says_what_to_do(self, clients: Storage) -> None:
+        with pytest.raises(PolicyError, match=r"put policy/azure\.yaml there"):
+            self.policy(clients).load(NOW_MS)
+
+    def test_ids_of_azure_are_compared_in_lower_case(self, tmp_path: Path) -> None:
+        file = tmp_path / "policy.yaml"
+        machine = f"{OWN}/providers/Microsoft.Compute/virtualMachines/Web-1"
+        file.write_text(f"version: 1\nnever_touch: {{principals: [{PRINCIPAL.upper()}], instances: [{machine}]}}")
+        never = load_policy(file).never_touch
+        assert (never.principals, never.instances) == ((PRINCIPAL,), (machine.lower(),))
