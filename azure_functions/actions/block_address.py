@@ -1,23 +1,44 @@
-"""Block an address: deny rules in the network security groups in force on the interfaces that it talked to."""
+"""Block an address: deny rules in the network security groups in force on the interfaces that it talked to.
+
+A deny takes effect only where no Allow stands before it, and open connections end only where the group re-evaluates them
+(``flushConnection``): the first is decided before anything is written and read back afterwards, the second is set once.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any, ClassVar
 
-from azure_functions.clients import Clients
-
+from azure_functions.actions import address_rules as own
+from azure_functions.actions.address_plan import draft, named_targets, nothing_named, unblockable
+from azure_functions.actions.group_writes import GroupWrites
+from azure_functions.actions.interfaces import Interfaces, Wiring, interface_ids, is_machine, passing
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_SECURITY_GROUP
-from shared_model.events import EntityKind
+from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.resource_manager import Resource, ResourceManager
+from azure_functions.actions.security_rules import Direction, read_effective_rules, read_rules
+from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.containment import containment_id
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
+
+_ADMIN_RULES = "an Always Allow of a Virtual Network Manager passes before any security group: none is looked for"
 
 
 class BlockAddress:
+    """Rules of its own, beside the others: a child resource is written, and nobody's rule is rewritten."""
+
     name: ClassVar[str] = "block_address"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",
         "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action",
         "Microsoft.Network/networkInterfaces/read",
-        "Microsoft.Network/networkSecurityGroups/securityRules/read",
+        "Microsoft.Network/networkSecurityGroups/securityRules/read",  # how Azure reports that a rule is written
         "Microsoft.Network/networkSecurityGroups/securityRules/write",
         "Microsoft.Network/virtualNetworks/read",
         *WRITE_SECURITY_GROUP,
@@ -29,5 +50,182 @@ class BlockAddress:
         *FOLLOW_OPERATIONS,
     )
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
+        persistence = persistence or Persistence()
+        self._arm = ResourceManager(clients, Group.NETWORK, persistence)
+        self._writes = GroupWrites(self._arm)
+        self._undoing = GroupWrites(ResourceManager(clients, Group.UNDO, persistence))
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        try:
+            address = str(ip_address(target.id))
+        except ValueError:
+            return _refused(target, f"{target.id} is no IP address: contain what it stands for")
+        if reason := unblockable(address, ()):
+            return _refused(target, reason)
+        named = named_targets(verdict)
+        if not named:
+            return _refused(target, nothing_named(address, verdict))
+        machines = {vm_id: self._arm.virtual_machine(vm_id) for vm_id in named if is_machine(vm_id)}
+        wirings = self._wirings(_all_interfaces(named, machines))
+        resources = (*named, *(w.id for w in wirings), *_groups_of(wirings))
+        if not wirings:
+            return _refused(target, f"{', '.join(named)} is gone: there is nothing left to protect", resources=resources)
+        if reason := unblockable(address, wirings):
+            return _refused(target, reason, resources=resources)
+        groups = self._groups(wirings)
+        containment = containment_id(self.name, target, verdict.id)
+        found = draft(address, wirings, groups, containment)
+        state = {
+            "address": address,
+            "containment": containment,
+            "named": list(named),
+            "interfaces": {wiring.id: list(wiring.groups) for wiring in wirings},
+        }
+        tagged = [*(w.tags for w in wirings), *((vm or {}).get("tags") or {} for vm in machines.values())]
+        return Plan(
+            action=self.name,
+            target=target,
+            before={
+                **state,
+                "groups": {group: {"rules": {}, "flush": not own.flush_was_off(groups[group])} for group in found.priorities},
+            },
+            after={
+                **state,
+                "groups": {
+                    group: {"rules": _rules(address, containment, groups[group], priorities), "flush": True}
+                    for group, priorities in found.priorities.items()
+                },
+            },
+            touches=(*(_touched(groups[group]) for group in found.priorities), _ADMIN_RULES),
+            summary=f"deny {address} in {len(found.priorities)} security groups, in and out, of {len(wirings)} interfaces",
+            refusal=_defeated(address, found.defeated),
+            tags={k: v for tags in (*(groups[g].get("tags") or {} for g in found.priorities), *tagged) for k, v in tags.items()},
+            resources=tuple(dict.fromkeys(resources)),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whether the verdict names only interfaces and machines that this plan covers."""
+        named = named_targets(verdict)
+        return bool(named) and set(named) <= {*plan.after["named"], *plan.after["interfaces"]}
+
+    def check(self, plan: Plan) -> str:
+        wirings = self._wirings(plan.before["interfaces"])
+        for wiring in wirings:
+            if list(wiring.groups) != plan.before["interfaces"][wiring.id]:
+                return f"other security groups are in force on {wiring.id} by now: plan again"
+        found = draft(plan.after["address"], wirings, self._groups(wirings), plan.after["containment"])
+        if found.defeated:
+            return _defeated(plan.after["address"], found.defeated)
+        if not set(found.priorities) <= set(plan.after["groups"]):
+            return "the rules of the security groups changed, and the address must be denied elsewhere by now: plan again"
+        return ""
+
+    def apply(self, plan: Plan) -> None:
+        try:
+            for group, state in plan.after["groups"].items():
+                for name, rule in state["rules"].items():
+                    self._writes.put_rule(group, name, rule)
+                # Last: turning it on is what has Azure look at the connections that are open now.
+                self._writes.set_flush(group, on=True)
+        except CloudRefusal as refusal:
+            raise CannotApply(f"{refusal}. Deny {plan.after['address']} by hand, or quarantine the machine") from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            wirings = self._wirings(plan.after["interfaces"])
+            denied = bool(wirings) and all(self._is_denied(wiring, plan) for wiring in wirings)
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.VERIFIED if denied else Verification.DRIFTED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        restored: list[str] = []
+        left: list[str] = []
+        for group, state in plan.after["groups"].items():
+            for name, rule in state["rules"].items():
+                reason = self._undoing.remove_rule(group, name, rule)
+                (left if reason else restored).append(reason or f"{group} without rule {name}")
+            if not plan.before["groups"][group]["flush"]:
+                reason = self._undoing.give_up_flush(group)
+                (left if reason else restored).append(reason or f"{group} without flushConnection")
+        return UndoResult(tuple(restored), tuple(left))
+
+    def _is_denied(self, wiring: Wiring, plan: Plan) -> bool:
+        """Say whether the address is denied by the groups as they are now, and by those that Azure says are in force."""
+        address, groups = plan.after["address"], self._groups([wiring])
+        if not all(own.flushes(group) for group_id, group in groups.items() if group_id in plan.after["groups"]):
+            return False
+        in_force = [read_rules(groups[guard]) for guard in wiring.guards(address)]
+        effective = self._arm.effective_groups(wiring.id)
+        seen = [in_force]
+        if effective is not None:
+            seen.append([read_effective_rules(group.get("effectiveSecurityRules") or ()) for group in effective])
+        return all(
+            any(not passing(wiring, rules, direction, address) for rules in groups_seen)
+            for groups_seen in seen
+            for direction in Direction
+        )
+
+    def _wirings(self, interface_ids: Iterable[str]) -> list[Wiring]:
+        reader = Interfaces(self._arm)
+        return [wiring for wiring in map(reader.read, interface_ids) if wiring is not None]
+
+    def _groups(self, wirings: Iterable[Wiring]) -> dict[str, Resource]:
+        """Read every security group in force. One that went meanwhile is planned with again by the next delivery."""
+        found = {}
+        for group_id in _groups_of(wirings):
+            group = self._arm.security_group(group_id)
+            if group is None:
+                raise CloudUnavailable(f"{group_id} went while it was looked at")
+            found[group_id] = group
+        return found
+
+
+def _all_interfaces(named: Iterable[str], machines: Mapping[str, Resource | None]) -> list[str]:
+    ids = [resource_id for resource_id in named if resource_id not in machines]
+    ids += [interface.lower() for machine in machines.values() if machine for interface in interface_ids(machine)]
+    return list(dict.fromkeys(ids))
+
+
+def _groups_of(wirings: Iterable[Wiring]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(group for wiring in wirings for group in wiring.groups))
+
+
+def _rules(address: str, containment: str, group: Resource, priorities: Mapping[Direction, int]) -> dict[str, dict[str, Any]]:
+    before = not own.flush_was_off(group)
+    return {
+        own.rule_name(containment, direction): own.deny(
+            address, direction, priority, containment=containment, flush_before=before
+        )
+        for direction, priority in priorities.items()
+    }
+
+
+def _defeated(address: str, reasons: list[str]) -> str:
+    if not reasons:
+        return ""
+    return (
+        f"a deny of {address} would not take effect: {' | '.join(reasons)}. Give the Allow a number above {own.BAND[-1]} "
+        "(or the interface a security group), or use quarantine_instance"
+    )
+
+
+def _touched(group: Resource) -> str:
+    properties = group["properties"]
+    counts = [len(properties.get(name) or ()) for name in ("networkInterfaces", "subnets")]
+    flush = "" if own.flushes(group) else "; its open connections are evaluated anew once, and at each change of its rules"
+    return f"everything behind {group['id']} ({counts[0]} interfaces and {counts[1]} subnets){flush}"
+
+
+def _refused(target: Entity, reason: str, *, resources: tuple[str, ...] = ()) -> Plan:
+    return Plan(
+        action=BlockAddress.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"deny {target.id}",
+        refusal=reason,
+        resources=resources,
+    )

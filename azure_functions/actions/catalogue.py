@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from azure_functions.clients import Clients
-
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.block_sign_in import BlockSignIn
 from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
 from azure_functions.actions.revoke_sessions import RevokeSessions
+from azure_functions.clients import Clients
+from azure_functions.registry import Group
 from response.actions import Action
 from shared_model.events import EntityKind
 
@@ -18,14 +18,14 @@ ACTIONS: tuple[_Class, ...] = (QuarantineInstance, BlockAddress, RevokeSessions,
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.
 HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
 #: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.
-GROUPS: dict[str, str] = {
-    QuarantineInstance.name: "network",
-    BlockAddress.name: "network",
-    RevokeSessions.name: "identity",
-    RemoveRoleAssignments.name: "identity",
-    BlockSignIn.name: "identity",
+GROUPS: dict[str, Group] = {
+    QuarantineInstance.name: Group.NETWORK,
+    BlockAddress.name: Group.NETWORK,
+    RevokeSessions.name: Group.IDENTITY,
+    RemoveRoleAssignments.name: Group.IDENTITY,
+    BlockSignIn.name: Group.IDENTITY,
 }
-UNDO_GROUP = "undo"
+UNDO_GROUP = Group.UNDO
 
 
 def make_actions(clients: Clients) -> dict[str, Action]:

@@ -1,16 +1,37 @@
-"""Quarantine a virtual machine: every network interface gets a security group that allows nothing."""
+"""Quarantine a virtual machine: every network interface gets a security group that allows nothing.
+
+Traffic must pass the interface's group and the subnet's, so that a group on the interface that denies everything is enough,
+whatever the subnet's allows. An interface is written whole: as it was read, with another group, and only if nobody else
+changed it meanwhile.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from azure_functions.clients import Clients
-
+from azure_functions.actions.interfaces import in_scale_set, interface_ids, is_machine, managed_elsewhere
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFACE
-from shared_model.events import EntityKind
+from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
+from azure_functions.actions.resource_manager import Resource, ResourceManager
+from azure_functions.actions.security_rules import read_effective_rules
+from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
+
+_TRACKED = (
+    "connections that are open now are ended by flushConnection of the quarantine group, a preview: where a region does not "
+    "have it yet, stop the machine to cut them"
+)
 
 
 class QuarantineInstance:
+    """The previous group of each interface is kept in the plan; the quarantine group is left where it is."""
+
     name: ClassVar[str] = "quarantine_instance"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
     permissions: ClassVar[tuple[str, ...]] = (
@@ -26,5 +47,171 @@ class QuarantineInstance:
         *FOLLOW_OPERATIONS,
     )
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
+        persistence = persistence or Persistence()
+        self._arm = ResourceManager(clients, Group.NETWORK, persistence)
+        self._undoing = ResourceManager(clients, Group.UNDO, persistence)
+        self._groups = QuarantineGroups(self._arm)
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        if in_scale_set(target.id):
+            return _refused(
+                target,
+                f"{target.id} is an instance of a scale set in Uniform mode, whose interfaces are not resources of their own: "
+                "delete or reimage the instance, or deny its address in the security group of the subnet",
+            )
+        if not is_machine(target.id):
+            return _refused(target, f"{target.id} is no id of a virtual machine: contain it where it runs")
+        machine = self._arm.virtual_machine(target.id)
+        if machine is None:
+            return _refused(target, f"there is no virtual machine {target.id}: contain it where it runs")
+        if owner := managed_elsewhere(machine):
+            return _refused(target, f"{target.id} is managed by {owner}: cordon and drain it there")
+        interfaces = self._interfaces(machine)
+        if not interfaces:
+            return _refused(target, f"{target.id} has no network interface: there is nothing left to isolate")
+        for interface in interfaces:
+            if owner := managed_elsewhere(interface):
+                return _refused(target, f"{interface['id']} is managed by {owner}: isolate it there")
+        before = {i["id"]: {"group": _group(i), "location": i["location"]} for i in interfaces}
+        after = {i["id"]: {"group": group_id(i), "location": i["location"]} for i in interfaces}
+        groups = {group: self._arm.security_group(group) for group in {_group(i) for i in interfaces} if group}
+        if all(_is(state["group"], after[nic]["group"]) for nic, state in before.items()):
+            after = before  # Resource Manager may spell the id in other letters
+        return Plan(
+            action=self.name,
+            target=target,
+            before={"interfaces": before},
+            after={"interfaces": after},
+            touches=(*_touched(before, machine), _TRACKED),
+            summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
+            tags={
+                key: value
+                for resource in (*groups.values(), *interfaces, machine)
+                for key, value in ((resource or {}).get("tags") or {}).items()
+            },
+            resources=tuple(dict.fromkeys(i.lower() for i in (target.id, *before, *sorted(groups)))),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whatever the machine does: it is off the network."""
+        return True
+
+    def check(self, plan: Plan) -> str:
+        now = {i["id"].lower(): _group(i) for i in self._interfaces(self._arm.virtual_machine(plan.target.id))}
+        if not now:
+            return f"{plan.target.id} has no network interfaces any more"
+        for nic, state in plan.before["interfaces"].items():
+            group = now.get(nic.lower(), state["group"])
+            if not _is(group, state["group"]) and not _is(group, plan.after["interfaces"][nic]["group"]):
+                return f"the security group of {nic} is {group or 'none'} now, no longer {state['group'] or 'none'}: plan again"
+        return ""
+
+    def apply(self, plan: Plan) -> None:
+        wanted = {state["group"]: state["location"] for state in plan.after["interfaces"].values()}
+        try:
+            for group, location in wanted.items():
+                self._groups.ensure(group, location)
+            for nic, state in plan.after["interfaces"].items():
+                self._move(self._arm, nic, state["group"])
+            for group in wanted:
+                self._groups.end_connections(group)
+        except CloudRefusal as refusal:
+            raise CannotApply(f"{refusal}. Stop the machine, or deny it in the security group of its subnet") from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            interfaces = self._interfaces(self._arm.virtual_machine(plan.target.id))
+            isolated = bool(interfaces) and all(self._is_isolated(interface) for interface in interfaces)
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.VERIFIED if isolated else Verification.DRIFTED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        restored: list[str] = []
+        left: list[str] = []
+        for nic, state in plan.before["interfaces"].items():
+            reason = self._give_back(nic, state["group"], plan.after["interfaces"][nic]["group"])
+            (left if reason else restored).append(reason or f"{nic}: {state['group'] or 'no group'}")
+        return UndoResult(tuple(restored), tuple(left))
+
+    def _give_back(self, nic: str, group: str, quarantine: str) -> str:
+        """Return why an interface was left as it is, ``""`` when it has its previous group."""
+        interface = self._undoing.interface(nic)
+        if interface is None:
+            return f"{nic} is gone"
+        now = _group(interface)
+        if _is(now, group):
+            return ""
+        if not _is(now, quarantine):
+            return f"{nic} has the security group {now or 'none'}: someone changed it since; it had {group or 'none'}"
+        try:
+            self._move(self._undoing, nic, group, only_from=quarantine)
+        except CloudRefusal as refusal:
+            return f"{nic} stays in quarantine, {group or 'no group'} cannot be set: {refusal}"
+        except CannotApply as reason:
+            return str(reason)
+        return ""
+
+    def _move(self, arm: ResourceManager, nic: str, group: str, *, only_from: str = "") -> None:
+        """Give an interface another security group (``""``: none) and change nothing else of it."""
+
+        def attempt() -> None:
+            interface = arm.interface(nic)
+            if interface is None or _is(_group(interface), group):
+                return
+            if only_from and not _is(_group(interface), only_from):
+                raise CannotApply(f"{nic} got the security group {_group(interface) or 'none'} meanwhile: it is left as it is")
+            if group:
+                interface["properties"]["networkSecurityGroup"] = {"id": group}
+            else:
+                del interface["properties"]["networkSecurityGroup"]
+            arm.write_interface(interface)
+
+        arm.persistence.with_turns(attempt)
+
+    def _interfaces(self, machine: Resource | None) -> list[Resource]:
+        found = [self._arm.interface(nic) for nic in interface_ids(machine)] if machine else []
+        return [interface for interface in found if interface is not None]
+
+    def _is_isolated(self, interface: Resource) -> bool:
+        """Say whether the interface is in its quarantine group, and whether Azure says that nothing passes."""
+        quarantine = group_id(interface)
+        if not _is(_group(interface), quarantine) or not self._groups.is_closed(quarantine):
+            return False
+        effective = self._arm.effective_groups(interface["id"])
+        return effective is None or any(
+            denies_everything(read_effective_rules(group.get("effectiveSecurityRules") or ())) for group in effective
+        )
+
+
+def _group(interface: Mapping[str, Any]) -> str:
+    return str((interface["properties"].get("networkSecurityGroup") or {}).get("id") or "")
+
+
+def _is(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
+
+
+def _touched(before: Mapping[str, Any], machine: Resource) -> tuple[str, ...]:
+    interfaces = tuple(f"{nic}, now in {state['group'] or 'no group of its own'}" for nic, state in before.items())
+    scale_set = (machine["properties"].get("virtualMachineScaleSet") or {}).get("id")
+    if not scale_set:
+        return interfaces
+    return (
+        *interfaces,
+        f"scale set {scale_set}: its automatic repair may replace the machine, set its instance protection",
+    )
+
+
+def _refused(target: Entity, reason: str) -> Plan:
+    return Plan(
+        action=QuarantineInstance.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"isolate {target.id}",
+        refusal=reason,
+        resources=(target.id.lower(),),
+    )

@@ -1,15 +1,27 @@
-"""Remove a principal's own role assignments in the subscription."""
+"""Remove a principal's own role assignments in the subscription; undo grants the same again, under the same names."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from azure_functions.actions.directory import is_object_id
+from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.role_assignments import Assignment, RoleAssignments, content_of, is_owner
 from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
+from azure_functions.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
 
-from shared_model.events import EntityKind
+_PEOPLE = frozenset({"user", "group"})
+_LIVES_ON = "Resource Manager keeps what a token may do for up to ten minutes, and data services for longer"
 
 
 class RemoveRoleAssignments:
+    """Only what was assigned to the principal itself, at or below the subscription. The rest is named."""
+
     name: ClassVar[str] = "remove_role_assignments"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
     permissions: ClassVar[tuple[str, ...]] = (
@@ -22,5 +34,146 @@ class RemoveRoleAssignments:
         "Microsoft.Authorization/roleAssignments/write",
     )
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
+        persistence = persistence or Persistence()
+        self._roles = RoleAssignments(clients, Group.IDENTITY, persistence)
+        self._undoing = RoleAssignments(clients, Group.UNDO, persistence)
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        if not is_object_id(target.id):
+            return _refused(target, f"{target.id} is no object id: remove what it may do in the Azure portal")
+        subscription, found = self._found(target)
+        own = [assignment for assignment in found if _is_in_subscription(assignment)]
+        above = [assignment for assignment in found if not _is_in_subscription(assignment)]
+        elsewhere = [*above, *self._roles.through_groups(subscription, target.id)]
+        if elsewhere and not own:
+            kept = "; ".join(self._named(assignment) for assignment in elsewhere)
+            return _refused(
+                target,
+                f"{target.id} has no role assignment of its own in the subscription, only {kept}: "
+                "take it out of the group, remove it at the management group, or use block_sign_in",
+            )
+        principal = {"subscription": subscription, "principal": target.id}
+        return Plan(
+            action=self.name,
+            target=target,
+            before={**principal, "assignments": {a["id"]: {**content_of(a), "role": self._role(a)} for a in own}},
+            after={**principal, "assignments": {}},
+            touches=(
+                *(self._named(assignment) for assignment in own),
+                *(f"not touched: {self._named(assignment)}" for assignment in elsewhere),
+                *((_LIVES_ON,) if own else ()),
+            ),
+            summary=f"remove {len(own)} role assignments of {target.id}",
+            refusal=self._last_owner(subscription, own),
+            resources=(target.id.lower(), *dict.fromkeys(str(assignment["scope"]).lower() for assignment in own)),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Not known: the principal may have been given new ones since. Where it was not, the next plan is a no-op."""
+        return False
+
+    def check(self, plan: Plan) -> str:
+        own = self._own(plan)
+        if added := sorted({assignment["id"] for assignment in own} - set(plan.before["assignments"])):
+            return f"{plan.target.id} was assigned {', '.join(added)} since: plan again"
+        return self._last_owner(plan.before["subscription"], own)
+
+    def apply(self, plan: Plan) -> None:
+        refused = []
+        for assignment_id in plan.before["assignments"]:
+            try:
+                self._roles.remove(assignment_id)
+            except CloudRefusal as refusal:  # a lock, a time-bound assignment of Privileged Identity Management
+                refused.append(f"{assignment_id}: {refusal}")
+        if refused:
+            raise CannotApply(f"not removed: {'; '.join(refused)}. Remove the lock, or end the assignment where it is managed")
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            own = self._own(plan)
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.DRIFTED if own else Verification.VERIFIED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        restored: list[str] = []
+        left: list[str] = []
+        for assignment_id, granted in plan.before["assignments"].items():
+            present = self._undoing.get(assignment_id)
+            if present is not None:
+                same = _grants_the_same(present, granted)
+                (restored if same else left).append(
+                    f"{granted['role']}: {assignment_id}" if same else f"{assignment_id} grants something else by now"
+                )
+                continue
+            try:
+                self._undoing.put_back(assignment_id, granted)
+                restored.append(f"{granted['role']}: {assignment_id}")
+            except (CloudRefusal, CloudForbidden) as refusal:
+                left.append(f"{granted['role']} is not given back: {refusal}; grant it by hand if it is still wanted")
+        return UndoResult(tuple(restored), tuple(left))
+
+    def _found(self, target: Entity) -> tuple[str, list[Assignment]]:
+        """Return the subscription and the principal's assignments: in the one that saw it, else in the app's own.
+
+        A sign-in is seen by the tenant, which is no subscription.
+        """
+        try:
+            return target.account, self._roles.of(target.account, target.id)
+        except CloudRefusal as refusal:
+            if not refusal.is_missing:
+                raise
+        return "", self._roles.of("", target.id)
+
+    def _own(self, plan: Plan) -> list[Assignment]:
+        found = self._roles.of(plan.before["subscription"], plan.target.id)
+        return [assignment for assignment in found if _is_in_subscription(assignment)]
+
+    def _last_owner(self, subscription: str, own: Iterable[Assignment]) -> str:
+        """Say whether nobody but this principal would own the subscription. A service principal that does is nobody to ask."""
+        mine = {assignment["id"] for assignment in own if is_owner(assignment) and _is_at_subscription(assignment)}
+        if not mine:
+            return ""
+        others = [
+            assignment
+            for assignment in self._roles.at(subscription)
+            if is_owner(assignment)
+            and assignment["id"] not in mine
+            and not assignment["condition"]
+            and str(assignment["principal_type"]).lower() in _PEOPLE
+        ]
+        return "" if others else "it is the last Owner of the subscription: make another one first, or use block_sign_in"
+
+    def _named(self, assignment: Assignment) -> str:
+        by = "" if assignment["principal_type"] != "Group" else f" through group {assignment['principal_id']}"
+        return f"{self._role(assignment)} on {assignment['scope']}{by}"
+
+    def _role(self, assignment: Assignment) -> str:
+        return self._roles.role_name(assignment["role_definition_id"])
+
+
+def _is_in_subscription(assignment: Assignment) -> bool:
+    return str(assignment["scope"]).lower().startswith("/subscriptions/")
+
+
+def _is_at_subscription(assignment: Assignment) -> bool:
+    return _is_in_subscription(assignment) and str(assignment["scope"]).strip("/").count("/") == 1
+
+
+def _grants_the_same(present: Assignment, granted: Assignment) -> bool:
+    names = ("role_definition_id", "principal_id", "condition")
+    return all(str(present[name] or "").lower() == str(granted[name] or "").lower() for name in names)
+
+
+def _refused(target: Entity, reason: str) -> Plan:
+    return Plan(
+        action=RemoveRoleAssignments.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"remove the role assignments of {target.id}",
+        refusal=reason,
+        resources=(target.id.lower(),),
+    )

@@ -1,19 +1,113 @@
-"""Revoke every sign-in session of a user."""
+"""Revoke every sign-in session of a user: refresh tokens and session cookies that were issued until now.
+
+This cannot be undone and need not be: the user signs in again. Access tokens that are out already live on.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from azure_functions.actions.directory import Directory, names_of, no_user, sessions_valid_from
+from azure_functions.actions.persistence import Persistence
 from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
 
-from shared_model.events import EntityKind
+#: Graph stamps the revocation by its own clock.
+_SKEW = timedelta(minutes=5)
+_LIVES_ON = (
+    "access tokens that are out already live on: minutes where the service evaluates access continuously, else up to an hour "
+    "or so; block_sign_in and remove_role_assignments cut what they are good for"
+)
 
 
 class RevokeSessions:
+    """One call of Graph; when it was made is read back from the user."""
+
     name: ClassVar[str] = "revoke_sessions"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All", "graph:User.RevokeSessions.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(
+        self, clients: Clients, *, persistence: Persistence | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._directory = Directory(clients, Group.IDENTITY, persistence or Persistence())
+        self._clock = clock
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        principal = _principal_of(target, verdict)
+        if not principal:
+            return _refused(target, f"the verdict names no user of {target.id}: revoke the user's sessions in the Entra portal")
+        user = self._directory.user(principal)
+        if user is None:
+            return _refused(target, no_user(principal), resources=(principal,))
+        now = datetime.fromtimestamp(int(self._clock()), UTC)
+        return Plan(
+            action=self.name,
+            target=target,
+            before={"user": user["id"], "valid_from": sessions_valid_from(user).isoformat()},
+            after={"user": user["id"], "valid_from": now.isoformat()},
+            touches=(f"every session of {user.get('userPrincipalName') or principal}, on every device", _LIVES_ON),
+            summary=f"revoke every session of {user.get('displayName') or principal} issued until now",
+            resources=(principal, *names_of(user)),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whether the session began before the revocation."""
+        until = datetime.fromisoformat(plan.after["valid_from"])
+        return verdict.session_issued_ms is not None and verdict.session_issued_ms <= until.timestamp() * 1000
+
+    def check(self, plan: Plan) -> str:
+        return "" if self._directory.user(plan.before["user"]) else f"{plan.before['user']} was deleted, and its sessions with it"
+
+    def apply(self, plan: Plan) -> None:
+        try:
+            if not self._is_revoked(plan):
+                self._directory.revoke_sessions(plan.after["user"])
+        except CloudRefusal as refusal:
+            raise CannotApply(f"{refusal}. Revoke the sessions in the Entra portal, or use block_sign_in") from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            revoked = self._is_revoked(plan)
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.VERIFIED if revoked else Verification.DRIFTED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        return UndoResult((), (f"the sessions of {plan.before['user']} stay revoked, nothing gives them back: sign in again",))
+
+    def _is_revoked(self, plan: Plan) -> bool:
+        user = self._directory.user(plan.after["user"])
+        if user is None:
+            return False
+        since = sessions_valid_from(user)
+        planned, before = (datetime.fromisoformat(state["valid_from"]) for state in (plan.after, plan.before))
+        return since > before and since >= planned - _SKEW
+
+
+def _principal_of(target: Entity, verdict: Verdict) -> str:
+    if target.kind is EntityKind.PRINCIPAL:
+        return target.id.lower()
+    related = (entity.id for entity in (verdict.entity, *verdict.related) if entity.kind is EntityKind.PRINCIPAL)
+    return next(related, "").lower()
+
+
+def _refused(target: Entity, reason: str, *, resources: tuple[str, ...] = ()) -> Plan:
+    return Plan(
+        action=RevokeSessions.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"revoke the sessions of {target.id}",
+        refusal=reason,
+        resources=resources,
+    )

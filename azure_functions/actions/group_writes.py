@@ -1,0 +1,110 @@
+"""Changes of a network security group that others write to at the same time: each is made against its ETag, or made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from azure_functions.actions import address_rules as own
+from azure_functions.actions.resource_manager import ResourceManager
+from azure_functions.actions.security_rules import Direction, read_rules
+from azure_functions.cloud_errors import CloudRefusal
+from response.actions import CannotApply
+
+_PRECONDITION_FAILED = 412
+#: Another writer took the priority between our look and our write.
+_PRIORITY_TAKEN = "SecurityRuleConflict"
+
+
+class GroupWrites:
+    """Rules and ``flushConnection`` of security groups. Everything is idempotent."""
+
+    def __init__(self, arm: ResourceManager) -> None:
+        self._arm = arm
+
+    def put_rule(self, group_id: str, name: str, wanted: Mapping[str, Any]) -> None:
+        """Write a rule; where its priority is taken by now, at the first one of the band that is free.
+
+        Raises
+        ------
+        CannotApply
+            The group is gone, or its band is full.
+        CloudUnavailable
+            Other writers kept the group busy.
+        """
+        refused = ""
+
+        def attempt() -> None:
+            nonlocal refused
+            group = self._arm.security_group(group_id)
+            if group is None:
+                raise CannotApply(f"{group_id} is gone: contain it where the interfaces are guarded now")
+            present = own.own_rules(group).get(name)
+            if present is not None and own.says_the_same(present, wanted):
+                return
+            others = [rule for rule in read_rules(group) if rule.name != name]
+            direction = Direction(wanted["direction"])
+            priority: int | None = wanted["priority"]
+            if any(rule.direction == direction and rule.priority == priority for rule in others):
+                priority = own.free_priority(others, direction)
+            if priority is None:
+                raise CannotApply(f"all priorities {own.BAND[0]}–{own.BAND[-1]} of {group_id} are taken: end a containment")
+            # A service that compares the ETag with the rule's own, which is not there yet, refuses the group's for ever.
+            etag = "" if group["etag"] == refused else group["etag"]
+            try:
+                self._arm.write_rule(group_id, name, {**wanted, "priority": priority}, etag=etag)
+            except CloudRefusal as refusal:
+                if refusal.status == _PRECONDITION_FAILED:
+                    refused = group["etag"]
+                raise
+
+        self._arm.persistence.with_turns(attempt, also=frozenset({_PRIORITY_TAKEN}))
+
+    def remove_rule(self, group_id: str, name: str, written: Mapping[str, Any]) -> str:
+        """Delete a rule. Returns why it was left, ``""`` when it is gone."""
+
+        def attempt() -> str:
+            group = self._arm.security_group(group_id)
+            present = own.own_rules(group).get(name) if group else None
+            if group is None or present is None:
+                return ""
+            if not own.says_the_same(present, written):
+                return f"rule {name} of {group_id} was changed since: remove it by hand"
+            self._arm.delete_rule(group_id, name, etag=group["etag"])
+            return ""
+
+        try:
+            return self._arm.persistence.with_turns(attempt)
+        except CloudRefusal as refusal:
+            return f"rule {name} of {group_id} cannot be removed: {refusal}"
+
+    def set_flush(self, group_id: str, *, on: bool) -> None:
+        """Turn ``flushConnection`` on or off: the group is written whole, with all that it holds, against its ETag."""
+
+        def attempt() -> None:
+            group = self._arm.security_group(group_id)
+            if group is None:
+                raise CannotApply(f"{group_id} is gone: contain it where the interfaces are guarded now")
+            if own.flushes(group) != on:
+                group["properties"]["flushConnection"] = on
+                self._arm.write_security_group(group, etag=group["etag"])
+
+        self._arm.persistence.with_turns(attempt)
+
+    def give_up_flush(self, group_id: str) -> str:
+        """Turn ``flushConnection`` off where no rule of Breakwater needs it any more. Returns why it stays on, ``""`` else."""
+
+        def attempt() -> str:
+            group = self._arm.security_group(group_id)
+            if group is None or not own.flushes(group):
+                return ""
+            if own.own_rules(group):
+                return f"flushConnection of {group_id} stays on: other containments need it, the last of them turns it off"
+            group["properties"]["flushConnection"] = False
+            self._arm.write_security_group(group, etag=group["etag"])
+            return ""
+
+        try:
+            return self._arm.persistence.with_turns(attempt)
+        except CloudRefusal as refusal:
+            return f"flushConnection of {group_id} cannot be turned off: {refusal}"
