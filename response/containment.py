@@ -21,8 +21,13 @@ _CHECKED = frozenset({Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
 #: Steps that settle what a verdict leads to. APPLYING does not: it is resumed.
 #: UNDONE does: what a person undid while it was stuck at APPLYING is not begun again by the same verdict.
 _SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.APPLIED, Step.FAILED, Step.UNDONE})
-#: No function runs longer: what stands at APPLYING for more than this is stuck.
+#: What stands at APPLYING for longer than this is stuck, and may be undone.
 _APPLYING_MS = 15 * 60_000
+#: Whoever takes up an APPLYING that is older than this renews it first. No function that responds runs for longer than
+#: the difference, so nobody is inside ``apply`` while somebody undoes.
+_RENEW_MS = 5 * 60_000
+#: What that leaves: the longest time that a function that responds may run.
+LONGEST_RUN_MS = _APPLYING_MS - _RENEW_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,10 @@ class Containment:
         """Whether it stands at APPLYING for longer than whoever began to apply it can have lived."""
         return self.step is Step.APPLYING and now_ms - self.applied_ms > _APPLYING_MS
 
+    def is_old(self, now_ms: int) -> bool:
+        """Whether it stands at APPLYING for so long that it must be renewed before it is taken up again."""
+        return self.step is Step.APPLYING and now_ms - self.applied_ms > _RENEW_MS
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:
@@ -81,7 +90,10 @@ class Stream:
     containments : mapping of containment id to Containment
         In the order in which they began.
     decided : mapping of verdict id to JournalEntry
-        The entry that settled what this verdict leads to.
+        The entry that settled what this verdict leads to; for one that is waiting, until the second signal comes.
+    waiting : mapping of verdict id to JournalEntry
+        Refusals for want of a second signal. Once a containment of this target failed or was undone, what was refused
+        before is not decided again: someone has looked, or is asked to.
     entries : tuple of JournalEntry
     """
 
@@ -89,6 +101,7 @@ class Stream:
     last: int
     containments: Mapping[str, Containment]
     decided: Mapping[str, JournalEntry]
+    waiting: Mapping[str, JournalEntry]
     entries: tuple[JournalEntry, ...]
 
     @property
@@ -145,10 +158,16 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
     """Fold a stream's entries, in order, into what they say."""
     containments: dict[str, Containment] = {}
     decided: dict[str, JournalEntry] = {}
+    waiting: dict[str, JournalEntry] = {}
     for entry in entries:
         undo_refused = entry.step is Step.REFUSED and entry.containment_id in containments
-        if entry.step in _SETTLED and not undo_refused:
-            decided.setdefault(entry.verdict_id, entry)
+        if entry.step in _SETTLED and not undo_refused and (entry.verdict_id not in decided or entry.verdict_id in waiting):
+            decided[entry.verdict_id] = entry
+            waiting.pop(entry.verdict_id, None)
+        if entry.awaits_corroboration:
+            waiting[entry.verdict_id] = entry
+        elif entry.step in (Step.FAILED, Step.UNDONE):
+            waiting.clear()
         if entry.step is Step.APPLYING and entry.plan is not None:
             containments[entry.containment_id] = Containment(
                 id=entry.containment_id,
@@ -163,7 +182,7 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
             )
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
-    return Stream(name, entries[-1].sequence if entries else 0, containments, decided, tuple(entries))
+    return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, tuple(entries))
 
 
 def _advance(containment: Containment, entry: JournalEntry) -> Containment:

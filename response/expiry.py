@@ -150,7 +150,7 @@ def _ask(desk: _Desk, name: str, containment: Containment) -> Ended | None:
     else:
         subject, state = "Containment is due", "it still holds"
     question = f"Its time to live is over and {state}. To end it: breakwater undo {containment.id}"
-    _tell(desk, subject, containment, [question])
+    _tell(desk, entry, subject, containment, [question])
     return Ended(containment.id, containment.correlation_id, Step.EXPIRY_DUE, question, (), (entry,))
 
 
@@ -186,8 +186,9 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
         reason = f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
         detail = {"reason": reason}
-        write(stream, stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail))
-        _tell(desk, "Undo refused", containment, [reason])
+        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
+        write(stream, refusal)
+        _tell(desk, refusal, "Undo refused", containment, [reason])
         return ended(Step.REFUSED, reason)
     action = desk.actions.get(containment.plan.action)
     if action is None:
@@ -199,15 +200,14 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         stream = write(stream, stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail=sender))
     result = action.undo(containment.plan)
     outcome = {"restored": list(result.restored), "left": list(result.left)}
-    write(
-        stream, stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=containment.undo_actor or actor, detail=outcome)
-    )
+    undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=containment.undo_actor or actor, detail=outcome)
+    write(stream, undone)
     changes = [*(f"Restored: {item}" for item in result.restored), *(f"LEFT AS IT IS: {item}" for item in result.left)]
-    _tell(desk, "Containment undone", containment, [f"Decided by {containment.undo_actor or actor}", *changes])
+    _tell(desk, undone, "Containment undone", containment, [f"Decided by {containment.undo_actor or actor}", *changes])
     return ended(Step.UNDONE, "", result.left)
 
 
-def _tell(desk: _Desk, subject: str, containment: Containment, lines: list[str]) -> None:
+def _tell(desk: _Desk, entry: JournalEntry, subject: str, containment: Containment, lines: list[str]) -> None:
     target = containment.plan.target
     text = [f"Containment {containment.id}: {containment.plan.summary}", *lines]
-    desk.notify(notice(f"{subject}: {target.kind} {target.id}", text, containment.correlation_id))
+    desk.notify(notice(entry.id, f"{subject}: {target.kind} {target.id}", text, containment.correlation_id))

@@ -30,6 +30,8 @@ class Step(StrEnum):
 
 #: Entries by which the schedule finds a containment: one that is stuck at APPLYING has no APPLIED.
 EXPIRES = frozenset({Step.APPLYING, Step.APPLIED})
+#: ``detail["wants"]`` of a refusal that ends when an independent second signal comes.
+CORROBORATION = "corroboration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,12 @@ class JournalEntry:
     plan : mapping or None
         The whole plan as JSON values (on OBSERVED, REFUSED, APPLYING).
     detail : mapping
-        Reason, verification, restored and left of an undo.
+        Reason, verification, restored and left of an undo; ``wants`` of a refusal that is not the last word.
     expires_ms : int or None
         When the containment ends (on APPLYING and APPLIED).
+    verdict : str
+        The verdict as :func:`response.signals.kept` writes it, at most 30,000 characters (on a REFUSED that
+        :attr:`awaits_corroboration`): whoever brings the second signal decides it again from here.
     """
 
     stream: str
@@ -68,6 +73,17 @@ class JournalEntry:
     plan: Mapping[str, Any] | None
     detail: Mapping[str, Any]
     expires_ms: int | None = None
+    verdict: str = ""
+
+    @property
+    def id(self) -> str:
+        """Names this entry among all: ``<stream>/<sequence>``."""
+        return f"{self.stream}/{self.sequence}"
+
+    @property
+    def awaits_corroboration(self) -> bool:
+        """Refused for want of a second signal, and for nothing else."""
+        return self.step is Step.REFUSED and self.detail.get("wants") == CORROBORATION
 
 
 class SequenceTaken(Exception):

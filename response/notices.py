@@ -12,12 +12,15 @@ class Notice:
 
     Attributes
     ----------
+    id : str
+        What it is about: the id of a journal entry. It may come twice, after a function was killed; then with the same id.
     subject : str
         At most 100 ASCII characters (the limit of SNS e-mail subjects).
     text : str
     correlation_id : str
     """
 
+    id: str
     subject: str
     text: str
     correlation_id: str
@@ -28,7 +31,7 @@ class Notice:
 Notify = Callable[[Notice], None]
 
 
-def notice(subject: str, lines: list[str], correlation_id: str) -> Notice:
-    """Build a notice; the subject is cut and made ASCII."""
+def notice(about: str, subject: str, lines: list[str], correlation_id: str) -> Notice:
+    """Build the notice with the id ``about``; the subject is cut and made ASCII."""
     ascii_subject = subject.encode("ascii", "replace").decode()[:100]
-    return Notice(ascii_subject, "\n".join(line for line in lines if line), correlation_id)
+    return Notice(about, ascii_subject, "\n".join(line for line in lines if line), correlation_id)

@@ -1,79 +1,45 @@
-"""One verdict to journal entries: rule → target → plan → guard → mode → APPLYING → apply → APPLIED → verify.
+"""One verdict to containments: which rules match, which second signal there is, and whom else that signal decides.
 
-The rules that keep a containment from being lost or made twice:
-
-* ``APPLYING``, with the whole plan and the state before, is in the journal before anything is changed.
-* Whoever comes to a stream whose last containment stands at ``APPLYING`` (the same verdict delivered again, or the next one)
-  finishes it with the plan that is written there; ``apply`` is idempotent.
-* An append that loses its sequence number to another writer starts over from the stream as it now is.
-* A verdict that the containment in force does not cover (a session whose token is newer than the deny) begins another.
-* A verdict that is settled in the stream is settled: delivered again it changes nothing.
+Corroboration holds both ways, so the order of arrival must not matter: the verdict that brings the second signal first
+settles its own rules, then those of every verdict that was refused for want of it (another rule, another target). Whoever
+refuses for want of a second signal looks once more after the refusal stands in the journal; of two verdicts that are
+handled at the same time, at least one sees the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from response import guard
-from response.actions import Action, CannotApply, CloudUnavailable, Mode, Plan, Verification
-from response.containment import Containment, Stream, containment_id, fold, stream_name
-from response.journal import Journal, JournalEntry, SequenceTaken, Step
+from response.actions import Action, CloudUnavailable
+from response.containment import fold, stream_name
+from response.journal import Journal, JournalEntry, Step
 from response.notices import Notify, notice
 from response.policy import Policy, Rule
+from response.settling import Decision, Room, about, is_covered, repeat, settle
 from response.signals import Signal, SignalStore, corroborating
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
-#: Writers that meet on one stream settle within a few rounds; more means that something else is wrong.
-_ROUNDS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What came of one rule for one verdict.
-
-    Attributes
-    ----------
-    rule, action : str
-    target : Entity
-    step : Step
-        Where it ended.
-    reason : str
-    containment_id : str
-    entries : tuple of JournalEntry
-        What this call wrote; empty for a verdict that was settled before.
-    """
-
-    rule: str
-    action: str
-    target: Entity
-    step: Step
-    reason: str
-    containment_id: str
-    entries: tuple[JournalEntry, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one verdict: one decision per action whose rule matched."""
+    """What came of one verdict.
+
+    Attributes
+    ----------
+    verdict_id, corroborated_by : str
+    decisions : tuple of Decision
+        One per action whose rule matched; then those of other verdicts that wanted this second signal.
+    earlier : tuple of JournalEntry
+        What an earlier delivery of this verdict wrote, and may not have kept anywhere else: keep it again.
+    """
 
     verdict_id: str
     corroborated_by: str
     decisions: tuple[Decision, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """What every step of one response needs."""
-
-    verdict: Verdict
-    partner: Signal | None
-    policy: Policy
-    journal: Journal
-    budget: guard.Budget
-    now_ms: int
-    notify: Notify
+    earlier: tuple[JournalEntry, ...] = ()
 
 
 def respond(
@@ -99,7 +65,8 @@ def respond(
     journal, signals, budget
     now_ms : int
     notify : Notify
-        Told once for each entry that a person should know of.
+        Told of each entry that a person should know of: once, and again under the same id when the verdict is
+        delivered again, because an earlier delivery may have been killed before it told.
 
     Returns
     -------
@@ -108,170 +75,95 @@ def respond(
     Raises
     ------
     CloudUnavailable
-        Nothing was decided or a containment stands at APPLYING: deliver the verdict again.
+        Something was not decided or a containment stands at APPLYING: deliver the verdict again.
     """
     signal = Signal.of(verdict)
     new = signals.record(signal, window_ms=policy.window_ms, now_ms=now_ms)
-    partner = corroborating(signal, signals, policy.window_ms)
-    room = _Room(verdict, partner, policy, journal, budget, now_ms, notify)
-    decisions = []
-    for rule, target in _matching(policy, verdict):
-        action = actions.get(rule.action)
-        if action is None or target.kind not in action.handles:
-            raise ValueError(f"rule {rule.name}: no action {rule.action} that handles {target.kind}; check the policy")
-        decisions.append(_settle(room, rule, action, target))
-    if new and not decisions:
-        notify(notice(f"Signal: {verdict.title}", [*_about(room), "No rule of the policy applies."], verdict.correlation_id))
-    return Outcome(verdict.id, partner.verdict_id if partner else "", tuple(decisions))
+    partners = corroborating(signal, signals, policy.window_ms)
+    room = Room(
+        verdict=verdict,
+        partner=partners[0] if partners else None,
+        look_again=lambda: next(iter(corroborating(signal, signals, policy.window_ms)), None),
+        policy=policy,
+        journal=journal,
+        budget=budget,
+        now_ms=now_ms,
+        notify=notify,
+    )
+    matching = _matching(policy, actions, verdict)
+    if not new:
+        for name in (stream_name(rule.action, target) for rule, _, target in matching):
+            repeat(room, fold(name, journal.stream(name)))
+    decisions = [settle(room, rule, action, target) for rule, action, target in matching]
+    if not decisions:
+        text = [*about(room), "No rule of the policy applies."]
+        notify(notice(f"verdict/{verdict.id}", f"Signal: {verdict.title}", text, verdict.correlation_id))
+    decisions += _decide_again(room, actions, signal, partners, again=not new)
+    return Outcome(verdict.id, partners[0].verdict_id if partners else "", tuple(decisions), tuple(room.earlier))
 
 
-def _matching(policy: Policy, verdict: Verdict) -> list[tuple[Rule, Entity]]:
-    chosen: dict[str, tuple[Rule, Entity]] = {}
+def _matching(policy: Policy, actions: Mapping[str, Action], verdict: Verdict) -> list[tuple[Rule, Action, Entity]]:
+    chosen: dict[str, tuple[Rule, Action, Entity]] = {}
     for rule in policy.rules:
         target = rule.pick(verdict) if rule.action not in chosen and rule.matches(verdict) else None
         if target is not None:
-            chosen[rule.action] = (rule, target)
+            action = actions.get(rule.action)
+            if action is None or target.kind not in action.handles:
+                raise ValueError(f"rule {rule.name}: no action {rule.action} that handles {target.kind}; check the policy")
+            chosen[rule.action] = (rule, action, target)
     return list(chosen.values())
 
 
-def _settle(room: _Room, rule: Rule, action: Action, target: Entity) -> Decision:
-    name = stream_name(rule.action, target)
-    written: list[JournalEntry] = []
-    for _ in range(_ROUNDS):
-        stream = fold(name, room.journal.stream(name))
+def _decide_again(
+    room: Room, actions: Mapping[str, Action], signal: Signal, partners: Sequence[Signal], *, again: bool
+) -> list[Decision]:
+    """Decide those verdicts again that wanted a second signal, which the room's verdict brings.
+
+    A stream on which that is not possible now holds up no other; the verdict comes again for its sake.
+    """
+    decisions: list[Decision] = []
+    errors: list[Exception] = []
+    wanting = {partner.verdict_id for partner in partners}
+    for name in _streams_of(partners, room.policy):
         try:
-            if stream.current is not None:
-                stream = _finish(room, stream, action, stream.current, written)
-            if room.verdict.id not in stream.decided:
-                stream = _decide(room, stream, rule, action, target, written)
-        except SequenceTaken:
+            decisions.extend(_decide_stream_again(room, actions, signal, name, wanting, again=again))
+        except Exception as error:  # noqa: BLE001 - the boundary: raised below, after every other stream had its turn
+            errors.append(error)
+    if bugs := [error for error in errors if not isinstance(error, CloudUnavailable)]:
+        raise bugs[0]
+    if errors:
+        raise CloudUnavailable("; ".join(map(str, errors))) from errors[0]
+    return decisions
+
+
+def _decide_stream_again(
+    room: Room, actions: Mapping[str, Action], signal: Signal, name: str, wanting: set[str], *, again: bool
+) -> Iterator[Decision]:
+    stream = fold(name, room.journal.stream(name))
+    for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
+        verdict = Verdict.from_json(entry.verdict)
+        of_verdict = replace(room, verdict=verdict, partner=signal, look_again=lambda: None)
+        if verdict.id not in stream.waiting:
+            if again:
+                repeat(of_verdict, stream)
             continue
-        settled = stream.decided[room.verdict.id]
-        return Decision(
-            rule.name, action.name, target, settled.step, settled.detail.get("reason", ""), settled.containment_id, tuple(written)
-        )
-    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+        for rule, action, target in _matching(room.policy, actions, verdict):
+            if stream_name(rule.action, target) != name or is_covered(stream, action, verdict):
+                continue
+            decision = settle(of_verdict, rule, action, target)
+            yield decision
+            if decision.step in (Step.REFUSED, Step.FAILED):
+                return  # what speaks against this one speaks against the others about the same target: do not repeat it
+            stream = fold(name, room.journal.stream(name))
 
 
-def _decide(room: _Room, stream: Stream, rule: Rule, action: Action, target: Entity, written: list[JournalEntry]) -> Stream:
-    current = stream.current
-    if current is not None and current.step is Step.UNDOING:
-        raise CloudUnavailable(f"containment {current.id} is being undone: this verdict is looked at after that")
-    if current is None or not action.covers(current.plan, room.verdict):
-        return _begin(room, stream, rule, action, action.plan(target, room.verdict), written)
-    return _already_contained(room, stream, rule, current, written)
-
-
-def _begin(room: _Room, stream: Stream, rule: Rule, action: Action, plan: Plan, written: list[JournalEntry]) -> Stream:
-    verdict, action_policy = room.verdict, room.policy.of(action.name)
-    lifetime_s = max(action_policy.time_to_live_s, plan.min_lifetime_s)
-    draft = Containment(
-        id=containment_id(action.name, plan.target, verdict.id),
-        stream=stream.name,
-        verdict_id=verdict.id,
-        correlation_id=verdict.correlation_id,
-        actor=f"policy:{rule.name}",
-        plan=plan,
-        step=Step.APPLYING,
-        applied_ms=room.now_ms,
-        expires_ms=room.now_ms + lifetime_s * 1000,
-    )
-    if plan.is_noop:
-        return _append(room, stream, stream.entry(Step.NOOP, draft, now_ms=room.now_ms, detail={"reason": "already so"}), written)
-    if reason := _reason_against(room, action, draft, enforcing=action_policy.mode is Mode.ENFORCE):
-        entry = stream.entry(Step.REFUSED, draft, now_ms=room.now_ms, plan=True, detail={"reason": reason})
-        stream = _append(room, stream, entry, written)
-        _tell(room, "Not contained", plan, reason)
-        return stream
-    detail = {"corroborated_by": room.partner.verdict_id if room.partner else ""}
-    if action_policy.mode is not Mode.ENFORCE:
-        entry = stream.entry(Step.OBSERVED, draft, now_ms=room.now_ms, plan=True, detail=detail)
-        stream = _append(room, stream, entry, written)
-        _tell(room, "Would contain", plan, f"{action.name} is in mode observe")
-        return stream
-    entry = stream.entry(Step.APPLYING, draft, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
-    return _finish(room, _append(room, stream, entry, written), action, draft, written)
-
-
-def _reason_against(room: _Room, action: Action, draft: Containment, *, enforcing: bool) -> str:
-    if reason := guard.refusal(draft.plan, room.verdict, room.policy.never_touch):
-        return reason
-    if reason := action.check(draft.plan):  # changed since the plan was made: not the target's fault, so plan again later
-        raise CloudUnavailable(reason)
-    if room.partner is None:
-        minutes = room.policy.window_ms // 60_000
-        return f"one signal ({room.verdict.telemetry}): a containment needs an independent second one within {minutes} minutes"
-    limit, account = room.policy.containments_per_hour, draft.plan.target.account
-    # Last, because it is the only check that uses something up; observing uses nothing up.
-    if enforcing and not room.budget.take(account, draft.id, limit=limit, now_ms=room.now_ms):
-        return f"the budget of {limit} containments an hour is used up in account {account}: look, then contain by hand"
-    return ""
-
-
-def _finish(room: _Room, stream: Stream, action: Action, containment: Containment, written: list[JournalEntry]) -> Stream:
-    """Carry the current containment through apply and verify, from wherever its entries stop."""
-    if containment.step is Step.UNDOING or containment.checked:
-        return stream
-    if containment.step is Step.APPLYING:
-        try:
-            if reason := action.check(containment.plan):
-                raise CannotApply(reason)
-            action.apply(containment.plan)
-        except CannotApply as error:
-            entry = stream.entry(Step.FAILED, containment, now_ms=room.now_ms, detail={"reason": str(error)})
-            stream = _append(room, stream, entry, written)
-            _tell(room, "FAILED to contain", containment.plan, f"{error}. What was done can be undone: {containment.id}")
-            return stream
-        entry = stream.entry(Step.APPLIED, containment, now_ms=room.now_ms, expires=True)
-        stream = _append(room, stream, entry, written)
-        _tell(room, "Contained", containment.plan, f"To undo it: breakwater undo {containment.id}")
-    return _verify(room, stream, action, containment, written)
-
-
-def _verify(room: _Room, stream: Stream, action: Action, containment: Containment, written: list[JournalEntry]) -> Stream:
-    try:
-        found = action.verify(containment.plan)
-    except CloudUnavailable:
-        found = Verification.UNREACHABLE
-    stream = _append(room, stream, stream.entry(Step(found), containment, now_ms=room.now_ms), written)
-    if found is not Verification.VERIFIED:
-        _tell(room, f"Containment {found}", containment.plan, "Look at the target: the change could not be read back as made.")
-    return stream
-
-
-def _already_contained(room: _Room, stream: Stream, rule: Rule, containment: Containment, written: list[JournalEntry]) -> Stream:
-    """A further verdict that the containment in force covers: written down, and nothing else."""
-    entry = JournalEntry(
-        stream=stream.name,
-        sequence=stream.last + 1,
-        containment_id=containment_id(containment.plan.action, containment.plan.target, room.verdict.id),
-        step=Step.NOOP,
-        time_ms=room.now_ms,
-        correlation_id=room.verdict.correlation_id,
-        verdict_id=room.verdict.id,
-        actor=f"policy:{rule.name}",
-        plan=None,
-        detail={"reason": f"already contained by {containment.id}"},
-    )
-    return _append(room, stream, entry, written)
-
-
-def _append(room: _Room, stream: Stream, entry: JournalEntry, written: list[JournalEntry]) -> Stream:
-    room.journal.append(entry)
-    written.append(entry)
-    return stream.followed_by(entry)
-
-
-def _tell(room: _Room, subject: str, plan: Plan, why: str) -> None:
-    lines = [*_about(room), f"Change: {plan.summary}", *(f"Touches: {touched}" for touched in plan.touches), why]
-    room.notify(notice(f"{subject}: {plan.target.kind} {plan.target.id}", lines, room.verdict.correlation_id))
-
-
-def _about(room: _Room) -> list[str]:
-    verdict = room.verdict
-    return [
-        f"{verdict.title} ({verdict.entity.kind} {verdict.entity.id}, account {verdict.entity.account})",
-        f"{verdict.detector}: probability {verdict.probability:.2f}, threshold {verdict.threshold:.2f}, {verdict.technique}",
-        f"Second signal: {room.partner.detector} from {room.partner.telemetry}" if room.partner else "",
-        *(f"Evidence: {evidence.summary}" for evidence in verdict.evidence),
-    ]
+def _streams_of(signals: Sequence[Signal], policy: Policy) -> list[str]:
+    """Streams in which verdicts of these signals may stand refused."""
+    streams: dict[str, None] = {}
+    for names in dict.fromkeys(signal.names for signal in signals):
+        entities = [Entity.from_key(name) for name in names]
+        for rule in policy.rules:
+            target = next((entity for entity in entities if entity.kind is rule.target), None)
+            if target is not None:
+                streams[stream_name(rule.action, target)] = None
+    return list(streams)

@@ -1,17 +1,20 @@
 """Corroboration: one signal notifies, two independent signals about the same thing may contain.
 
 A signal is a verdict. Two are independent when they were drawn from different telemetry; a finding and a verdict that
-rest on the same records are one signal told twice.
+rest on the same records are one signal told twice. Which of them arrives first makes no difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared_model.events import EntityKind, Telemetry
 from shared_model.verdicts import Verdict
+
+#: Characters of a verdict that is kept: what every store takes in one text property.
+_LARGEST = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,28 @@ class SignalStore(Protocol):
         ...
 
 
-def corroborating(signal: Signal, signals: SignalStore, window_ms: int) -> Signal | None:
-    """Return an independent signal that shares a name with this one and is at most the window away, else None."""
-    for name in signal.names:
-        for other in signals.recent(name, signal.time_ms - window_ms, signal.time_ms + window_ms):
-            if other.telemetry is not signal.telemetry:
-                return other
-    return None
+def corroborating(signal: Signal, signals: SignalStore, window_ms: int) -> tuple[Signal, ...]:
+    """Return the independent signals that share a name with this one and are at most the window away.
+
+    It holds both ways: each of them is corroborated by this one.
+    """
+    found = {
+        other.verdict_id: other
+        for name in signal.names
+        for other in signals.recent(name, signal.time_ms - window_ms, signal.time_ms + window_ms)
+        if other.telemetry is not signal.telemetry
+    }
+    return tuple(found.values())
+
+
+def kept(verdict: Verdict) -> str:
+    """Return the verdict as JSON for the journal, bounded: evidence gives way first, then the last related names."""
+    text = verdict.to_json()
+    while len(text) > _LARGEST and (verdict.evidence or verdict.related):
+        related = verdict.related if verdict.evidence else verdict.related[: len(verdict.related) // 2]
+        verdict = replace(verdict, evidence=(), related=related)
+        text = verdict.to_json()
+    return text
 
 
 class InProcessSignals:

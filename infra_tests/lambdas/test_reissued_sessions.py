@@ -13,7 +13,8 @@ from response.guard import InProcessBudget
 from response.journal import InProcessJournal, Step
 from response.notices import Notice
 from response.policy import ActionPolicy, AtEnd, Policy, Rule
-from response.responder import Decision, respond
+from response.responder import respond
+from response.settling import Decision
 from response.signals import InProcessSignals
 from shared_model.events import Entity, EntityKind, Telemetry
 
@@ -38,17 +39,19 @@ class Sessions:
             window_ms=HOUR_MS,
         )
 
-    def misused(self, identifier: str, *, issued_ms: int | None, telemetry: Telemetry = Telemetry.API_CALLS) -> Decision:
+    def misused(
+        self, identifier: str, *, issued_ms: int | None, telemetry: Telemetry = Telemetry.API_CALLS, time_ms: int | None = None
+    ) -> Decision:
         about = verdict(
             "i-1",
             identifier,
             telemetry,
-            time_ms=self.now_ms,
+            time_ms=self.now_ms if time_ms is None else time_ms,
             entity=self.session,
             related=(self.principal,),
             session_issued_ms=issued_ms,
         )
-        (decision,) = respond(
+        decision, *_ = respond(
             about,
             policy=self.policy,
             actions={self.action.name: self.action},
@@ -85,6 +88,14 @@ def test_a_token_that_the_deny_reaches_is_contained_already(sessions: Sessions, 
     decision = sessions.misused("second", issued_ms=issued_ms)
     assert decision.step is Step.NOOP
     assert "already contained" in decision.reason
+    assert len(sessions.denied_until()) == 1
+
+
+@pytest.mark.parametrize("time_ms", [NOW_MS - 60_000, NOW_MS])
+def test_of_an_unknown_token_the_deny_reaches_what_was_done_before_it(sessions: Sessions, time_ms: int) -> None:
+    sessions.now_ms += 60_000
+    for number in range(3):
+        assert sessions.misused(f"late-{number}", issued_ms=None, time_ms=time_ms).step is Step.NOOP
     assert len(sessions.denied_until()) == 1
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult
+from response.containment import LONGEST_RUN_MS
 from response.expiry import BY_EXPIRY, Ended, UnknownContainment, expire
-from response.journal import Step
+from response.journal import JournalEntry, Step
 from response.policy import AtEnd
 from shared_model.events import Telemetry
 
@@ -122,20 +123,50 @@ def test_what_is_stuck_half_applied_can_be_undone_and_the_same_verdict_does_not_
     assert site.steps("i-1")[-2:] == [Step.UNDOING, Step.UNDONE]
 
 
-def test_an_applier_that_comes_late_loses_to_the_undo_of_what_was_stuck() -> None:
+@pytest.mark.parametrize("minutes", [0, 4, 6, 16])
+@pytest.mark.parametrize("elapsed", [0, LONGEST_RUN_MS])
+def test_while_someone_applies_nobody_undoes(minutes: int, elapsed: int) -> None:
+    """Whenever the applier came, and as long as it may live: it takes up what is older only under a new APPLYING."""
+    site = Site()
+    contained = stuck_half_way(site)
+    site.now_ms = NOW_MS + minutes * 60_000
+    apply, tried = site.action.apply, []
+
+    def a_person_undoes_meanwhile(plan: Plan) -> None:
+        began = site.now_ms
+        site.now_ms = began + elapsed
+        for moment in (lambda: None, lambda: apply(plan)):
+            moment()
+            with pytest.raises(CloudUnavailable, match="still being applied"):
+                site.undo(contained)
+            tried.append(moment)
+        site.now_ms = began
+
+    site.action.apply = a_person_undoes_meanwhile  # type: ignore[method-assign]
+    site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
+    assert len(tried) == 2
+    assert site.world["i-1"] == {"eni-a": "locked", "eni-b": "locked"}
+    assert site.steps("i-1").count(Step.APPLYING) == (2 if minutes > 5 else 1)
+    assert site.undo(contained).step is Step.UNDONE
+    assert site.world["i-1"] == OPEN
+
+
+def test_an_undo_that_begins_just_before_the_applier_takes_up_what_was_stuck_keeps_it_away() -> None:
     site = Site()
     contained = stuck_half_way(site)
     site.now_ms = NOW_MS + HOUR_MS // 4 + 1
-    apply = site.action.apply
+    append = site.journal.append
 
-    def undone_meanwhile(plan: Plan) -> None:
-        apply(plan)
-        site.undo(contained)
+    def undone_just_before(entry: JournalEntry) -> None:
+        if entry.step is Step.APPLYING:
+            site.journal.append = append  # type: ignore[method-assign]
+            site.undo(contained)
+        append(entry)
 
-    site.action.apply = undone_meanwhile  # type: ignore[method-assign]
+    site.journal.append = undone_just_before  # type: ignore[method-assign]
     site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
     assert site.world["i-1"] == OPEN
-    assert Step.APPLIED not in site.steps("i-1")
+    assert site.steps("i-1")[-1] is Step.UNDONE
 
 
 def test_a_refused_undo_does_not_settle_what_is_still_to_be_applied() -> None:

@@ -74,12 +74,14 @@ def test_observe_says_what_would_be_done_and_uses_no_budget() -> None:
     assert site.notices[-1].subject.startswith("Would contain")
 
 
-def test_delivered_again_nothing_is_written_or_told() -> None:
+def test_delivered_again_nothing_is_written_and_what_is_told_has_the_same_id() -> None:
     site = Site()
     site.contain("i-1")
-    steps, told = site.steps("i-1"), len(site.notices)
+    steps, told = site.steps("i-1"), set(site.notices)
     assert site.contain("i-1").decisions[0].entries == ()
-    assert (site.steps("i-1"), len(site.notices), site.action.writes) == (steps, told, 2)
+    assert (site.steps("i-1"), site.action.writes) == (steps, 2)
+    assert {notice.id for notice in site.notices} == {notice.id for notice in told}
+    assert len({notice.id for notice in told}) == len(told)
 
 
 def test_a_further_verdict_about_a_contained_target_is_noted_only() -> None:
@@ -227,9 +229,9 @@ def test_the_in_process_journal_takes_each_number_once() -> None:
         site.journal.append(first)
 
 
-def test_a_verdict_that_no_rule_matches_is_told_once() -> None:
+def test_a_verdict_that_no_rule_matches_is_told() -> None:
     site = Site()
     site.policy = replace(site.policy, rules=())
     for _ in range(2):
         assert site.respond(verdict("i-1", "v1", Telemetry.FLOW_LOGS)).decisions == ()
-    assert [notice.subject for notice in site.notices] == ["Signal: scans its network"]
+    assert {(notice.id, notice.subject) for notice in site.notices} == {("verdict/v1", "Signal: scans its network")}

@@ -76,9 +76,13 @@ class RevokeSessions:
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:
-        """Whether the token was issued before the deny: whoever assumes the role again has the same session name."""
+        """Whether the token was issued before the deny: whoever assumes the role again has the same session name.
+
+        Where the verdict does not say when, the token is no newer than what was done with it.
+        """
+        issued_ms = verdict.time_ms if verdict.session_issued_ms is None else verdict.session_issued_ms
         until = datetime.fromisoformat(plan.after["document"]["Statement"][0]["Condition"][_UNTIL]["aws:TokenIssueTime"])
-        return verdict.session_issued_ms is not None and verdict.session_issued_ms <= until.timestamp() * 1000
+        return issued_ms <= until.timestamp() * 1000
 
     def check(self, plan: Plan) -> str:
         now = self._document(plan.before["role"], plan.before["policy"])

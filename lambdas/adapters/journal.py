@@ -108,6 +108,8 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         item["plan"] = {"S": _json(entry.plan)}
     if entry.expires_ms is not None:
         item["expires_ms"] = {"N": str(entry.expires_ms)}
+    if entry.verdict:
+        item["verdict"] = {"S": entry.verdict}
     if entry.step in EXPIRES:
         item["expiring"] = {"S": _EXPIRING}
     return item
@@ -126,6 +128,7 @@ def _from_item(item: Mapping[str, Any]) -> JournalEntry:
         plan=json.loads(item["plan"]["S"]) if "plan" in item else None,
         detail=json.loads(item["detail"]["S"]),
         expires_ms=int(item["expires_ms"]["N"]) if "expires_ms" in item else None,
+        verdict=item["verdict"]["S"] if "verdict" in item else "",
     )
 
 
