@@ -7,6 +7,7 @@ are built, so that the CDK uploads a function again only when something in it ch
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
 import os
 import shutil
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cdk.packaging.bytecode import compile_loaded, interpreter
 from cdk.packaging.distributions import Installed, closure, read_installed
 from cdk.packaging.elf import is_elf, without_sections
 from cdk.packaging.installer import install
@@ -42,6 +44,8 @@ class FunctionFolder:
     path : Path
     size_bytes : int
     distributions : tuple of Installed
+    compiled : bool
+        Carries bytecode of what it loads; False where this machine has no Python of the target's version.
     fresh : bool
         Built now; False where it was already there, from the same inputs.
     """
@@ -51,6 +55,7 @@ class FunctionFolder:
     path: Path
     size_bytes: int
     distributions: tuple[Installed, ...]
+    compiled: bool
     fresh: bool
 
 
@@ -82,13 +87,18 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
     folder = root / "build" / target.name / spec.name
     stamp = folder.with_name(f".{spec.name}.inputs")
     distributions = closure(spec.requirements, installed)
-    inputs = _digest_of_inputs(spec, root, pool)
+    python = interpreter(target)
+    inputs = _digest_of_inputs(spec, root, pool, compiled=python is not None)
     fresh = not (folder.is_dir() and stamp.exists() and stamp.read_text() == inputs)
     if fresh:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{spec.name}-") as scratch:
             new = Path(scratch) / spec.name
             _link_distributions(distributions, pool, new, used_services(root, f"lambdas.{spec.name}"))
+            _compress(new / "botocore" / "data" / "endpoints.json")
             _copy_packages(spec.packages, root, new)
+            if python:
+                for path in compile_loaded(new, spec.handler.rpartition(".")[0], spec.packages, python):
+                    _settle(path)
             stamp.unlink(missing_ok=True)
             if folder.exists():
                 shutil.move(folder, Path(scratch) / "previous")
@@ -100,7 +110,7 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
         raise FolderTooLarge(
             f"{folder} holds {sum(sizes.values()) / 1e6:.1f} MB, more than {target.size_limit_bytes / 1e6:.0f}: {largest}"
         )
-    return FunctionFolder(spec.name, target.name, folder, sum(sizes.values()), distributions, fresh)
+    return FunctionFolder(spec.name, target.name, folder, sum(sizes.values()), distributions, python is not None, fresh)
 
 
 def sizes_by_part(folder: Path) -> dict[str, int]:
@@ -148,6 +158,15 @@ def _copy_packages(packages: Iterable[str], root: Path, folder: Path) -> None:
             _settle(path)
 
 
+def _compress(path: Path) -> None:
+    """Put a gzipped file in a file's place: botocore reads its data either way, as it does that of the services."""
+    if path.exists():
+        compressed = path.with_name(f"{path.name}.gz")
+        compressed.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        path.unlink()
+        _settle(compressed)
+
+
 def _replace(path: Path, data: bytes) -> None:
     """Put a new file in a file's place. Written in place it would change under whoever else holds a link to it."""
     new = path.with_name(f".{path.name}.new")
@@ -161,9 +180,9 @@ def _settle(path: Path) -> None:
     os.utime(path, (_FILE_TIME, _FILE_TIME))
 
 
-def _digest_of_inputs(spec: FunctionSpec, root: Path, pool: Path) -> str:
+def _digest_of_inputs(spec: FunctionSpec, root: Path, pool: Path, *, compiled: bool) -> str:
     """Hash of all that decides what is in a function folder."""
-    digest = hashlib.sha256(f"{spec}\n{pool.name}\n".encode())
+    digest = hashlib.sha256(f"{spec}\n{pool.name}\n{compiled}\n".encode())
     sources = [Path(__file__).parent, root / "lambdas", *(root / package for package in spec.packages)]
     for source in sources:
         for path in _files(source):

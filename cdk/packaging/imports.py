@@ -74,7 +74,7 @@ def closure(folder: Path, module: str) -> Closure:
         if name in reached or (file := find(folder, name)) is None:
             continue
         reached[name] = file
-        waiting.extend(_parents(name))
+        waiting.extend(parents(name))
         if file.suffix != ".py":
             continue
         for wanted in imports(file, name):
@@ -161,6 +161,7 @@ def _guards(handler: ast.ExceptHandler) -> bool:
     return bool(named & _GUARDS)
 
 
-def _parents(module: str) -> list[str]:
+def parents(module: str) -> list[str]:
+    """Names of the packages that a module stands in, outermost first."""
     parts = module.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts))]

@@ -24,16 +24,43 @@ _DROPPED_PARTS = (
     "ai_edge_litert/_pywrap_analyzer_wrapper.so",
     "ai_edge_litert/_pywrap_modify_model_interface.so",
     "ai_edge_litert/_pywrap_tensorflow_lite_calibration_wrapper.so",
-    # NumPy's self-test of its vector instructions, and the subpackages in UNUSED_NUMPY.
+    # Native code of NumPy's own tests, and the subpackages in UNUSED_NUMPY.
     "numpy/_core/_simd.",
+    "numpy/_core/_multiarray_tests.",
+    "numpy/_core/_operand_flag_tests.",
+    "numpy/_core/_rational_tests.",
+    "numpy/_core/_struct_ufunc_tests.",
+    "numpy/_core/_umath_tests.",
     "numpy/fft/",
+    "numpy/ma/",
+    "numpy/polynomial/",
     "numpy/random/",
-    # A web page.
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui/",
+    "numpy/testing/",
+    # Of the powertools, functions use the logger and the metrics.
+    "aws_lambda_powertools/event_handler/",
+    *(
+        f"aws_lambda_powertools/utilities/{part}/"
+        for part in (
+            "auth_alpha",
+            "batch",
+            "circuit_breaker",
+            "data_classes",
+            "data_masking",
+            "feature_flags",
+            "idempotency",
+            "kafka",
+            "parameters",
+            "parser",
+            "streaming",
+            "validation",
+        )
+    ),
     "boto3/examples/",
+    # A second time-zone database; the clouds' times are UTC.
+    "dateutil/zoneinfo/",
 )
 #: Loaded by NumPy only when an attribute of that name is asked for. The static check finds code of ours that asks.
-UNUSED_NUMPY = ("fft", "random")
+UNUSED_NUMPY = ("fft", "ma", "polynomial", "random", "testing")
 #: Data of botocore that belongs to no single service.
 _SHARED_BOTOCORE_DATA = frozenset({"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"})
 

@@ -9,8 +9,10 @@ client and nothing more, so that a module which a function's package forgot is m
 
 from __future__ import annotations
 
+import compileall
 import importlib.util
 import platform
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -70,7 +72,7 @@ def runtime_folder(cache: Path = CACHE) -> Path:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        target = cache / "runtime" / f"awslambdaric-{version('awslambdaric')}-{sys.implementation.cache_tag}"
+        target = cache / "runtime" / f"awslambdaric-{version('awslambdaric')}-{sys.implementation.cache_tag}-compiled"
     except PackageNotFoundError:
         raise EmulatorUnavailable("awslambdaric is not installed: run `make setup`") from None
     if not target.exists():
@@ -78,6 +80,7 @@ def runtime_folder(cache: Path = CACHE) -> Path:
         partial = Path(tempfile.mkdtemp(dir=target.parent))
         for module in RUNTIME_MODULES:
             _copy_module(module, partial)
+        compileall.compile_dir(partial, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
         try:
             partial.rename(target)
         except OSError:  # another process was first, with the same content

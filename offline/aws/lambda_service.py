@@ -167,13 +167,12 @@ class LambdaService:
 
 
 def prune_packages(packages: Path, keep: int = _KEPT_PACKAGES) -> None:
-    """Remove the unpacked packages, with their compiled files, that were used longest ago."""
+    """Remove the unpacked packages that were used longest ago."""
     if not packages.exists():
         return
-    folders = [path for path in packages.iterdir() if path.is_dir() and not path.name.endswith(".pycache")]
+    folders = [path for path in packages.iterdir() if path.is_dir()]
     for path in sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[keep:]:
         shutil.rmtree(path, ignore_errors=True)
-        shutil.rmtree(path.with_name(path.name + ".pycache"), ignore_errors=True)
 
 
 def as_payload(event: object) -> bytes:

@@ -103,15 +103,13 @@ class Sandbox:
             **credentials,
             "AWS_ENDPOINT_URL": endpoint,
         }
-        python = [getattr(sys, "_base_executable", sys.executable), "-I", "-S"]
-        # Compiled files go beside the task root, which stays as it was unpacked.
-        cache = ["-X", f"pycache_prefix={spec.task_root}.pycache"]
+        # As on Lambda, whose task root is read-only: bytecode is what the package brings, and none is written.
+        python = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-B"]
         command = [
             str(binary),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._port}"),
             *("--runtime-api-address", f"127.0.0.1:{runtime_port}"),
             *python,
-            *cache,
             str(_BOOTSTRAP),
             str(spec.task_root),
             str(runtime),
