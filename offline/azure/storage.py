@@ -38,17 +38,25 @@ class Storage:
     @cached_property
     def queues(self) -> QueueServiceClient:
         """Of the account that holds Breakwater's state."""
-        return QueueServiceClient(self.azurite.queue_endpoint(), credential=self._credential, **self._trust)
+        return self.queues_at(self.azurite.queue_endpoint())
 
     @cached_property
     def blobs(self) -> BlobServiceClient:
         """Of the account that holds Breakwater's state."""
-        return BlobServiceClient(self.azurite.blob_endpoint(), credential=self._credential, **self._trust)
+        return self.blobs_at(self.azurite.blob_endpoint())
 
     @cached_property
     def flow_blobs(self) -> BlobServiceClient:
         """Of the account that Network Watcher writes to."""
-        return BlobServiceClient(self.azurite.blob_endpoint(FLOW_LOG_ACCOUNT), credential=self._credential, **self._trust)
+        return self.blobs_at(self.azurite.blob_endpoint(FLOW_LOG_ACCOUNT))
+
+    def queues_at(self, endpoint: str) -> QueueServiceClient:
+        """Queues of any account, as the Functions host reaches them."""
+        return QueueServiceClient(endpoint, credential=self._credential, **self._trust)
+
+    def blobs_at(self, endpoint: str) -> BlobServiceClient:
+        """Blobs of any account, as the Functions host reaches them."""
+        return BlobServiceClient(endpoint, credential=self._credential, **self._trust)
 
     def __call__(self, service: str, group: str) -> Any:
         """The client of a storage service, as the function app's own ``clients(service, group)`` names them."""
