@@ -1,4 +1,4 @@
-"""One-way flow records as columns: what a parser of flow logs yields and pairing takes."""
+"""One-way flow records as columns, which pairing takes, and what a parser of flow logs yields."""
 
 from __future__ import annotations
 
@@ -7,12 +7,32 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from shared_model.events import Interface, Rejected
+from shared_model.events import FlowBatch, Interface, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRead:
+    """What one step of reading yields: flows, and what was no flow.
+
+    Attributes
+    ----------
+    batch : FlowBatch
+    rejected : tuple of Rejected
+    records, nodata, skipdata : int
+        Records (lines, tuples) read as flows; lines that say that an interface had no traffic; lines that say that records
+        were lost.
+    """
+
+    batch: FlowBatch
+    rejected: tuple[Rejected, ...] = ()
+    records: int = 0
+    nodata: int = 0
+    skipdata: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,7 +35,7 @@ MARK = "\0"
 
 _KEY = b'"flowTuples"'
 _ARRAY = re.compile(rb'"flowTuples"\s*:\s*\["')
-_SEPARATOR = b'","'
+SEPARATOR = b'","'
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[Rr]ecords"\s*:\s*\[')
 _BETWEEN = re.compile(rb"[\s,]*")
 _FIRST_KEY = re.compile(rb'[\s,]*(\{\s*"[^"\\]*"\s*:)')
@@ -156,7 +156,7 @@ class Skeleton:
             if match and data[end - 1 : end] == b'"' and end > match.end():
                 inside = data[match.end() : end - 1]
                 plain = not awkward or (b"\\" not in inside and b"\n" not in inside)
-                if plain and inside.count(b'"') == 2 * inside.count(_SEPARATOR):
+                if plain and inside.count(b'"') == 2 * inside.count(SEPARATOR):
                     pieces += (data[at : match.end() - 1], b'"\\u0000%d"' % len(self._arrays))
                     length += len(pieces[-2]) + len(pieces[-1])
                     self._arrays.append(inside)

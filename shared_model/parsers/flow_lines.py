@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class Lines:
 
     Attributes
     ----------
+    rows : intp (n,)
+        As given.
     wrong : dict of int to (str, str)
         Line (0 … n-1) → field and reason, of those that cannot be used.
     """
@@ -82,13 +84,13 @@ class Lines:
     ) -> None:
         self.raw, self.text, self.layout, self.number = raw, text, layout, number
         self.wrong: dict[int, tuple[str, str]] = {}
-        self._separators, self._rows = separators, rows
+        self._separators, self.rows = separators, rows
         self._begins = separators.begins[rows]
         self._last = separators.line_end[rows]
         self._ends_of: dict[int, NDArray[np.intp]] = {}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def span(self, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Starts and lengths of a field."""
@@ -103,9 +105,9 @@ class Lines:
             self._ends_of[column] = self._separators.at.take(self._last - before_last)
         return self._ends_of[column]
 
-    def keep(self, rows: NDArray[np.intp]) -> Lines:
+    def keep(self, rows: NDArray[np.intp]) -> Self:
         """Some of the lines; what was wrong with them is forgotten."""
-        return Lines(self.raw, self.text, self.layout, self._separators, self._rows[rows], self.number[rows])
+        return type(self)(self.raw, self.text, self.layout, self._separators, self.rows[rows], self.number[rows])
 
     def reject(self, rows: NDArray[np.bool_], name: str, reason: str) -> None:
         """Note why lines cannot be used; the first reason of a line counts."""

@@ -8,14 +8,13 @@ default. A header may stand anywhere again, as in objects that were joined toget
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from shared_model.errors import UnreadableTelemetry
-from shared_model.events import FlowBatch, Interface, Rejected
-from shared_model.flow_records import FlowRecords
+from shared_model.events import Interface, Rejected
+from shared_model.flow_records import FlowRead, FlowRecords
 from shared_model.pairing import Pairer
 from shared_model.parsers.address_fields import AddressFields
 from shared_model.parsers.field_table import FieldTable
@@ -30,25 +29,6 @@ if TYPE_CHECKING:
 _RAW_SHOWN = 512
 _LONGEST_TIME = 10**14  # milliseconds: the year 5138
 _SECONDS_BELOW = 10**11  # seconds up to the year 5138, milliseconds from 1973 on
-
-
-@dataclass(frozen=True, slots=True)
-class FlowRead:
-    """What one step of reading yields: flows, and what was no flow.
-
-    Attributes
-    ----------
-    batch : FlowBatch
-    rejected : tuple of Rejected
-    records, nodata, skipdata : int
-        Lines read as flow records; lines that say that an interface had no traffic; lines that say that records were lost.
-    """
-
-    batch: FlowBatch
-    rejected: tuple[Rejected, ...] = ()
-    records: int = 0
-    nodata: int = 0
-    skipdata: int = 0
 
 
 def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterator[FlowRead]:

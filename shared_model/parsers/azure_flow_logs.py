@@ -1,0 +1,167 @@
+"""What VNet and NSG flow logs have in common: blobs of records with flow tuples in them → two-way flows.
+
+Numbers: each tuple of the source counts, and each record or block that cannot be used counts as one, so that the flows' tuples
+and the rejects together are all numbers from 1 on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from shared_model.connections import FlowTuples, flows_of
+from shared_model.events import Interface, Rejected
+from shared_model.flow_records import FlowRead
+from shared_model.parsers.address_fields import AddressFields
+from shared_model.parsers.azure_records import MARK, SEPARATOR, RecordChunk, read_records
+from shared_model.parsers.fields import FieldError, rejected
+from shared_model.parsers.flow_tuples import TupleText
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Tuples of one interface, within a record: a JSON array as :class:`RecordChunk` holds it."""
+
+    interface: Interface
+    tuples: list[Any]
+
+
+#: Yields the blocks of a record, and a FieldError for each that cannot be used.
+Blocks = Callable[[dict[str, Any]], Iterator[Block | FieldError]]
+#: Reads tuples as columns: (text, reader of addresses, source) → good ones and rejects.
+Columns = Callable[[TupleText, AddressFields, str], tuple[FlowTuples, list[Rejected]]]
+
+
+def read_flow_log(stream: BinaryIO, *, source: str, block: int, blocks: Blocks, columns: Columns) -> Iterator[FlowRead]:
+    """Read a flow log as two-way flows: what ``read_flows`` of either kind does."""
+    reader = _Reader(source, blocks, columns)
+    for chunk in read_records(stream, source=source):
+        reader.add(chunk)
+        if reader.waiting >= block or len(reader.rejected) >= block:
+            yield reader.take()
+    if reader.waiting or reader.rejected:
+        yield reader.take()
+
+
+def array_at(record: dict[str, Any], path: str) -> list[Any]:
+    """List under a dotted path. Raises FieldError."""
+    value: Any = record
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, dict) else None
+    if not isinstance(value, list):
+        raise FieldError(path, "is missing or not a list: the record is of another kind, or damaged")
+    return value
+
+
+def interface_of(mac: object, resource: object, log: object = "") -> Interface:
+    """Return the interface of a MAC address, which the log knows alone, with the resource whose log it is.
+
+    Parameters
+    ----------
+    mac : object
+        As written; the interface's id is the same in lower case.
+    resource : object
+        ARM id of the virtual network (subnet, interface) or network security group.
+    log : object
+        ARM id of the flow log, whose subscription counts where the resource has none.
+    """
+    if not isinstance(mac, str) or not mac.strip():
+        raise FieldError("macAddress", "is missing: the flows' interface is not known")
+    if not isinstance(resource, str) or not isinstance(log, str):
+        raise FieldError("targetResourceID", "is no text")
+    return Interface(mac.strip().lower(), _subscription(resource) or _subscription(log), "", resource.strip().lower())
+
+
+def _subscription(resource: str) -> str:
+    """Subscription in an ARM id, lower case; "" where there is none."""
+    steps = resource.lower().strip("/ ").split("/")
+    return steps[1] if len(steps) > 1 and steps[0] == "subscriptions" else ""
+
+
+class _Reader:
+    """What lasts from chunk to chunk: numbers, interfaces, addresses read, tuples that wait to be joined."""
+
+    def __init__(self, source: str, blocks: Blocks, columns: Columns) -> None:
+        self._source, self._blocks, self._columns = source, blocks, columns
+        self._read = AddressFields()
+        self._next = 1
+        self._interfaces: dict[Interface, int] = {}
+        self._parts: list[FlowTuples] = []
+        self.rejected: list[Rejected] = []
+
+    @property
+    def waiting(self) -> int:
+        """Tuples since the last :meth:`take`."""
+        return sum(map(len, self._parts))
+
+    def take(self) -> FlowRead:
+        """Flows of what was added."""
+        tuples = FlowTuples.joined(self._parts)
+        found = tuple(sorted(self.rejected, key=lambda item: item.record))
+        self._parts, self.rejected = [], []
+        return FlowRead(flows_of(tuples, tuple(self._interfaces), self._source), found, len(tuples))
+
+    def add(self, chunk: RecordChunk) -> None:
+        """Read the tuples of a chunk."""
+        arrays: list[bytes] = []
+        of: list[tuple[int, int, int]] = []  # interface, first number, tuples of each array
+        for item in chunk.records:
+            for found in self._blocks_of(item):
+                if isinstance(found, FieldError):
+                    self._reject(found, item)
+                    continue
+                index = self._interfaces.setdefault(found.interface, len(self._interfaces))
+                for text in _texts(found.tuples, chunk.arrays):
+                    size = text.count(SEPARATOR) + 1
+                    arrays.append(text)
+                    of.append((index, self._next, size))
+                    self._next += size
+        if not arrays:
+            return
+        interface, first, size = np.array(of, np.int64).T
+        begins = np.cumsum(size) - size
+        number = np.arange(size.sum()) + np.repeat(first - begins, size)
+        text = SEPARATOR.join(arrays).replace(SEPARATOR, b"\n") + b"\n"
+        tuples, wrong = self._columns(
+            TupleText(text, np.repeat(interface.astype(np.int32), size), number), self._read, self._source
+        )
+        self._parts.append(tuples)
+        self.rejected += wrong
+
+    def _blocks_of(self, item: object) -> Iterator[Block | FieldError]:
+        if isinstance(item, Rejected):
+            yield FieldError(item.field, item.reason)
+        elif not isinstance(item, dict):
+            yield FieldError("", "is not a JSON object")
+        elif isinstance(inner := item.get("records"), list):  # the container, with something before its records
+            for each in inner:
+                yield from self._blocks_of(each)
+        else:
+            try:
+                yield from self._blocks(item)
+            except FieldError as error:
+                yield error
+
+    def _reject(self, error: FieldError, item: object) -> None:
+        raw = item.raw if isinstance(item, Rejected) else item
+        self.rejected.append(rejected(self._source, self._next, error, raw))
+        self._next += 1
+
+
+def _texts(tuples: list[Any], arrays: tuple[bytes, ...]) -> Iterator[bytes]:
+    """An array of tuples as bytes, with a separator between them; nothing of an empty one."""
+    if arrays and len(tuples) == 1 and isinstance(mark := tuples[0], str) and mark.startswith(MARK):
+        yield arrays[int(mark[1:])]
+    elif tuples:
+        yield SEPARATOR.join(_text(each) for each in tuples)
+
+
+def _text(value: object) -> bytes:
+    """One tuple; of what is none, something that will not pass for one and still shows what it was."""
+    if isinstance(value, str) and "\n" not in value and '"' not in value:
+        return value.encode("utf-8", "replace")
+    return json.dumps(value).replace('"', "'").encode()
