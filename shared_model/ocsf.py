@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared_model.call_words import operation_of
 from shared_model.events import ApiCall, Entity, EntityKind, Finding, SystemEvent
 from shared_model.ocsf_parts import (
     CRITICAL,
@@ -29,7 +30,6 @@ from shared_model.ocsf_parts import (
     status,
 )
 from shared_model.verdicts import Verdict
-from shared_model.vocabulary import operation_of_aws
 
 BASE_EVENT, DETECTION_FINDING, AUTHENTICATION, API_ACTIVITY, REMEDIATION_ACTIVITY = 0, 2004, 3002, 6003, 7001
 
@@ -45,7 +45,7 @@ _AUTHENTICATION_OF_VERB = {"authenticate": _LOGON, "connect": _LOGON, "disconnec
 # OCSF severity of syslog severities 0–7 (RFC 5424, 6.2.1).
 _SEVERITY_OF_SYSLOG = (FATAL, CRITICAL, CRITICAL, HIGH, MEDIUM, LOW, INFORMATIONAL, INFORMATIONAL)
 _ISOLATE, _EVICT, _RESTORE = 1, 2, 3
-_USER_TYPES = {"Root": 2, "IAMUser": 1, "IdentityCenterUser": 1, "AWSService": 3}
+_USER_TYPES = {"Root": 2, "IAMUser": 1, "IdentityCenterUser": 1, "AWSService": 3, "User": 1, "Guest": 1, "Service": 3}
 
 
 def lines(objects: Iterable[Mapping[str, Any]]) -> str:
@@ -55,7 +55,7 @@ def lines(objects: Iterable[Mapping[str, Any]]) -> str:
 
 def of_api_call(call: ApiCall) -> dict[str, Any]:
     """Authentication 3002 for a sign-in, else API Activity 6003."""
-    verb = operation_of_aws(call.service, call.operation).verb
+    verb = operation_of(call).verb
     signs_in = verb == "authenticate"
     user = known(
         {
@@ -79,7 +79,7 @@ def of_api_call(call: ApiCall) -> dict[str, Any]:
         call.time_ms,
         INFORMATIONAL,
         call.event_id,
-        product(call.provider, "CloudTrail" if call.provider == "aws" else "Activity Log"),
+        product(call.provider, _log_of(call)),
         ["cloud"],
     )
     event |= status("success" if call.succeeded else "failure", call.error_code)
@@ -103,6 +103,12 @@ def of_api_call(call: ApiCall) -> dict[str, Any]:
     if call.targets and not signs_in:
         event["resources"] = [{"uid": target} for target in call.targets]
     return event
+
+
+def _log_of(call: ApiCall) -> str:
+    if call.provider == "aws":
+        return "CloudTrail"
+    return "Entra ID" if call.service == "entra" else "Activity Log"
 
 
 def of_system_event(record: SystemEvent) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from shared_model.vocabulary_aws import OBJECT_OF_SERVICE, OBJECT_WORDS, OPERATIONS, SERVICES_OF_AWS, VERB_PREFIXES
+from shared_model.vocabulary_windows import SERVICES_OF_EVENTS
 
 #: The levels of each block, in the order of their codes. Append only: a code is stored in entity memory and in artifacts.
 SERVICES = (
@@ -249,9 +250,12 @@ def _verb(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1024)
 def service_of_process(process: str) -> str:
-    """Service group of a syslog tag, ``daemon`` for any other; ``sshd(pam_unix)`` and ``sshd/1`` count as their program."""
+    """Service group of a syslog tag or Windows event (``Security-4625``), ``daemon`` for any other.
+
+    ``sshd(pam_unix)`` and ``sshd/1`` count as their program.
+    """
     match = _PROCESS.search(process.lower())
-    return PROCESSES.get(match[0], "daemon") if match else "other"
+    return PROCESSES.get(match[0]) or SERVICES_OF_EVENTS.get(match[0], "daemon") if match else "other"
 
 
 @lru_cache(maxsize=1024)

@@ -17,6 +17,9 @@ from shared_model.vocabulary import (
     VERBS,
 )
 from shared_model.vocabulary_aws import OBJECT_OF_SERVICE, OBJECT_WORDS, OPERATIONS, SERVICES_OF_AWS, VERB_PREFIXES
+from shared_model.vocabulary_azure import SERVICES_OF_AZURE
+from shared_model.vocabulary_page_azure import azure_lines
+from shared_model.vocabulary_windows import EVENTS
 
 _INTRODUCTION = """\
 # The audit vocabulary
@@ -53,11 +56,14 @@ def _lines() -> Iterator[str]:
     }.items():
         yield f"**{name}**: {_quoted(levels)}\n"
     yield "## Services\n"
-    yield "| group | AWS `eventSource` (without its domain) | syslog tags |\n|---|---|---|"
+    yield "| group | AWS `eventSource` (without its domain) | Azure provider (without `Microsoft.`) | programs and events |"
+    yield "|---|---|---|---|"
     for group in SERVICES:
         aws = _quoted(service for service, of in SERVICES_OF_AWS.items() if of == group)
-        yield f"| {group} | {aws or ('anything else' if group == 'other' else '')} | {_processes(group)} |"
-    yield "\n## Verbs\n\nThe longest beginning of an `eventName` decides.\n"
+        azure = _quoted(provider for provider, of in SERVICES_OF_AZURE.items() if of == group)
+        rest = "anything else" if group == "other" else ""
+        yield f"| {group} | {aws or rest} | {azure or rest} | {_processes(group)} |"
+    yield "\n# AWS\n\n## Verbs\n\nThe longest beginning of an `eventName` decides.\n"
     yield "| verb | beginnings |\n|---|---|"
     for verb in VERBS:
         yield f"| {verb} | {_quoted(sorted(prefix for prefix, of in VERB_PREFIXES if of == verb))} |"
@@ -75,6 +81,7 @@ def _lines() -> Iterator[str]:
     yield "| operation | verb | object |\n|---|---|---|"
     for (service, operation), (verb, level) in sorted(OPERATIONS.items()):
         yield f"| `{service or '*'}:{operation}` | {verb} | {level} |"
+    yield from azure_lines()
 
 
 def _quoted(words: Iterable[str]) -> str:
@@ -82,7 +89,10 @@ def _quoted(words: Iterable[str]) -> str:
 
 
 def _processes(group: str) -> str:
-    return "anything else" if group == "daemon" else _quoted(process for process, of in PROCESSES.items() if of == group)
+    tags = [process for process, of in PROCESSES.items() if of == group]
+    events = [name for name, rule in EVENTS.items() if rule.service == group]
+    named = _quoted((*tags, *events))
+    return f"{named} and anything else" if group == "daemon" else named
 
 
 if __name__ == "__main__":

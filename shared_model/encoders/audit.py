@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_model.call_words import words_of
 from shared_model.events import ApiCall, SystemEvent, Telemetry
 from shared_model.vocabulary import (
     AGENTS,
@@ -26,12 +27,8 @@ from shared_model.vocabulary import (
     OUTCOMES,
     SERVICES,
     VERBS,
-    agent_of,
-    caller_of_aws,
     code,
-    error_of,
     is_read_only,
-    operation_of_aws,
     origin_of,
     service_of_process,
 )
@@ -102,21 +99,21 @@ def encode_api_calls(calls: Sequence[ApiCall]) -> NDArray[np.uint8]:
     """
     rows = np.zeros(len(calls), ROW)
     for row, call in zip(rows, calls, strict=True):
-        operation = operation_of_aws(call.service, call.operation)
+        words = words_of(call)
         row["time_ms"] = call.time_ms
         row["operation"] = _hash(f"{call.service}:{call.operation}")
         row["source"] = _hash(call.source_address)
         row["target"] = _hash(call.targets[0] if call.targets else "")
         row["kind"] = _API_CALL
-        row["service"] = code(SERVICES, operation.service)
-        row["verb"] = code(VERBS, operation.verb)
-        row["object"] = code(OBJECTS, operation.object)
+        row["service"] = code(SERVICES, words.operation.service)
+        row["verb"] = code(VERBS, words.operation.verb)
+        row["object"] = code(OBJECTS, words.operation.object)
         row["outcome"] = code(OUTCOMES, "success" if call.succeeded else "failure")
-        row["error"] = code(ERRORS, "none" if call.succeeded else error_of(call.error_code))
-        row["caller"] = code(CALLERS, caller_of_aws(call.caller_kind, call.principal.id))
-        row["origin"] = code(ORIGINS, origin_of(call.source_address))
-        row["agent"] = code(AGENTS, agent_of(call.user_agent))
-        row["read_only"] = is_read_only(call.read_only, operation.verb)
+        row["error"] = code(ERRORS, words.error)
+        row["caller"] = code(CALLERS, words.caller)
+        row["origin"] = code(ORIGINS, words.origin)
+        row["agent"] = code(AGENTS, words.agent)
+        row["read_only"] = is_read_only(call.read_only, words.operation.verb)
         row["mfa"] = 0 if call.mfa is None else 1 + call.mfa
     return rows.view(np.uint8).reshape(len(calls), ROW_BYTES)
 

@@ -1,0 +1,120 @@
+"""How Entra ID's sign-ins and activities map into :mod:`shared_model.vocabulary`. Tables only.
+
+Sources: Entra ID's "audit log activities", and "Microsoft Entra authentication and authorization error codes".
+"""
+
+from __future__ import annotations
+
+#: What a sign-in is: operation → (service, verb, object). Taking a token is what taking a role's session is on AWS.
+SIGN_INS_OF_ENTRA: dict[str, tuple[str, str, str]] = {
+    "SignIn": ("sign_in", "authenticate", "user"),
+    "NonInteractiveUserSignIn": ("token", "assume", "session"),
+    "ServicePrincipalSignIn": ("token", "assume", "role"),
+    "ManagedIdentitySignIn": ("token", "assume", "role"),
+}
+#: Activities of Entra's audit log: what the name holds, lower case → (verb, object). The first that it holds decides.
+ACTIVITIES_OF_ENTRA: tuple[tuple[str, str, str], ...] = (
+    ("elevated their access", "add", "policy"),
+    ("certificates and secrets", "create", "access_key"),
+    ("add service principal credentials", "create", "access_key"),
+    ("remove service principal credentials", "delete", "access_key"),
+    ("stsrefreshtokenvalidfrom", "revoke", "session"),
+    ("revoke sign in sessions", "revoke", "session"),
+    ("confirm user compromised", "disable", "user"),
+    ("remove member from role", "remove", "policy"),
+    ("remove eligible member from role", "remove", "policy"),
+    ("member to role", "add", "policy"),
+    ("role assignment to role-assignable", "add", "policy"),
+    ("delete role assignment", "remove", "policy"),
+    ("add role assignment", "add", "policy"),
+    ("add app role assignment", "add", "policy"),
+    ("remove app role assignment", "remove", "policy"),
+    ("remove delegated permission grant", "remove", "policy"),
+    ("delegated permission grant", "add", "policy"),
+    ("oauth2permissiongrant", "add", "policy"),
+    ("revoke consent", "remove", "policy"),
+    ("consent to application", "add", "policy"),
+    ("role definition", "update", "policy"),
+    ("role setting", "update", "policy"),
+    ("remove member from group", "remove", "user"),
+    ("member to group", "add", "user"),
+    ("remove owner from group", "remove", "group"),
+    ("owner to group", "add", "group"),
+    ("remove owner from", "remove", "role"),
+    ("owner to ", "add", "role"),
+    ("disable strong authentication", "disable", "mfa"),
+    ("deleted security info", "disable", "mfa"),
+    ("delete authentication method", "disable", "mfa"),
+    ("strong authentication", "enable", "mfa"),
+    ("security info", "enable", "mfa"),
+    ("authentication method", "update", "mfa"),
+    ("reset user password", "update", "login"),
+    ("reset password", "update", "login"),
+    ("change user password", "update", "login"),
+    ("change password", "update", "login"),
+    ("password", "update", "login"),
+    ("federation", "create", "identity_provider"),
+    ("domain authentication", "create", "identity_provider"),
+    ("identity provider", "create", "identity_provider"),
+    ("unverified domain", "add", "domain"),
+    ("verified domain", "add", "domain"),
+    ("verify domain", "add", "domain"),
+    ("cross-tenant access", "update", "policy"),
+    ("invite external user", "create", "user"),
+    ("redeem external user invite", "create", "user"),
+    ("disable account", "disable", "user"),
+    ("enable account", "enable", "user"),
+    ("restore user", "create", "user"),
+    ("hard delete user", "delete", "user"),
+    ("device", "", "process"),
+    ("application", "", "role"),
+    ("service principal", "", "role"),
+    ("policy", "", "policy"),
+    ("named location", "", "policy"),
+    ("group", "", "group"),
+    ("user", "", "user"),
+    ("directory", "", "organization"),
+    ("company", "", "organization"),
+    ("tenant", "", "organization"),
+    ("domain", "", "domain"),
+    ("role", "", "policy"),
+)
+#: First word of an activity → verb, where the table above gives none.
+VERBS_OF_ENTRA: dict[str, str] = {
+    "add": "create",
+    "added": "create",
+    "admin": "update",
+    "assign": "add",
+    "bulk": "update",
+    "change": "update",
+    "create": "create",
+    "delete": "delete",
+    "disable": "disable",
+    "download": "copy",
+    "enable": "enable",
+    "export": "copy",
+    "get": "get",
+    "hard": "delete",
+    "import": "import",
+    "invite": "create",
+    "remove": "remove",
+    "reset": "update",
+    "restore": "create",
+    "revoke": "revoke",
+    "set": "update",
+    "unassign": "remove",
+    "update": "update",
+    "verify": "add",
+}
+
+_SIGN_IN_ERRORS = {
+    # A factor that is wrong or expired; also the prompt for a second one, where who has only a password is stopped.
+    "authentication": "50126 50053 50055 50056 50057 50064 50133 50173 70008 700082 700084 7000215 7000222 7000112 135004 "
+    "50072 50074 50076 50079 50158 500121 53004 399218",
+    "denied": "53000 53001 53002 53003 50105 50131 65001 530032 530034 90094 conditionalaccess",
+    "not_found": "50034 50020 51004 700016 500011 90002 50001",
+    "throttled": "50196 81016 90033",
+    "invalid": "50011 70001 9002313 900144 90014 70011",
+}
+#: Entra's number of a sign-in error → class of error.
+ERRORS_OF_SIGN_IN: dict[str, str] = {number: level for level, numbers in _SIGN_IN_ERRORS.items() for number in numbers.split()}
