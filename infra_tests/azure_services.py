@@ -1,7 +1,7 @@
 """Fixtures of the local Azure services: import them into a conftest.
 
-``services`` is new for every test: a seeded subscription (``services.world``), its Resource Manager (``services.arm``), the record
-of calls and the rights. ``azure_clients`` gives the real SDK clients with the managed identity of a group.
+``services`` is new for every test: a seeded subscription (``services.world``), its Resource Manager (``services.arm``), the
+record of calls and the rights. ``azure_clients`` gives the real SDK clients with the managed identity of a group.
 """
 
 from __future__ import annotations

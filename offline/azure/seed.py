@@ -75,7 +75,7 @@ class Subscription:
     def in_group(self, name: str, **tags: str) -> Self:
         """Make a resource group where it is not there, and everything that follows in it."""
         self._group = f"{self.path}/resourceGroups/{name}"
-        if self.manager.store.get(self._group) is None:
+        if not self.manager.groups.has(self._group):
             self.manager.groups.add(self.subscription_id, name, self.location, tags)
         return self
 
@@ -207,7 +207,9 @@ def seed(manager: ResourceManager) -> World:
     shop.assign(mallory, "Reader", principal_type="User")
     assignments = (
         shop.assign(deployer, "Contributor"),
-        shop.assign(deployer, "Key Vault Secrets User", shop._group, description="reads the shop's secrets"),
+        shop.assign(
+            deployer, "Key Vault Secrets User", f"{shop.path}/resourceGroups/shop", description="reads the shop's secrets"
+        ),
     )
     workspace = manager.put(
         f"{shop.path}/resourceGroups/shop/providers/Microsoft.OperationalInsights/workspaces/shop-logs",

@@ -33,7 +33,7 @@ def effective_groups(interface: Resource, store: Store) -> dict[str, Any]:
     if machine is None or power_state(machine) != "running":
         raise bad_request(
             "NetworkInterfaceNotAttachedToRunningVirtualMachine",
-            f"Network interface {interface['id']} must be attached to a running virtual machine to get its effective security rules.",
+            f"Network interface {interface['id']} must be attached to a running virtual machine to get its effective rules.",
         )
     network = _network_of(interface, store)
     found = []

@@ -1,38 +1,13 @@
-"""The platform's refusals, with the codes and bodies that the SDKs turn into exceptions."""
+"""Azure Resource Manager's refusals, with the codes and words that the SDKs turn into exceptions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from offline.azure.callers import Caller
+from offline.azure.endpoint import Link, Refusal
 
-from offline.azure.web import Answer
 
-
-class ArmError(Exception):
-    """A request that Azure Resource Manager refuses.
-
-    Body format: the common error response, ``{"error": {"code", "message", "details": [...]}}``.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        details: Sequence[Mapping[str, str]] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(f"{code}: {message}")
-        self.status, self.code, self.message = status, code, message
-        self.details, self.headers = details, dict(headers or {})
-
-    def answer(self) -> Answer:
-        error: dict[str, object] = {"code": self.code, "message": self.message}
-        if self.details is not None:
-            error["details"] = [dict(detail) for detail in self.details]
-        # The gateway repeats the code in a header, which clients log where they cannot read the body.
-        headers = {"x-ms-failure-cause": "gateway"} if self.status == 404 else {}
-        return Answer(self.status, {"error": error}, {**headers, **self.headers})
+class ArmError(Refusal):
+    """A request that Azure Resource Manager refuses."""
 
 
 def bad_request(code: str, message: str) -> ArmError:
@@ -70,7 +45,7 @@ def stale_etag(sent: str, current: str, resource: str) -> ArmError:
     """412 of a write whose If-Match does not name the present state."""
     detail = {
         "code": "PreconditionFailedEtagMismatch",
-        "message": f"Etag provided in if-match header {sent} does not match etag {current} of resource {resource} in NRP data store.",
+        "message": f"Etag provided in if-match header {sent} does not match etag {current} of resource {resource}.",
     }
     return ArmError(412, "PreconditionFailed", "Precondition failed.", details=[detail])
 
@@ -87,22 +62,23 @@ def another_operation(status: int, operation_url: str, retry_after_s: float) -> 
     )
 
 
-def unauthorized(client_id: str, object_id: str, operation: str, scope: str) -> ArmError:
+def unauthorized(caller: Caller, operation: str, scope: str) -> ArmError:
     """403 of a caller who lacks the operation."""
     return ArmError(
         403,
         "AuthorizationFailed",
-        f"The client '{client_id}' with object id '{object_id}' does not have authorization to perform action '{operation}' "
-        f"over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+        f"The client '{caller.client_id}' with object id '{caller.object_id}' does not have authorization to perform action "
+        f"'{operation}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your "
+        "credentials.",
     )
 
 
-def link_unauthorized(client_id: str, object_id: str, operation: str, scope: str, linked: str, linked_scope: str) -> ArmError:
+def link_unauthorized(caller: Caller, operation: str, scope: str, link: Link) -> ArmError:
     """403 of a caller who may change a resource, but not join it to one that it points to."""
     return ArmError(
         403,
         "LinkedAuthorizationFailed",
-        f"The client '{client_id}' with object id '{object_id}' has permission to perform action '{operation}' on scope '{scope}'; "
-        f"however, it does not have permission to perform action(s) '{linked}' on the linked scope(s) '{linked_scope}' "
-        "(respectively) or the linked scope(s) are invalid.",
+        f"The client '{caller.client_id}' with object id '{caller.object_id}' has permission to perform action '{operation}' on "
+        f"scope '{scope}'; however, it does not have permission to perform action(s) '{link.operation}' on the linked scope(s) "
+        f"'{link.scope}' (respectively) or the linked scope(s) are invalid.",
     )

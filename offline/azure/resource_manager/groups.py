@@ -36,6 +36,10 @@ class Groups:
         self._store.put(group)
         return group
 
+    def has(self, path: str) -> bool:
+        """Whether a resource group is there."""
+        return self._store.get(path) is not None
+
     def require(self, address: Address) -> None:
         """Refuse where the subscription or the resource group of an address is not there.
 
@@ -45,7 +49,7 @@ class Groups:
         """
         if address.subscription and address.subscription.lower() not in self.subscriptions:
             raise ArmError(404, "SubscriptionNotFound", f"The subscription '{address.subscription}' could not be found.")
-        if address.group and self._store.get(f"/subscriptions/{address.subscription}/resourceGroups/{address.group}") is None:
+        if address.group and not self.has(f"/subscriptions/{address.subscription}/resourceGroups/{address.group}"):
             raise group_not_found(address.group)
 
     def answer(self, address: Address, request: Request) -> Answer:

@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import ArmError, bad_request, reference_not_found
-from offline.azure.resource_manager.kinds import Kind, Link, checked_reference, only_known, reference
+from offline.azure.resource_manager.kinds import Kind, checked_reference, only_known, reference
 from offline.azure.resource_manager.store import Resource, Store
 
 TYPE = "Microsoft.Network/networkInterfaces"

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import ArmError, bad_request, reference_not_found
 from offline.azure.resource_manager.store import Resource, Store, new_etag, new_guid
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A further operation that a write needs, on the resource that the body points to."""
-
-    operation: str
-    scope: str
 
 
 class Kind:
@@ -57,8 +49,9 @@ class Kind:
             raise ArmError(
                 409,
                 "InvalidResourceLocation",
-                f"The resource '{resource['name']}' already exists in location '{before['location']}' in resource group '{group}'. "
-                f"A resource with the same name cannot be created in location '{resource['location']}'. Please select a new resource name.",
+                f"The resource '{resource['name']}' already exists in location '{before['location']}' in resource group '{group}'. A "
+                f"resource with the same name cannot be created in location '{resource['location']}'. Please select a new "
+                "resource name.",
             )
         properties = resource.setdefault("properties", {})
         guid = before["properties"].get("resourceGuid") if before else properties.get("resourceGuid")

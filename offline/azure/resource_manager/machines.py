@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import bad_request
-from offline.azure.resource_manager.kinds import Kind, Link, checked_reference, reference
+from offline.azure.resource_manager.kinds import Kind, checked_reference, reference
 from offline.azure.resource_manager.store import Resource, Store, new_guid
 
 TYPE = "Microsoft.Compute/virtualMachines"

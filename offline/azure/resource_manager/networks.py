@@ -6,8 +6,9 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import bad_request
-from offline.azure.resource_manager.kinds import Kind, Link, checked_reference, reference
+from offline.azure.resource_manager.kinds import Kind, checked_reference, reference
 from offline.azure.resource_manager.store import Resource, Store
 
 TYPE = "Microsoft.Network/virtualNetworks"
@@ -87,8 +88,8 @@ def _refuse_in_use(subnet_id: str, store: Store) -> None:
     if used := next(_configurations_in(subnet_id, store), None):
         raise bad_request(
             "InUseSubnetCannotBeDeleted",
-            f"Subnet {subnet_id} is in use by {used} and cannot be deleted. In order to delete the subnet, delete all the resources "
-            "within the subnet.",
+            f"Subnet {subnet_id} is in use by {used} and cannot be deleted. In order to delete the subnet, delete all the "
+            "resources within the subnet.",
         )
 
 

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from offline.azure.callers import Caller
 from offline.azure.resource_manager.addresses import Address
-from offline.azure.resource_manager.errors import ArmError
+from offline.azure.resource_manager.errors import ArmError, unauthorized
 from offline.azure.resource_manager.store import Resource
 from offline.azure.web import EMPTY, Answer, Request
 
@@ -118,13 +118,7 @@ class Roles:
             raise ArmError(404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{guid}' does not exist.")
         allowed = self.assignable.get(caller.client_id)
         if allowed is not None and guid not in allowed:
-            raise ArmError(
-                403,
-                "AuthorizationFailed",
-                f"The client '{caller.client_id}' with object id '{caller.object_id}' does not have authorization to perform action "
-                f"'Microsoft.Authorization/roleAssignments/write' over scope '{address.path}' or the scope is invalid, or a condition "
-                "on its own role assignment does not hold. If access was recently granted, please refresh your credentials.",
-            )
+            raise unauthorized(caller, "Microsoft.Authorization/roleAssignments/write", address.path)
         if found:
             if found["properties"]["principalId"].lower() != str(sent["principalId"]).lower() or guid != _role_of(found):
                 raise ArmError(

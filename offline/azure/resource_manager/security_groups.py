@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import bad_request
-from offline.azure.resource_manager.kinds import Kind, Link, only_known, reference
+from offline.azure.resource_manager.kinds import Kind, only_known, reference
 from offline.azure.resource_manager.store import Resource, Store
 
 TYPE = "Microsoft.Network/networkSecurityGroups"
@@ -114,7 +115,7 @@ class SecurityGroups(Kind):
             raise bad_request(
                 "InUseNetworkSecurityGroupCannotBeDeleted",
                 f"Network security group {resource['id']} cannot be deleted because it is in use by the following resources: "
-                f"{', '.join(users)}. In order to delete the Network security group, remove the association with the resource(s).",
+                f"{', '.join(users)}. In order to delete it, remove the association with the resource(s).",
             )
 
 
@@ -201,8 +202,8 @@ def _check_ports(name: str, side: str, rule: Mapping[str, Any]) -> None:
         if not whole and not (low.isdigit() and (not dash or high.isdigit()) and int(low) <= int(high or low) <= 65535):
             raise bad_request(
                 "SecurityRuleInvalidPortRange",
-                f"Security rule has invalid Port range. Value provided: {text}. Value should be an integer OR integer range with '-' "
-                "delimiter. Valid range 0-65535.",
+                f"Security rule has invalid Port range. Value provided: {text}. Value should be an integer OR integer range with "
+                "'-' delimiter. Valid range 0-65535.",
             )
 
 
@@ -242,8 +243,8 @@ def _refuse_conflicts(rules: list[Resource]) -> None:
         if slot in taken:
             raise bad_request(
                 "SecurityRuleConflict",
-                f"Security rule {rule['name']} conflicts with rule {taken[slot]}. Rules cannot have the same Priority and Direction. "
-                "To fix this, update one of the values (Priority, Direction).",
+                f"Security rule {rule['name']} conflicts with rule {taken[slot]}. Rules cannot have the same Priority and "
+                "Direction. To fix this, update one of the values (Priority, Direction).",
             )
         if rule["name"].lower() in names:
             raise bad_request("DuplicateResourceName", f"Resource has two child resources with the same name ({rule['name']}).")

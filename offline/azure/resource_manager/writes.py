@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from offline.azure.endpoint import base_url
 from offline.azure.faults import Faults
 from offline.azure.resource_manager.addresses import Address
 from offline.azure.resource_manager.errors import ArmError, another_operation, stale_etag
@@ -30,8 +31,15 @@ class Writes:
         self._store, self._operations, self._faults = store, operations, faults
         self.conflict_status, self.retry_after_s = conflict_status, retry_after_s
 
-    def check(self, resource_id: str, present: Resource | None, request: Request) -> None:
+    def check(self, resource_id: str, present: Resource | None, request: Request, *, exists: bool | None = None) -> None:
         """Refuse a write whose precondition does not hold, or that meets another.
+
+        Parameters
+        ----------
+        present
+            The resource whose ETag counts; for a rule or a subnet the one that holds it.
+        exists
+            Whether what is written is there, where that is not the same as ``present`` being there.
 
         Raises
         ------
@@ -42,7 +50,7 @@ class Writes:
             raise ArmError(412, "PreconditionFailed", "Precondition failed.", details=[])
         if if_match and present and if_match not in ("*", present["etag"]):
             raise stale_etag(if_match, present["etag"], resource_id)
-        if if_none_match == "*" and present is not None:
+        if if_none_match == "*" and (present is not None if exists is None else exists):
             raise ArmError(412, "PreconditionFailed", "Precondition failed.", details=[])
         running = self._operations.running_on(resource_id)
         if running:
@@ -50,8 +58,10 @@ class Writes:
             url = self.url("operations", running, resource_id, str(location), request)
             raise another_operation(self.conflict_status, url, self.retry_after_s)
 
-    def put(self, kind: Kind, sent: Resource, before: Resource | None, request: Request) -> dict[str, str]:
-        """Accept a new state, which holds at once as ``Updating``; return the answer's headers.
+    def put(
+        self, kind: Kind, sent: Resource, before: Resource | None, request: Request, *, location: bool = False
+    ) -> dict[str, str]:
+        """Accept a new state, which holds at once as ``Updating``; return the answer's headers, with ``Location`` where wanted.
 
         Raises
         ------
@@ -70,7 +80,7 @@ class Writes:
                 self._store.put(restored)
 
         operation = self._begin(kept["id"], request, lambda: self._set(kind, kept, kept, "Succeeded"), fail)
-        return self._headers(operation, kept, request)
+        return self._headers(operation, kept, request, location=location)
 
     def delete(self, kind: Kind, present: Resource, request: Request, remove: Callable[[], None]) -> Answer:
         """Accept a deletion that ``remove`` carries out when the operation ends."""
@@ -80,9 +90,7 @@ class Writes:
             self._set(kind, present, present, "Failed")
 
         operation = self._begin(present["id"], request, remove, fail)
-        headers = self._headers(operation, present, request)
-        headers["Location"] = self.url("operationResults", operation, present["id"], present["location"], request)
-        return Answer(202, EMPTY, headers)
+        return Answer(202, EMPTY, self._headers(operation, present, request, location=True))
 
     def work_out(self, present: Resource, request: Request, result: Callable[[], Any]) -> Answer:
         """Accept a question whose answer is read from ``Location`` later; it holds nothing."""
@@ -109,7 +117,7 @@ class Writes:
         if operation.status == "Failed":
             return Answer(400, {"error": error})
         if not operation.ended:
-            here = f"https://{request.headers.get('host', '')}{address.path}?api-version={request.query.get('api-version', '')}"
+            here = f"{base_url(request)}{address.path}?api-version={request.query.get('api-version', '')}"
             return Answer(202, None, {"Location": here, **retry})
         return Answer(204) if operation.result is None else Answer(200, operation.result)
 
@@ -117,18 +125,19 @@ class Writes:
         """Where an operation's status or result is read."""
         words = resource_id.split("/")
         namespace = words[words.index("providers") + 1] if "providers" in words else "Microsoft.Resources"
-        host, version = request.headers.get("host", ""), request.query.get("api-version", "")
+        version = request.query.get("api-version", "")
         return (
-            f"https://{host}/subscriptions/{words[2]}/providers/{namespace}/locations/{location}/{what}/{operation.id}"
+            f"{base_url(request)}/subscriptions/{words[2]}/providers/{namespace}/locations/{location}/{what}/{operation.id}"
             f"?api-version={version}"
         )
 
     def _begin(self, locks: str, request: Request, succeed: Callable[[], Any], fail: Callable[[], None]) -> Operation:
         return self._operations.begin(locks, self._faults.course(request.path), succeed, fail)
 
-    def _headers(self, operation: Operation, resource: Resource, request: Request) -> dict[str, str]:
-        url = self.url("operations", operation, resource["id"], str(resource["location"]), request)
-        return {"Azure-AsyncOperation": url, "Retry-After": str(int(self.retry_after_s))}
+    def _headers(self, operation: Operation, resource: Resource, request: Request, *, location: bool) -> dict[str, str]:
+        where = resource["id"], str(resource["location"]), request
+        headers = {"Azure-AsyncOperation": self.url("operations", operation, *where), "Retry-After": str(int(self.retry_after_s))}
+        return headers | {"Location": self.url("operationResults", operation, *where)} if location else headers
 
     def _set(self, kind: Kind, resource: Resource, before: Resource | None, state: str) -> None:
         resource["etag"] = kind.next_etag(before)

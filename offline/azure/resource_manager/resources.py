@@ -1,0 +1,220 @@
+"""Requests for the resources that are kept: reads, lists, whole writes, single children, tags and deletions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from offline.azure.endpoint import Link
+from offline.azure.resource_manager.addresses import Address, parse_address
+from offline.azure.resource_manager.effective import effective_groups
+from offline.azure.resource_manager.errors import ArmError, not_found
+from offline.azure.resource_manager.interfaces import Interfaces
+from offline.azure.resource_manager.kinds import Kind
+from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
+from offline.azure.resource_manager.networks import Networks, subnet_links
+from offline.azure.resource_manager.security_groups import SecurityGroups, rule_links
+from offline.azure.resource_manager.store import Resource, Store
+from offline.azure.resource_manager.writes import Writes
+from offline.azure.web import EMPTY, Answer, Request
+
+#: Types that are kept just as they are written.
+_PLAIN = (
+    "Microsoft.Compute/virtualMachineScaleSets",
+    "Microsoft.Network/applicationSecurityGroups",
+    "Microsoft.Network/networkWatchers",
+    "Microsoft.Network/networkWatchers/flowLogs",
+    "Microsoft.Network/publicIPAddresses",
+    "Microsoft.OperationalInsights/workspaces",
+)
+_CHILD_LINKS = {
+    "microsoft.network/networksecuritygroups/securityrules": rule_links,
+    "microsoft.network/virtualnetworks/subnets": subnet_links,
+}
+#: Members beside ``properties`` that a caller may set.
+_MEMBERS = ("location", "tags", "zones", "identity", "sku", "kind")
+
+
+class Resources:
+    """Answers for kept resources. Whoever uses it holds the store's lock."""
+
+    def __init__(self, store: Store, writes: Writes) -> None:
+        self._store, self._writes = store, writes
+        kinds: tuple[Kind, ...] = (
+            SecurityGroups(),
+            Interfaces(),
+            Networks(),
+            Machines(),
+            Machines("Microsoft.Compute/virtualMachineScaleSets/virtualMachines"),
+            *map(Kind, _PLAIN),
+        )
+        self._kinds = {kind.type.lower(): kind for kind in kinds}
+
+    def keep(self, resource_id: str, body: dict[str, Any], power: str) -> Resource:
+        """Keep a resource at once, as if its operation had ended; return it as it is answered.
+
+        Raises
+        ------
+        ArmError
+        """
+        address = parse_address("PUT", resource_id)
+        kind = self._kind_of(address)
+        before = self._store.get(resource_id)
+        kept = kind.accept(_named(address, body, before), before, self._store)
+        kept["etag"] = kind.next_etag(before)
+        kept["properties"] = {"provisioningState": "Succeeded", **kept["properties"]}
+        if power or before:
+            kept[POWER] = power or power_state(before or {})
+        self._store.put(kept)
+        return kind.show(kept, self._store)
+
+    def get(self, address: Address) -> Resource:
+        """A resource, or a child that lives in one, as it is answered.
+
+        Raises
+        ------
+        ArmError
+        """
+        kind = self._kind_of(address)
+        if not self._is_child(address):
+            found = self._store.get(address.path)
+            if found is None:
+                raise not_found(address.path)
+            return kind.show(found, self._store)
+        holder = self.get(address.parent)
+        for child in holder["properties"][kind.nested[address.types[-1]]]:
+            if child["name"].lower() == address.names[-1].lower():
+                return {**child, "etag": holder["etag"]}
+        raise not_found(address.path)
+
+    def links(self, address: Address, request: Request) -> Iterable[Link]:
+        """What a write needs on the resources that its body points to."""
+        if request.method != "PUT" or address.is_list:
+            return ()
+        body, kind = request.json() or {}, self._kinds.get(address.type.lower())
+        child_links = _CHILD_LINKS.get(address.type.lower())
+        if child_links:
+            return child_links(body)
+        return kind.links(body) if kind else ()
+
+    def answer(self, address: Address, request: Request) -> Answer:
+        """Answer a request.
+
+        Raises
+        ------
+        ArmError
+        """
+        self._kind_of(address)
+        if address.action:
+            return self._act(address, request)
+        if request.method in ("GET", "HEAD"):
+            return self._read(address, request)
+        if address.is_list:
+            raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} wants the name of a resource: {request.path}")
+        return self._write_child(address, request) if self._is_child(address) else self._write(address, request)
+
+    def _read(self, address: Address, request: Request) -> Answer:
+        if address.types[-1] == "instanceView":
+            return Answer(200, instance_view(self.get(address.parent), self._power_of(address.parent)))
+        if address.is_list:
+            return Answer(200, {"value": self._list(address)})
+        resource = self.get(address)
+        if "instanceview" in request.query.get("$expand", "").lower():
+            resource["properties"]["instanceView"] = instance_view(resource, self._power_of(address))
+        return Answer(200, resource, {"ETag": resource["etag"]})
+
+    def _power_of(self, address: Address) -> str:
+        return power_state(self._store.get(address.path) or {})
+
+    def _list(self, address: Address) -> list[Resource]:
+        kind = self._kind_of(address)
+        if self._is_child(address):
+            return list(self.get(address.parent)["properties"][kind.nested[address.types[-1]]])
+        scope = address.parent.path if address.names else address.scope
+        return [kind.show(one, self._store) for one in self._store.of_type(address.type, scope)]
+
+    def _write(self, address: Address, request: Request) -> Answer:
+        kind, present = self._kind_of(address), self._store.get(address.path)
+        if request.method == "DELETE" and present is None:
+            return Answer(204)
+        self._writes.check(address.path, present, request)
+        if request.method == "PUT":
+            headers = self._writes.put(kind, _named(address, request.json() or {}, present), present, request)
+            return Answer(200 if present else 201, self.get(address), headers)
+        if present is None:
+            raise not_found(address.path)
+        if request.method == "PATCH":
+            return self._tag(kind, present, request)
+        kind.check_delete(present, self._store)
+        return self._writes.delete(kind, present, request, lambda: self._store.delete(present["id"]))
+
+    def _write_child(self, address: Address, request: Request) -> Answer:
+        """Write one child of a resource: all else of the resource stays as it is, and its ETag changes with it."""
+        kind, holder = self._kind_of(address), self._store.get(address.parent.path)
+        if holder is None:
+            raise not_found(address.parent.path)
+        if address.types[-1] == "defaultSecurityRules" or request.method not in ("PUT", "DELETE"):
+            raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served for {address.type}.")
+        changed = copy.deepcopy(holder)
+        siblings: list[Resource] = changed["properties"][kind.nested[address.types[-1]]]
+        name = address.names[-1]
+        position = next((at for at, one in enumerate(siblings) if one["name"].lower() == name.lower()), None)
+        if request.method == "DELETE" and position is None:
+            return Answer(204)
+        self._writes.check(holder["id"], holder, request, exists=position is not None)
+        if request.method == "DELETE" and position is not None:
+            del siblings[position]
+            return Answer(202, EMPTY, self._writes.put(kind, changed, holder, request, location=True))
+        properties = (request.json() or {}).get("properties") or {}
+        if position is None:
+            siblings.append({"name": name, "properties": properties})
+        else:
+            siblings[position] = {"name": siblings[position]["name"], "properties": properties}
+        headers = self._writes.put(kind, changed, holder, request)
+        return Answer(201 if position is None else 200, self.get(address), headers)
+
+    def _tag(self, kind: Kind, present: Resource, request: Request) -> Answer:
+        """PATCH: the tags that are sent replace the tags that are there; nothing else can be patched here."""
+        sent = request.json() or {}
+        if unknown := set(sent) - {"tags"}:
+            raise ArmError(400, "InvalidRequestContent", f"Only tags can be patched here, not {', '.join(sorted(unknown))}.")
+        present["tags"] = dict(sent.get("tags") or {})
+        present["etag"] = kind.next_etag(present)
+        return Answer(200, kind.show(present, self._store), {"ETag": present["etag"]})
+
+    def _act(self, address: Address, request: Request) -> Answer:
+        present = self._store.get(address.path)
+        if present is None:
+            raise not_found(address.path)
+        if address.operation("POST") == "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action":
+            effective_groups(present, self._store)  # what can never be answered is refused at once
+            return self._writes.work_out(present, request, lambda: effective_groups(present, self._store))
+        raise ArmError(404, "InvalidAction", f"{address.action} on {address.type} is not served here.")
+
+    def _is_child(self, address: Address) -> bool:
+        return self._kind_of(address).type.lower() != address.type.lower()
+
+    def _kind_of(self, address: Address) -> Kind:
+        """The kind that keeps what an address points to: its own, or that of the resource that it lives in."""
+        own = self._kinds.get(address.type.lower())
+        if own:
+            return own
+        parent = self._kinds.get(address.parent.type.lower()) if len(address.types) > 1 else None
+        if parent and (address.types[-1] in parent.nested or address.types[-1] == "instanceView"):
+            return parent
+        raise ArmError(
+            404,
+            "InvalidResourceType",
+            f"The resource type '{'/'.join(address.types)}' could not be found in the namespace '{address.namespace}', or is not "
+            "served here.",
+        )
+
+
+def _named(address: Address, body: dict[str, Any], present: Resource | None) -> Resource:
+    """The body that was sent, under the name that it was sent to; a resource that is there keeps its letter case."""
+    sent = copy.deepcopy(body)
+    name, resource_id = (present["name"], present["id"]) if present else (address.names[-1], address.path)
+    named: Resource = {"name": name, "id": resource_id, "etag": "", "type": address.type}
+    named |= {member: sent[member] for member in _MEMBERS if sent.get(member) is not None}
+    return named | {"properties": sent.get("properties") or {}}
