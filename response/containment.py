@@ -69,6 +69,11 @@ class Containment:
         """Undoing before this time would revive what was contained."""
         return self.applied_ms + self.plan.min_lifetime_s * 1000
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is still to be applied or read back."""
+        return self.step is Step.APPLYING or (self.step is Step.APPLIED and not self.checked)
+
     def is_stuck(self, now_ms: int) -> bool:
         """Whether it stands at APPLYING for longer than whoever began to apply it can have lived."""
         return self.step is Step.APPLYING and now_ms - self.applied_ms > _APPLYING_MS

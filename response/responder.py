@@ -143,12 +143,12 @@ def _decide_stream_again(
     for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
         verdict = Verdict.from_json(entry.verdict)
         of_verdict = replace(room, verdict=verdict, partner=signal, look_again=lambda: None)
-        if verdict.id not in stream.waiting:
-            if again:
-                repeat(of_verdict, stream)
-            continue
+        if again:
+            repeat(of_verdict, stream, after=entry.sequence)
+        left_half_way = stream.current is not None and stream.current.verdict_id == verdict.id and stream.current.is_under_way
         for rule, action, target in _matching(room.policy, actions, verdict):
-            if stream_name(rule.action, target) != name or is_covered(stream, action, verdict):
+            waits = verdict.id in stream.waiting and not is_covered(stream, action, verdict)
+            if stream_name(rule.action, target) != name or not (waits or left_half_way):
                 continue
             decision = settle(of_verdict, rule, action, target)
             yield decision

@@ -130,14 +130,14 @@ def is_covered(stream: Stream, action: Action, verdict: Verdict) -> bool:
     return any(action.covers(Plan.from_json_value(entry.plan), verdict) for entry in observed if entry.plan is not None)
 
 
-def repeat(room: Room, stream: Stream) -> None:
+def repeat(room: Room, stream: Stream, *, after: int = 0) -> None:
     """Tell again, and collect, what an earlier delivery may have written into this stream without telling anyone.
 
     That is what stands there about the verdict, and any containment that it may have found unfinished. A refused undo
     (it has no plan) is no work of the responder.
     """
     verdict = room.verdict
-    for entry in stream.entries:
+    for entry in stream.entries[after:]:
         own = entry.verdict_id == verdict.id and entry.step in _DECIDING and (entry.plan or entry.step is not Step.REFUSED)
         finished = entry.step in _FINISHING and entry.time_ms >= verdict.time_ms
         if (own or finished) and entry not in room.earlier:
@@ -211,7 +211,7 @@ class _Desk:
 
     def finish(self, stream: Stream, containment: Containment) -> Stream:
         """Carry the current containment through apply and verify, from wherever its entries stop."""
-        if containment.step is Step.UNDOING or containment.checked:
+        if not containment.is_under_way:
             return stream
         now_ms = self.room.now_ms
         if containment.step is Step.APPLYING:
