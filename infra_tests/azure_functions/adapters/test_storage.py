@@ -7,7 +7,7 @@ import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -87,7 +87,12 @@ class TestDeadLetters:
 
 
 class TestLake:
-    LINE = {"class_uid": 2004, "time": NOW_MS, "cloud": {"account": {"uid": SUBSCRIPTION}}, "message": "größer"}
+    LINE: ClassVar[dict[str, Any]] = {
+        "class_uid": 2004,
+        "time": NOW_MS,
+        "cloud": {"account": {"uid": SUBSCRIPTION}},
+        "message": "größer",
+    }
 
     def test_a_line_delivered_again_overwrites_what_it_wrote(self, clients: Storage) -> None:
         for _ in range(2):

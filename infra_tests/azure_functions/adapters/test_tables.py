@@ -128,7 +128,7 @@ class TestMemory:
         assert int(row["expires"]) == NOW_MS // 1000 + 14 * 86_400
 
     def test_a_table_that_is_not_there_is_no_empty_memory(self, storage: Storage) -> None:
-        with pytest.raises(Exception, match="TableNotFound|TableDoesNotExist"):
+        with pytest.raises(Exception, match=r"TableNotFound|TableDoesNotExist"):
             TableMemory(storage, days=14).load(["k"])
 
 

@@ -1,0 +1,100 @@
+"""Flow-log blobs of virtual networks and of network security groups → verdicts on addresses and the machines behind them.
+
+The host hands over a blob's content with each event. It is not used: a blob grows for an hour, and only what is new counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import BinaryIO
+
+import azure.functions as func
+
+from azure_functions.adapters.flow_blobs import FlowBlobs, Part
+from azure_functions.adapters.inventory import Inventory
+from azure_functions.detection_room import DetectionRoom
+from azure_functions.function import Function, Message
+from azure_functions.registry import FLOW_LOG_CONNECTION, NSG_FLOW_LOGS, VNET_FLOW_LOGS
+from shared_model.flow_detection import detect
+from shared_model.flow_records import FlowRead
+from shared_model.parsers import nsg_flow_logs, vnet_flow_logs
+
+_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "flow_log_endpoint")
+
+
+class FlowRoom(DetectionRoom):
+    """The detection's adapters, and those that only flow logs need."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__(function)
+        self.function = function
+
+    @cached_property
+    def blobs(self) -> FlowBlobs:
+        """What is new in each blob."""
+        return FlowBlobs(self.function.clients)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """Which machine an interface is."""
+        return Inventory(self.function.clients, now_ms=self.function.now_ms, unreadable=self._unreadable)
+
+    def _unreadable(self, subscription: str, reason: str) -> None:
+        self.function.logger.error("interfaces not readable", extra={"subscription": subscription, "reason": reason})
+        self.function.count("InventoryFailures")
+
+
+FUNCTION = Function("detect_flows", needs=_NEEDS)
+ROOM = FlowRoom(FUNCTION)
+NSG_FUNCTION = Function("detect_nsg_flows", needs=_NEEDS)
+NSG_ROOM = FlowRoom(NSG_FUNCTION)
+BLUEPRINT = func.Blueprint()
+
+_Reader = Callable[..., Iterator[FlowRead]]
+
+
+@BLUEPRINT.function_name("detect_flows")
+@BLUEPRINT.blob_trigger(
+    arg_name="blob", path=f"{VNET_FLOW_LOGS}/{{name}}", connection=FLOW_LOG_CONNECTION, source=func.BlobSource.EVENT_GRID
+)
+def detect_flows(blob: func.InputStream) -> None:
+    """Entry point: a virtual network's flow log was written to."""
+    _read_blob(ROOM, blob.name or "", "vnet_flow_logs", vnet_flow_logs.read_flows)
+
+
+@BLUEPRINT.function_name("detect_nsg_flows")
+@BLUEPRINT.blob_trigger(
+    arg_name="blob", path=f"{NSG_FLOW_LOGS}/{{name}}", connection=FLOW_LOG_CONNECTION, source=func.BlobSource.EVENT_GRID
+)
+def detect_nsg_flows(blob: func.InputStream) -> None:
+    """Entry point: a network security group's flow log was written to."""
+    _read_blob(NSG_ROOM, blob.name or "", "nsg_flow_logs", nsg_flow_logs.read_flows)
+
+
+def _read_blob(room: FlowRoom, name: str, parser: str, read_flows: _Reader) -> None:
+    container, _, blob = name.partition("/")
+
+    def handle(_: Message) -> None:
+        for part in room.blobs.new_parts(container, blob):
+            room.function.correlate(part.name)
+            _detect(room, part, f"{parser}:{part.name}", read_flows)
+            room.blobs.commit(part)
+
+    room.function.run((Message(name, name.encode()),), handle).or_raise()
+
+
+def _detect(room: FlowRoom, part: Part, source: str, read_flows: _Reader) -> None:
+    detector, now_ms = room.detector("network"), room.function.now_ms()
+    stream: BinaryIO = part.open()
+    for number, read in enumerate(read_flows(stream, source=source)):
+        started = time.perf_counter()
+        batch = replace(read.batch, interfaces=room.inventory.resolve(read.batch.interfaces))
+        delivery = f"{part.delivery}/{number}"
+        found = detect(batch, detector, room.memory, now_ms=now_ms, correlation_id=part.name, delivery=delivery)
+        room.conclude(found, detector, events=read.records, started=started)
+        room.keep_rejected(read.rejected, delivery)
+        room.function.count("NoData", read.nodata)
+        room.function.count("UnknownInterfaces", sum(not interface.instance_id for interface in batch.interfaces))

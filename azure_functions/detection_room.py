@@ -1,0 +1,145 @@
+"""What the detecting functions share: detectors, entity memory, verdict queue, lake and Sentinel, and the order among them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from azure_functions.adapters.heartbeat import Heartbeat
+from azure_functions.adapters.memory import TableMemory
+from azure_functions.adapters.queues import VerdictQueue
+from azure_functions.adapters.sentinel import SentinelTable, verdict_row
+from azure_functions.function import Function, Poison
+from shared_model.detection import Detection, EntityScore
+from shared_model.events import Rejected
+from shared_model.ocsf import of_verdict
+from shared_model.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from shared_model.detector import Detector
+
+#: Beside the code, in the deployed folder as in the repository.
+ARTIFACTS = Path(__file__).parent.parent / "model_artifacts"
+#: Log lines of scores for one batch, highest first: a blob of flow logs may hold thousands of entities.
+_LOGGED_SCORES = 50
+_T = TypeVar("_T")
+
+
+class DetectionRoom:
+    """The detection's adapters, each made once."""
+
+    def __init__(self, function: Function, *, artifacts: Path = ARTIFACTS) -> None:
+        self._function = function
+        self._artifacts = artifacts
+        # The runtime's interpreters are not to be used by two threads at once: each invocation's thread has its own.
+        self._of_thread = threading.local()
+
+    def detector(self, name: str) -> Detector:
+        """Return a detector, loaded once in each thread. Raises ArtifactError."""
+        detectors: dict[str, Detector] = self._of_thread.__dict__
+        if name not in detectors:
+            from shared_model.detector import Detector  # here, because it brings the model's runtime
+
+            detectors[name] = Detector.load(self._artifacts / name)
+        return detectors[name]
+
+    def available(self, *names: str) -> dict[str, Detector]:
+        """Return those of the detectors that are deployed."""
+        return {name: self.detector(name) for name in names if (self._artifacts / name / "detector.json").exists()}
+
+    @cached_property
+    def memory(self) -> TableMemory:
+        """Entity memory."""
+        return TableMemory(self._function.clients, days=int(self._function.settings.memory_days))
+
+    @cached_property
+    def verdicts(self) -> VerdictQueue:
+        """The queue of verdicts."""
+        return VerdictQueue(self._function.clients)
+
+    @cached_property
+    def sentinel(self) -> SentinelTable:
+        """Sentinel's table."""
+        function = self._function
+        return SentinelTable(function.clients, function.settings.logs_rule_id, function.spec.group, function.logger)
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """When this function last did something."""
+        return Heartbeat(self._function.clients, self._function.name)
+
+    def conclude(self, detection: Detection, detector: Detector, *, events: int, started: float) -> None:
+        """Send the verdicts, then store what is remembered, then log and count. The order matters.
+
+        Killed after the first step, the function scores the same events again and sends verdicts of the same ids;
+        the other way round they would be lost.
+        """
+        self.publish(detection.verdicts)
+        self.memory.store(detection.states, now_ms=self._function.now_ms())
+        self.log_scores(detection.scores, detector.threshold)
+        self._function.count("Events", events)
+        self._function.count("Duplicates", detection.duplicates)
+        self._function.count("Late", detection.late)
+        self._function.milliseconds("Decision", (time.perf_counter() - started) * 1000)
+
+    def publish(self, verdicts: Sequence[Verdict]) -> None:
+        """Send verdicts, and log and count them."""
+        self.verdicts.send(verdicts)
+        now_ms, rows = self._function.now_ms(), []
+        for verdict in verdicts:
+            self._function.correlate(verdict.correlation_id)
+            self._function.logger.info(
+                "verdict",
+                extra={
+                    "verdict_id": verdict.id,
+                    "entity": verdict.entity.key,
+                    "detector": verdict.detector,
+                    "probability": verdict.probability,
+                    "threshold": verdict.threshold,
+                    "technique": verdict.technique,
+                    "title": verdict.title,
+                },
+            )
+            late_ms = max(0, now_ms - verdict.time_ms)
+            self._function.milliseconds("EventToVerdict", late_ms)
+            line = of_verdict(verdict)
+            self._function.lake.put_ocsf([line], cause=verdict.id)
+            rows.append(verdict_row(verdict, line, decision_ms=late_ms))
+        if not self.sentinel.put(rows):
+            self._function.count("SentinelFailures")
+        self._function.count("Verdicts", len(verdicts))
+        self.heartbeat.beat(now_ms, verdicts=len(verdicts))
+
+    def log_scores(self, scores: Sequence[EntityScore], threshold: float | None = None) -> None:
+        """Log the highest scores."""
+        for score in sorted(scores, key=lambda each: -each.probability)[:_LOGGED_SCORES]:
+            self._function.logger.info(
+                "scored",
+                extra={
+                    "entity": score.entity.key,
+                    "time_ms": score.time_ms,
+                    "probability": round(score.probability, 4),
+                    "threshold": threshold,
+                    "events": score.events,
+                },
+            )
+
+    def keep_rejected(self, rejected: Sequence[Rejected], cause: str) -> None:
+        """Write rejected records to the lake, and count them."""
+        if rejected:
+            self._function.lake.put_rejected(rejected, now_ms=self._function.now_ms(), cause=cause)
+        self._function.count("Rejected", len(rejected))
+
+    def usable(self, read: Iterable[_T | Rejected], cause: str) -> list[_T]:
+        """Return what could be read of a message, and keep what could not. Raises Poison when nothing could."""
+        records = list(read)
+        rejected = [record for record in records if isinstance(record, Rejected)]
+        if rejected and len(rejected) == len(records):
+            first = rejected[0]
+            raise Poison(first.reason, source=first.source, record=first.record, field=first.field)
+        self.keep_rejected(rejected, cause)
+        return [record for record in records if not isinstance(record, Rejected)]

@@ -1,0 +1,89 @@
+"""What the functions of the response share: policy, actions, journal, Sentinel and notices on Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from azure_functions.actions.catalogue import HANDLES, make_actions
+from azure_functions.adapters.journal import TableJournal
+from azure_functions.adapters.notifications import Notices
+from azure_functions.adapters.policy import PolicyBlob
+from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row
+from azure_functions.adapters.signals import TableBudget, TableSignals
+from azure_functions.function import Function
+from response.actions import Action
+from response.journal import JournalEntry
+from response.policy import Policy
+from response.remediation import of_entry
+
+
+class ResponseRoom:
+    """The response's adapters, each made once."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    @property
+    def policy(self) -> Policy:
+        """The operator's policy as it is now. Raises PolicyError, CloudUnavailable."""
+        return self._blob.load(self._function.now_ms())
+
+    @cached_property
+    def actions(self) -> dict[str, Action]:
+        """Every action by name."""
+        return make_actions(self._function.clients)
+
+    @cached_property
+    def journal(self) -> TableJournal:
+        """The journal."""
+        return TableJournal(self._function.clients)
+
+    @cached_property
+    def signals(self) -> TableSignals:
+        """Recent signals."""
+        return TableSignals(self._function.clients)
+
+    @cached_property
+    def budget(self) -> TableBudget:
+        """The hourly budget."""
+        return TableBudget(self._function.clients)
+
+    @cached_property
+    def notify(self) -> Notices:
+        """Tells people."""
+        function = self._function
+        return Notices(Incidents(function.clients, function.settings.workspace_id, function.logger), function.logger)
+
+    @cached_property
+    def sentinel(self) -> SentinelTable:
+        """Sentinel's table."""
+        function = self._function
+        return SentinelTable(function.clients, function.settings.logs_rule_id, function.spec.group, function.logger)
+
+    def keep(self, entries: Sequence[JournalEntry]) -> None:
+        """Log and count what was written into the journal, and keep it in the lake and in Sentinel."""
+        rows = []
+        for entry in entries:
+            self._function.logger.info(
+                "journal",
+                extra={
+                    "step": entry.step,
+                    "stream": entry.stream,
+                    "sequence": entry.sequence,
+                    "containment_id": entry.containment_id,
+                    "actor": entry.actor,
+                    "detail": dict(entry.detail),
+                },
+            )
+            self._function.count(f"Step{entry.step.title().replace('_', '')}")
+            line = of_entry(entry)
+            self._function.lake.put_ocsf([line], cause=entry.id)
+            rows.append(action_row(entry, line))
+        if not self.sentinel.put(rows):
+            self._function.count("SentinelFailures")
+
+    @cached_property
+    def _blob(self) -> PolicyBlob:
+        settings = self._function.settings
+        return PolicyBlob(self._function.clients, settings.own_principal_ids, settings.own_resource_ids, HANDLES)

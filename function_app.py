@@ -1,0 +1,17 @@
+"""The function app: its blueprints, one per module of ``azure_functions/``. The platform wants this file at the root."""
+
+import azure.functions as func
+
+from azure_functions import (
+    detect_api_calls,
+    detect_flows,
+    detect_system_logs,
+    expire_containments,
+    health,
+    respond,
+    triage_findings,
+)
+
+app = func.FunctionApp()
+for _module in (detect_flows, detect_api_calls, detect_system_logs, triage_findings, respond, expire_containments, health):
+    app.register_functions(_module.BLUEPRINT)
