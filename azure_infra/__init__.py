@@ -1,0 +1,1 @@
+"""Azure infrastructure: ARM templates, generated from what the functions and actions declare."""

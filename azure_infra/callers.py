@@ -1,0 +1,86 @@
+"""Who may call the function apps: which addresses at all, and of these whom Entra knows and we have named."""
+
+from __future__ import annotations
+
+from azure_functions.registry import Trigger
+from azure_infra import names
+from azure_infra.arm import Json, resource, text, value
+from azure_infra.names import App
+
+#: Event Grid announces flow logs here; the host itself asks for its key.
+_WEBHOOKS = "/runtime/webhooks/blobs"
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def callers(app: App) -> list[Json] | str:
+    """Addresses that may call at all. Who calls is asked next, by Entra."""
+    if not _is_called(app):
+        return []
+    tags = [_allow("event-grid", 100, "AzureEventGrid"), _allow("logic-apps", 110, "LogicApps")]
+    who = "lambdaVariables('i')"
+    ranges = (
+        "map(range(0, length(parameters('callerRanges'))), lambda('i', createObject("
+        f"'name', format('caller-{{0}}', {who}), 'priority', add(200, {who}), 'action', 'Allow', "
+        f"'ipAddress', parameters('callerRanges')[{who}])))"
+    )
+    return value(f"concat(createArray({', '.join(tags)}), {ranges})")
+
+
+def _allow(name: str, priority: int, tag: str) -> str:
+    return f"createObject('name', '{name}', 'priority', {priority}, 'action', 'Allow', 'tag', 'ServiceTag', 'ipAddress', '{tag}')"
+
+
+def _is_called(app: App) -> bool:
+    return any(spec.trigger in (Trigger.HTTP, Trigger.BLOB) for spec in app.functions)
+
+
+def no_passwords(app: App) -> list[Json]:
+    """Deployment is by Entra too: no publishing user, no FTP."""
+    return [
+        resource(
+            names.app(app.name).child("basicPublishingCredentialsPolicies", text(way)),
+            names.WEB,
+            {"allow": False},
+            after=[names.app(app.name)],
+        )
+        for way in ("scm", "ftp")
+    ]
+
+
+def authentication(app: App) -> Json:
+    """Entra authentication, before the function: only tokens of this tenant, for this application, of these callers."""
+    called = _is_called(app)
+    return resource(
+        names.app(app.name).child("config", text("authsettingsV2")),
+        names.WEB,
+        {
+            "platform": {"enabled": True},
+            "globalValidation": {
+                "requireAuthentication": True,
+                "unauthenticatedClientAction": "Return401",
+                "excludedPaths": [_WEBHOOKS] if any(spec.trigger is Trigger.BLOB for spec in app.functions) else [],
+            },
+            "httpSettings": {"requireHttps": True},
+            "login": {"tokenStore": {"enabled": False}},
+            "identityProviders": {
+                "azureActiveDirectory": {
+                    "enabled": value("not(empty(parameters('applicationId')))"),
+                    "registration": {
+                        "clientId": value("parameters('applicationId')"),
+                        "openIdIssuer": value(
+                            "uri(environment().authentication.loginEndpoint, concat(tenant().tenantId, '/v2.0'))"
+                        ),
+                    },
+                    "validation": {
+                        "allowedAudiences": value(
+                            "createArray(parameters('applicationId'), concat('api://', parameters('applicationId')))"
+                        ),
+                        "defaultAuthorizationPolicy": {
+                            "allowedPrincipals": {"identities": value("variables('callers')") if called else [NOBODY]}
+                        },
+                    },
+                }
+            },
+        },
+        after=[names.app(app.name)],
+    )

@@ -1,0 +1,236 @@
+"""What the subscription's template turns on when it is asked to: telemetry that flows to Breakwater, comments that flow back."""
+
+from __future__ import annotations
+
+from azure_functions.registry import API_CALLS, SYSTEM_LOGS
+from azure_infra import names
+from azure_infra.arm import Json, Ref, Template, nested, resource, text, value
+from azure_infra.data_roles import built_in
+
+#: Categories of the activity log that tell of what somebody did.
+_CATEGORIES = ("Administrative", "Security", "Policy", "Alert")
+_COMMENT = (
+    "Microsoft.SecurityInsights/incidents/comments/read",
+    "Microsoft.SecurityInsights/incidents/comments/write",
+    "Microsoft.SecurityInsights/incidents/read",
+)
+_FLOW_LOG = "Microsoft.Network/networkWatchers/flowLogs"
+
+
+def add_activity_log(template: Template) -> None:
+    """Send the activity log to the hub."""
+    rule = template.take(
+        "diagnosticsRuleId",
+        "string",
+        "Id of the event hubs' authorization rule for diagnostic settings: an output of the resource group's template. Empty "
+        "leaves the activity log as it is.",
+        defaultValue="",
+    )
+    template.add(
+        {
+            "type": "Microsoft.Insights/diagnosticSettings",
+            "apiVersion": names.DIAGNOSTICS,
+            "name": "[parameters('name')]",
+            "condition": value(f"not(empty({rule}))"),
+            "properties": {
+                "eventHubAuthorizationRuleId": value(rule),
+                "eventHubName": API_CALLS,
+                "logs": [{"category": category, "enabled": True} for category in _CATEGORIES],
+            },
+        }
+    )
+
+
+def add_flow_logs(template: Template) -> None:
+    """Flow logs of the networks that are named, each minute's traffic within ten: Azure writes one at most."""
+    template.take(
+        "flowLogNetworks",
+        "array",
+        "Ids of virtual networks whose flow logs are turned on. None by default. All must be in flowLogLocation.",
+        defaultValue=[],
+    )
+    template.take(
+        "flowLogLocation", "string", "Region of these networks, and of the account.", defaultValue="[deployment().location]"
+    )
+    template.take(
+        "flowLogAccountId",
+        "string",
+        "Id of the account that they are written to: an output of the resource group's template.",
+        defaultValue="",
+    )
+    template.take("rawDays", "int", "Days after which flow logs are deleted.", defaultValue=90, minValue=1, maxValue=365)
+    template.take("networkWatcherGroup", "string", "Resource group of Azure's network watchers.", defaultValue="NetworkWatcherRG")
+    inner = Template("resourceGroup", "Turns on flow logs of the virtual networks that are named.")
+    for name, kind, what in (
+        ("name", "string", "Prefix of every name."),
+        ("location", "string", "Region."),
+        ("networks", "array", "Ids of virtual networks."),
+        ("account", "string", "Id of the storage account."),
+        ("days", "int", "Days that they are kept."),
+    ):
+        inner.take(name, kind, what)
+    each = "parameters('networks')[copyIndex()]"
+    inner.add(
+        {
+            "type": _FLOW_LOG,
+            "apiVersion": names.NETWORK,
+            "name": value(
+                f"format('NetworkWatcher_{{0}}/{{1}}-{{2}}', parameters('location'), parameters('name'), uniqueString({each}))"
+            ),
+            "location": "[parameters('location')]",
+            "copy": {"name": "flowLogs", "count": "[length(parameters('networks'))]", "mode": "Serial", "batchSize": 1},
+            "properties": {
+                "targetResourceId": value(each),
+                "storageId": "[parameters('account')]",
+                "enabled": True,
+                "format": {"type": "JSON", "version": 2},
+                "retentionPolicy": {"enabled": True, "days": "[parameters('days')]"},
+            },
+        }
+    )
+    given = {
+        "name": "[parameters('name')]",
+        "location": "[parameters('flowLogLocation')]",
+        "networks": "[parameters('flowLogNetworks')]",
+        "account": "[parameters('flowLogAccountId')]",
+        "days": "[parameters('rawDays')]",
+    }
+    template.add(
+        nested(
+            "breakwater-flow-logs",
+            inner,
+            given,
+            resourceGroup="[parameters('networkWatcherGroup')]",
+            condition="[not(empty(parameters('flowLogNetworks')))]",
+        )
+    )
+
+
+def add_existing_flow_logs(template: Template) -> None:
+    """Let the detectors read an account of flow logs that is the customer's."""
+    wanted = template.take(
+        "readExistingFlowLogs",
+        "bool",
+        "flowLogAccountId is an account of yours: let the detectors read it, and keep their trigger's poison in a queue there.",
+        defaultValue=False,
+    )
+    inner = Template("resourceGroup", "Lets the detectors read an existing account of flow logs.")
+    inner.take("account", "string", "Name of the storage account.")
+    inner.take("principal", "string", "Object id of the identity detect.")
+    account = Ref("Microsoft.Storage/storageAccounts", ("parameters('account')",))
+    for role in ("Storage Blob Data Reader", "Storage Queue Data Contributor"):
+        ref = Ref("Microsoft.Authorization/roleAssignments", (f"guid({account.id}, parameters('principal'), {text(role)})",))
+        inner.add(
+            resource(
+                ref,
+                names.AUTHORIZATION,
+                {
+                    "roleDefinitionId": value(built_in(role)),
+                    "principalId": "[parameters('principal')]",
+                    "principalType": "ServicePrincipal",
+                    "description": "Breakwater reads flow logs.",
+                },
+                scope=value(account.id),
+            )
+        )
+    given = {"account": "[last(split(parameters('flowLogAccountId'), '/'))]", "principal": "[parameters('detectPrincipalId')]"}
+    template.add(_in_group("breakwater-existing-flow-logs", inner, given, "flowLogAccountId", wanted))
+
+
+def add_system_logs(template: Template) -> None:
+    """Tables of the workspace that are streamed to the hub: Syslog of Linux machines, SecurityEvent of Windows ones."""
+    template.take(
+        "exportTables",
+        "array",
+        "Tables of the Sentinel workspace that are streamed to the detectors: Syslog, SecurityEvent, WindowsEvent. None by default.",
+        defaultValue=[],
+    )
+    template.take(
+        "eventHubNamespace", "string", "Id of the event hubs: an output of the resource group's template.", defaultValue=""
+    )
+    inner = Template("resourceGroup", "Streams tables of a workspace to the event hub.")
+    inner.take("name", "string", "Prefix of every name.")
+    inner.take("workspace", "string", "Name of the workspace.")
+    inner.take("tables", "array", "Names of the tables.")
+    inner.take("namespace", "string", "Id of the event hubs.")
+    there = Ref("Microsoft.OperationalInsights/workspaces", ("parameters('workspace')",))
+    export = {
+        "enable": True,
+        "tableNames": "[parameters('tables')]",
+        "destination": {"resourceId": "[parameters('namespace')]", "metaData": {"eventHubName": SYSTEM_LOGS}},
+    }
+    inner.add(resource(there.child("dataExports", "parameters('name')"), names.WORKSPACES, export))
+    given = {
+        "name": "[parameters('name')]",
+        "workspace": "[last(split(parameters('workspaceId'), '/'))]",
+        "tables": "[parameters('exportTables')]",
+        "namespace": "[parameters('eventHubNamespace')]",
+    }
+    template.add(_in_group("breakwater-system-logs", inner, given, "workspaceId", "not(empty(parameters('exportTables')))"))
+
+
+def _in_group(name: str, inner: Template, given: Json, of: str, condition: str) -> Json:
+    """A deployment into the group of the resource whose id a parameter gives.
+
+    Azure evaluates scopes even of what is not deployed, so an empty id stands for our own subscription and a group of
+    the name that is never used.
+    """
+    where = f"parameters('{of}')"
+    return nested(
+        name,
+        inner,
+        given,
+        subscriptionId=value(f"if(empty({where}), subscription().subscriptionId, split(concat({where}, '////'), '/')[2])"),
+        resourceGroup=value(f"if(empty({where}), 'none', split(concat({where}, '////'), '/')[4])"),
+        condition=value(condition),
+    )
+
+
+def add_comments(template: Template) -> None:
+    """Let the responder comment on incidents, and nothing else there."""
+    workspace = template.take(
+        "workspaceId",
+        "string",
+        "Id of the Sentinel workspace whose incidents get comments. Empty leaves it alone.",
+        defaultValue="",
+    )
+    inner = Template("resourceGroup", "Lets the responder comment on the incidents of a workspace.")
+    inner.take("name", "string", "Prefix of every name.")
+    inner.take("workspace", "string", "Name of the workspace.")
+    inner.take("principal", "string", "Object id of the identity respond.")
+    there = Ref("Microsoft.OperationalInsights/workspaces", ("parameters('workspace')",))
+    role = Ref("Microsoft.Authorization/roleDefinitions", (f"guid({there.id}, parameters('name'), 'incident comments')",))
+    assignment = Ref(
+        "Microsoft.Authorization/roleAssignments", (f"guid({there.id}, parameters('principal'), 'incident comments')",)
+    )
+    inner.add(
+        resource(
+            role,
+            names.AUTHORIZATION,
+            {
+                "roleName": "[format('{0} incident comments ({1})', parameters('name'), resourceGroup().name)]",
+                "description": "Reads incidents and comments on them.",
+                "type": "CustomRole",
+                "permissions": [{"actions": list(_COMMENT), "notActions": [], "dataActions": [], "notDataActions": []}],
+                "assignableScopes": ["[resourceGroup().id]"],
+            },
+        ),
+        resource(
+            assignment,
+            names.AUTHORIZATION,
+            {
+                "roleDefinitionId": value(role.id),
+                "principalId": "[parameters('principal')]",
+                "principalType": "ServicePrincipal",
+                "description": "Breakwater tells on an incident what it did about it.",
+            },
+            after=[role],
+            scope=value(there.id),
+        ),
+    )
+    given = {
+        "name": "[parameters('name')]",
+        "workspace": value(f"last(split({workspace}, '/'))"),
+        "principal": "[parameters('respondPrincipalId')]",
+    }
+    template.add(_in_group("breakwater-incident-comments", inner, given, "workspaceId", f"not(empty({workspace}))"))

@@ -1,0 +1,104 @@
+"""The subscription's template: where telemetry comes from, and what the identities may do to the customer's resources."""
+
+from __future__ import annotations
+
+from azure_functions.registry import Group
+from azure_infra import names
+from azure_infra.arm import Json, Ref, Template, resource, text, value
+from azure_infra.feeds import add_activity_log, add_comments, add_existing_flow_logs, add_flow_logs, add_system_logs
+from azure_infra.permissions import ActionRole, action_roles, assignment_condition
+
+TOUCHES = (
+    "Touches the subscription: defines custom roles and assigns those that read; those that change something only when "
+    "`armed`. By parameter, and not otherwise: a diagnostic setting of the activity log, flow logs of the virtual networks that "
+    "are named, the right to read an existing account of flow logs, an export of the workspace's tables that are named, and the "
+    "right to comment on its incidents."
+)
+
+
+def subscription() -> Template:
+    """Build it."""
+    template = Template("subscription", TOUCHES)
+    template.take(
+        "name", "string", "Prefix of every name, as in the resource group.", defaultValue="breakwater", minLength=2, maxLength=16
+    )
+    template.take(
+        "armed",
+        "bool",
+        "Let the identities change the customer's resources. The policy decides which action does; without this none can.",
+        defaultValue=False,
+    )
+    for group in Group:
+        template.take(
+            f"{group}PrincipalId", "string", f"Object id of the identity {group}: an output of the resource group's template."
+        )
+    template.take(
+        "protectedPrincipalIds",
+        "array",
+        "Object ids of break-glass principals: no role assignment of theirs can be removed.",
+        defaultValue=[],
+    )
+    template.take(
+        "restorableRoles",
+        "array",
+        "Ids of the role definitions that undo may assign back, and no others. Empty: all but Owner, User Access Administrator "
+        "and Role Based Access Control Administrator, which are put back only where they are listed here.",
+        defaultValue=[],
+    )
+    for role in action_roles():
+        template.add(_definition(role), _assignment(role))
+    add_activity_log(template)
+    add_flow_logs(template)
+    add_existing_flow_logs(template)
+    add_system_logs(template)
+    add_comments(template)
+    return template
+
+
+def _role(role: ActionRole) -> Ref:
+    return Ref("Microsoft.Authorization/roleDefinitions", (f"guid(subscription().id, parameters('name'), {text(role.title)})",))
+
+
+def _role_id(role: ActionRole) -> str:
+    ref = _role(role)
+    return f"subscriptionResourceId('{ref.type}', {ref.names[0]})"
+
+
+def _definition(role: ActionRole) -> Json:
+    return resource(
+        _role(role),
+        names.AUTHORIZATION,
+        {
+            "roleName": value(f"concat(parameters('name'), {text(' ' + role.title)})"),
+            "description": role.description,
+            "type": "CustomRole",
+            "permissions": [{"actions": list(role.operations), "notActions": [], "dataActions": [], "notDataActions": []}],
+            "assignableScopes": ["[subscription().id]"],
+        },
+    )
+
+
+def _assignment(role: ActionRole) -> Json:
+    ref = Ref(
+        "Microsoft.Authorization/roleAssignments",
+        (f"guid(subscription().id, parameters('name'), {text(role.title)}, 'assignment')",),
+    )
+    who = f"parameters('{role.group}PrincipalId')"
+    properties: Json = {
+        "roleDefinitionId": value(_role_id(role)),
+        "principalId": value(who),
+        "principalType": "ServicePrincipal",
+        "description": f"Breakwater: {role.description}",
+    }
+    if role.assigns:
+        own = [f"parameters('{group}PrincipalId')" for group in Group]
+        condition = assignment_condition(own, "parameters('protectedPrincipalIds')", "parameters('restorableRoles')")
+        properties |= {"condition": value(condition), "conditionVersion": "2.0"}
+    made = {
+        "type": ref.type,
+        "apiVersion": names.AUTHORIZATION,
+        "name": ref.name,
+        "dependsOn": [value(_role_id(role))],
+        "properties": properties,
+    }
+    return {**made, "condition": "[parameters('armed')]"} if role.armed else made
