@@ -54,6 +54,11 @@ def is_private(address: str) -> bool:
     return any(parsed in network for network in _PRIVATE)
 
 
+def is_block(prefix: str) -> bool:
+    """Say whether this is an address or a block of them rather than a service tag."""
+    return _network(prefix) is not None
+
+
 def fit_remote(prefixes: Iterable[str], groups: Iterable[str], address: str, place: Place) -> Fit:
     """Match the far end of a packet."""
     fits = [_fit_prefix(prefix, address, place, local=False) for prefix in prefixes]
@@ -72,7 +77,7 @@ def fit_local(prefixes: Iterable[str], groups: Iterable[str], place: Place) -> F
 def _fit_prefix(prefix: str, address: str, place: Place, *, local: bool) -> Fit:
     if prefix in _EVERYTHING:
         return Fit.YES
-    if _network(prefix) is not None:
+    if is_block(prefix):
         return _yes(_contains(prefix, ip_address(address)))
     if prefix == "azureloadbalancer":
         return _yes(address == PLATFORM_ADDRESS)

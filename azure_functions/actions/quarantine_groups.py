@@ -90,7 +90,7 @@ def _is_total(rule: SecurityRule) -> bool:
     return (
         not rule.allows
         and rule.protocol in ("*", "all")
-        and all(side.ports == _EVERY_PORT and {"*", "0.0.0.0/0"} & set(side.prefixes) for side in sides)
+        and all(side.ports == _EVERY_PORT and "*" in side.prefixes for side in sides)
     )
 
 

@@ -11,11 +11,11 @@ nothing when it is a Deny. Format: Azure Resource Manager, ``networkSecurityGrou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from azure_functions.actions.prefixes import Fit, Place, fit_local, fit_remote
+from azure_functions.actions.prefixes import Fit, Place, fit_local, fit_remote, is_block
 
 _PORTS = (0, 65_535)
 _WITH_PORTS = frozenset({"tcp", "udp"})
@@ -156,7 +156,13 @@ def read_rules(group: Mapping[str, Any]) -> tuple[SecurityRule, ...]:
 
 def read_effective_rules(rules: Sequence[Mapping[str, Any]]) -> tuple[SecurityRule, ...]:
     """Read the effective rules of one group, with the addresses that Azure expanded their service tags to."""
-    return tuple(read_rule(str(rule.get("name", "")).rpartition("/")[2], rule) for rule in rules)
+    read = (read_rule(str(rule.get("name", "")).rpartition("/")[2], rule) for rule in rules)
+    return tuple(replace(rule, source=_unexpanded(rule.source), destination=_unexpanded(rule.destination)) for rule in read)
+
+
+def _unexpanded(side: Side) -> Side:
+    """Effective rules write the asterisk as a block of IPv4, also where the rule is for both versions of IP."""
+    return replace(side, prefixes=tuple("*" if prefix == "0.0.0.0/0" else prefix for prefix in side.prefixes))
 
 
 def read_rule(name: str, data: Mapping[str, Any]) -> SecurityRule:
@@ -173,8 +179,9 @@ def read_rule(name: str, data: Mapping[str, Any]) -> SecurityRule:
 
 
 def _side(data: Mapping[str, Any], end: str) -> Side:
-    expanded = data.get(f"expanded{end.capitalize()}AddressPrefix")
-    prefixes = expanded or _one_or_many(data, f"{end}AddressPrefix", f"{end}AddressPrefixes")
+    prefixes = _one_or_many(data, f"{end}AddressPrefix", f"{end}AddressPrefixes")
+    if expanded := data.get(f"expanded{end.capitalize()}AddressPrefix"):
+        prefixes = [*expanded, *(prefix for prefix in prefixes if is_block(prefix))]
     groups = data.get(f"{end}ApplicationSecurityGroups") or ()
     return Side(
         tuple(str(prefix).lower() for prefix in prefixes),
