@@ -11,7 +11,6 @@ from azure_functions.detection_room import DetectionRoom
 from azure_functions.event_hubs import batches_of, messages_of, tries_before
 from azure_functions.function import Function, Message
 from azure_functions.registry import API_CALLS
-from shared_model.audit_detection import detect_api_calls as score_api_calls
 from shared_model.events import ApiCall
 from shared_model.ocsf import of_api_call
 from shared_model.parsers.azure_audit import parse_audit_records
@@ -42,6 +41,8 @@ def _read(message: Message, waiting: list[tuple[ApiCall, str]]) -> None:
 
 def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
     """Score the calls of all events together: one read and one write for each entity of the batch."""
+    from shared_model.audit_detection import detect_api_calls as score  # here, because it brings numpy
+
     taken = waiting.copy()
     waiting.clear()
     detector = ROOM.detector("audit") if taken else None
@@ -55,6 +56,6 @@ def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
 
         assert detector is not None  # noqa: S101 - there are calls
         calls, newest = [call for call, _ in part], part[-1][1]
-        found = score_api_calls(calls, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=newest)
+        found = score(calls, detector, ROOM.memory, now_ms=FUNCTION.now_ms(), correlation_id=newest)
         found = replace(found, verdicts=tuple(map(of_its_event, found.verdicts)))
         ROOM.conclude(found, detector, events=len(calls), started=started)

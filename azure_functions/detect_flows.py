@@ -6,21 +6,20 @@ The host hands over a blob's content with each event. It is not used: a blob gro
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import BinaryIO
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from azure_functions.adapters.flow_blobs import FlowBlobs, Part
 from azure_functions.adapters.inventory import Inventory
 from azure_functions.detection_room import DetectionRoom
 from azure_functions.function import Function, Message
 from azure_functions.registry import FLOW_LOG_CONNECTION, NSG_FLOW_LOGS, VNET_FLOW_LOGS
-from shared_model.flow_detection import detect
-from shared_model.flow_records import FlowRead
-from shared_model.parsers import nsg_flow_logs, vnet_flow_logs
+
+if TYPE_CHECKING:
+    from azure_functions.adapters.flow_blobs import FlowBlobs, Part
 
 _NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "flow_log_endpoint")
 
@@ -35,6 +34,8 @@ class FlowRoom(DetectionRoom):
     @cached_property
     def blobs(self) -> FlowBlobs:
         """What is new in each blob."""
+        from azure_functions.adapters.flow_blobs import FlowBlobs  # here, because it brings numpy
+
         return FlowBlobs(self.function.clients)
 
     @cached_property
@@ -53,8 +54,6 @@ NSG_FUNCTION = Function("detect_nsg_flows", needs=_NEEDS)
 NSG_ROOM = FlowRoom(NSG_FUNCTION)
 BLUEPRINT = func.Blueprint()
 
-_Reader = Callable[..., Iterator[FlowRead]]
-
 
 @BLUEPRINT.function_name("detect_flows")
 @BLUEPRINT.blob_trigger(
@@ -62,7 +61,7 @@ _Reader = Callable[..., Iterator[FlowRead]]
 )
 def detect_flows(blob: func.InputStream) -> None:
     """Entry point: a virtual network's flow log was written to."""
-    _read_blob(ROOM, blob.name or "", "vnet_flow_logs", vnet_flow_logs.read_flows)
+    _read_blob(ROOM, blob.name or "", "vnet_flow_logs")
 
 
 @BLUEPRINT.function_name("detect_nsg_flows")
@@ -71,25 +70,27 @@ def detect_flows(blob: func.InputStream) -> None:
 )
 def detect_nsg_flows(blob: func.InputStream) -> None:
     """Entry point: a network security group's flow log was written to."""
-    _read_blob(NSG_ROOM, blob.name or "", "nsg_flow_logs", nsg_flow_logs.read_flows)
+    _read_blob(NSG_ROOM, blob.name or "", "nsg_flow_logs")
 
 
-def _read_blob(room: FlowRoom, name: str, parser: str, read_flows: _Reader) -> None:
+def _read_blob(room: FlowRoom, name: str, parser: str) -> None:
     container, _, blob = name.partition("/")
 
     def handle(_: Message) -> None:
         for part in room.blobs.new_parts(container, blob):
             room.function.correlate(part.name)
-            _detect(room, part, f"{parser}:{part.name}", read_flows)
+            _detect(room, part, parser)
             room.blobs.commit(part)
 
     room.function.run((Message(name, name.encode()),), handle).or_raise()
 
 
-def _detect(room: FlowRoom, part: Part, source: str, read_flows: _Reader) -> None:
+def _detect(room: FlowRoom, part: Part, parser: str) -> None:
+    from shared_model.flow_detection import detect  # here, because it brings numpy
+
+    read_flows = import_module(f"shared_model.parsers.{parser}").read_flows
     detector, now_ms = room.detector("network"), room.function.now_ms()
-    stream: BinaryIO = part.open()
-    for number, read in enumerate(read_flows(stream, source=source)):
+    for number, read in enumerate(read_flows(part.open(), source=f"{parser}:{part.name}")):
         started = time.perf_counter()
         batch = replace(read.batch, interfaces=room.inventory.resolve(read.batch.interfaces))
         delivery = f"{part.delivery}/{number}"

@@ -10,7 +10,6 @@ from azure_functions.detection_room import DetectionRoom
 from azure_functions.event_hubs import batches_of, messages_of, tries_before
 from azure_functions.function import Function, Message
 from azure_functions.registry import SYSTEM_LOGS
-from shared_model.audit_detection import detect_system_events
 from shared_model.ocsf import of_system_event
 from shared_model.parsers.azure_system_logs import parse_azure_system_logs
 
@@ -27,6 +26,8 @@ def detect_system_logs(events: list[func.EventHubEvent], context: func.Context) 
 
 
 def _detect(message: Message) -> None:
+    from shared_model.audit_detection import detect_system_events  # here, because it brings numpy
+
     source, now_ms = f"azure_system_logs:{message.id}", FUNCTION.now_ms()
     detector, started = ROOM.detector("audit"), time.perf_counter()
     read = parse_azure_system_logs(message.document(source), source=source, now_ms=now_ms)

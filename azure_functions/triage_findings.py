@@ -1,4 +1,4 @@
-"""Sentinel incidents and Defender alerts → verdicts: the finding's own, and the model's on what is remembered of what it names."""
+"""Sentinel incidents and Defender alerts → verdicts: the finding's own, and the model's on what is remembered of them."""
 
 from __future__ import annotations
 
