@@ -17,6 +17,7 @@ from cdk.packaging import installer, static_check
 from cdk.packaging.assembly import FolderTooLarge, FunctionFolder, build
 from cdk.packaging.distributions import DistributionMissing, Installed, closure
 from cdk.packaging.elf import NotElf, is_elf, read_shared_object, without_sections
+from cdk.packaging.fitness import wheel_problems
 from cdk.packaging.imports import closure as import_closure
 from cdk.packaging.imports import imports
 from cdk.packaging.pruning import keeper, used_services
@@ -220,8 +221,7 @@ def test_symbols_newer_than_the_system_has_are_found(cloud: dict[str, FunctionFo
     ],
 )
 def test_wheel_tags(tag: str, fits: bool) -> None:
-    folder = FunctionFolder("f", "cloud", Path(), 0, (Installed("name", "1", (), (), (tag,)),), compiled=False, fresh=False)
-    assert (not list(static_check._wheel_problems(folder, CLOUD))) is fits
+    assert (not list(wheel_problems([Installed("name", "1", (), (), (tag,))], CLOUD))) is fits
 
 
 def test_the_closure_of_requirements_follows_what_each_needs() -> None:

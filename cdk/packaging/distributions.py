@@ -62,20 +62,33 @@ def _read(distribution: Distribution, target: Target) -> Installed:
     )
 
 
-def closure(requirements: Iterable[str], installed: Mapping[str, Installed]) -> tuple[Installed, ...]:
+def closure(
+    requirements: Iterable[str],
+    installed: Mapping[str, Installed],
+    *,
+    registry: str = "lambdas/registry.py",
+    declared_in: str = "requirements/functions.in",
+) -> tuple[Installed, ...]:
     """Return the required distributions and all that they need, sorted by name.
+
+    Parameters
+    ----------
+    requirements : iterable of str
+    installed : mapping
+    registry, declared_in : str
+        Who asks for them, and where what the lock holds is declared: for the error.
 
     Raises
     ------
     DistributionMissing
         Names the distribution and what asked for it.
     """
-    wanted: dict[str, str] = {canonicalize_name(name): "lambdas/registry.py" for name in requirements}
+    wanted: dict[str, str] = {canonicalize_name(name): registry for name in requirements}
     chosen: dict[str, Installed] = {}
     while wanted:
         name, asked_by = wanted.popitem()
         if name not in installed:
-            raise DistributionMissing(f"{asked_by} needs {name}: add it to requirements/functions.in and run `make lock`")
+            raise DistributionMissing(f"{asked_by} needs {name}: add it to {declared_in} and run `make lock`")
         chosen[name] = installed[name]
         wanted |= {need: name for need in installed[name].needs if need not in chosen}
     return tuple(chosen[name] for name in sorted(chosen))

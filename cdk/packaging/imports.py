@@ -11,9 +11,14 @@ from pathlib import Path
 
 from cdk.packaging.targets import LAMBDA_PYTHON
 
-#: Modules of the standard library that Lambda's Python no longer has.
-_REMOVED = frozenset({"asynchat", "asyncore", "distutils", "imp", "smtpd"}) if LAMBDA_PYTHON >= (3, 12) else frozenset()
-STANDARD_LIBRARY = frozenset(sys.stdlib_module_names) - _REMOVED
+#: Modules that versions of Python took out of the standard library (PEP 594 and 632), and that an older one here still has.
+_REMOVED = {
+    (3, 12): {"asynchat", "asyncore", "distutils", "imp", "smtpd"},
+    (3, 13): {
+        *("aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap", "msilib", "nis", "nntplib"),
+        *("ossaudiodev", "pipes", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"),
+    },
+}
 _BRACKETS = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]"
 _TYPE_ALIAS = re.compile(rf"(?m)^(\s*)type (\w+)(?:{_BRACKETS})? =")
 _TYPE_PARAMETERS = re.compile(rf"(?m)^(\s*(?:async def|def|class) \w+){_BRACKETS}")
@@ -64,8 +69,15 @@ class Closure:
     unresolved: tuple[Unresolved, ...]
 
 
-def closure(folder: Path, module: str) -> Closure:
-    """Follow every import from a module on, those inside functions too."""
+def standard_library(python: tuple[int, int]) -> frozenset[str]:
+    """Names of the standard library's modules in a version of Python, as far as this one knows them."""
+    gone = (names for version, names in _REMOVED.items() if version <= python)
+    return frozenset(sys.stdlib_module_names).difference(*gone)
+
+
+def closure(folder: Path, module: str, library: frozenset[str] | None = None) -> Closure:
+    """Follow every import from a module on, those inside functions too, but those of the standard library."""
+    library = standard_library(LAMBDA_PYTHON) if library is None else library
     reached: dict[str, Path] = {}
     missing: list[Unresolved] = []
     waiting = [module]
@@ -78,7 +90,7 @@ def closure(folder: Path, module: str) -> Closure:
         if file.suffix != ".py":
             continue
         for wanted in imports(file, name):
-            if wanted.module.partition(".")[0] in STANDARD_LIBRARY:
+            if wanted.module.partition(".")[0] in library:
                 continue
             if find(folder, wanted.module) is None:
                 missing.append(Unresolved(name, wanted))
