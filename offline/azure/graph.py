@@ -1,8 +1,8 @@
 """The part of Microsoft Graph (v1.0) that the identity actions call: users, their sessions, service principals.
 
 Behaviour as documented at https://learn.microsoft.com/graph/api: ``accountEnabled`` of a user is only answered when it is
-selected, a user that is synchronised from on-premises cannot be disabled here, nor one that holds a privileged directory role by an
-application without such a role.
+selected; a user that is synchronised from on-premises cannot be disabled here, nor one that holds a privileged directory role
+by an application without such a role.
 """
 
 from __future__ import annotations

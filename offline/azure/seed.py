@@ -10,6 +10,7 @@ from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
 from offline.azure.credential import TENANT_ID
+from offline.azure.graph import Graph
 from offline.azure.resource_manager.manager import ResourceManager
 
 LOCATION = "westeurope"
@@ -166,17 +167,24 @@ class World:
     jump_interface: str
     alice: str
     mallory: str
+    synced: str
     break_glass: str
+    operations: str
     deployer: str
     deployer_assignments: tuple[str, ...]
     workspace: str
+    incident: str
 
 
-def seed(manager: ResourceManager) -> World:
-    """Describe the subscription that the tests and the demo play in.
+def seed(manager: ResourceManager, graph: Graph | None = None) -> World:
+    """Describe the subscription that the tests and the demo play in, and the directory where there is one.
 
     ``web`` has one interface in a subnet whose group ``edge`` leaves room for a deny; ``database`` has two interfaces, one with
     the group ``inner`` of its own; ``jump`` stands behind ``open``, whose Allow at priority 100 defeats any later deny.
+
+    ``mallory`` may read the subscription, and more as a member of the group ``operations``; ``synced`` comes from an on-premises
+    directory; ``break_glass`` is the only Owner and an administrator of the directory; ``deployer`` is a service principal with
+    two assignments of its own.
     """
     shop = Subscription(manager).in_group("shop", owner="shop-team")
     edge = shop.security_group(
@@ -202,18 +210,31 @@ def seed(manager: ResourceManager) -> World:
         "database-back", "shop-net", "data", "10.20.2.5", enableIPForwarding=True, tags={"purpose": "replication"}
     )
     jump_interface = shop.interface("jump-nic", "shop-net", "jump", "10.20.3.4")
-    mallory, deployer = made_up("user mallory"), made_up("service principal deployer")
-    shop.assign(made_up("user break-glass"), "Owner", principal_type="User")
-    shop.assign(mallory, "Reader", principal_type="User")
+    people = {name: made_up(f"user {name}") for name in ("alice", "mallory", "synced", "break-glass")}
+    operations, deployer = made_up("group operations"), made_up("service principal deployer")
+    shop.assign(people["break-glass"], "Owner", principal_type="User")
+    shop.assign(people["mallory"], "Reader", principal_type="User")
+    shop.assign(operations, "Virtual Machine Contributor", principal_type="Group")
+    manager.roles.add_group(operations, people["mallory"])
     assignments = (
         shop.assign(deployer, "Contributor"),
         shop.assign(
             deployer, "Key Vault Secrets User", f"{shop.path}/resourceGroups/shop", description="reads the shop's secrets"
         ),
     )
+    if graph is not None:
+        graph.add_user(people["alice"], "alice@example.com")
+        graph.add_user(people["mallory"], "mallory@example.com")
+        graph.add_user(people["synced"], "synced@example.com", onPremisesSyncEnabled=True)
+        graph.add_user(people["break-glass"], "break-glass@example.com", privileged=True)
+        graph.add_group(operations, "Operations", people["mallory"])
+        graph.add_service_principal(deployer, made_up("application deployer"), "deployer")
     workspace = manager.put(
         f"{shop.path}/resourceGroups/shop/providers/Microsoft.OperationalInsights/workspaces/shop-logs",
         {"location": LOCATION, "properties": {"sku": {"name": "PerGB2018"}, "retentionInDays": 90}},
+    )
+    incident = manager.incidents.add(
+        str(workspace["id"]), made_up("incident"), {"title": "Suspicious sign-in", "severity": "High"}
     )
     return World(
         subscription_id=SUBSCRIPTION_ID,
@@ -229,10 +250,13 @@ def seed(manager: ResourceManager) -> World:
         database_interfaces=(front, back),
         jump=shop.machine("jump", jump_interface),
         jump_interface=jump_interface,
-        alice=made_up("user alice"),
-        mallory=mallory,
-        break_glass=made_up("user break-glass"),
+        alice=people["alice"],
+        mallory=people["mallory"],
+        synced=people["synced"],
+        break_glass=people["break-glass"],
+        operations=operations,
         deployer=deployer,
         deployer_assignments=assignments,
         workspace=str(workspace["id"]),
+        incident=incident,
     )

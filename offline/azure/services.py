@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Any, Self
 
 from offline.azure.calls import CallLog, Grants
 from offline.azure.certificates import Certificates
 from offline.azure.credential import TENANT_ID
+from offline.azure.graph import Graph
 from offline.azure.identity import IdentityEndpoint
+from offline.azure.ingestion import LogsIngestion
 from offline.azure.resource_manager.manager import ResourceManager
 from offline.azure.seed import SUBSCRIPTION_ID, World, seed
 
@@ -19,7 +21,7 @@ GROUPS = ("detect", "respond", "network", "identity", "undo")
 
 
 class Services:
-    """Resource Manager and the managed-identity endpoint, listening on 127.0.0.1 until closed.
+    """Resource Manager, Graph, the Logs Ingestion sink and the managed-identity endpoint, listening on 127.0.0.1 until closed.
 
     Parameters
     ----------
@@ -37,10 +39,13 @@ class Services:
         self.certificates = certificates
         self.calls = CallLog()
         self.grants = Grants(enforced=enforced)
-        self.arm = ResourceManager(calls=self.calls, grants=self.grants, clock=clock).serve(tls)
+        shared: Any = {"calls": self.calls, "grants": self.grants, "clock": clock}
+        self.arm = ResourceManager(**shared).serve(tls)
+        self.graph = Graph(**shared).serve(tls)
+        self.logs = LogsIngestion(**shared).serve(tls)
         self.identity = IdentityEndpoint(clock=clock).serve()
         self.identities = {group: self.identity.assign(group) for group in GROUPS}
-        self.world: World = seed(self.arm)
+        self.world: World = seed(self.arm, self.graph)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,6 +57,9 @@ class Services:
         """The function app's settings that name these services, the tenant and the identities."""
         return {
             "BREAKWATER_ARM_ENDPOINT": self.arm.url,
+            "BREAKWATER_GRAPH_ENDPOINT": self.graph.url,
+            "BREAKWATER_LOGS_ENDPOINT": self.logs.url,
+            "BREAKWATER_LOGS_RULE_ID": self.logs.rule_id,
             "BREAKWATER_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
             "BREAKWATER_TENANT_ID": TENANT_ID,
             "BREAKWATER_WORKSPACE_ID": self.world.workspace,
@@ -60,8 +68,8 @@ class Services:
 
     def close(self) -> None:
         """Stop listening."""
-        self.arm.close()
-        self.identity.close()
+        for service in (self.arm, self.graph, self.logs, self.identity):
+            service.close()
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,6 @@ TYPE = "Microsoft.Network/networkInterfaces"
 #: What no caller can set: a PUT keeps them, whether it sends them or not.
 _PLATFORM = ("macAddress", "privateEndpoint", "privateLinkService", "hostedWorkloads", "tapConfigurations", "nicType")
 _WRITABLE = (
-    "dnsSettings",
     "enableAcceleratedNetworking",
     "enableIPForwarding",
     "disableTcpStateTracking",
@@ -26,7 +25,7 @@ _WRITABLE = (
 _MEMBERS = frozenset(
     {"ipConfigurations", "networkSecurityGroup", "virtualMachine", "primary", "resourceGuid", "provisioningState"}
     | {"vnetEncryptionSupported", "defaultOutboundConnectivityEnabled", "allowPort25Out", "workloadType"}
-    | {*_PLATFORM, *_WRITABLE}
+    | {"dnsSettings", *_PLATFORM, *_WRITABLE}
 )
 
 
@@ -54,12 +53,12 @@ class Interfaces(Kind):
         accepted: dict[str, Any] = {
             "resourceGuid": sent["resourceGuid"],
             "ipConfigurations": [_configuration(one, resource, store) for one in configurations],
-            "dnsSettings": sent.get("dnsSettings") or {"dnsServers": [], "appliedDnsServers": []},
             "enableAcceleratedNetworking": bool(sent.get("enableAcceleratedNetworking")),
             "enableIPForwarding": bool(sent.get("enableIPForwarding")),
             "hostedWorkloads": [],
             "tapConfigurations": [],
         }
+        accepted["dnsSettings"] = {"dnsServers": [], **(sent.get("dnsSettings") or {}), "appliedDnsServers": []}
         accepted |= {name: sent[name] for name in _WRITABLE if sent.get(name) is not None}
         accepted |= {name: kept[name] for name in _PLATFORM if kept.get(name) is not None}
         if checked_reference(sent, "networkSecurityGroup", resource, store):

@@ -49,8 +49,8 @@ class Kind:
             raise ArmError(
                 409,
                 "InvalidResourceLocation",
-                f"The resource '{resource['name']}' already exists in location '{before['location']}' in resource group '{group}'. A "
-                f"resource with the same name cannot be created in location '{resource['location']}'. Please select a new "
+                f"The resource '{resource['name']}' already exists in location '{before['location']}' in resource group '{group}'. "
+                f"A resource with the same name cannot be created in location '{resource['location']}'. Please select a new "
                 "resource name.",
             )
         properties = resource.setdefault("properties", {})

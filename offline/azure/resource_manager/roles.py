@@ -32,7 +32,8 @@ _ACTIONS = {
     "Reader": ["*/read"],
     "User Access Administrator": ["*/read", "Microsoft.Authorization/*"],
 }
-_PRINCIPAL = re.compile(r"(?:principalId eq|assignedTo\()\s*'([^']*)'", re.IGNORECASE)
+_PRINCIPAL = re.compile(r"principalId eq '([^']*)'", re.IGNORECASE)
+_ASSIGNED_TO = re.compile(r"assignedTo\('([^']*)'\)", re.IGNORECASE)
 _ROLE_NAME = re.compile(r"roleName eq '([^']*)'", re.IGNORECASE)
 _WHEN = "2026-11-01T08:00:00.0000000Z"
 
@@ -43,6 +44,7 @@ class Roles:
     def __init__(self) -> None:
         self._definitions: dict[str, Resource] = {}
         self._assignments: dict[str, Resource] = {}
+        self._groups: dict[str, frozenset[str]] = {}
         #: Which roles (ids of definitions, lower case) an identity may assign, where conditions on its own assignment limit that.
         self.assignable: dict[str, frozenset[str]] = {}
         for name, guid in BUILT_IN.items():
@@ -63,6 +65,10 @@ class Roles:
         }
         self._keep(scope, name, body, "00000000-0000-0000-0000-000000000000")
         return f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{name}"
+
+    def add_group(self, object_id: str, *members: str) -> None:
+        """Seed who is in a group, directly: ``assignedTo()`` finds what the group may do."""
+        self._groups[object_id.lower()] = frozenset(member.lower() for member in members)
 
     def assignments(self, principal_id: str = "") -> list[Resource]:
         """The assignments of a principal, or all."""
@@ -166,15 +172,30 @@ class Roles:
         return resource
 
     def _listed(self, scope: str, wanted: str) -> Iterator[Resource]:
-        """Assignments at, above and below a scope; with ``atScope()`` not below it. Group membership is not expanded."""
+        """Assignments at, above and below a scope; with ``atScope()`` not below it, with ``assignedTo()`` groups' as well."""
         here = (scope or "/").lower().rstrip("/")
-        principal = _PRINCIPAL.search(wanted)
+        whose = self._principals(wanted)
         for one in self._assignments.values():
             there = one["properties"]["scope"].lower().rstrip("/")
             above = (here + "/").startswith(there + "/") or there.startswith("/providers/microsoft.management/")
             below = (there + "/").startswith(here + "/") and "atscope()" not in wanted.lower()
-            if (above or below) and (principal is None or one["properties"]["principalId"].lower() == principal[1].lower()):
+            if (above or below) and (whose is None or one["properties"]["principalId"].lower() in whose):
                 yield one
+
+    def _principals(self, wanted: str) -> set[str] | None:
+        if direct := _PRINCIPAL.search(wanted):
+            return {direct[1].lower()}
+        through = _ASSIGNED_TO.search(wanted)
+        if through is None:
+            return None
+        whose = {through[1].lower()}
+        pending = list(whose)
+        while pending:
+            member = pending.pop()
+            joined = [group for group, members in self._groups.items() if member in members and group not in whose]
+            whose.update(joined)
+            pending += joined
+        return whose
 
     def _definition(self, address: Address, request: Request) -> Answer:
         if address.is_list:
