@@ -22,10 +22,17 @@ def _end(message: Message) -> None:
     request = message.document(source)
     if request.get("expire") is True:
         ended, errors = expire(
-            policy=ROOM.policy, actions=ROOM.actions, journal=ROOM.journal, now_ms=FUNCTION.now_ms(), notify=ROOM.notify
+            policy=ROOM.policy,
+            actions=ROOM.actions,
+            journal=ROOM.journal,
+            now_ms=FUNCTION.now_ms(),
+            notify=ROOM.notify,
+            since_ms=message.sent_ms if message.deliveries > 1 else None,
         )
         _log(ended)
-        if errors:
+        for error in errors[1:]:
+            FUNCTION.logger.error("cannot be ended now", exc_info=error)
+        if errors:  # the first one is logged where every error of a message is
             raise errors[0]
         return
     containment_id, approved_by = request.get("undo"), request.get("approved_by")
@@ -62,3 +69,4 @@ def _log(ended: tuple[Ended, ...]) -> None:
             },
         )
         ROOM.keep(result.entries)
+        ROOM.keep_again(result.earlier)

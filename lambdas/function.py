@@ -48,12 +48,18 @@ class Message:
         FIFO group, ``""`` on a standard queue.
     sender : str
         IAM id of who sent it, as SQS saw it.
+    sent_ms : int
+        When it was sent.
+    deliveries : int
+        How often it was delivered, this time included.
     """
 
     id: str
     body: str
     group: str
     sender: str
+    sent_ms: int = 0
+    deliveries: int = 1
 
     def document(self, source: str) -> dict[str, Any]:
         """Read the body as a JSON object. Raises Poison."""
@@ -195,4 +201,6 @@ def _message(record: Mapping[str, Any]) -> Message:
         body=record["body"],
         group=attributes.get("MessageGroupId", "") if record.get("eventSourceARN", "").endswith(".fifo") else "",
         sender=attributes.get("SenderId", ""),
+        sent_ms=int(attributes.get("SentTimestamp", 0)),
+        deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
     )

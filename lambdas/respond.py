@@ -36,10 +36,17 @@ def _respond(message: Message) -> None:
         notify=ROOM.notify,
     )
     for decision in outcome.decisions:
-        place = {"rule": decision.rule, "action": decision.action, "target": decision.target.key}
+        FUNCTION.correlate(verdict.correlation_id)
+        place = {
+            "verdict_id": decision.verdict_id,
+            "rule": decision.rule,
+            "action": decision.action,
+            "target": decision.target.key,
+        }
         FUNCTION.logger.info(
             "decision",
             extra={**place, "step": decision.step, "reason": decision.reason, "repeated": not decision.entries},
         )
         ROOM.keep(decision.entries)
+    ROOM.keep_again(outcome.earlier)
     FUNCTION.milliseconds("EventToDecision", now_ms - verdict.time_ms)

@@ -68,6 +68,7 @@ class ResponseRoom:
     def keep(self, entries: tuple[JournalEntry, ...]) -> None:
         """Log, count and keep in the lake what was just written into the journal."""
         for entry in entries:
+            self._function.correlate(entry.correlation_id)  # of the verdict that it is about, whoever's delivery this is
             self._function.logger.info(
                 "journal",
                 extra={
@@ -80,7 +81,12 @@ class ResponseRoom:
                 },
             )
             self._function.count(f"Step{entry.step.title().replace('_', '')}")
-            self.lake.put_ocsf([_ocsf(entry)], cause=f"{entry.stream}/{entry.sequence}")
+        self.keep_again(entries)
+
+    def keep_again(self, entries: tuple[JournalEntry, ...]) -> None:
+        """Put entries into the lake. Of one that lies there the same line is written under the same name."""
+        for entry in entries:
+            self.lake.put_ocsf([_ocsf(entry)], cause=entry.id)
 
     @cached_property
     def lake(self) -> Lake:

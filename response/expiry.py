@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from response.actions import Action, CloudUnavailable
@@ -19,6 +19,8 @@ from response.policy import AtEnd, Policy
 from shared_model.errors import BreakwaterError
 
 _ROUNDS = 8
+#: Steps that the end of a containment consists of.
+_ENDING = frozenset({Step.EXPIRY_DUE, Step.UNDOING, Step.UNDONE})
 #: Who decided on an undo that nobody asked for.
 BY_EXPIRY = "policy:time_to_live"
 
@@ -41,6 +43,8 @@ class Ended:
         What was not restored because someone changed it since.
     entries : tuple of JournalEntry
         What this call wrote; empty when it had ended before.
+    earlier : tuple of JournalEntry
+        What an earlier delivery of this request wrote, and may not have kept anywhere else: keep it again.
     """
 
     containment_id: str
@@ -49,6 +53,7 @@ class Ended:
     reason: str
     left: tuple[str, ...]
     entries: tuple[JournalEntry, ...]
+    earlier: tuple[JournalEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +102,53 @@ def undo(
 
 
 def expire(
-    *, policy: Policy, actions: Mapping[str, Action], journal: Journal, now_ms: int, notify: Notify
+    *,
+    policy: Policy,
+    actions: Mapping[str, Action],
+    journal: Journal,
+    now_ms: int,
+    notify: Notify,
+    since_ms: int | None = None,
 ) -> tuple[tuple[Ended, ...], tuple[Exception, ...]]:
     """End, or ask about, every containment whose time to live is over.
 
     One that cannot be ended now, whatever the reason, does not hold up the others: its error is returned beside the
     results, and the next run tries it again.
+
+    Parameters
+    ----------
+    policy, actions, journal, now_ms, notify
+    since_ms : int or None
+        When the request was sent, for one that was delivered before: what has been written since may not have been told,
+        is told again under the same id, and is returned as ``earlier``.
     """
     desk = _Desk(actions, journal, now_ms, notify)
     ended: list[Ended] = []
     errors: list[Exception] = []
     for name in sorted(set(journal.expiring(now_ms))):
         with _kept_in(errors):
-            for containment in fold(name, journal.stream(name)).containments.values():
+            stream = fold(name, journal.stream(name))
+            for containment in stream.containments.values():
                 with _kept_in(errors):
+                    before = _ended_before(desk, stream, containment, since_ms)
                     result = _expire_one(desk, policy, name, containment)
-                    ended.extend([result] if result else [])
+                    ended.extend(each for each in (before, result) if each is not None)
     return tuple(ended), tuple(errors)
+
+
+def _ended_before(desk: _Desk, stream: Stream, containment: Containment, since_ms: int | None) -> Ended | None:
+    """Tell again what an earlier delivery of the request wrote about this containment."""
+    earlier = tuple(entry for entry in _ending(stream, containment) if since_ms is not None and entry.time_ms >= since_ms)
+    for entry in earlier:
+        _tell(desk, entry, containment)
+    if not earlier:
+        return None
+    last = earlier[-1]
+    return Ended(containment.id, containment.correlation_id, last.step, "told again", (), (), earlier)
+
+
+def _ending(stream: Stream, containment: Containment) -> tuple[JournalEntry, ...]:
+    return tuple(entry for entry in stream.entries if entry.containment_id == containment.id and entry.step in _ENDING)
 
 
 @contextmanager
@@ -140,17 +175,15 @@ def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment
 
 def _ask(desk: _Desk, name: str, containment: Containment) -> Ended | None:
     stream = fold(name, desk.journal.stream(name))
-    entry = stream.entry(Step.EXPIRY_DUE, containment, now_ms=desk.now_ms, actor=BY_EXPIRY)
+    state = "it was never wholly applied: it may hold in part" if containment.is_stuck(desk.now_ms) else "it still holds"
+    question = f"Its time to live is over and {state}. To end it: breakwater undo {containment.id}"
+    detail = {"reason": question}
+    entry = stream.entry(Step.EXPIRY_DUE, containment, now_ms=desk.now_ms, actor=BY_EXPIRY, detail=detail)
     try:
         desk.journal.append(entry)
     except SequenceTaken:  # someone is at work on this stream: the next run looks again
         return None
-    if containment.is_stuck(desk.now_ms):
-        subject, state = "Containment is stuck", "it was never wholly applied: it may hold in part"
-    else:
-        subject, state = "Containment is due", "it still holds"
-    question = f"Its time to live is over and {state}. To end it: breakwater undo {containment.id}"
-    _tell(desk, entry, subject, containment, [question])
+    _tell(desk, entry, containment)
     return Ended(containment.id, containment.correlation_id, Step.EXPIRY_DUE, question, (), (entry,))
 
 
@@ -162,9 +195,11 @@ def _end(desk: _Desk, name: str, containment_id: str, actor: str) -> Ended:
         if containment is None:
             raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
         try:
-            return _restore(desk, stream, containment, actor, written)
+            ended = _restore(desk, stream, containment, actor, written)
         except SequenceTaken:
             continue
+        earlier = tuple(entry for entry in _ending(stream, containment) if entry not in written)
+        return replace(ended, earlier=earlier)
     raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
 
 
@@ -177,8 +212,10 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     def ended(step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
         return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
 
-    if containment.step is Step.UNDONE:
-        return ended(Step.UNDONE, "it was undone before")
+    if containment.step is Step.UNDONE:  # perhaps by a function that was killed before it told anyone
+        undone = next(entry for entry in reversed(_ending(stream, containment)) if entry.step is Step.UNDONE)
+        _tell(desk, undone, containment)
+        return ended(Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
     # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
     if containment.step is Step.APPLYING and not containment.is_stuck(desk.now_ms):
         raise CloudUnavailable(f"containment {containment.id} is still being applied: undo it when that is over")
@@ -188,7 +225,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         detail = {"reason": reason}
         refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
         write(stream, refusal)
-        _tell(desk, refusal, "Undo refused", containment, [reason])
+        _tell(desk, refusal, containment)
         return ended(Step.REFUSED, reason)
     action = desk.actions.get(containment.plan.action)
     if action is None:
@@ -202,12 +239,23 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     outcome = {"restored": list(result.restored), "left": list(result.left)}
     undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=containment.undo_actor or actor, detail=outcome)
     write(stream, undone)
-    changes = [*(f"Restored: {item}" for item in result.restored), *(f"LEFT AS IT IS: {item}" for item in result.left)]
-    _tell(desk, undone, "Containment undone", containment, [f"Decided by {containment.undo_actor or actor}", *changes])
+    _tell(desk, undone, containment)
     return ended(Step.UNDONE, "", result.left)
 
 
-def _tell(desk: _Desk, entry: JournalEntry, subject: str, containment: Containment, lines: list[str]) -> None:
+def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
+    reason, detail = str(entry.detail.get("reason", "")), entry.detail
+    match entry.step:
+        case Step.EXPIRY_DUE:
+            subject, lines = "Containment is stuck" if containment.step is Step.APPLYING else "Containment is due", [reason]
+        case Step.REFUSED:
+            subject, lines = "Undo refused", [reason]
+        case Step.UNDONE:
+            restored = [f"Restored: {item}" for item in detail.get("restored", ())]
+            left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
+            subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left]
+        case _:
+            return
     target = containment.plan.target
     text = [f"Containment {containment.id}: {containment.plan.summary}", *lines]
     desk.notify(notice(entry.id, f"{subject}: {target.kind} {target.id}", text, containment.correlation_id))

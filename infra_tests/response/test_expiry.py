@@ -21,9 +21,14 @@ def stream_of(machine: str) -> str:
     return f"isolate#{ACCOUNT}/instance/{machine}"
 
 
-def run_out(site: Site) -> tuple[Ended, ...]:
+def run_out(site: Site, *, since_ms: int | None = None) -> tuple[Ended, ...]:
     ended, errors = expire(
-        policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append
+        policy=site.policy,
+        actions=site.actions,
+        journal=site.journal,
+        now_ms=site.now_ms,
+        notify=site.notices.append,
+        since_ms=since_ms,
     )
     assert errors == ()
     return ended
@@ -220,6 +225,41 @@ def test_one_that_cannot_be_ended_now_does_not_hold_up_the_others(error: Excepti
     assert len(ended) == 1
     assert errors == (error,)
     assert site.world["i-2"] == {"eni-c": "open"}
+
+
+@pytest.mark.parametrize("step", [Step.UNDOING, Step.UNDONE])
+def test_an_undo_that_was_killed_after_its_entry_is_told_and_handed_out_when_it_is_asked_for_again(step: Step) -> None:
+    site = Site()
+    contained = site.contain("i-1").decisions[0].containment_id
+    site.notices.clear()
+    site.journal.kill_after = step
+    with pytest.raises(Killed):
+        site.undo(contained)
+    assert site.notices == []
+    for _ in range(2):
+        ended = site.undo(contained)
+        assert {entry.step for entry in (*ended.entries, *ended.earlier)} == {Step.UNDOING, Step.UNDONE}
+    *_, undone = site.journal.stream(stream_of("i-1"))
+    assert [notice.id for notice in site.notices] == [undone.id] * 2
+    assert site.notices[0] == site.notices[1]
+
+
+@pytest.mark.parametrize(("at_end", "step"), [(AtEnd.ASK, Step.EXPIRY_DUE), (AtEnd.UNDO, Step.UNDONE)])
+def test_the_schedule_delivered_again_tells_and_hands_out_what_was_written_since_it_was_sent(at_end: AtEnd, step: Step) -> None:
+    site = Site(at_end=at_end)
+    site.contain("i-1")
+    site.now_ms = sent_ms = NOW_MS + 2 * HOUR_MS
+    site.notices.clear()
+    site.journal.kill_after = step
+    with pytest.raises(Killed):
+        run_out(site)
+    assert run_out(site) == (), "a schedule that is no second delivery repeats nothing"
+    site.now_ms += 360_000
+    last = site.journal.stream(stream_of("i-1"))[-1]
+    (ended,) = run_out(site, since_ms=sent_ms)
+    assert (ended.step, ended.entries, ended.earlier[-1]) == (step, (), last)
+    assert [notice.id for notice in site.notices] == [last.id]
+    assert run_out(site, since_ms=site.now_ms) == ()
 
 
 def test_a_stream_that_cannot_be_read_does_not_hold_up_the_others() -> None:

@@ -51,6 +51,8 @@ class RevokeSessions:
             return _refused(
                 target, f"there is no role {match['name']}: it was deleted, and its sessions with it", resources=(arn,)
             )
+        if reason := _a_namesake(arn, match["account"], role["Arn"]):
+            return _refused(target, reason, resources=(arn,))
         # Findings and some records name a role without its path: what protects a role must see its own name.
         arn = role["Arn"]
         if reason := _managed_elsewhere(role["Path"].removeprefix("/"), match["name"]):
@@ -192,6 +194,12 @@ def _elsewhere(target: Entity, account: str) -> str:
             f"its role belongs to account {account}, not to {target.account}: revoke it there, or end the trust in this account"
         )
     return ""
+
+
+def _a_namesake(arn: str, account: str, found: str) -> str:
+    """IAM looks a role up by its name, in the account that asks: it may be another than the one that is meant."""
+    own = found.split(":")[4]
+    return f"{arn} is not in this account ({own}), only a role of the same name is: revoke it there" if own != account else ""
 
 
 def _alternative(refusal: CloudRefusal, role: str) -> str:

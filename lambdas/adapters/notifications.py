@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class Topic:
-    """Publishes notices. A topic that does not answer is logged as an error and holds nothing up."""
+    """Publishes notices. A topic that does not answer is logged as an error and holds nothing up.
+
+    After a function was killed a notice may come twice, with the same id: at the end of its text for a person, as the
+    attribute ``notice_id`` for a program.
+    """
 
     def __init__(self, clients: Clients, arn: str, logger: Logger) -> None:
         self._clients = clients
@@ -23,11 +27,16 @@ class Topic:
 
     def __call__(self, notice: Notice) -> None:
         """Publish one notice; without a topic it stands in the log alone."""
-        self._logger.info("notice", extra={"subject": notice.subject, "text": notice.text})
+        self._logger.info("notice", extra={"notice_id": notice.id, "subject": notice.subject, "text": notice.text})
         if not self._arn:
             return
         try:
             with in_core_words("notification topic"):
-                self._clients("sns").publish(TopicArn=self._arn, Subject=notice.subject, Message=notice.text)
+                self._clients("sns").publish(
+                    TopicArn=self._arn,
+                    Subject=notice.subject,
+                    Message=f"{notice.text}\nNotice {notice.id}",
+                    MessageAttributes={"notice_id": {"DataType": "String", "StringValue": notice.id}},
+                )
         except (CloudRefusal, CloudUnavailable):
             self._logger.exception("notice not delivered")
