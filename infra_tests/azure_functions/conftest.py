@@ -1,0 +1,20 @@
+"""One app per test, in an Azure of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra_tests.azure_functions.app import App
+from offline.azure.certificates import Certificates
+from offline.azure.services import Services
+from offline.azure.storage import Storage
+
+
+@pytest.fixture
+def app(
+    storage: Storage, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[App]:
+    with Services(certificates) as services:
+        yield App.make(storage, services, monkeypatch, caplog)
