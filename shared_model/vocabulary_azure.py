@@ -226,6 +226,8 @@ OPERATIONS_OF_AZURE: dict[tuple[str, str], tuple[str, str]] = {
     ("compute", "virtualmachinescalesets/extensions/write"): ("invoke", "command"),
     ("containerservice", "managedclusters/runcommand/action"): ("invoke", "command"),
     ("documentdb", "databaseaccounts/regeneratekey/action"): ("create", "access_key"),
+    ("insights", "autoscalesettings/scaledown/action"): ("update", "instance"),
+    ("insights", "autoscalesettings/scaleup/action"): ("update", "instance"),
     ("insights", "diagnosticsettings/delete"): ("delete", "trail"),
     ("keyvault", "vaults/accesspolicies/write"): ("put", "policy"),
     ("keyvault", "vaults/secrets/getsecret/action"): ("get", "secret"),

@@ -145,7 +145,7 @@ def _error(record: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
         return ""
     answer = part(properties, "statusmessage", "responsebody")
     code = said(answer, "error.code", "code") or said(properties, "errorcode") or said(properties, "statuscode")
-    return (code or status or result)[:_TARGET_LENGTH]
+    return (code or status or result or "failure")[:_TARGET_LENGTH]
 
 
 def _read_only(operation: str) -> bool | None:
@@ -164,7 +164,7 @@ def _targets(resource: str, properties: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _event_id(record: Mapping[str, Any], properties: Mapping[str, Any], name: str, resource: str, error: str) -> str:
-    """The same for every record that tells of the same answer, whichever shape it came in."""
+    """The same for every record that tells of the same answer."""
     operation_id = said(record, "operationid") or said(properties, "operationid")
     correlation = said(record, "correlationid")
     if not operation_id and not correlation:

@@ -30,6 +30,8 @@ _TIMES = (
 )
 # Titles of Defender's own samples and of the alert that proves an installation.
 _SAMPLE = re.compile(r"\[sample alert\]|(?:azure security center|microsoft defender for cloud|defender for cloud) test alert")
+# An alert of a rule carries ids in place of a type: of the workspace and of the rule.
+_RULE_IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Alert:
     Attributes
     ----------
     id, type, title, severity : str
-        ``severity`` as written, ``High``.
+        ``severity`` as written, ``High``; ``type`` of a rule's alert is ``Rule/`` and its first tactic.
     product : str
         Product, component and provider, one after another.
     tactics, techniques : str
@@ -83,7 +85,11 @@ def read_alert(record: Mapping[str, Any]) -> Alert:
     additional = part(facts, "additionaldata")
     query = said(additional, *_QUERIES) or said(extended, *_QUERIES)
     title = said(facts, "alertdisplayname", "displayname", "alertname")
+    tactics = _as_text(facts, additional, "tactics", "intent")
     kind = said(facts, "alerttype") or title
+    if _RULE_IDS.match(kind):
+        tactic = re.search(r"[A-Za-z]+", tactics)
+        kind = f"Rule/{tactic[0]}" if tactic else "Rule"
     product = " ".join(
         filter(None, (said(facts, "productname"), said(facts, "productcomponentname"), said(facts, "providername", "vendorname")))
     )
@@ -94,7 +100,7 @@ def read_alert(record: Mapping[str, Any]) -> Alert:
         title=title or kind,
         severity=said(facts, "severity", "alertseverity"),
         product=product,
-        tactics=_as_text(facts, additional, "tactics", "intent"),
+        tactics=tactics,
         techniques=_as_text(facts, additional, "techniques", "subtechniques"),
         time_ms=_time_ms(facts),
         entities=tuple(items(facts, "entities")),

@@ -95,7 +95,8 @@ def _sign_in(record: Mapping[str, Any], details: Mapping[str, Any], operation: s
     client = said(details, "appid").lower()
     machine = said(details, "managedserviceidentity.associatedresourceid", "managedserviceidentity.msiresourceid")
     machine = machine or said(part(details, "managedserviceidentity", "managedidentitydetails"), "associatedresourceid")
-    targets = (said(details, "resourceid", "resourceidentity"), said(details, "resourcedisplayname"), client)
+    asked_for = said(details, "resourceidentity", "resourceid")  # of a table's row, the second is the directory's own resource
+    targets = ("" if asked_for.startswith("/") else asked_for, said(details, "resourcedisplayname"), client)
     return ApiCall(
         event_id=said(details, "id", "originalrequestid") or _hash(record),
         time_ms=_time(details, record, _TIMES_OF_SIGN_IN),

@@ -9,7 +9,6 @@ An incident whose alerts all read this system's own verdicts is marked as a samp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,8 +22,6 @@ from shared_model.parsers.fields import ID_LIMIT, FieldError, lookup, rejected, 
 _TIMES = ("lastmodifiedtimeutc", "lastmodifiedtime", "lastactivitytimeutc", "createdtimeutc", "createdtime", "timegenerated")
 #: What a detector here reads comes first: where alerts differ, the finding counts as drawn from the same.
 _CAUTIOUS = (Telemetry.API_CALLS, Telemetry.SYSTEM_LOGS, Telemetry.FLOW_LOGS)
-# A rule's alerts carry ids in place of a type: of the workspace and of the rule.
-_RULE_IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}", re.IGNORECASE)
 
 
 def parse_sentinel_incident(document: object, *, source: str) -> Iterator[Finding | Rejected]:
@@ -82,7 +79,7 @@ def incident_finding(record: Mapping[str, Any]) -> Finding:
         callers_first=telemetry is Telemetry.API_CALLS,
     )
     tactics = " ".join((_words(additional, "tactics"), *(alert.tactics for alert in telling)))
-    kind = _kind(telling or alerts, tactics)
+    kind = next((alert.type for alert in telling or alerts if alert.type), "Incident")
     stated = " ".join((_words(additional, "techniques"), *(alert.techniques for alert in telling)))
     return Finding(
         finding_id=within(identifier, ID_LIMIT, "object.id"),
@@ -113,14 +110,6 @@ def _telemetry(alerts: Sequence[Alert], additional: Mapping[str, Any]) -> Teleme
         return telemetry_of(_words(additional, "alertproductnames"), "", "", of_machine=False)
     drawn = [alert.telemetry for alert in alerts]
     return next((telemetry for telemetry in _CAUTIOUS if telemetry in drawn), drawn[0])
-
-
-def _kind(alerts: Sequence[Alert], tactics: str) -> str:
-    for alert in alerts:
-        if alert.type and not _RULE_IDS.match(alert.type):
-            return alert.type
-    tactic = re.search(r"[A-Za-z]+", tactics)
-    return f"Rule/{tactic[0]}" if tactic else "Rule"
 
 
 def _words(record: Mapping[str, Any], name: str) -> str:
