@@ -27,16 +27,16 @@ def purge(clients: Clients, *, now_ms: int) -> int:
     """Take out what has ended; return how many rows. Raises CloudUnavailable."""
     ended, due = sortable(now_ms // 1000), (now_ms // _PERIOD_MS) % PARTITIONS
     taken = sum(
-        _purge(clients, MEMORY, Group.DETECT, "PartitionKey eq @pk and expires lt @ended", pk=partitions(name)[due], ended=ended)
+        _purge(clients, MEMORY, "PartitionKey eq @pk and expires lt @ended", pk=partitions(name)[due], ended=ended)
         for name in _DETECTORS
     )
-    for table, group in ((SIGNALS, Group.RESPOND), (PROGRESS, Group.DETECT)):
-        taken += _purge(clients, table, group, "expires lt @ended", ended=ended)
+    for table in (SIGNALS, PROGRESS):
+        taken += _purge(clients, table, "expires lt @ended", ended=ended)
     return taken
 
 
-def _purge(clients: Clients, table: str, group: Group, question: str, **parameters: str) -> int:
-    client, taken = clients("tables", group).get_table_client(table), 0
+def _purge(clients: Clients, table: str, question: str, **parameters: str) -> int:
+    client, taken = clients("tables", Group.RESPOND).get_table_client(table), 0
     by_partition: defaultdict[str, list[Any]] = defaultdict(list)
     with in_core_words(f"purge of {table}"):
         rows = client.query_entities(question, parameters=parameters, select=["PartitionKey", "RowKey"])
