@@ -17,9 +17,10 @@ from offline import processes
 ROOT = Path(__file__).resolve().parents[2]
 #: Starts an embedded AWS with one warm function, says which processes there are, and waits or fails.
 PROGRAM = """
-import json, sys
+import json, signal, sys
 from infra_tests.offline.tiny import Tiny, deploy_tiny
 from offline.aws.embedded import EmbeddedAws
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background has it ignored
 with EmbeddedAws.start() as aws:
     deploy_tiny(aws).invoke({})
     print(json.dumps(aws.pids()), flush=True)
