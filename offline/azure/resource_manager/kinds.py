@@ -45,11 +45,10 @@ class Kind:
         if not resource.get("location"):
             raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
         if before and _region(resource) != _region(before):
-            group = resource["id"].split("/")[4]
             raise ArmError(
                 409,
                 "InvalidResourceLocation",
-                f"The resource '{resource['name']}' already exists in location '{before['location']}' in resource group '{group}'. "
+                f"The resource '{resource['name']}' already exists in location '{before['location']}'. "
                 f"A resource with the same name cannot be created in location '{resource['location']}'. Please select a new "
                 "resource name.",
             )

@@ -124,7 +124,8 @@ class Roles:
             raise ArmError(404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{guid}' does not exist.")
         allowed = self.assignable.get(caller.client_id)
         if allowed is not None and guid not in allowed:
-            raise unauthorized(caller, "Microsoft.Authorization/roleAssignments/write", address.path)
+            lacking = unauthorized(caller, "Microsoft.Authorization/roleAssignments/write", address.path)
+            raise ArmError(403, lacking.code, f"{lacking.message} (Or a condition on its own role assignment does not hold.)")
         if found:
             if found["properties"]["principalId"].lower() != str(sent["principalId"]).lower() or guid != _role_of(found):
                 raise ArmError(

@@ -1,0 +1,118 @@
+"""Graph through azure-core's pipeline, with the managed identity of the identity group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ServiceResponseError
+
+from azure_functions.rest import RestClient
+from offline.azure.services import Services
+
+
+@pytest.fixture
+def graph(services: Services) -> RestClient:
+    from azure.identity import ManagedIdentityCredential
+
+    credential = ManagedIdentityCredential(client_id=services.identities["identity"].client_id)
+    return RestClient(services.graph.url, credential, "https://graph.microsoft.com/.default", retry_total=3)
+
+
+def refusal(call: Any, *arguments: Any, **named: Any) -> tuple[int, str]:
+    with pytest.raises(HttpResponseError) as refused:
+        call(*arguments, **named)
+    return refused.value.status_code, refused.value.response.json()["error"]["code"]
+
+
+def test_whether_an_account_is_enabled_is_only_answered_when_it_is_asked_for(services, graph):
+    path = f"/v1.0/users/{services.world.mallory}"
+    assert "accountEnabled" not in graph.call("GET", path)
+    assert graph.call("GET", path, query={"$select": "id,accountEnabled"})["accountEnabled"] is True
+    assert graph.call("GET", "/v1.0/users/mallory@example.com")["id"] == services.world.mallory
+    assert refusal(graph.call, "GET", path, query={"$select": "accountEnabeld"})[0] == 400
+
+
+def test_an_account_is_disabled_and_enabled_again(services, graph):
+    path = f"/v1.0/users/{services.world.mallory}"
+    for enabled in (False, False, True):
+        assert graph.call("PATCH", path, body={"accountEnabled": enabled}) is None
+        assert services.graph.object(services.world.mallory)["accountEnabled"] is enabled
+    assert refusal(graph.call, "PATCH", path, body={"displayName": "x"}) == (400, "Request_BadRequest")
+    assert refusal(graph.call, "PATCH", path, body={"accountEnabled": "no"}) == (400, "Request_BadRequest")
+
+
+def test_revoking_sessions_moves_the_time_from_which_they_are_valid(services, graph):
+    before = services.graph.object(services.world.mallory)["signInSessionsValidFromDateTime"]
+    assert graph.call("POST", f"/v1.0/users/{services.world.mallory}/revokeSignInSessions")["value"] is True
+    assert services.graph.object(services.world.mallory)["signInSessionsValidFromDateTime"] > before
+
+
+@pytest.mark.parametrize(
+    ("who", "refused"), [("synced", (400, "Request_BadRequest")), ("break_glass", (403, "Authorization_RequestDenied"))]
+)
+def test_accounts_that_graph_does_not_let_an_application_disable(services, graph, who, refused):
+    user = getattr(services.world, who)
+    assert refusal(graph.call, "PATCH", f"/v1.0/users/{user}", body={"accountEnabled": False}) == refused
+    assert services.graph.object(user)["accountEnabled"] is True
+
+
+def test_service_principals_are_no_users(services, graph):
+    deployer = services.world.deployer
+    found = graph.call("GET", f"/v1.0/servicePrincipals/{deployer}")
+    assert found["servicePrincipalType"] == "Application"
+    assert graph.call("GET", f"/v1.0/servicePrincipals(appId='{found['appId']}')")["id"] == deployer
+    assert graph.call("GET", f"/v1.0/directoryObjects/{deployer}")["@odata.type"] == "#microsoft.graph.servicePrincipal"
+    missing = (404, "Request_ResourceNotFound")
+    assert refusal(graph.call, "GET", f"/v1.0/users/{deployer}") == missing
+    assert refusal(graph.call, "POST", f"/v1.0/users/{deployer}/revokeSignInSessions") == missing
+    assert refusal(graph.call, "GET", "/v1.0/servicePrincipals/00000000-0000-0000-0000-000000000000") == missing
+
+
+def test_groups_are_found_through_groups(services, graph):
+    services.graph.add_group("00000000-0000-0000-0000-00000000000a", "Everybody", services.world.operations)
+    found = graph.call("GET", f"/v1.0/users/{services.world.mallory}/transitiveMemberOf")["value"]
+    assert [one["displayName"] for one in found] == ["Operations", "Everybody"]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "allowed"),
+    [
+        (["graph:User.Read.All"], False),
+        (["graph:User.EnableDisableAccount.All"], False),
+        (["graph:User.EnableDisableAccount.All", "graph:User.Read.All"], True),
+        (["graph:User.ReadWrite.All"], True),
+    ],
+)
+def test_disabling_needs_its_permission_or_a_wider_one(services, graph, permissions, allowed):
+    services.grants.allow(services.identities["identity"].client_id, permissions)
+    path, body = f"/v1.0/users/{services.world.alice}", {"accountEnabled": False}
+    if allowed:
+        graph.call("PATCH", path, body=body)
+    else:
+        assert refusal(graph.call, "PATCH", path, body=body) == (403, "Authorization_RequestDenied")
+    assert services.graph.object(services.world.alice)["accountEnabled"] is not allowed
+
+
+def test_calls_are_recorded_by_the_permission_that_they_need(services, graph):
+    graph.call("PATCH", f"/v1.0/users/{services.world.alice}", body={"accountEnabled": False})
+    client_id = services.identities["identity"].client_id
+    assert services.calls.undeclared(client_id, ["graph:User.Read.All"]) == {"graph:User.EnableDisableAccount.All"}
+
+
+def test_throttling_is_weathered(services, graph):
+    services.graph.faults.throttle(2)
+    graph.call("PATCH", f"/v1.0/users/{services.world.alice}", body={"accountEnabled": False})
+    assert [call.status for call in services.calls.calls()] == [429, 429, 204]
+
+
+def test_a_change_whose_answer_is_lost_has_taken_effect(services, graph):
+    services.graph.faults.tear_off()
+    with pytest.raises(ServiceResponseError):  # a PATCH is not sent again by itself
+        graph.call("PATCH", f"/v1.0/users/{services.world.alice}", body={"accountEnabled": False})
+    assert services.graph.object(services.world.alice)["accountEnabled"] is False
+
+
+def test_what_is_not_served_says_so(services, graph):
+    assert refusal(graph.call, "GET", "/v1.0/me")[0] == 400
+    assert refusal(graph.call, "DELETE", f"/v1.0/users/{services.world.alice}")[0] == 400
