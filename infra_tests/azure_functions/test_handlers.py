@@ -53,7 +53,7 @@ def guarded_by(app: App) -> str:
 class TestApiCalls:
     def test_records_are_kept_scored_and_remembered(self, app: App) -> None:
         app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes(), (EVENTS / "entra.json").read_bytes())
-        assert {name.split("/")[1] for name in app.lake() if name.startswith("ocsf/")} == {"class=3002", "class=6003"}
+        assert {name.split("/")[1] for name in app.lake() if name.startswith("ocsf/")} >= {"class=3002", "class=6003"}
         remembered = [row["RowKey"] for row in app.storage.tables.get_table_client("memory").list_entities()]
         assert len(remembered) == len({line["entity"] for line in app.lines("scored")}) > 1
         (metrics,) = app.lines("metrics")
@@ -66,8 +66,9 @@ class TestApiCalls:
         before = (app.lake(), [each.id for each in app.verdicts()])
         app.events("detect_api_calls", body, body)
         assert app.lake() == before[0]
-        again, first = app.lines("metrics")[1]["metrics"], app.lines("metrics")[0]["metrics"]
-        assert again["Duplicates"] == first["Events"] - first["Duplicates"]
+        again = app.lines("metrics")[-1]["metrics"]
+        assert again["Duplicates"] == again["Events"] > 0
+        assert app.verdicts() == []
 
     @pytest.mark.parametrize(("body", "reason"), [(b"\xff", "not JSON"), (b'{"records":[7]}', ""), (b'{"records":[{}]}', "")])
     def test_poison_is_buried_and_the_rest_of_its_batch_is_scored(self, app: App, body: bytes, reason: str) -> None:
@@ -95,8 +96,9 @@ class TestApiCalls:
             with pytest.raises(CloudUnavailable):
                 app.events("detect_api_calls", body, tries=1000)
         assert app.dead_letters("api-calls") == []
+        sent = [each.id for each in app.verdicts()]
         app.events("detect_api_calls", body)
-        assert app.lines("metrics")[-1]["metrics"]["Duplicates"] == app.lines("metrics")[0]["metrics"].get("Duplicates", 0)
+        assert [each.id for each in app.verdicts()] == sent != []
 
 
 def test_system_logs_are_scored_by_host(app: App) -> None:
