@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra_tests.shared_model.test_azure_activity import JSON, count
+from shared_model.encoders.audit import encode_system_events
 from shared_model.events import Entity, EntityKind, Rejected, SystemEvent
 from shared_model.log_templates import template_of
 from shared_model.parsers.azure_system_logs import parse_azure_system_logs
+from shared_model.parsers.system_logs import read_system_logs
 from shared_model.system_log_rules import read_message
 from shared_model.vocabulary import OBJECTS, OUTCOMES, SERVICES, VERBS, service_of_process
 from shared_model.vocabulary_windows import EVENTS as WINDOWS_EVENTS
 from shared_model.windows_log_rules import read_windows_event
+from training.azure_records import as_row
+from training.data_root import data_root
 
 EVENTS = Path(__file__).parents[1] / "events" / "azure"
 NOW = 1_772_500_000_000
@@ -214,3 +220,16 @@ def test_any_data_has_a_meaning_in_the_vocabulary(name: str, data: dict[str, str
     assert meaning.verb in VERBS
     assert meaning.object in OBJECTS
     assert template.startswith(name)
+
+
+@pytest.mark.skipif(data_root() is None, reason="recorded data is absent: set BREAKWATER_DATA to its folder")
+def test_a_recorded_log_encodes_to_the_same_bytes_on_both_clouds():
+    root = data_root()
+    assert root is not None
+    with lzma.open(root / "system_logs" / "OpenSSH_2k.log.xz") as stream:
+        lines = list(read_system_logs(io.BytesIO(stream.read()), source="ssh", now_ms=NOW))
+    on_aws = [line for line in lines if isinstance(line, SystemEvent)]
+    on_azure = list(parse_azure_system_logs({"records": [as_row(line) for line in on_aws]}, source="ssh", now_ms=NOW))
+    events = [result for result in on_azure if isinstance(result, SystemEvent)]
+    assert len(events) == len(lines) == 2000
+    assert encode_system_events(events).tobytes() == encode_system_events(on_aws).tobytes()
