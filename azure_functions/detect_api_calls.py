@@ -8,7 +8,7 @@ from dataclasses import replace
 import azure.functions as func
 
 from azure_functions.detection_room import DetectionRoom
-from azure_functions.event_hubs import batches_of, messages_of, tries_before
+from azure_functions.event_hubs import Events, batches_of, messages_of, tries_before
 from azure_functions.function import Function, Message
 from azure_functions.registry import API_CALLS
 from shared_model.events import ApiCall
@@ -25,7 +25,7 @@ _CHUNK = 2000
 
 @BLUEPRINT.function_name("detect_api_calls")
 @batches_of(BLUEPRINT, API_CALLS)
-def detect_api_calls(events: list[func.EventHubEvent], context: func.Context) -> None:
+def detect_api_calls(events: Events, context: func.Context) -> None:
     """Entry point: a batch of events, each with the records of one export."""
     waiting: list[tuple[ApiCall, str]] = []
     messages = messages_of(API_CALLS, events)

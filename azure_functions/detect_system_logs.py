@@ -7,7 +7,7 @@ import time
 import azure.functions as func
 
 from azure_functions.detection_room import DetectionRoom
-from azure_functions.event_hubs import batches_of, messages_of, tries_before
+from azure_functions.event_hubs import Events, batches_of, messages_of, tries_before
 from azure_functions.function import Function, Message
 from azure_functions.registry import SYSTEM_LOGS
 from shared_model.ocsf import of_system_event
@@ -20,7 +20,7 @@ BLUEPRINT = func.Blueprint()
 
 @BLUEPRINT.function_name("detect_system_logs")
 @batches_of(BLUEPRINT, SYSTEM_LOGS)
-def detect_system_logs(events: list[func.EventHubEvent], context: func.Context) -> None:
+def detect_system_logs(events: Events, context: func.Context) -> None:
     """Entry point: a batch of events, each with the records of one export."""
     FUNCTION.run(messages_of(SYSTEM_LOGS, events), _detect, tries=tries_before(context)).or_raise()
 

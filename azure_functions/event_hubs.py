@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, List  # noqa: UP035 - see Events
 
 import azure.functions as func
 
@@ -12,6 +12,8 @@ from azure_functions.registry import CONSUMER_GROUP, HUB_CONNECTION
 
 #: A batch is tried again for as long as it takes: meanwhile the checkpoint stays before it. See docs/architecture.md.
 _PAUSE = "00:00:10"
+#: What a function's ``events`` are. The worker refuses ``list[…]`` in the annotation of a trigger.
+Events = List[func.EventHubEvent]  # noqa: UP006
 
 
 def batches_of(blueprint: func.Blueprint, hub: str) -> Callable[[Callable[..., Any]], Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import azure.functions as func
 
 from azure_functions.detection_room import DetectionRoom
-from azure_functions.event_hubs import batches_of, messages_of, tries_before
+from azure_functions.event_hubs import Events, batches_of, messages_of, tries_before
 from azure_functions.function import Function, Message
 from azure_functions.registry import FINDINGS
 from shared_model.events import Finding, Rejected
@@ -47,7 +47,7 @@ def triage_findings(req: func.HttpRequest) -> func.HttpResponse:
 
 @BLUEPRINT.function_name("triage_alerts")
 @batches_of(BLUEPRINT, FINDINGS)
-def triage_alerts(events: list[func.EventHubEvent], context: func.Context) -> None:
+def triage_alerts(events: Events, context: func.Context) -> None:
     """Entry point: a batch of events, each with exported alerts."""
     messages = messages_of(FINDINGS, events)
     ALERTS_FUNCTION.run(

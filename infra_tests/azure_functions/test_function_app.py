@@ -7,7 +7,8 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import GenericAlias
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -50,6 +51,14 @@ def test_batches_of_a_hub_are_never_given_up(hub: str) -> None:
     assert (binding["cardinality"], binding["consumerGroup"], binding["dataType"]) == ("MANY", CONSUMER_GROUP, "BINARY")
     retry = INDEXED[spec.name].get_settings_dict("retry_policy")
     assert (retry["strategy"], retry["max_retry_count"]) == ("fixed_delay", "-1")
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_the_worker_takes_every_annotation(name: str) -> None:
+    """It refuses ``list[…]`` and takes ``typing.List[…]``."""
+    hints = get_type_hints(INDEXED[name].get_user_function())
+    assert hints
+    assert not [hint for hint in hints.values() if isinstance(hint, GenericAlias)]
 
 
 def test_flow_logs_come_by_event_grid() -> None:
