@@ -43,17 +43,18 @@ def add_apps(template: Template) -> None:
         template.give(f"{app.name}App", names.own_worldwide(app.name))
 
 
-def settings_of(app: App) -> dict[str, str]:
-    """What an app is told: every field of ``azure_functions/settings.py``, without the identities of other apps.
+def settings() -> dict[str, str]:
+    """What every app is told: each field of ``azure_functions/settings.py``.
+
+    A client id is no key: only an app that the identity is attached to gets its tokens.
 
     Returns
     -------
     dict of str to str
         Environment variable → expression.
     """
-    told = {**_surroundings(), **{f"{group}_client_id": names.client(group) for group in app.groups}}
-    order = [field.name for field in fields(Settings) if field.name in told]
-    return {variable(name): told[name] for name in order}
+    told = {**_surroundings(), **{f"{group}_client_id": names.client(group) for group in Group}}
+    return {variable(field.name): told[field.name] for field in fields(Settings)}
 
 
 def host_settings_of(app: App) -> dict[str, str]:
@@ -182,7 +183,7 @@ def _plan(app: App) -> Json:
 
 def _site(app: App) -> Json:
     package = f"concat({_endpoint(app, 'blob')}, '{PACKAGES}')"
-    told = {**host_settings_of(app), **settings_of(app)}
+    told = {**host_settings_of(app), **settings()}
     instances: int | str = value("parameters('detectInstances')") if app.name == "detect" else 40
     return resource(
         names.app(app.name),

@@ -105,7 +105,8 @@ def grants() -> Iterator[DataGrant]:
     yield DataGrant(respond, "Storage Blob Data Reader", names.container(names.STATE, registry.POLICY))
     yield DataGrant(detect, KEEP, names.table(registry.MEMORY))
     yield DataGrant(detect, KEEP, names.table(registry.PROGRESS))
-    yield DataGrant(respond, FORGET, names.table(registry.MEMORY))
+    yield DataGrant(respond, FORGET, names.table(registry.MEMORY))  # the schedule takes out what has ended
+    yield DataGrant(respond, FORGET, names.table(registry.PROGRESS))
     yield DataGrant(respond, KEEP, names.table(registry.SIGNALS))
     yield DataGrant(respond, APPEND, names.table(registry.JOURNAL))
     for spec in registry.FUNCTIONS:

@@ -142,7 +142,7 @@ def add_system_logs(template: Template) -> None:
     template.take(
         "exportTables",
         "array",
-        "Tables of the Sentinel workspace that are streamed to the detectors: Syslog, SecurityEvent, WindowsEvent. None by default.",
+        "Tables of the Sentinel workspace that the detectors get: Syslog, SecurityEvent, WindowsEvent. None by default.",
         defaultValue=[],
     )
     template.take(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from azure_functions.registry import spec_of
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, resource, value
 
@@ -58,9 +59,6 @@ def add_playbook(template: Template) -> None:
                             }
                         }
                     },
-                    "url": {"value": "[concat('https://', parameters('functionHost'), '/api/triage_findings')]"},
-                    "audience": {"value": "[concat('api://', parameters('applicationId'))]"},
-                    "identity": {"value": value(IDENTITY.id)},
                 },
             },
             after=[IDENTITY, _CONNECTION],
@@ -79,12 +77,7 @@ def _definition() -> Json:
     return {
         "$schema": _DEFINITION,
         "contentVersion": "1.0.0.0",
-        "parameters": {
-            "$connections": {"type": "Object", "defaultValue": {}},
-            "url": {"type": "String"},
-            "audience": {"type": "String"},
-            "identity": {"type": "String"},
-        },
+        "parameters": {"$connections": {"type": "Object", "defaultValue": {}}},
         "triggers": {
             _TRIGGER: {
                 "type": "ApiConnectionWebhook",
@@ -102,13 +95,13 @@ def _definition() -> Json:
                 "runAfter": {},
                 "inputs": {
                     "method": "POST",
-                    "uri": "@parameters('url')",
+                    "uri": f"[concat('https://', parameters('functionHost'), '/api/{spec_of('triage_findings').source}')]",
                     "headers": {"Content-Type": "application/json", "x-ms-client-tracking-id": "@workflow().run.name"},
                     "body": "@triggerBody()",
                     "authentication": {
                         "type": "ManagedServiceIdentity",
-                        "identity": "@parameters('identity')",
-                        "audience": "@parameters('audience')",
+                        "identity": value(IDENTITY.id),
+                        "audience": "[concat('api://', parameters('applicationId'))]",
                     },
                     # What the function calls unavailable (503) is tried again for about an hour; what it refuses (400) is not.
                     "retryPolicy": {

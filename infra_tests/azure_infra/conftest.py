@@ -1,0 +1,83 @@
+"""The templates as they are committed, and what they deploy with the parameters that turn everything on."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azure_functions.registry import Group
+from infra_tests.azure_infra.deployment import GROUP, SUBSCRIPTION, Deployment, deploy
+
+FOLDER = Path(__file__).parents[2] / "azure_infra"
+SOC = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/soc"
+WORKSPACE = f"{SOC}/providers/Microsoft.OperationalInsights/workspaces/sentinel"
+VNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Network/virtualNetworks/office"
+FLOW_LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Storage/storageAccounts/officeflowlogs"
+NAMESPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.EventHub/namespaces/breakwater-events"
+PLAYBOOK, SENTINEL, BREAK_GLASS = (f"99999999-0000-4000-8000-00000000000{number}" for number in range(3))
+APPLICATION = "88888888-0000-4000-8000-000000000000"
+PRINCIPALS = {group: f"77777777-0000-4000-8000-00000000000{number}" for number, group in enumerate(Group)}
+
+#: Needed parameters alone: what a deployment does by default.
+LEAST: dict[str, dict[str, Any]] = {
+    "resource_group": {"workspaceId": WORKSPACE},
+    "subscription": {f"{group}PrincipalId": principal for group, principal in PRINCIPALS.items()},
+    "workspace": {"workspaceName": "sentinel", "functionHost": "breakwater-detect-x.azurewebsites.net"},
+    "tenant": {"diagnosticsRuleId": f"{NAMESPACE}/authorizationRules/diagnostics"},
+    "flow_log_events": {"stateAccountId": "/state", "webhook": "https://h/runtime/webhooks/blobs?functionName={function}&code=c"},
+}
+#: Everything turned on.
+MOST: dict[str, dict[str, Any]] = {
+    **LEAST,
+    "resource_group": {
+        **LEAST["resource_group"],
+        "applicationId": APPLICATION,
+        "playbookPrincipalId": PLAYBOOK,
+        "healthCallers": [BREAK_GLASS],
+        "callerRanges": ["203.0.113.0/24"],
+        "operatorAddresses": ["203.0.113.7"],
+        "notifyEmails": ["soc@example.com"],
+        "watchApiCalls": True,
+        "watchFlows": True,
+        "watchSystemLogs": True,
+    },
+    "subscription": {
+        **LEAST["subscription"],
+        "armed": True,
+        "protectedPrincipalIds": [BREAK_GLASS],
+        "diagnosticsRuleId": f"{NAMESPACE}/authorizationRules/diagnostics",
+        "workspaceId": WORKSPACE,
+        "exportTables": ["Syslog", "SecurityEvent"],
+        "eventHubNamespace": NAMESPACE,
+        "flowLogNetworks": [VNET],
+        "flowLogAccountId": FLOW_LOGS,
+        "readExistingFlowLogs": True,
+    },
+    "workspace": {**LEAST["workspace"], "applicationId": APPLICATION, "sentinelPrincipalId": SENTINEL, "actionGroupId": "/group"},
+}
+
+
+@cache
+def read(name: str) -> dict[str, Any]:
+    """A template as it is committed."""
+    template: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    return template
+
+
+def deployed(template: str, /, **parameters: Any) -> Deployment:
+    """What a template deploys."""
+    return deploy(read(template), SUBSCRIPTION, "soc" if template == "workspace" else GROUP, **parameters)
+
+
+@pytest.fixture(scope="session")
+def least() -> dict[str, Deployment]:
+    return {name: deployed(name, **given) for name, given in LEAST.items()}
+
+
+@pytest.fixture(scope="session")
+def most() -> dict[str, Deployment]:
+    return {name: deployed(name, **given) for name, given in MOST.items()}
