@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import ArmError, bad_request, reference_not_found
@@ -13,6 +13,8 @@ from offline.azure.resource_manager.kinds import Kind, checked_reference, only_k
 from offline.azure.resource_manager.store import Resource, Store
 
 TYPE = "Microsoft.Network/networkInterfaces"
+SCALE_SET_TYPE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces"
+"""Interfaces of a scale set's instances (Uniform mode): parts of the set's model, which nobody writes one by one."""
 #: What no caller can set: a PUT keeps them, whether it sends them or not.
 _PLATFORM = ("macAddress", "privateEndpoint", "privateLinkService", "hostedWorkloads", "tapConfigurations", "nicType")
 _WRITABLE = (
@@ -30,10 +32,12 @@ _MEMBERS = frozenset(
 
 
 class Interfaces(Kind):
-    """``Microsoft.Network/networkInterfaces``."""
+    """``Microsoft.Network/networkInterfaces``, and those of scale sets."""
 
-    def __init__(self) -> None:
-        super().__init__(TYPE)
+    has_guid: ClassVar[bool] = True
+
+    def __init__(self, type_name: str = TYPE) -> None:
+        super().__init__(type_name)
 
     def accept(self, resource: Resource, before: Resource | None, store: Store) -> Resource:
         resource = super().accept(resource, before, store)
@@ -145,6 +149,6 @@ def _configuration(configuration: Resource, interface: Resource, store: Store) -
         "name": name,
         "id": f"{interface['id']}/ipConfigurations/{name}",
         "etag": "",
-        "type": f"{TYPE}/ipConfigurations",
+        "type": f"{interface['type']}/ipConfigurations",
         "properties": inner,
     }

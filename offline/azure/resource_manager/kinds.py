@@ -20,9 +20,12 @@ class Kind:
         ``namespace/type``.
     nested
         Child types that live inside the resource's properties: the child's type → the property that lists them.
+    has_guid
+        Whether the provider gives it a ``resourceGuid``.
     """
 
     nested: ClassVar[Mapping[str, str]] = {}
+    has_guid: ClassVar[bool] = False
 
     def __init__(self, type_name: str) -> None:
         self.type = type_name
@@ -53,8 +56,9 @@ class Kind:
                 "resource name.",
             )
         properties = resource.setdefault("properties", {})
-        guid = before["properties"].get("resourceGuid") if before else properties.get("resourceGuid")
-        properties["resourceGuid"] = guid or new_guid()
+        if self.has_guid:
+            guid = before["properties"].get("resourceGuid") if before else properties.get("resourceGuid")
+            properties["resourceGuid"] = guid or new_guid()
         return resource
 
     def show(self, resource: Resource, store: Store) -> Resource:

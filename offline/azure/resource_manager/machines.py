@@ -24,7 +24,6 @@ class Machines(Kind):
     def accept(self, resource: Resource, before: Resource | None, store: Store) -> Resource:
         resource = super().accept(resource, before, store)
         properties = resource["properties"]
-        properties.pop("resourceGuid", None)
         properties.pop("provisioningState", None)
         properties.pop("instanceView", None)
         properties["vmId"] = before["properties"]["vmId"] if before else properties.get("vmId") or new_guid()

@@ -18,6 +18,7 @@ class Networks(Kind):
     """``Microsoft.Network/virtualNetworks``."""
 
     nested: ClassVar[Mapping[str, str]] = {"subnets": "subnets"}
+    has_guid: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__(TYPE)

@@ -10,7 +10,7 @@ from offline.azure.endpoint import Link
 from offline.azure.resource_manager.addresses import Address, parse_address
 from offline.azure.resource_manager.effective import effective_groups
 from offline.azure.resource_manager.errors import ArmError, not_found
-from offline.azure.resource_manager.interfaces import Interfaces
+from offline.azure.resource_manager.interfaces import SCALE_SET_TYPE, Interfaces
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
 from offline.azure.resource_manager.networks import Networks, subnet_links
@@ -44,6 +44,7 @@ class Resources:
         kinds: tuple[Kind, ...] = (
             SecurityGroups(),
             Interfaces(),
+            Interfaces(SCALE_SET_TYPE),
             Networks(),
             Machines(),
             Machines("Microsoft.Compute/virtualMachineScaleSets/virtualMachines"),
@@ -110,8 +111,8 @@ class Resources:
             return self._act(address, request)
         if request.method in ("GET", "HEAD"):
             return self._read(address, request)
-        if address.is_list:
-            raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} wants the name of a resource: {request.path}")
+        if address.is_list or address.type == SCALE_SET_TYPE:
+            raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} wants a resource of its own: {request.path}")
         return self._write_child(address, request) if self._is_child(address) else self._write(address, request)
 
     def _read(self, address: Address, request: Request) -> Answer:

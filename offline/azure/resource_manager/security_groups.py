@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from offline.azure.endpoint import Link
+from offline.azure.resource_manager import interfaces as interface_types
 from offline.azure.resource_manager.errors import bad_request
 from offline.azure.resource_manager.kinds import Kind, only_known, reference
 from offline.azure.resource_manager.store import Resource, Store
@@ -79,6 +80,7 @@ class SecurityGroups(Kind):
     """``Microsoft.Network/networkSecurityGroups``."""
 
     nested: ClassVar[Mapping[str, str]] = {"securityRules": "securityRules", "defaultSecurityRules": "defaultSecurityRules"}
+    has_guid: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__(TYPE)
@@ -131,7 +133,8 @@ def _users(group_id: str, store: Store) -> dict[str, list[str]]:
     wanted = group_id.lower()
     interfaces = [
         str(interface["id"])
-        for interface in store.of_type("Microsoft.Network/networkInterfaces")
+        for type_name in (interface_types.TYPE, interface_types.SCALE_SET_TYPE)
+        for interface in store.of_type(type_name)
         if reference(interface["properties"], "networkSecurityGroup").lower() == wanted
     ]
     subnets = [
@@ -171,7 +174,7 @@ def _check(name: str, rule: dict[str, Any]) -> None:
         )
     for member, allowed in (("direction", ("Inbound", "Outbound")), ("access", ("Allow", "Deny"))):
         rule[member] = _one_of(name, member, rule.get(member), {value.lower(): value for value in allowed})
-    rule["protocol"] = _one_of(name, "protocol", rule.get("protocol"), _PROTOCOLS)
+    _one_of(name, "protocol", rule.get("protocol"), _PROTOCOLS)  # which is kept in the letter case that it was sent in
     families: set[int] = set()
     for side in ("source", "destination"):
         _check_ports(name, side, rule)
