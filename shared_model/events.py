@@ -209,7 +209,8 @@ class ApiCall:
     source_address : str
         Canonical IP text, or a service name such as ``cloudformation.amazonaws.com`` (OCSF ``src_endpoint``).
     user_agent : str
-        (OCSF ``http_request.user_agent``)
+        (OCSF ``http_request.user_agent``); where an Azure record states none, ``appid/`` and the application that the token was
+        given to (OCSF ``actor.app_uid``).
     mfa : bool or None
         (OCSF ``actor.session.is_mfa``)
     access_key_id : str
@@ -321,7 +322,7 @@ class Finding:
     count : int
         How often the cloud saw it.
     sample : bool
-        The cloud marks it as a sample finding: never acted on.
+        The cloud marks it as a sample finding, or it repeats a verdict of this system: never acted on.
     """
 
     finding_id: str

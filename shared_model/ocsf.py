@@ -31,6 +31,8 @@ from shared_model.ocsf_parts import (
 )
 from shared_model.verdicts import Verdict
 
+#: Of a user agent that is the application which the token was given to: Azure's records seldom hold another.
+APPLICATION = "appid/"
 BASE_EVENT, DETECTION_FINDING, AUTHENTICATION, API_ACTIVITY, REMEDIATION_ACTIVITY = 0, 2004, 3002, 6003, 7001
 
 _CREATE, _READ, _UPDATE, _DELETE, _OTHER = 1, 2, 3, 4, 99
@@ -83,8 +85,9 @@ def of_api_call(call: ApiCall) -> dict[str, Any]:
         ["cloud"],
     )
     event |= status("success" if call.succeeded else "failure", call.error_code)
+    application = call.user_agent.removeprefix(APPLICATION) if call.user_agent.startswith(APPLICATION) else ""
     event |= {
-        "actor": known({"user": user, "session": session}),
+        "actor": known({"user": user, "session": session, "app_uid": application}),
         "cloud": cloud(call.provider, call.account, call.region),
         "src_endpoint": endpoint(call.source_address),
     }
@@ -98,7 +101,7 @@ def of_api_call(call: ApiCall) -> dict[str, Any]:
                 "response": known({"error": call.error_code, "code": None}),
             }
         )
-    if call.user_agent:
+    if call.user_agent and not application:
         event["http_request"] = {"user_agent": call.user_agent}
     if call.targets and not signs_in:
         event["resources"] = [{"uid": target} for target in call.targets]

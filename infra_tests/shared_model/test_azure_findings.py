@@ -83,6 +83,9 @@ def test_what_is_drawn_from_our_own_verdicts_is_no_signal():
     alert = document["object"]["properties"]["alerts"][0]
     alert["properties"]["additionalData"]["Query"] = "Breakwater_CL | where Kind == 'verdict'"
     assert found(document).sample
+    # The query may be left out of the alert; what the rule hands on with it is not.
+    alert["properties"]["additionalData"] = {"Custom Details": json.dumps({"VerdictId": ["0f"], "Detector": ["audit"]})}
+    assert found(document).sample
     other = incident()["object"]["properties"]["alerts"][0]
     document["object"]["properties"]["alerts"].append(other)
     assert not found(document).sample

@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 from infra_tests.shared_model.test_audit_encoder import CALL, EVENT
-from shared_model.events import Entity, EntityKind, Finding, Telemetry
+from shared_model.events import ApiCall, Entity, EntityKind, Finding, SystemEvent, Telemetry
 from shared_model.ocsf import lines, of_api_call, of_finding, of_remediation, of_system_event, of_verdict
+from shared_model.parsers.azure_audit import parse_audit_records
+from shared_model.parsers.azure_system_logs import parse_azure_system_logs
+from shared_model.parsers.defender import parse_exported_alerts
 from shared_model.parsers.guardduty import parse_guardduty
 from shared_model.verdicts import Evidence, Verdict
 
@@ -29,6 +32,29 @@ def guardduty(name: str) -> Finding:
     (finding,) = parse_guardduty(json.loads((EVENTS / "guardduty" / f"{name}.json").read_text()), source="test")
     assert isinstance(finding, Finding)
     return finding
+
+
+def azure_records(name: str) -> list[Any]:
+    records: list[Any] = json.loads((EVENTS / "azure" / f"{name}.json").read_text())["records"]
+    return records
+
+
+def azure_call(name: str, place: int) -> ApiCall:
+    (call,) = parse_audit_records(azure_records(name)[place], source="test")
+    assert isinstance(call, ApiCall)
+    return call
+
+
+def azure_finding() -> Finding:
+    (finding,) = parse_exported_alerts(azure_records("exported_alerts")[1], source="test")
+    assert isinstance(finding, Finding)
+    return finding
+
+
+def windows_logon() -> SystemEvent:
+    (event,) = parse_azure_system_logs(azure_records("system_logs")[4], source="test", now_ms=0)
+    assert isinstance(event, SystemEvent)
+    return event
 
 
 VERDICT = Verdict(
@@ -81,6 +107,12 @@ GOLDEN: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "finding": lambda: of_finding(guardduty("tor_client")),
     "verdict": lambda: of_verdict(VERDICT),
+    "azure_call": lambda: of_api_call(azure_call("activity_log", 3)),
+    "azure_call_refused": lambda: of_api_call(azure_call("activity_log", 4)),
+    "azure_platform": lambda: of_api_call(azure_call("activity_log", 13)),
+    "azure_sign_in": lambda: of_api_call(azure_call("entra", 1)),
+    "azure_finding": lambda: of_finding(azure_finding()),
+    "windows_logon": lambda: of_system_event(windows_logon()),
     "remediation": lambda: of_remediation(**REMEDIATION),
     "remediation_undone": lambda: of_remediation(**(REMEDIATION | {"undone": True, "step": "UNDONE"})),
 }

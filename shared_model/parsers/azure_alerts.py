@@ -30,6 +30,8 @@ _TIMES = (
 )
 # Titles of Defender's own samples and of the alert that proves an installation.
 _SAMPLE = re.compile(r"\[sample alert\]|(?:azure security center|microsoft defender for cloud|defender for cloud) test alert")
+#: What only a rule over this system's verdicts hands on with its alerts.
+_OWN_DETAIL = "verdictid"
 # An alert of a rule carries ids in place of a type: of the workspace and of the rule.
 _RULE_IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}", re.IGNORECASE)
 
@@ -110,7 +112,7 @@ def read_alert(record: Mapping[str, Any]) -> Alert:
         or subscription_of(said(record, "id"))
         or said(facts, "azureresourcesubscriptionid", "workspacesubscriptionid", "subscriptionid").lower(),
         telemetry=telemetry_of(product, kind, query, of_machine=_is_of_machine(facts, resources)),
-        own=is_own(query),
+        own=is_own(query) or _OWN_DETAIL in part(additional, "custom details") or _OWN_DETAIL in part(extended, "custom details"),
         sample=_is_sample(title, query),
     )
 
