@@ -303,6 +303,15 @@ class TestRevoke:
         assert list(plan.after["document"]["Statement"][0]["Condition"]) == ["DateLessThanEquals"]
         assert "every user and workload" in plan.touches[0]
 
+    @pytest.mark.parametrize("seen_in", ["", "999999999999"])
+    def test_a_role_of_another_account_is_not_its_namesake_in_this_one(self, account: Account, seen_in: str) -> None:
+        own, session = role(account, "web")
+        foreign = Entity(EntityKind.PRINCIPAL, own.id.replace(ACCOUNT, "999999999999"), seen_in)
+        for target in (foreign, replace(session, account=seen_in)):
+            about = verdict("i-1", "v", Telemetry.API_CALLS, entity=target, related=(foreign,))
+            assert "is not in this account" in revoke(account).plan(target, about).refusal
+        assert revoke(account).plan(replace(own, account=""), verdict("i-1", "v", Telemetry.API_CALLS, entity=own)).refusal == ""
+
     def test_sessions_of_one_role_are_revoked_and_restored_apart(self, account: Account) -> None:
         principal, alice = role(account, "web")
         bob = Entity(EntityKind.SESSION, alice.id.replace("alice", "bob"), ACCOUNT)

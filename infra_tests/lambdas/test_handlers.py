@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 import subprocess
 import sys
@@ -15,10 +17,13 @@ from infra_tests.lambdas.test_finding_to_undo import contain, finding, two_findi
 from infra_tests.response.world import Killed, verdict
 from lambdas import expire_containments, respond, triage_findings
 from lambdas.actions.quarantine_instance import QuarantineInstance
+from lambdas.adapters.lake import Lake
 from lambdas.adapters.objects import StoredObject, notified
 from lambdas.adapters.queues import VerdictQueue, group_id
 from lambdas.registry import FUNCTIONS, FunctionSpec
+from response.containment import LONGEST_RUN_MS
 from response.journal import Step
+from shared_model.errors import CloudUnavailable
 from shared_model.events import Entity, EntityKind, Telemetry
 
 HOUR_MS = 3_600_000
@@ -203,6 +208,77 @@ def test_one_correlation_id_runs_from_the_event_to_the_lake(functions: Account, 
     keys = [item["Key"] for item in functions.clients("s3").list_objects_v2(Bucket="lake")["Contents"]]
     assert {key.split("/")[1] for key in keys} == {"class=2004", "class=7001"}
     assert all(f"account={ACCOUNT}/region=eu-central-1/dt=2026-09-21/" in key for key in keys)
+
+
+def remediations(account: Account) -> list[dict[str, Any]]:
+    """Lines of the lake's remediation table."""
+    s3 = account.clients("s3")
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket="lake").get("Contents", []) if "class=7001" in item["Key"]]
+    bodies = [gzip.decompress(s3.get_object(Bucket="lake", Key=key)["Body"].read()) for key in keys]
+    return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+
+@pytest.mark.parametrize("fails_at", range(5))
+def test_a_lake_that_fails_or_a_kill_loses_no_line_and_doubles_none(
+    functions: Account, instance: str, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    triage_findings.handler(two_findings(instance), None)
+    delivered = redelivered(functions.take("verdicts"))
+    put, calls = Lake.put_ocsf, []
+
+    def fails_once(self: Lake, objects: Any, *, cause: str) -> None:
+        calls.append(cause)
+        if len(calls) == fails_at + 1:
+            raise Killed if fails_at % 2 else CloudUnavailable("data lake")
+        put(self, objects, cause=cause)
+
+    monkeypatch.setattr(Lake, "put_ocsf", fails_once)
+    for _ in range(2):
+        with contextlib.suppress(Killed):
+            respond.handler(delivered, None)
+    assert respond.handler(delivered, None) == {"batchItemFailures": []}
+    written = functions.journal()
+    assert [entry.step for entry in written] == [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED]
+    lines = [(line["unmapped"]["step"], line["unmapped"]["verdict_uid"]) for line in remediations(functions)]
+    assert sorted(lines) == sorted((str(entry.step), entry.verdict_id) for entry in written)
+    ids = [json.loads(each["Body"])["MessageAttributes"]["notice_id"]["Value"] for each in functions.take("notices")]
+    assert set(ids) == {entry.id for entry in written if entry.step in (Step.REFUSED, Step.APPLIED)}
+
+
+@pytest.mark.parametrize("request_", ["undo", "expire"])
+def test_an_end_that_was_killed_before_the_lake_had_it_is_there_after_the_next_delivery(
+    functions: Account, instance: str, monkeypatch: pytest.MonkeyPatch, request_: str
+) -> None:
+    functions.set_policy(actions={"quarantine_instance": {"mode": "enforce", "time_to_live": "1h", "at_end": "undo"}})
+    contain(functions, instance)
+    functions.now_ms = NOW_MS + 2 * HOUR_MS
+    undo = {"undo": functions.journal()[-1].containment_id, "approved_by": UNDO_BY}
+    first = sqs_event(json.dumps(undo if request_ == "undo" else {"expire": True}))
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "put_ocsf", lambda *_, **__: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            expire_containments.handler(first, None)
+    again = json.loads(json.dumps(first))
+    again["Records"][0]["attributes"] |= {"ApproximateReceiveCount": "2", "SentTimestamp": str(functions.now_ms)}
+    functions.now_ms += 360_000
+    assert expire_containments.handler(again, None) == {"batchItemFailures": []}
+    steps = sorted(line["unmapped"]["step"] for line in remediations(functions))
+    assert steps == sorted(str(entry.step) for entry in functions.journal())
+    assert functions.steps()[-2:] == [Step.UNDOING, Step.UNDONE]
+
+
+def test_every_containment_that_cannot_be_ended_is_logged(
+    functions: Account, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = (ValueError("first"), ValueError("second"), CloudUnavailable("third"))
+    monkeypatch.setattr(expire_containments, "expire", lambda **_: ((), errors))
+    assert len(expire_containments.handler(sqs_event('{"expire": true}'), None)["batchItemFailures"]) == 1
+    logged = [line.get("exception", "") for line in functions.lines() if line["level"] == "ERROR"]
+    assert all(any(str(error) in text for text in logged) for error in errors)
+
+
+def test_no_function_that_responds_runs_for_so_long_that_it_could_apply_while_somebody_undoes() -> None:
+    assert all(spec.timeout_s * 1000 <= LONGEST_RUN_MS for spec in FUNCTIONS if "response" in spec.packages)
 
 
 def test_metrics_are_embedded_in_the_log(capsys: pytest.CaptureFixture[str], functions: Account, instance: str) -> None:
