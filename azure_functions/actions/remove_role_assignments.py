@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from azure_functions.actions.directory import is_object_id
 from azure_functions.actions.persistence import Persistence
@@ -100,19 +100,25 @@ class RemoveRoleAssignments:
         restored: list[str] = []
         left: list[str] = []
         for assignment_id, granted in plan.before["assignments"].items():
-            present = self._undoing.get(assignment_id)
-            if present is not None:
-                same = _grants_the_same(present, granted)
-                (restored if same else left).append(
-                    f"{granted['role']}: {assignment_id}" if same else f"{assignment_id} grants something else by now"
-                )
-                continue
+            reason = self._give_back(assignment_id, granted)
+            (left if reason else restored).append(reason or f"{granted['role']}: {assignment_id}")
+        return UndoResult(tuple(restored), tuple(left))
+
+    def _give_back(self, assignment_id: str, granted: Mapping[str, Any]) -> str:
+        """Return why an assignment is not there again, ``""`` when it is."""
+        present = self._undoing.get(assignment_id)
+        refused = ""
+        if present is None:
             try:
                 self._undoing.put_back(assignment_id, granted)
-                restored.append(f"{granted['role']}: {assignment_id}")
             except (CloudRefusal, CloudForbidden) as refusal:
-                left.append(f"{granted['role']} is not given back: {refusal}; grant it by hand if it is still wanted")
-        return UndoResult(tuple(restored), tuple(left))
+                refused = str(refusal)
+                present = self._undoing.get(assignment_id)  # made after all, where the answer to a first attempt was lost
+            else:
+                return ""
+        if present is None:
+            return f"{granted['role']} is not given back: {refused}; grant it by hand if it is still wanted"
+        return "" if _grants_the_same(present, granted) else f"{assignment_id} grants something else by now: it is left as it is"
 
     def _found(self, target: Entity) -> tuple[str, list[Assignment]]:
         """Return the subscription and the principal's assignments: in the one that saw it, else in the app's own.
@@ -161,7 +167,7 @@ def _is_at_subscription(assignment: Assignment) -> bool:
     return _is_in_subscription(assignment) and str(assignment["scope"]).strip("/").count("/") == 1
 
 
-def _grants_the_same(present: Assignment, granted: Assignment) -> bool:
+def _grants_the_same(present: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:
     names = ("role_definition_id", "principal_id", "condition")
     return all(str(present[name] or "").lower() == str(granted[name] or "").lower() for name in names)
 

@@ -193,7 +193,7 @@ def _side(data: Mapping[str, Any], end: str) -> Side:
 def _one_or_many(data: Mapping[str, Any], one: str, many: str) -> list[str]:
     """Join the singular and the plural form of a property; effective rules may hold several in the singular one."""
     texts = [*(data.get(many) or ()), data.get(one) or ""]
-    return [part.strip() for text in texts for part in str(text).split(",") if part.strip()]
+    return list(dict.fromkeys(part.strip() for text in texts for part in str(text).split(",") if part.strip()))
 
 
 def _ports(text: str) -> Ports:

@@ -17,12 +17,32 @@ from offline.azure.graph import Graph
 from offline.azure.identity import IdentityEndpoint
 from offline.azure.resource_manager.manager import ResourceManager
 from offline.azure.seed import Subscription, World, seed
+from offline.azure.web import Answer, Request
 from response.actions import Action, Plan
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
 
 ATTACKER = "198.51.100.66"
 NOW_MS = 1_790_000_000_000
+
+
+class _Watched:
+    """A service with somebody who sees each request before it is answered, and may change something first."""
+
+    def before(self, request: Request) -> None:
+        """Replaced by a test."""
+
+    def answer(self, request: Request) -> Answer:
+        self.before(request)
+        return super().answer(request)  # type: ignore[misc,no-any-return]
+
+
+class WatchedManager(_Watched, ResourceManager):
+    pass
+
+
+class WatchedGraph(_Watched, Graph):
+    pass
 
 
 class Cloud:
@@ -32,8 +52,8 @@ class Cloud:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificates.certificate, certificates.key)
         self.calls, self.grants = CallLog(), Grants(enforced=True)
-        self.arm = ResourceManager(calls=self.calls, grants=self.grants).serve(tls)
-        self.graph = Graph(calls=self.calls, grants=self.grants, clock=lambda: NOW_MS / 1000).serve(tls)
+        self.arm = WatchedManager(calls=self.calls, grants=self.grants).serve(tls)
+        self.graph = WatchedGraph(calls=self.calls, grants=self.grants, clock=lambda: NOW_MS / 1000).serve(tls)
         self.identity = IdentityEndpoint().serve()
         self.world: World = seed(self.arm)
         self.shop = Subscription(self.arm).in_group("shop")

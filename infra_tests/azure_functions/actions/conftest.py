@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from azure_functions.timed_transport import Timed
 from infra_tests.azure_functions.actions.cloud import Cloud
 from offline.azure.certificates import Certificates, make_certificates
 
@@ -22,4 +23,5 @@ def cloud(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with Cloud(certificates) as made:
         for name, value in made.environment.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr(Timed, "sleep", lambda _, seconds: None)  # between the SDKs' own attempts
         yield made

@@ -13,6 +13,7 @@ from azure_functions.actions.block_address import BlockAddress
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud, about, plan
 from offline.azure.faults import Fault
 from offline.azure.seed import rule
+from offline.azure.web import Request
 from response.actions import CannotApply, CloudUnavailable, Plan, Verification
 from response.guard import refusal
 from response.policy import NeverTouch
@@ -208,6 +209,10 @@ def test_an_interface_behind_an_application_group_is_evaluated_with_it(cloud: Cl
     assert cloud.rules(cloud.world.edge_group) == before
 
 
+def _with(group: dict[str, Any], added: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*(one for one in group["properties"]["securityRules"] if one["name"] != added["name"]), added]
+
+
 class TestOtherWriters:
     def test_a_priority_taken_after_the_plan_is_not_fought_for(self, cloud: Cloud, action: BlockAddress) -> None:
         first, second = plan(action, seen_at(cloud.world.web)), plan(action, seen_at(cloud.world.web, address="192.0.2.7"))
@@ -253,10 +258,13 @@ class TestOtherWriters:
 
     def test_someone_who_edits_the_group_between_look_and_write_loses_nothing(self, cloud: Cloud, action: BlockAddress) -> None:
         made = plan(action, seen_at(cloud.world.web))
-        edge, added = cloud.world.edge_group, rule("Added", "Allow", 900, ports="8443")
-        action._writes._arm = Meddler(
-            action._writes._arm, lambda: cloud.arm.change(edge, lambda g: g["properties"]["securityRules"].append(added))
-        )
+        edge, added, meddled = cloud.world.edge_group, rule("Added", "Allow", 900, ports="8443"), []
+
+        def meddle(request: Request) -> None:
+            if request.method == "PUT" and len(meddled) < 2:  # before the rule is written, and before the whole group is
+                meddled.append(cloud.arm.change(edge, lambda g: g["properties"].update(securityRules=_with(g, added))))
+
+        cloud.arm.before = meddle  # type: ignore[method-assign]
         action.apply(made)
         assert "Added" in cloud.rules(edge)
         assert action.verify(made) is Verification.VERIFIED
@@ -293,22 +301,6 @@ class TestOtherWriters:
         full = [rule(f"n{priority}", "Deny", priority, source="192.0.2.1") for priority in BAND]
         cloud.arm.change(cloud.world.edge_group, lambda g: g["properties"]["securityRules"].extend(full))
         assert "100–199 are taken" in plan(action, seen_at(cloud.world.web)).refusal
-
-
-class Meddler:
-    """Resource Manager with somebody who changes a security group right after it was read, once."""
-
-    def __init__(self, arm: Any, meddle: Any) -> None:
-        self._arm, self._meddle = arm, meddle
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._arm, name)
-
-    def security_group(self, group_id: str) -> Any:
-        found = self._arm.security_group(group_id)
-        meddle, self._meddle = self._meddle, lambda: None
-        meddle()
-        return found
 
 
 class TestChangedSince:
