@@ -91,80 +91,80 @@ def flows_of(tuples: FlowTuples, interfaces: tuple[Interface, ...], origin: str)
     A count is -1 where no tuple of the flow has one. Nothing came back of what was denied. The flow starts and ends with its
     first and last tuple; TCP flags are not logged.
     """
-    order, begins = _connections(tuples)
-    first = np.flatnonzero(begins)
-    if not len(first):
-        order = np.empty(0, np.intp)
-    rank = np.argsort(order[first], kind="stable")
-    last = np.append(first[1:], len(order))[: len(first)] - 1
-    sample, end = order[first][rank], order[last][rank]
+    follower, leader = _followers(tuples)
+    leads = np.ones(len(tuples), np.bool_)
+    leads[follower] = False
+    rows = np.flatnonzero(leads)
     counted = (tuples.state == GOES_ON) | (tuples.state == ENDED)
-    known = _over(np.logical_or, counted[order], first)[rank]
-    denied = tuples.state[sample] == DENIED
+    known = counted.copy()
+    known[leader[counted[follower]]] = True
+    known = known[rows]
+    denied = tuples.state[rows] == DENIED
+    end_ms = tuples.time_ms.copy()
+    np.maximum.at(end_ms, leader, tuples.time_ms[follower])
 
     def total(column: NDArray[np.int64], unknown: NDArray[np.int64] | int) -> NDArray[np.int64]:
-        sums: NDArray[np.int64] = _over(np.add, np.where(counted, column, 0)[order], first)[rank]
-        return sums if known.all() else np.where(known, sums, unknown)
+        sums = column * counted
+        np.add.at(sums, leader, sums[follower])
+        return np.where(known, sums[rows], unknown)
 
     nothing_came = np.where(denied, 0, -1)
     packets_out, packets_in = total(tuples.packets_out, -1), total(tuples.packets_in, nothing_came)
-    protocol = tuples.protocol[sample]
+    protocol = tuples.protocol[rows]
     has_ports = (protocol != _ICMP[0]) & (protocol != _ICMP[1])
     return FlowBatch(
-        start_ms=tuples.time_ms[sample],
-        end_ms=tuples.time_ms[end],
-        source=tuples.source[sample],
-        destination=tuples.destination[sample],
-        source_port=tuples.source_port[sample] * has_ports,
-        destination_port=tuples.destination_port[sample] * has_ports,
+        start_ms=tuples.time_ms[rows],
+        end_ms=end_ms[rows],
+        source=tuples.source[rows],
+        destination=tuples.destination[rows],
+        source_port=tuples.source_port[rows] * has_ports,
+        destination_port=tuples.destination_port[rows] * has_ports,
         protocol=protocol,
         packets_out=packets_out,
         packets_in=packets_in,
         bytes_out=total(tuples.bytes_out, -1),
         bytes_in=total(tuples.bytes_in, nothing_came),
-        flags_out=np.zeros(len(sample), np.uint8),
-        flags_in=np.zeros(len(sample), np.uint8),
+        flags_out=np.zeros(len(rows), np.uint8),
+        flags_in=np.zeros(len(rows), np.uint8),
         two_way=(packets_out > 0) & (packets_in > 0),
         rejected=denied,
-        local_source=tuples.outbound[sample],
-        interface=tuples.interface[sample],
-        record=tuples.record[sample],
+        local_source=tuples.outbound[rows],
+        interface=tuples.interface[rows],
+        record=tuples.record[rows],
         interfaces=interfaces,
         origin=origin,
     )
 
 
-def _over(reduce: np.ufunc, values: NDArray[Any], first: NDArray[np.intp]) -> NDArray[Any]:
-    """Sum, or the like, of each flow's values."""
-    result: NDArray[Any] = reduce.reduceat(values, first) if len(first) else values[:0]
-    return result
-
-
-def _connections(tuples: FlowTuples) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Tuples in an order that brings those of one flow side by side, by time; and at which of them a flow begins."""
-    group, order = sorted_by_high_bits(_hashes(tuples), max(len(tuples) - 1, 1).bit_length())
+def _followers(tuples: FlowTuples) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Tuples that go on with a flow, and the tuple with which each of these flows begins."""
+    rows = np.flatnonzero((tuples.state != DENIED) & (tuples.state != NO_STATE))
+    group, order = sorted_by_high_bits(_hashes(tuples, rows), max(len(rows) - 1, 1).bit_length())
+    order = rows[order]
     time = tuples.time_ms[order]
     alike = group[1:] == group[:-1]
     if (alike & (time[1:] < time[:-1])).any():
         order = order[np.lexsort((time, group))]
         time = tuples.time_ms[order]
-    state = tuples.state[order]
-    goes_on = alike & ((state[1:] == GOES_ON) | (state[1:] == ENDED)) & ((state[:-1] == BEGAN) | (state[:-1] == GOES_ON))
-    goes_on &= time[1:] - time[:-1] <= PAUSE_MS
-    near = np.flatnonzero(goes_on)
-    goes_on[near] = _same(tuples, order[near], order[near + 1])
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = ~goes_on
-    return order, begins
+    near = np.flatnonzero(alike & (time[1:] - time[:-1] <= PAUSE_MS))
+    before, after = order[near], order[near + 1]
+    fits = (tuples.state[before] != ENDED) & (tuples.state[after] != BEGAN) & _same(tuples, before, after)
+    place = near[fits] + 1
+    # A flow begins at the last place that does not go on with one.
+    begin = np.arange(len(order))
+    begin[place] = 0
+    begin = np.maximum.accumulate(begin)
+    return order[place], order[begin[place]]
 
 
-def _hashes(tuples: FlowTuples) -> NDArray[np.uint64]:
-    """Hash of each tuple's connection: uint64 (n,)."""
+def _hashes(tuples: FlowTuples, rows: NDArray[np.intp]) -> NDArray[np.uint64]:
+    """Hash of the connection of each of these tuples: uint64 (k,)."""
     factor = np.uint64(0x9E3779B97F4A7C15)
-    ports = tuples.source_port.astype(np.uint64) << np.uint64(16) | tuples.destination_port.astype(np.uint64)
-    rest = tuples.interface.astype(np.uint64) << np.uint64(9) | tuples.protocol.astype(np.uint64) << np.uint64(1)
-    mixed = (tuples.source[:, 1] ^ tuples.source[:, 0] * np.uint64(0xC2B2AE3D27D4EB4F)) * factor
-    for part in (tuples.destination[:, 1], tuples.destination[:, 0], ports, rest | tuples.outbound):
+    ports = tuples.source_port[rows].astype(np.uint64) << np.uint64(16) | tuples.destination_port[rows].astype(np.uint64)
+    rest = tuples.interface[rows].astype(np.uint64) << np.uint64(9) | tuples.protocol[rows].astype(np.uint64) << np.uint64(1)
+    source, destination = tuples.source[rows], tuples.destination[rows]
+    mixed = (source[:, 1] ^ source[:, 0] * np.uint64(0xC2B2AE3D27D4EB4F)) * factor
+    for part in (destination[:, 1], destination[:, 0], ports, rest | tuples.outbound[rows]):
         mixed ^= mixed >> np.uint64(31)
         mixed += part
         mixed *= factor

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -21,15 +20,10 @@ from shared_model.parsers.azure_records import MARK, SEPARATOR, RecordChunk, rea
 from shared_model.parsers.fields import FieldError, rejected
 from shared_model.parsers.flow_tuples import TupleText
 
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Tuples of one interface, within a record: a JSON array as :class:`RecordChunk` holds it."""
-
-    interface: Interface
-    tuples: list[Any]
-
-
+#: How many bytes of tuples are read at once.
+_AT_ONCE = 1 << 20
+#: Tuples of one interface, within a record: a JSON array as :class:`RecordChunk` holds it.
+Block = tuple[Interface, list[Any]]
 #: Yields the blocks of a record, and a FieldError for each that cannot be used.
 Blocks = Callable[[dict[str, Any]], Iterator[Block | FieldError]]
 #: Reads tuples as columns: (text, reader of addresses, source) → good ones and rejects.
@@ -82,6 +76,13 @@ def _subscription(resource: str) -> str:
     return steps[1] if len(steps) > 1 and steps[0] == "subscriptions" else ""
 
 
+class _Found(NamedTuple):
+    """What a chunk holds: (interface, text) of each array; of what is rejected: how many arrays stand before it, why, itself."""
+
+    arrays: list[tuple[int, bytes]]
+    rejected: list[tuple[int, FieldError, object]]
+
+
 class _Reader:
     """What lasts from chunk to chunk: numbers, interfaces, addresses read, tuples that wait to be joined."""
 
@@ -107,30 +108,46 @@ class _Reader:
 
     def add(self, chunk: RecordChunk) -> None:
         """Read the tuples of a chunk."""
-        arrays: list[bytes] = []
-        of: list[tuple[int, int, int]] = []  # interface, first number, tuples of each array
+        found = self._found(chunk)
+        texts = _in_texts(found.arrays)
+        if not all(text.regular for text in texts):
+            found = self._found(chunk.one_by_one(self._source))
+            texts = _in_texts(found.arrays)
+        sizes = np.concatenate([np.empty(0, np.int64), *(text.sizes for text in texts)])
+        # What was rejected stands behind so many arrays; it counts as one in the numbers of what follows.
+        behind = np.array([place for place, _, _ in found.rejected], np.int64)
+        tuples_before = np.append(0, np.cumsum(sizes))
+        numbers = self._next + tuples_before[behind] + np.arange(len(behind))
+        for number, (_, error, raw) in zip(numbers.tolist(), found.rejected, strict=True):
+            self.rejected.append(rejected(self._source, number, error, raw))
+        first = self._next + tuples_before[:-1] + np.searchsorted(behind, np.arange(len(sizes)), "right")
+        interface = np.array([index for index, _ in found.arrays], np.int32)
+        begin = 0
+        for text in texts:
+            end = begin + len(text.sizes)
+            text.place(interface[begin:end], first[begin:end])
+            tuples, wrong = self._columns(text, self._read, self._source)
+            self._parts.append(tuples)
+            self.rejected += wrong
+            begin = end
+        self._next += int(sizes.sum()) + len(behind)
+
+    def _found(self, chunk: RecordChunk) -> _Found:
+        """Arrays of tuples in a chunk, and what cannot be used."""
+        found = _Found([], [])
+        latest, index = None, -1
         for item in chunk.records:
-            for found in self._blocks_of(item):
-                if isinstance(found, FieldError):
-                    self._reject(found, item)
+            for each in self._blocks_of(item):
+                if isinstance(each, FieldError):
+                    raw = item.raw if isinstance(item, Rejected) else item
+                    found.rejected.append((len(found.arrays), each, raw))
                     continue
-                index = self._interfaces.setdefault(found.interface, len(self._interfaces))
-                for text in _texts(found.tuples, chunk.arrays):
-                    size = text.count(SEPARATOR) + 1
-                    arrays.append(text)
-                    of.append((index, self._next, size))
-                    self._next += size
-        if not arrays:
-            return
-        interface, first, size = np.array(of, np.int64).T
-        begins = np.cumsum(size) - size
-        number = np.arange(size.sum()) + np.repeat(first - begins, size)
-        text = SEPARATOR.join(arrays).replace(SEPARATOR, b"\n") + b"\n"
-        tuples, wrong = self._columns(
-            TupleText(text, np.repeat(interface.astype(np.int32), size), number), self._read, self._source
-        )
-        self._parts.append(tuples)
-        self.rejected += wrong
+                interface, tuples = each
+                if interface is not latest:  # the next block mostly is of the same record
+                    latest, index = interface, self._interfaces.setdefault(interface, len(self._interfaces))
+                if tuples:
+                    found.arrays.append((index, _array(tuples, chunk.arrays)))
+        return found
 
     def _blocks_of(self, item: object) -> Iterator[Block | FieldError]:
         if isinstance(item, Rejected):
@@ -146,18 +163,22 @@ class _Reader:
             except FieldError as error:
                 yield error
 
-    def _reject(self, error: FieldError, item: object) -> None:
-        raw = item.raw if isinstance(item, Rejected) else item
-        self.rejected.append(rejected(self._source, self._next, error, raw))
-        self._next += 1
+
+def _in_texts(arrays: list[tuple[int, bytes]]) -> list[TupleText]:
+    """The arrays, some at a time: columns of so many tuples stay in the processor's cache."""
+    if not arrays:
+        return []
+    ends = np.cumsum([len(text) for _, text in arrays])
+    cuts = np.flatnonzero(np.diff(ends // _AT_ONCE, append=-1)) + 1
+    begins = [0, *cuts[:-1].tolist()]
+    return [TupleText([text for _, text in arrays[begin:end]]) for begin, end in zip(begins, cuts.tolist(), strict=True)]
 
 
-def _texts(tuples: list[Any], arrays: tuple[bytes, ...]) -> Iterator[bytes]:
-    """An array of tuples as bytes, with a separator between them; nothing of an empty one."""
+def _array(tuples: list[Any], arrays: tuple[bytes, ...]) -> bytes:
+    """An array of tuples as bytes, with a separator between them."""
     if arrays and len(tuples) == 1 and isinstance(mark := tuples[0], str) and mark.startswith(MARK):
-        yield arrays[int(mark[1:])]
-    elif tuples:
-        yield SEPARATOR.join(_text(each) for each in tuples)
+        return arrays[int(mark[1:])]
+    return SEPARATOR.join(map(_text, tuples))
 
 
 def _text(value: object) -> bytes:

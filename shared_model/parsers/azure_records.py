@@ -2,8 +2,8 @@
 
 Nearly all bytes of a flow log are flow tuples, which stand in arrays of strings (``"flowTuples":["…","…"]``). These arrays are
 cut out of the text first, with a few byte searches for each; what is left, the skeleton, is small: its structure is found and it
-is decoded as JSON. Nothing is taken for granted on the way: an array that is not exactly strings between commas stays in the
-skeleton and is decoded with it, and a text that is no JSON is read record by record (:mod:`shared_model.parsers.json_stream`).
+is decoded as JSON. Nothing is taken for granted on the way: an array that is written otherwise stays in the skeleton and is
+decoded with it, and a text that is no JSON is read record by record (:mod:`shared_model.parsers.json_stream`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -25,17 +24,21 @@ from shared_model.parsers.objects import open_object
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: How many bytes are decoded at once.
-CHUNK = 1 << 21
+#: How many bytes are decoded at once: about 200,000 tuples.
+CHUNK = 1 << 24
 #: A record that has not ended after so many bytes never will: a minute of one busy interface takes a few MiB.
 RECORD_LIMIT = 1 << 25
-#: First character of what stands for an array that was cut out; its number follows. No array is cut out of a text in which a
-#: string could have this character otherwise.
+#: First character of what stands for an array that was cut out; its number follows. No array is cut out of a text with escapes,
+#: so that no other string can have this character.
 MARK = "\0"
 
-_KEY = b'"flowTuples"'
-_ARRAY = re.compile(rb'"flowTuples"\s*:\s*\["')
+#: What stands between two tuples of an array that was cut out, and between an array's first and last quote nothing else.
 SEPARATOR = b'","'
+#: Around an array's tuples, as these logs are written.
+_OPENS, _CLOSES = b'"flowTuples":["', b"]"
+#: Behind these the bracket may not close the array, but begin its next string.
+_DOUBTFUL = (SEPARATOR, b' "', b'\t"', b'\r"', b'\n"')
+_MARKS: list[bytes] = []
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[Rr]ecords"\s*:\s*\[')
 _BETWEEN = re.compile(rb"[\s,]*")
 _FIRST_KEY = re.compile(rb'[\s,]*(\{\s*"[^"\\]*"\s*:)')
@@ -51,12 +54,19 @@ class RecordChunk:
     records : tuple
         JSON values, in order; a Rejected stands in the place of what is no JSON (its ``record`` is not the blob's).
     arrays : tuple of bytes
-        What stood between the outermost quotes of each array that was cut out: tuples, with ``","`` between them. In the
-        records, the array is a list of one text, :data:`MARK` and the index here.
+        What stood between the outermost quotes of each array that was cut out: tuples with :data:`SEPARATOR` between them,
+        unless the text is no JSON. In the records, the array is a list of one text, :data:`MARK` and the index here.
+    text : bytes
+        What it was decoded from.
     """
 
     records: tuple[Any, ...]
     arrays: tuple[bytes, ...] = ()
+    text: bytes = field(default=b"", repr=False)
+
+    def one_by_one(self, source: str) -> RecordChunk:
+        """Decode every record for itself, with nothing cut out: what is no JSON costs its own record only."""
+        return _one_by_one(self.text, source)
 
 
 def read_records(stream: BinaryIO, *, source: str) -> Iterator[RecordChunk]:
@@ -82,12 +92,13 @@ def read_records(stream: BinaryIO, *, source: str) -> Iterator[RecordChunk]:
     reader = open_object(stream, source=source)
     waiting, begun = b"", False
     while True:
-        piece, damage = read_up_to(reader, max(CHUNK, len(waiting)))  # a long record is not searched once per chunk
+        wanted = max(CHUNK, len(waiting))  # a long record is not searched once per chunk
+        piece, damage = read_up_to(reader, wanted)
         if damage and not begun and not piece:
             raise damage
         begun = True
         waiting += piece
-        if not piece or damage:
+        if damage or len(piece) < wanted:
             break
         skeleton = Skeleton(waiting)
         end = skeleton.complete()
@@ -97,12 +108,8 @@ def read_records(stream: BinaryIO, *, source: str) -> Iterator[RecordChunk]:
             end = resynchronised(waiting)
             yield _one_by_one(waiting[:end], source)
         waiting = waiting[end:]
-    if waiting:
-        skeleton = Skeleton(waiting)
-        if end := skeleton.complete():
-            yield skeleton.decoded(source)
-        if not is_blank(waiting[end:]):
-            yield _one_by_one(waiting[end:], source)
+    if not is_blank(waiting):
+        yield Skeleton(waiting).decoded(source, whole=True)
     if damage:
         yield RecordChunk((Rejected(source, 0, "", f"{damage.reason}; what stands before it was read"),))
 
@@ -140,33 +147,30 @@ class Skeleton:
     """
 
     def __init__(self, data: bytes) -> None:
-        pieces: list[bytes] = []
-        self._arrays: list[bytes] = []
-        self._data_ends: list[int] = []  # behind each array, in the data and in the skeleton
-        self._ends: list[int] = []
-        at = length = 0
-        searched = _masked(data)
-        awkward = searched is not data or b"\n" in data
-        found = -1 if b"\\u0000" in data else searched.find(_KEY)
-        while found >= 0:
-            match = _ARRAY.match(searched, found)
-            end = searched.find(b"]", match.end()) if match else -1
-            if match and end < 0:
-                break
-            if match and data[end - 1 : end] == b'"' and end > match.end():
-                inside = data[match.end() : end - 1]
-                plain = not awkward or (b"\\" not in inside and b"\n" not in inside)
-                if plain and inside.count(b'"') == 2 * inside.count(SEPARATOR):
-                    pieces += (data[at : match.end() - 1], b'"\\u0000%d"' % len(self._arrays))
-                    length += len(pieces[-2]) + len(pieces[-1])
-                    self._arrays.append(inside)
-                    self._data_ends.append(end)
-                    self._ends.append(length)
-                    at = end
-            found = searched.find(_KEY, max(found + len(_KEY), at))
-        pieces.append(data[at:])
-        self._text = b"".join(pieces)
+        self._data = data
         self._complete = 0
+        self._arrays: list[bytes] = []
+        self._text = data
+        if b"\\" in data:  # without escapes a string ends at the next quote, and none can hold a mark
+            return
+        before, *pieces = data.split(_OPENS)
+        cut = [piece.partition(_CLOSES) for piece in pieces]
+        if cut and not cut[-1][1]:  # it goes on behind this text
+            cut.pop()
+        if not all(inside.endswith(b'"') for inside, _, _ in cut) or any(inside.endswith(_DOUBTFUL) for inside, _, _ in cut):
+            return
+        arrays = [inside[:-1] for inside, _, _ in cut]
+        parts = [before] * (2 * len(cut) + 1)
+        parts[1::2] = _marks(len(cut))
+        parts[2::2] = [after for _, _, after in cut]
+        if len(cut) < len(pieces):
+            parts.append(_OPENS + pieces[-1])
+        self._arrays, self._text = arrays, b"".join(parts)
+        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+        #: Behind each array: where in the text, and by how much farther in the data.
+        self._ends = np.cumsum(lengths)[1 : 2 * len(cut) : 2]
+        insides = np.fromiter(map(len, arrays), np.int64, len(arrays))
+        self._farther = np.cumsum(insides + len(_OPENS) + len(b'"]') - lengths[1 : 2 * len(cut) : 2])
 
     def complete(self) -> int:
         """Position in the data behind its last complete record, 0 where there is none."""
@@ -180,28 +184,43 @@ class Skeleton:
         depth = np.cumsum(np.where(kind & 0x04, np.int8(-1), np.int8(1)), dtype=np.int64)  # "]" and "}" have this bit
         ends = np.flatnonzero((depth == 0) & (kind == ord("}")))
         self._complete = body + int(brackets[ends[-1]]) + 1 if len(ends) else 0
-        before = bisect_right(self._ends, self._complete)
-        return self._data_ends[before - 1] + self._complete - self._ends[before - 1] if before else self._complete
+        return self._end_in_data()
 
-    def decoded(self, source: str) -> RecordChunk:
-        """Records up to :meth:`complete`."""
-        begin = _BETWEEN.match(self._text, _body(self._text))
-        text = self._text[begin.end() if begin else 0 : self._complete]
-        arrays = self._arrays[: bisect_right(self._ends, self._complete)]
-        try:
-            return RecordChunk(tuple(json.loads(f"[{text.decode()}]")), tuple(arrays))
-        except (ValueError, RecursionError):
-            return _one_by_one(self._whole(text, arrays), source)
+    def decoded(self, source: str, *, whole: bool = False) -> RecordChunk:
+        """Records up to :meth:`complete`; or the whole text, at whose end the container may close."""
+        if whole:
+            self._complete = len(self._text)
+        body = _body(self._text)
+        between = _BETWEEN.match(self._text, body)
+        begin = between.end() if between else body
+        ends = [self._complete]
+        if whole and (closing := _CONTAINER_END.search(self._text, begin)):
+            ends.insert(0 if body else 1, closing.start())  # a record may end alike
+        data, arrays = self._data[: self._end_in_data()], tuple(self._arrays[: self._arrays_before()])
+        for end in ends:
+            try:
+                return RecordChunk(tuple(json.loads(f"[{self._text[begin:end].decode()}]")), arrays, data)
+            except (ValueError, RecursionError):
+                continue
+        return _one_by_one(data, source)
 
-    @staticmethod
-    def _whole(text: bytes, arrays: list[bytes]) -> bytes:
-        """Put the arrays back."""
-        return re.sub(rb'"\\u0000(\d+)"', lambda match: b'"%s"' % arrays[int(match[1])], text) if arrays else text
+    def _arrays_before(self) -> int:
+        return int(np.searchsorted(self._ends, self._complete, "right")) if self._arrays else 0
+
+    def _end_in_data(self) -> int:
+        count = self._arrays_before()
+        return self._complete + (int(self._farther[count - 1]) if count else 0)
 
 
 def _one_by_one(data: bytes, source: str) -> RecordChunk:
     found = read_json_records(io.BytesIO(data[_body(data) :]), source=source)
     return RecordChunk(tuple(item.value if isinstance(item, JsonRecord) else item for item in found))
+
+
+def _marks(count: int) -> list[bytes]:
+    """What stands in the skeleton for each array."""
+    _MARKS.extend(b'"flowTuples":["\\u0000%d"]' % number for number in range(len(_MARKS), count))
+    return _MARKS[:count]
 
 
 def _body(data: bytes) -> int:

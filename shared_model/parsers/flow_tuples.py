@@ -1,4 +1,4 @@
-"""Flow tuples of Azure as columns: comma-separated fields in a text of which each line is one tuple."""
+"""Flow tuples of Azure as columns: strings of comma-separated fields, read in the JSON text itself."""
 
 from __future__ import annotations
 
@@ -7,59 +7,83 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared_model.events import Rejected
-from shared_model.parsers.address_fields import AddressFields
+from shared_model.parsers.azure_records import SEPARATOR
 from shared_model.parsers.byte_fields import parse_numbers
 from shared_model.parsers.fields import RAW_LIMIT
 from shared_model.parsers.flow_lines import PADDING, Lines, Separators
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from shared_model.connections import FlowTuples
+    from shared_model.parsers.address_fields import AddressFields
     from shared_model.parsers.flow_layout import Layout
 
 _LONGEST_TIME = 10**14  # milliseconds: the year 5138
 _SECONDS_BELOW = 10**11  # seconds up to the year 5138, milliseconds from 1973 on
-_COMMA, _NEWLINE = ord(","), ord("\n")
+_COMMA, _QUOTE = ord(","), ord('"')
 
 
 class TupleText:
-    """A text of tuples, each on a line.
+    """Tuples one after another, as they stand in JSON arrays: ``first","second","third``.
 
     Parameters
     ----------
-    text : bytes
-        Not empty; ends with a newline.
+    arrays : sequence of bytes
+        Not empty; the text of each between its first and last quote.
+
+    Attributes
+    ----------
+    regular : bool
+        Between the tuples stands nothing but :data:`~shared_model.parsers.azure_records.SEPARATOR`. Otherwise the text was no
+        JSON, and nothing else here has a meaning.
+    sizes : int64 (k,)
+        Tuples of each array.
     interface : int32 (n,)
-        Of each line.
-    number : int64 (n,)
-        Of each line in its source.
+        Of each tuple; set by :meth:`place`.
     """
 
-    def __init__(self, text: bytes, interface: NDArray[np.int32], number: NDArray[np.int64]) -> None:
-        self._text = text
-        self._buffer = np.frombuffer(text + bytes(PADDING), np.uint8)
+    def __init__(self, arrays: Sequence[bytes]) -> None:
+        self._text = SEPARATOR.join(arrays) + b'"'
+        self._buffer = np.frombuffer(self._text + bytes(PADDING), np.uint8)
         # No character of a good tuple is below the comma; whatever is, is found here with it.
-        at = np.flatnonzero(self._buffer[: len(text)] <= _COMMA)
+        at = np.flatnonzero(self._buffer[: len(self._text)] <= _COMMA)
         found = self._buffer.take(at)
-        line_end = np.flatnonzero(found == _NEWLINE)
-        begins = np.zeros(len(line_end), np.intp)
-        begins[1:] = at[line_end[:-1]] + 1
-        self._separators = Separators(at, line_end, begins)
+        quotes = np.flatnonzero(found == _QUOTE)
+        ends, opens = quotes[::2], quotes[1::2]  # of a tuple; of the next
+        self.regular = len(ends) == len(opens) + 1
+        if self.regular:
+            gap = ends[:-1] + 1
+            self.regular = bool(((opens - gap == 1) & (at[opens] - at[gap] == 1) & (found[gap] == _COMMA)).all())
+            self.regular = self.regular and bool((at[gap] - at[gap - 1] == 1).all())
+        if not self.regular:
+            return
+        begins = np.zeros(len(ends), np.intp)
+        begins[1:] = at[opens] + 1
+        self._separators = Separators(at, ends, begins)
         self.fields = self._separators.field_counts()
-        other = np.flatnonzero((found != _COMMA) & (found != _NEWLINE))
-        self.fields[np.searchsorted(line_end, other)] = -1
-        self.interface, self._number = interface, number
+        self.fields[1:] -= 2  # the comma between two tuples and the quote that opens the second
+        other = np.flatnonzero((found != _COMMA) & (found != _QUOTE))
+        self.fields[np.searchsorted(ends, other)] = -1
+        lengths = np.fromiter(map(len, arrays), np.int64, len(arrays)) + len(SEPARATOR)
+        self.sizes = np.diff(np.searchsorted(begins, np.cumsum(lengths)), prepend=0)
+        self.interface, self._number = np.empty(0, np.int32), np.empty(0, np.int64)
+
+    def place(self, interface: NDArray[np.int32], number: NDArray[np.int64]) -> None:
+        """Say of each array's tuples which interface they are of, and of each array which number its first tuple has."""
+        begins = np.cumsum(self.sizes) - self.sizes
+        self.interface = np.repeat(interface, self.sizes)
+        self._number = np.arange(int(self.sizes.sum())) + np.repeat(number - begins, self.sizes)
 
     def lines(self, layout: Layout) -> TupleLines:
-        """Return the lines that have as many fields as a layout."""
+        """Return the tuples that have as many fields as a layout."""
         rows = np.flatnonzero(self.fields == len(layout.names))
         return TupleLines(self._text, self._buffer, layout, self._separators, rows, self._number[rows])
 
     def unfit(self, layouts: tuple[Layout, ...], source: str) -> list[Rejected]:
-        """Reject the lines that are of none of these layouts."""
+        """Reject the tuples that are of none of these layouts."""
         wanted = [len(layout.names) for layout in layouts]
         unfit = self.fields != wanted[0]
         for count in wanted[1:]:
@@ -79,7 +103,7 @@ class TupleText:
 
 
 class TupleLines(Lines):
-    """Lines of one layout, with what is read of a tuple's fields."""
+    """Tuples of one layout; a tuple is a line here."""
 
     def times(self, name: str) -> NDArray[np.int64]:
         """Milliseconds since the epoch, from seconds or milliseconds."""

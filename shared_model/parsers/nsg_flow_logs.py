@@ -44,7 +44,7 @@ def _blocks(record: dict[str, Any]) -> Iterator[Block | FieldError]:
             for group in array_at(rule, "flows"):
                 try:
                     tuples = array_at(group, "flowTuples")
-                    yield Block(interface_of(group.get("mac") or record.get("macAddress"), record.get("resourceId", "")), tuples)
+                    yield interface_of(group.get("mac") or record.get("macAddress"), record.get("resourceId", "")), tuples
                 except FieldError as error:
                     yield error
         except FieldError as error:
@@ -59,7 +59,8 @@ def _columns(text: TupleText, read: AddressFields, source: str) -> tuple[FlowTup
             tuples, wrong = lines.good(_of_layout(lines, text, read), source)
             parts.append(tuples)
             rejected += wrong
-    return FlowTuples.joined(parts), rejected
+    tuples = FlowTuples.joined(parts)
+    return tuples.keep(np.argsort(tuples.record)) if len(parts) > 1 else tuples, rejected
 
 
 def _of_layout(lines: TupleLines, text: TupleText, read: AddressFields) -> FlowTuples:

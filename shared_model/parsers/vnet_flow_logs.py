@@ -61,7 +61,7 @@ def _blocks(record: dict[str, Any]) -> Iterator[Block | FieldError]:
         try:
             for group in array_at(flow, "flowGroups"):
                 try:
-                    yield Block(interface, array_at(group, "flowTuples"))
+                    yield interface, array_at(group, "flowTuples")
                 except FieldError as error:
                     yield error
         except FieldError as error:

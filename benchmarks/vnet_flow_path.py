@@ -1,0 +1,223 @@
+"""VNet flow-log blob → verdicts on one core, with the full semantics: each stage's share, a baseline, peak memory.
+
+    python -m benchmarks.vnet_flow_path [--tuples 300000] [--rounds 3]
+
+Times are processor time of this process, so that other load on the machine distorts them less; the best of the rounds counts.
+What is measured is what ``detect_flows`` does between the blob's bytes and the verdicts, the finding of what is new included;
+the storage services themselves are stood in for by a file and this process' memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+
+from azure_functions.adapters import flow_blobs
+from azure_functions.adapters.flow_blobs import FlowBlobs
+from benchmarks import machine
+from benchmarks.flow_path import DETECTOR, TARGET, Pass
+from benchmarks.flow_tuples import make_blob
+from shared_model import flow_detection
+from shared_model.detector import Detector
+from shared_model.encoders import network
+from shared_model.memory import InProcessMemory
+from shared_model.parsers import azure_flow_logs, azure_records, vnet_flow_logs
+
+_NOW = 1_800_000_000_000
+
+#: What each stage is made of: attributes that are timed.
+_STAGES: dict[str, list[tuple[Any, str]]] = {
+    "find records": [(flow_blobs, "complete_end"), (azure_records.Skeleton, "__init__"), (azure_records.Skeleton, "complete")],
+    "decode": [(azure_records.Skeleton, "decoded")],
+    "tuples": [(azure_flow_logs._Reader, "add")],
+    "join": [(azure_flow_logs._Reader, "take")],
+    "encode": [(network, "encode"), (network, "expand")],
+    "windows": [(flow_detection, "merge"), (flow_detection, "cut")],
+    "model": [(Detector, "score_sequences")],
+    "explain": [(Detector, "explain_each"), (flow_detection, "_verdict")],
+    "remember": [(flow_detection, "remember"), (InProcessMemory, "store"), (InProcessMemory, "load")],
+}
+
+
+class _Storage:
+    """One blob and the table of progress, in memory: the calls of the SDKs that the adapter makes."""
+
+    url = "benchmark"
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._row: Any = None
+
+    def __call__(self, service: str, group: str, **_: str) -> _Storage:
+        return self
+
+    def get_blob_client(self, container: str, blob: str) -> _Storage:
+        return self
+
+    def get_table_client(self, name: str) -> _Storage:
+        return self
+
+    def get_blob_properties(self) -> Any:
+        return SimpleNamespace(size=len(self._data), etag="1", blob_type="AppendBlob")
+
+    def download_blob(self, *, offset: int, length: int, **_: Any) -> Any:
+        return SimpleNamespace(readall=lambda: self._data[offset : offset + length])
+
+    def get_entity(self, *_: str) -> Any:
+        if self._row is None:
+            raise ResourceNotFoundError("no row yet", response=SimpleNamespace(status_code=404, reason="", headers={}))
+        return self._row
+
+    def create_entity(self, row: dict[str, Any]) -> dict[str, Any]:
+        self._row = _Row(row)
+        return self._row.metadata
+
+    def update_entity(self, row: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
+        return self.create_entity(row)
+
+
+class _Row(dict[str, Any]):
+    metadata: dict[str, Any] = {"etag": "1"}  # noqa: RUF012 - nobody else has the rows
+
+
+def run(data: bytes, detector: Detector, *, remembering: bool = True) -> Pass:
+    """Detect on one blob; what is remembered of its entities is kept in this process, or not at all."""
+    memory = InProcessMemory()
+    records = flows = entities = rejected = verdicts = 0
+    blobs = FlowBlobs(_Storage(data))
+    began = time.process_time()
+    for part in blobs.new_parts("", ""):
+        for number, read in enumerate(vnet_flow_logs.read_flows(part.open(), source="benchmark")):
+            delivery = f"{part.delivery}/{number}"
+            found = flow_detection.detect(
+                read.batch, detector, memory, now_ms=_NOW, correlation_id="benchmark", delivery=delivery
+            )
+            if remembering:
+                memory.store(found.states, now_ms=_NOW)
+            records += read.records
+            flows += len(read.batch)
+            rejected += len(read.rejected)
+            entities += len(found.scores)
+            verdicts += len(found.verdicts)
+        blobs.commit(part)
+    return Pass(time.process_time() - began, records, flows, entities, rejected, verdicts)
+
+
+def shares(data: bytes, detector: Detector) -> dict[str, float]:
+    """Share of the whole of each stage, from one more pass whose stages are timed."""
+    spent: dict[str, float] = defaultdict(float)
+    originals = [(owner, name, getattr(owner, name)) for parts in _STAGES.values() for owner, name in parts]
+    running: list[float] = []  # time spent in stages within the one that runs, for each that runs
+
+    def timed(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            running.append(0.0)
+            began = time.process_time()
+            try:
+                return function(*arguments, **named)
+            finally:
+                whole = time.process_time() - began
+                spent[stage] += whole - running.pop()
+                if running:
+                    running[-1] += whole
+
+        return call
+
+    for stage, parts in _STAGES.items():
+        for owner, name in parts:
+            setattr(owner, name, timed(getattr(owner, name), stage))
+    try:
+        whole = run(data, detector).seconds
+    finally:
+        for owner, name, original in originals:
+            setattr(owner, name, original)
+    spent["other"] = whole - sum(spent.values())
+    return {stage: seconds / whole for stage, seconds in spent.items()}
+
+
+def baseline(data: bytes) -> float:
+    """Tuples per second of a straightforward parser: json.loads and one dict a tuple. It neither joins nor scores."""
+    names = ("time", "source", "destination", "source_port", "destination_port", "protocol", "direction", "state", "encryption")
+    counts = ("packets_out", "bytes_out", "packets_in", "bytes_in")
+    numbers = ("time", "source_port", "destination_port", "protocol", *counts)
+    tuples, kept, began = 0, [], time.process_time()
+    for record in json.loads(data)["records"]:
+        for flow in record["flowRecords"]["flows"]:
+            for group in flow["flowGroups"]:
+                for text in group["flowTuples"]:
+                    tuples += 1
+                    fields = text.split(",")
+                    if len(fields) == 13:
+                        values: dict[str, Any] = dict(zip((*names, *counts), fields, strict=True))
+                        for name in numbers:
+                            values[name] = int(values[name])
+                        kept.append(values)
+                        if len(kept) == 10_000:
+                            kept.clear()
+    return tuples / (time.process_time() - began)
+
+
+def peak_megabytes(tuples: int) -> tuple[float, float]:
+    """(before, peak) resident memory of a fresh process that detects on a blob, which is in its memory too."""
+    command = [sys.executable, "-m", "benchmarks.vnet_flow_path", "--peak", str(tuples)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    before, peak = done.stdout.split()
+    return float(before), float(peak)
+
+
+def _peak() -> float:
+    """Largest resident size of this process so far, in MB. (``ru_maxrss`` would be its parent's where that was larger.)"""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tuples", type=int, default=TARGET)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peak", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    detector = Detector.load(DETECTOR)
+    if options.peak:
+        data = make_blob(options.peak, per_group=600)
+        before = _peak()
+        run(data, detector, remembering=False)  # entities grow with the traffic, but in a table of the cloud
+        print(before, _peak())
+        return
+    print(machine.describe())
+    for name, per_group in (("a busy interface, 600 tuples a rule", 600), ("many rules, 10 tuples each", 10)):
+        _report(name, make_blob(options.tuples, per_group=per_group), detector, options.rounds)
+    # From the size on at which the first part is full, memory must not grow with the blob.
+    for times in (1, 4):
+        before, peak = peak_megabytes(times * options.tuples)
+        print(f"blob of {times * options.tuples:,} tuples: {peak - before:.0f} MB at most over the blob itself")
+
+
+def _report(name: str, data: bytes, detector: Detector, rounds: int) -> None:
+    best = min((run(data, detector) for _ in range(rounds)), key=lambda each: each.seconds)
+    total = best.records + best.rejected
+    speed = total / best.seconds
+    plain = max(baseline(data) for _ in range(rounds))
+    print(
+        f"{name}: {len(data) / 1e6:.1f} MB, {total:,} tuples, {best.flows:,} flows of {best.entities:,} initiators, "
+        f"{best.rejected:,} rejected, {best.verdicts:,} verdicts\n  {speed:,.0f} tuples/s on one core (target {TARGET:,}: "
+        f"{'reached' if speed >= TARGET else 'NOT reached'})"
+    )
+    print("  " + ", ".join(f"{stage} {share:.0%}" for stage, share in shares(data, detector).items()))
+    print(f"  baseline, parsing alone with json.loads and a dict a tuple: {plain:,.0f} tuples/s")
+    print(f"  the whole path is {speed / plain:.1f} times as fast as that")
+
+
+if __name__ == "__main__":
+    main()
