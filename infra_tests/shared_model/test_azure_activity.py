@@ -77,7 +77,7 @@ def test_a_refused_call_of_a_machine_names_the_machine_and_the_reason():
     result = named("vaults/delete")
     assert (result.caller_kind, result.instance_id) == ("ManagedIdentity", MACHINE)
     assert (result.succeeded, result.error_code, result.read_only) == (False, "AuthorizationFailed", False)
-    assert result.mfa is None
+    assert result.mfa is False
 
 
 def test_a_role_assignment_names_whom_the_role_was_given_to():

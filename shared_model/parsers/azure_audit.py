@@ -77,4 +77,4 @@ def _call(record: Mapping[str, Any]) -> ApiCall | None:
         return activity_call(record)
     if said(record, "properties.loggedbyservice"):
         return entra_call(record)
-    raise FieldError("category", f"{category[:60]!r} is no category that is read here: take it out of the diagnostic setting")
+    raise FieldError("category", f"{(category or table)[:60]!r} is not read here: take it out of the diagnostic setting")

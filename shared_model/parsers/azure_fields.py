@@ -42,16 +42,19 @@ def folded(record: object) -> dict[str, Any]:
     """The record with every key in lower case. Raises FieldError where it is no object or nested too deeply."""
     if not isinstance(record, Mapping):
         raise FieldError("", "is not a JSON object")
-    folded: dict[str, Any] = _folded(record, 0)
+    folded: dict[str, Any] = _folded(dict(record), 0)
     return folded
 
 
 def _folded(value: object, depth: int) -> Any:
-    if depth > _DEPTH:
-        raise FieldError("", f"is nested deeper than {_DEPTH} levels")
-    if isinstance(value, Mapping):
+    """Of decoded JSON: objects are dictionaries."""
+    if isinstance(value, dict):
+        if depth == _DEPTH:
+            raise FieldError("", f"is nested deeper than {_DEPTH} levels")
         return {str(key).lower(): _folded(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
+        if depth == _DEPTH:
+            raise FieldError("", f"is nested deeper than {_DEPTH} levels")
         return [_folded(item, depth + 1) for item in value]
     return value
 
@@ -91,7 +94,10 @@ def items(record: object, *paths: str) -> list[Any]:
 def said(record: object, *paths: str) -> str:
     """The first of the paths that holds text; of ``{"value", "localizedValue"}`` the value."""
     for path in paths:
-        if found := text(record, path) or text(record, f"{path}.value"):
+        value = record.get(path) if isinstance(record, dict) and "." not in path else lookup(record, path)
+        if isinstance(value, dict):
+            value = value.get("value")
+        if value is not None and (found := text({"": value}, "")):
             return found
     return ""
 

@@ -41,7 +41,7 @@ class AzureCaller:
     session_issued_ms : int or None
         ``iat``.
     mfa : bool or None
-        ``amr`` names it; None for an application.
+        ``amr`` names it. An application with a token has shown no second factor, as a session of a role on AWS.
     client : str
         ``appid``: the program that asked for the token, lower case.
     instance_id : str
@@ -96,7 +96,7 @@ def identify(
         principal=Entity(EntityKind.PRINCIPAL, within(principal, ID_LIMIT, "identity.claims"), account),
         session=session,
         session_issued_ms=_seconds_ms(text(claims, "iat")),
-        mfa="mfa" in methods if methods and kind in ("User", "Guest") else None,
+        mfa=_mfa(kind, methods, bool(claims)),
         client=text(claims, "appid").lower(),
         instance_id=machine_of(text(claims, "xms_mirid")),
     )
@@ -113,6 +113,12 @@ def _kind(claims: Mapping[str, Any], evidence: Mapping[str, Any], caller: str, n
     if stated in ("app", "serviceprincipal") or text(claims, "appid") or caller:
         return "ServicePrincipal"
     return "Unknown" if claims or evidence or address else "Service"
+
+
+def _mfa(kind: str, methods: str, token: bool) -> bool | None:
+    if kind in ("ServicePrincipal", "ManagedIdentity"):
+        return False if token else None
+    return "mfa" in methods if methods else None
 
 
 def _is_external(claims: Mapping[str, Any], name: str) -> bool:

@@ -49,7 +49,9 @@ def _finding(record: Mapping[str, Any]) -> Finding:
         return incident_finding(record)
     if not is_alert(record):
         kind = said(record, "type", "category")
-        raise FieldError("type", f"{kind[:80]!r} is no alert and no incident: export alerts only")
+        raise FieldError(
+            "type", f"{kind[:80]!r} is no alert of Defender for Cloud or Sentinel and no incident: export only those"
+        )
     return alert_finding(read_alert(record))
 
 
