@@ -1,0 +1,151 @@
+"""Inventory, Sentinel's table, comments on incidents and notices, against the local Resource Manager and sink."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from azure_functions.adapters.inventory import Inventory
+from azure_functions.adapters.notifications import Notices
+from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row, verdict_row
+from azure_functions.function import Logger
+from azure_functions.registry import Group
+from infra_tests.azure_functions.app import NOW_MS, App
+from infra_tests.response.world import verdict
+from response.journal import JournalEntry, Step
+from response.notices import Notice
+from response.remediation import of_entry
+from shared_model.errors import CloudUnavailable
+from shared_model.events import Interface, Telemetry
+from shared_model.ocsf import of_verdict
+
+LOGGER = Logger("respond")
+
+
+class TestInventory:
+    def inventory(self, app: App, told: list[str] | None = None) -> Inventory:
+        told = [] if told is None else told
+        return Inventory(app.clients, now_ms=lambda: app.now_ms, unreadable=lambda _, reason: told.append(reason))
+
+    def interface(self, app: App, resource_id: str) -> Interface:
+        found = app.clients("arm", "detect").call("GET", resource_id, query={"api-version": "2024-05-01"})
+        address = found["properties"]["macAddress"].replace("-", "").lower()
+        return Interface(address, app.services.world.subscription_id, vpc_id="net")
+
+    def lists(self, app: App) -> int:
+        return sum(call.path.lower().endswith("/networkinterfaces") for call in app.services.calls.calls())
+
+    def test_a_mac_address_is_an_interface_and_its_machine(self, app: App) -> None:
+        world = app.services.world
+        front, back = world.database_interfaces
+        found = self.inventory(app).resolve([self.interface(app, front), self.interface(app, back)])
+        assert [(each.interface_id, each.instance_id, each.vpc_id) for each in found] == [
+            (front.lower(), world.database.lower(), "net"),
+            (back.lower(), world.database.lower(), "net"),
+        ]
+
+    @pytest.mark.parametrize("account", ["", "../../subscriptions", "00000000-0000-4000-8000-00000000000g"])
+    def test_what_is_no_subscription_goes_into_no_address(self, app: App, account: str) -> None:
+        unknown = Interface("000d3a000000", account)
+        assert self.inventory(app).resolve([unknown]) == (unknown,)
+        assert self.lists(app) == 0
+
+    def test_unknown_ones_stay_and_the_list_is_kept_for_ten_minutes(self, app: App) -> None:
+        inventory, unknown = self.inventory(app), Interface("000d3affffff", app.services.world.subscription_id)
+        for minutes, lists in ((0, 1), (9, 1), (10, 2)):
+            app.now_ms = NOW_MS + minutes * 60_000
+            assert inventory.resolve([unknown]) == (unknown,)
+            assert self.lists(app) == lists
+
+    def test_a_missing_right_is_told_and_detection_goes_on(self, app: App) -> None:
+        told: list[str] = []
+        app.services.grants.enforced = True
+        unknown = Interface("000d3affffff", app.services.world.subscription_id)
+        assert self.inventory(app, told).resolve([unknown]) == (unknown,)
+        assert "AuthorizationFailed" in told[0]
+
+    def test_a_service_that_does_not_answer_brings_the_flows_back(self, app: App) -> None:
+        def down(service: str, group: str) -> Any:
+            raise CloudUnavailable("no answer")
+
+        inventory = Inventory(down, now_ms=lambda: NOW_MS, unreadable=lambda *_: None)  # type: ignore[arg-type]
+        with pytest.raises(CloudUnavailable):
+            inventory.resolve([Interface("000d3affffff", app.services.world.subscription_id)])
+
+
+class TestSentinel:
+    ENTRY = JournalEntry(
+        stream="block_address#00000000-0000-4000-8000-000000000001/address/198.51.100.7",
+        sequence=3,
+        containment_id="c" * 32,
+        step=Step.REFUSED,
+        time_ms=NOW_MS + 7,
+        correlation_id="event-1",
+        verdict_id="v1",
+        actor="policy:block-address",
+        plan=None,
+        detail={"reason": "an Allow stands before it"},
+    )
+
+    def table(self, app: App, rule_id: str | None = None) -> SentinelTable:
+        rule = app.settings.logs_rule_id if rule_id is None else rule_id
+        return SentinelTable(app.clients, rule, Group.RESPOND, LOGGER)
+
+    def test_verdicts_and_actions_are_rows_of_the_declared_columns(self, app: App) -> None:
+        found = verdict("vm-1", "v1", Telemetry.FLOW_LOGS)
+        rows = [verdict_row(found, of_verdict(found), decision_ms=12.5), action_row(self.ENTRY, of_entry(self.ENTRY))]
+        assert self.table(app).put(rows) is True
+        said, done = app.rows()
+        assert (said["Kind"], said["VerdictId"], said["TimeGenerated"]) == ("verdict", "v1", "2026-09-21T14:13:20.000Z")
+        assert (done["Kind"], done["Action"], done["EntityId"]) == ("action", "block_address", "198.51.100.7")
+        assert (done["Step"], done["Reason"]) == ("REFUSED", "an Allow stands before it")
+
+    def test_an_object_that_a_column_does_not_take_is_named_only(self, app: App) -> None:
+        large = replace(self.ENTRY, detail={"reason": "", "left": ["x" * 70_000]})
+        row = action_row(large, of_entry(large))
+        assert set(row["Ocsf"]) == {"class_uid", "time", "metadata"}
+        assert self.table(app).put([row]) is True
+
+    def test_what_is_not_taken_is_told_and_holds_nothing_up(self, app: App, caplog: pytest.LogCaptureFixture) -> None:
+        app.services.grants.enforced = True
+        assert self.table(app).put([action_row(self.ENTRY, of_entry(self.ENTRY))]) is False
+        assert any("not taken" in record.getMessage() for record in caplog.records)
+
+    def test_without_a_rule_nothing_is_sent(self, app: App) -> None:
+        assert self.table(app, "").put([action_row(self.ENTRY, of_entry(self.ENTRY))]) is True
+        assert app.rows() == []
+
+
+class TestNotices:
+    def notices(self, app: App) -> Notices:
+        return Notices(Incidents(app.clients, app.settings.workspace_id, LOGGER), LOGGER)
+
+    def test_a_notice_told_twice_is_one_comment(self, app: App) -> None:
+        notice = Notice("stream/1", "Contained: instance web", "Change: …", app.services.world.incident)
+        for _ in range(2):
+            self.notices(app)(notice)
+        self.notices(app)(replace(notice, id="stream/2"))
+        assert app.comments() == ["Contained: instance web\n\nChange: …"] * 2
+
+    @pytest.mark.parametrize(
+        "correlation_id",
+        [
+            "event-1",
+            "{workspace}",
+            "{workspace}-2/providers/Microsoft.SecurityInsights/incidents/1",
+            "{workspace}/providers/Microsoft.SecurityInsights/incidents/1/../../../x",
+            "/subscriptions/x/providers/Microsoft.SecurityInsights/incidents/1",
+        ],
+    )
+    def test_only_incidents_of_the_workspace_are_written_to(self, app: App, correlation_id: str) -> None:
+        calls = len(app.services.calls)
+        place = correlation_id.format(workspace=app.settings.workspace_id)
+        self.notices(app)(Notice("stream/1", "Contained", "…", place))
+        assert len(app.services.calls) == calls
+
+    def test_an_incident_that_is_gone_holds_nothing_up(self, app: App, caplog: pytest.LogCaptureFixture) -> None:
+        gone = f"{app.settings.workspace_id}/providers/Microsoft.SecurityInsights/incidents/gone"
+        self.notices(app)(Notice("stream/1", "Contained", "…", gone))
+        assert any("comment not taken" in record.getMessage() for record in caplog.records)
