@@ -20,8 +20,6 @@ from shared_model.windows import Events, Sequences, Windows, cut, merge
 
 #: Events that a verdict shows.
 EVIDENCE = 5
-#: Ids that are kept per entity: CloudTrail's S3 files repeat, about five minutes later, what EventBridge brought.
-RECENT_IDS = 256
 _CHUNK = 1024  # windows that are expanded at once: bounds memory, however many events a batch holds
 
 
@@ -114,7 +112,7 @@ def _detect(
         before,
         length=detector.window,
         id_texts=lambda chosen: [described[place].event_id for place in chosen.tolist()],
-        recent_ids=RECENT_IDS,
+        now_ms=now_ms,
     )
     return Detection(
         verdicts=tuple(verdicts),

@@ -1,4 +1,9 @@
-"""Which events were delivered before: the ids that are remembered of an entity."""
+"""Which events were delivered before: the ids that are remembered of an entity.
+
+Where a second delivery follows at once, a number of ids is enough. Where it comes minutes later (CloudTrail's files repeat
+what EventBridge brought), that number would be the number of calls in those minutes, which nothing bounds: then ids are
+remembered by time, each with the minute of its event.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +20,14 @@ if TYPE_CHECKING:
 
 #: Ids remembered per entity to drop what is delivered twice.
 RECENT = 64
+#: Ids remembered by time: not fewer than this, and of how many minutes of the entity's events.
+AT_LEAST, MINUTES = 256, 30
+#: And not more than this, the room that an entity's item has (19 bytes each as JSON): nine calls a second, for all of
+#: the thirty minutes, or 54 for five. Of a session that is faster still, the oldest may be scored once more.
+AT_MOST = 16_384
 _SHORT_ID = 12  # hex digits of a remembered id: 48 bits
+_MINUTE_MS = 60_000
+_MINUTES_MASK = 0xFFFF  # four more hex digits: the minute of the event, modulo 45 days
 
 
 def unseen(entity: NDArray[np.intp], ids: NDArray[np.uint64], remembered: Sequence[Remembered | None]) -> NDArray[np.intp]:
@@ -43,7 +55,7 @@ def unseen(entity: NDArray[np.intp], ids: NDArray[np.uint64], remembered: Sequen
     seen = [(number, state.recent) for number, state in enumerate(remembered) if state is not None and state.recent]
     if seen:
         # Every id in six bytes, big-endian, as short_ids writes them.
-        digits = np.frombuffer(bytes.fromhex("".join(text for _, recent in seen for text in recent)), np.uint8)
+        digits = np.frombuffer(bytes.fromhex("".join(_ids_alone(recent) for _, recent in seen)), np.uint8)
         short = digits.reshape(-1, 6).astype(np.uint64) @ (np.uint64(1) << np.arange(40, -8, -8, dtype=np.uint64))
         owner = np.repeat([number for number, _ in seen], [len(recent) for _, recent in seen])
         order = np.lexsort((short, owner))
@@ -78,3 +90,34 @@ def short_ids(ids: NDArray[np.uint64]) -> list[str]:
     """Their first 48 bits as hex digits: what is remembered of an id."""
     text = ids.astype(">u8").tobytes().hex()
     return [text[place : place + _SHORT_ID] for place in range(0, len(text), 16)]
+
+
+def stamped_ids(ids: NDArray[np.uint64], times_ms: NDArray[np.int64]) -> list[str]:
+    """Return :func:`short_ids`, each followed by the minute of its event in four hex digits."""
+    minutes = ((times_ms // _MINUTE_MS) & _MINUTES_MASK).tolist()
+    return [f"{text}{minute:04x}" for text, minute in zip(short_ids(ids), minutes, strict=True)]
+
+
+def within_time(recent: tuple[str, ...], newest_ms: int) -> tuple[str, ...]:
+    """Return those of the stamped ids, in the order in which they came, that are still to be remembered.
+
+    The oldest go: while they are more than :data:`MINUTES` before the newest event, but :data:`AT_LEAST` stay.
+    """
+    newest = (newest_ms // _MINUTE_MS) & _MINUTES_MASK
+    first, last = max(0, len(recent) - AT_MOST), max(0, len(recent) - AT_LEAST)
+    while first < last and _is_old(recent[first], newest):
+        first += 1
+    return recent[first:]
+
+
+def _is_old(text: str, newest: int) -> bool:
+    if len(text) == _SHORT_ID:  # of a version that kept no time
+        return True
+    age = (newest - int(text[_SHORT_ID:], 16)) & _MINUTES_MASK
+    return MINUTES < age <= _MINUTES_MASK // 2  # beyond that it is the minute of an event that is newer
+
+
+def _ids_alone(recent: tuple[str, ...]) -> str:
+    """Join the ids without their minutes, where they have any."""
+    text = "".join(recent)
+    return text if len(text) == _SHORT_ID * len(recent) else "".join([each[:_SHORT_ID] for each in recent])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared_model.memory import Remembered
-from shared_model.recent_ids import RECENT, short_ids
+from shared_model.recent_ids import AT_MOST, RECENT, short_ids, stamped_ids, within_time
 from shared_model.windows import kept_rows
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def remember(
     *,
     length: int,
     id_texts: Callable[[NDArray[np.intp]], list[str]],
-    recent_ids: int = RECENT,
+    now_ms: int | None = None,
 ) -> dict[int, Remembered]:
     """What to keep of every entity that has new events.
 
@@ -38,8 +38,9 @@ def remember(
         As given to, and by, :func:`shared_model.windows.merge`.
     id_texts : callable
         Event ids of those events of the batch.
-    recent_ids : int
-        How many ids are kept to tell duplicates: more where the second delivery comes minutes after the first.
+    now_ms : int or None
+        Keep the ids by which duplicates are told by time (:func:`shared_model.recent_ids.within_time`), because the second
+        delivery comes minutes after the first; no event counts as newer than this. None: keep the newest :data:`RECENT`.
 
     Returns
     -------
@@ -64,9 +65,10 @@ def remember(
     texts = _event_texts(sequences, kept, id_texts)
     limits = np.concatenate([[0], np.cumsum(counts)]).tolist()
 
-    recent_counts = np.minimum(new_end - new_begin, recent_ids)[changed]
+    recent_counts = np.minimum(new_end - new_begin, RECENT if now_ms is None else AT_MOST)[changed]
     recent_rows = new_rows[_ranges(new_end[changed] - recent_counts, recent_counts)]
-    recents = short_ids(events.ids[sequences.event[recent_rows]])
+    recent_ids = events.ids[sequences.event[recent_rows]]
+    recents = short_ids(recent_ids) if now_ms is None else stamped_ids(recent_ids, sequences.times_ms[recent_rows])
     recent_limits = np.concatenate([[0], np.cumsum(recent_counts)]).tolist()
 
     states: dict[int, Remembered] = {}
@@ -75,7 +77,8 @@ def remember(
         before = remembered[number] if remembered else None
         recent = tuple(recents[recent_limits[place] : recent_limits[place + 1]])
         if before is not None:
-            recent = (before.recent + recent)[-recent_ids:]
+            recent = before.recent + recent
+        recent = recent[-RECENT:] if now_ms is None else within_time(recent, min(times[end - 1], now_ms))
         states[number] = Remembered(
             rows=data[begin * width : end * width],
             times_ms=tuple(times[begin:end]),

@@ -18,6 +18,7 @@ from shared_model.detection import Detection
 from shared_model.encoders.audit import FEATURES
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, Telemetry
 from shared_model.memory import InProcessMemory
+from shared_model.recent_ids import AT_MOST, MINUTES
 
 NOW_MS = CALL.time_ms + 3_600_000
 ACCOUNT = CALL.account
@@ -112,12 +113,61 @@ def test_the_second_delivery_path_adds_nothing():
     assert detect([*calls, *calls]).duplicates == 2
 
 
-def test_the_slow_path_may_come_two_hundred_events_later():
-    memory = InProcessMemory()
-    fast = [call(number) for number in range(200)]
-    for one in fast:
-        memory.store(detect([one], memory).states, now_ms=NOW_MS)
-    assert detect(fast, memory).duplicates == 200
+@pytest.mark.parametrize("first_is_fast", [True, False])
+@pytest.mark.parametrize("calls_in_five_minutes", [200, 257, 6000, AT_MOST])
+def test_a_session_is_scored_once_however_many_calls_it_makes_until_the_other_path_brings_them(
+    calls_in_five_minutes: int, first_is_fast: bool
+):
+    """One path brings small batches, as EventBridge does, the other files of many calls, as CloudTrail does."""
+    memory, detector = InProcessMemory(), FailureCounter()
+    calls = [
+        replace(call(number), time_ms=CALL.time_ms + number * 300_000 // calls_in_five_minutes)
+        for number in range(calls_in_five_minutes)
+    ]
+    fast, slow = max(50, len(calls) // 40), 2000
+    results = []
+    for size in (fast, slow) if first_is_fast else (slow, fast):
+        for start in range(0, len(calls), size):
+            part = calls[start : start + size]
+            results.append(detect_api_calls(part, detector, memory, now_ms=NOW_MS, correlation_id="c"))
+            memory.store(results[-1].states, now_ms=NOW_MS)
+    assert sum(score.events for each in results for score in each.scores) == len(calls)
+    assert sum(each.duplicates for each in results) == len(calls)
+
+
+def remembered(minutes: Sequence[int], *, now_ms: int = NOW_MS + 10**9) -> tuple[str, ...]:
+    """Ids that are remembered after 300 calls in each of these minutes, each minute a batch."""
+    memory, number = InProcessMemory(), 0
+    for minute in minutes:
+        batch = [replace(call(0), event_id=f"m-{number + n}", time_ms=60_000 * minute + n) for n in range(300)]
+        number += 300
+        found = detect_api_calls(batch, FailureCounter(), memory, now_ms=now_ms, correlation_id="c")
+        memory.store(found.states, now_ms=now_ms)
+    (state,) = memory.load([f"audit#{CALL.principal.key}"]).values()
+    return state.recent
+
+
+def test_ids_are_remembered_for_half_an_hour_of_events_and_a_number_of_them_for_ever():
+    start = CALL.time_ms // 60_000
+    assert len(remembered([start + minute for minute in range(60)])) == 300 * (MINUTES + 1)
+    assert len(remembered([start, start + 1000])) == 300
+    assert len(remembered([start] * 60)) == AT_MOST
+
+
+def test_an_event_that_is_dated_ahead_makes_nothing_be_forgotten():
+    start = CALL.time_ms // 60_000
+    assert len(remembered([start, start, start + 20_000, start], now_ms=60_000 * (start + 1))) == 1200
+
+
+def test_ids_of_a_version_that_kept_no_time_still_tell_duplicates():
+    memory, first = InProcessMemory(), [call(number) for number in range(3)]
+    (found,) = detect(first, memory).states.items()
+    key, state = found
+    memory.store({key: replace(state, recent=tuple(text[:12] for text in state.recent))}, now_ms=NOW_MS)
+    assert detect(first, memory).duplicates == 3
+    memory.store(detect([call(9)], memory).states, now_ms=NOW_MS)
+    assert {len(text) for text in memory.load([key])[key].recent} == {12, 16}
+    assert detect([*first, call(9)], memory).duplicates == 4
 
 
 def test_a_batch_that_is_scored_again_gives_the_same_verdicts():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ from shared_model.memory import Remembered
 _READ_BATCH, _WRITE_BATCH = 100, 25
 #: An item may have 400 KB; keys, times and names of attributes need some of it.
 _LARGEST = 380_000
+#: Ids of a busy session take most of its item, and every write is paid by size: from here on they are compressed, by half.
+_COMPRESSED_FROM = 8_000
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.05
 _DAY_S = 86_400
@@ -100,7 +103,7 @@ def _to_item(key: str, state: Remembered, expires: int) -> dict[str, Any]:
         "rows": {"B": state.rows},
         "times": {"S": json.dumps(state.times_ms, separators=(",", ":"))},
         "event_ids": {"S": json.dumps(state.event_ids, separators=(",", ":"))},
-        "recent": {"S": json.dumps(recent, separators=(",", ":"))},
+        "recent": _packed(json.dumps(recent, separators=(",", ":"))),
         "version": {"N": str(state.version)},
         "expires": {"N": str(expires)},
     }
@@ -111,6 +114,14 @@ def _from_item(item: Mapping[str, Any]) -> Remembered:
         rows=bytes(item["rows"]["B"]),
         times_ms=tuple(json.loads(item["times"]["S"])),
         event_ids=tuple(json.loads(item["event_ids"]["S"])),
-        recent=tuple(json.loads(item["recent"]["S"])),
+        recent=tuple(json.loads(_unpacked(item["recent"]))),
         version=int(item["version"]["N"]),
     )
+
+
+def _packed(text: str) -> dict[str, str | bytes]:
+    return {"S": text} if len(text) < _COMPRESSED_FROM else {"B": zlib.compress(text.encode(), 1)}
+
+
+def _unpacked(value: Mapping[str, Any]) -> str | bytes:
+    return zlib.decompress(bytes(value["B"])) if "B" in value else str(value["S"])
