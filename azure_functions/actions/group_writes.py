@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from azure_functions.actions.security_rules import Direction, read_rules
 from azure_functions.cloud_errors import CloudRefusal
 from response.actions import CannotApply
 
+_logger = logging.getLogger(__name__)
 _PRECONDITION_FAILED = 412
 #: Another writer took the priority between our look and our write.
 _PRIORITY_TAKEN = "SecurityRuleConflict"
@@ -79,7 +81,11 @@ class GroupWrites:
             return f"rule {name} of {group_id} cannot be removed: {refusal}"
 
     def set_flush(self, group_id: str, *, on: bool) -> None:
-        """Turn ``flushConnection`` on or off: the group is written whole, with all that it holds, against its ETag."""
+        """Turn ``flushConnection`` on or off: the group is written whole, with all that it holds, against its ETag.
+
+        A region or subscription may not have this preview. The containment then holds for new connections, and verify says
+        that it is not whole.
+        """
 
         def attempt() -> None:
             group = self._arm.security_group(group_id)
@@ -89,7 +95,10 @@ class GroupWrites:
                 group["properties"]["flushConnection"] = on
                 self._arm.write_security_group(group, etag=group["etag"])
 
-        self._arm.persistence.with_turns(attempt)
+        try:
+            self._arm.persistence.with_turns(attempt)
+        except CloudRefusal as refusal:
+            _logger.warning("open connections through %s live on, stop the machines to cut them: %s", group_id, refusal)
 
     def give_up_flush(self, group_id: str) -> str:
         """Turn ``flushConnection`` off where no rule of Breakwater needs it any more. Returns why it stays on, ``""`` else."""

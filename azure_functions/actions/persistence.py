@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from azure_functions.cloud_errors import CloudRefusal, CloudThrottled
+from azure_functions.waiting import waiting
 from response.actions import CloudUnavailable
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Persistence:
             wait_s = asked_s or 0.2 * 2**turn
             if turn + 1 == self.turns or waited + wait_s > self.patience_s:
                 break
-            self.pause(wait_s)
+            with waiting():
+                self.pause(wait_s)
             waited += wait_s
         raise CloudUnavailable(f"gave way {turn + 1} times and waited {waited:.0f} s: {last}")

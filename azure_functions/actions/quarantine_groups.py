@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from azure_functions.actions.group_writes import GroupWrites
 from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
 from azure_functions.actions.security_rules import Direction, SecurityRule, in_order, read_rules
 from response.actions import CannotApply
@@ -27,6 +28,7 @@ class QuarantineGroups:
 
     def __init__(self, arm: ResourceManager) -> None:
         self._arm = arm
+        self._writes = GroupWrites(arm)
 
     def ensure(self, wanted: str, location: str) -> None:
         """See to it that this group is there and allows nothing.
@@ -59,20 +61,12 @@ class QuarantineGroups:
         containment, and what an interface brings into a group later is not said to be looked at.
         """
         for on in (False, True):
-            self._arm.persistence.with_turns(lambda on=on: self._set_flush(wanted, on))  # type: ignore[misc]
+            self._writes.set_flush(wanted, on=on)
 
     def is_closed(self, wanted: str) -> bool:
         """Say whether this group is there, allows nothing, and has open connections looked at."""
         group = self._arm.security_group(wanted)
         return group is not None and allows_nothing(group) and bool(group["properties"].get("flushConnection"))
-
-    def _set_flush(self, wanted: str, on: bool) -> None:
-        group = self._arm.security_group(wanted)
-        if group is None:
-            raise CannotApply(f"{wanted} went while interfaces were put into it: quarantine the machine again")
-        if bool(group["properties"].get("flushConnection")) != on:
-            group["properties"]["flushConnection"] = on
-            self._arm.write_security_group(group, etag=group["etag"])
 
 
 def allows_nothing(group: Resource) -> bool:

@@ -14,13 +14,14 @@ from typing import Any
 from azure_functions.actions.persistence import Persistence
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
+from azure_functions.waiting import waiting
 from response.actions import CloudUnavailable
 
 Resource = dict[str, Any]
 
 #: Longest wait for an operation that Azure carries out after it has answered. What is not over then is looked at again at
 #: the next delivery: every change is idempotent.
-_OPERATION_S = 120.0
+_OPERATION_S = 60.0
 _RESOURCE_ID = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/"
     r"(?P<type>[^/]+/[^/]+)/(?P<name>[^/]+)(?P<child>/.+)?",
@@ -64,7 +65,7 @@ class ResourceManager:
         self.persistence = persistence
 
     def virtual_machine(self, vm_id: str) -> Resource | None:
-        """Return a virtual machine with its instance view, None where there is none."""
+        """Return a virtual machine, None where there is none."""
         return self._read("virtualMachines read", vm_id, lambda i: self._compute(i).virtual_machines.get(i.group, i.name))
 
     def interface(self, interface_id: str) -> Resource | None:
@@ -160,7 +161,8 @@ class ResourceManager:
         return found
 
     def _finish(self, poller: Any) -> Any:
-        poller.wait(_OPERATION_S)
+        with waiting():  # the poller looks in a thread of its own
+            poller.wait(_OPERATION_S)
         if not poller.done():
             raise CloudUnavailable(f"an operation of Resource Manager is not over after {_OPERATION_S:.0f} s")
         return poller.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from azure_functions.actions.address_rules import BAND
 from azure_functions.actions.block_address import BlockAddress
+from azure_functions.actions.persistence import Persistence
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud, about, plan
 from offline.azure.faults import Fault
 from offline.azure.seed import rule
@@ -358,6 +360,23 @@ class TestChangedSince:
 
 
 class TestFlushConnection:
+    def test_where_it_cannot_be_had_the_deny_holds_and_shows_as_not_whole(
+        self, cloud: Cloud, action: BlockAddress, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        made = plan(action, seen_at(cloud.world.web))
+        no_preview = Fault(400, "SubscriptionNotRegisteredForFeature", path="/networkSecurityGroups/edge")
+
+        def before(request: Request) -> None:
+            if request.method == "PUT" and request.path.lower().endswith("/edge"):
+                cloud.arm.faults.order(no_preview)
+
+        cloud.arm.before = before  # type: ignore[method-assign]
+        action.apply(made)
+        assert len(denies(cloud, cloud.world.edge_group)) == 2
+        assert action.verify(made) is Verification.DRIFTED
+        assert "SubscriptionNotRegisteredForFeature" in caplog.text
+        assert action.undo(made).left == ()
+
     def test_it_stays_where_it_was_on_before(self, cloud: Cloud, action: BlockAddress) -> None:
         cloud.arm.change(cloud.world.edge_group, lambda g: g["properties"].update(flushConnection=True))
         made = plan(action, seen_at(cloud.world.web))
@@ -412,3 +431,18 @@ def test_ipv6_is_blocked_where_the_interface_speaks_it(cloud: Cloud, action: Blo
     action.apply(made)
     assert denies(cloud, cloud.world.edge_group)["Inbound"][0] == "2001:db8:5::1"
     assert action.verify(made) is Verification.VERIFIED
+
+
+def test_writers_at_the_same_time_all_get_their_place(cloud: Cloud) -> None:
+    patient = BlockAddress(cloud.clients, persistence=Persistence(turns=200, pause=cloud.pauses.append, poll_s=0))
+    plans = [plan(patient, seen_at(cloud.world.web, address=f"192.0.2.{number}")) for number in range(1, 6)]
+    before = cloud.rules(cloud.world.edge_group)
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(patient.apply, plans))
+    assert [patient.verify(made) for made in plans] == [Verification.VERIFIED] * 5
+    ours = [rule for name, rule in cloud.rules(cloud.world.edge_group).items() if name not in before]
+    assert sorted(rule["priority"] for rule in ours if rule["direction"] == "Inbound") == [100, 101, 102, 103, 104]
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(patient.undo, plans))
+    assert cloud.rules(cloud.world.edge_group) == before
+    assert not cloud.flushes(cloud.world.edge_group)
