@@ -3,12 +3,19 @@
 import json
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from azure_functions.adapters.flow_blobs import FlowBlobs
+from azure_functions.cloud_errors import CloudRefusal
 from azure_functions.registry import PROGRESS
-from shared_model.errors import UnreadableTelemetry
+from shared_model.detector import Detector
+from shared_model.errors import CloudUnavailable, UnreadableTelemetry
+from shared_model.flow_detection import detect
+from shared_model.memory import InProcessMemory
+from shared_model.parsers.vnet_flow_logs import read_flows
 
 CONTAINER = "insights-logs-flowlogflowevent"
 BLOB = "flowLogResourceID=/0_NWRG/NW_X-FLOWLOG/y=2026/m=11/d=23/h=09/m=00/macAddress=000D3A000001/PT1H.json"
@@ -176,3 +183,110 @@ def test_a_blob_that_is_gone_can_never_be_read(storage, watcher):
     watcher.client.delete_blob()
     with pytest.raises(UnreadableTelemetry, match="gone"):
         next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))
+
+
+class Interfering:
+    """The storage clients; something happens when a blob's client is about to answer a call."""
+
+    def __init__(self, storage, call: str, happens) -> None:
+        self.storage, self.call, self.happens = storage, call, happens
+
+    def __call__(self, service: str, group: str):
+        return self if service == "flow_blobs" else self.storage(service, group)
+
+    def get_blob_client(self, container: str, blob: str):
+        client = self.storage.flow_blobs.get_blob_client(container, blob)
+        original = getattr(client, self.call)
+
+        def interfered(*arguments, **named):
+            self.happens()
+            return original(*arguments, **named)
+
+        setattr(client, self.call, interfered)
+        return client
+
+
+def test_a_blob_that_grows_while_it_is_read_is_looked_at_again(storage, watcher):
+    watcher.append(record(1))
+    later = iter([record(2), record(3)])
+    growing = Interfering(storage, "download_blob", lambda: watcher.append(*[each for each in [next(later, None)] if each]))
+    assert read_all(FlowBlobs(growing)) == [1, 2, 3]
+
+
+def test_a_blob_that_never_stands_still_is_left_to_a_later_delivery(storage, watcher):
+    watcher.append(record(1))
+    restless = Interfering(storage, "download_blob", lambda: watcher.append(record(1)))
+    with pytest.raises(CloudUnavailable, match="deliver the notification again"):
+        next(FlowBlobs(restless).new_parts(CONTAINER, BLOB))
+    assert set(read_all(FlowBlobs(storage))) == {1}
+
+
+def test_what_stands_between_the_claims_of_two_instances_is_given_to_both_alike(storage, watcher):
+    watcher.append(record(1))
+    stolen = []
+
+    def steal():
+        if not stolen:
+            stolen.append(next(FlowBlobs(storage).new_parts(CONTAINER, BLOB)))
+            watcher.append(record(2))
+
+    part = next(FlowBlobs(Interfering(storage, "get_blob_properties", steal)).new_parts(CONTAINER, BLOB))
+    assert part.delivery == stolen[0].delivery
+
+
+def test_many_instances_at_once_lose_nothing_and_double_nothing(storage, watcher):
+    watcher.append(*(record(number) for number in range(12)))
+    deliveries: dict[str, list[int]] = {}
+
+    def instance(_: int) -> None:
+        blobs = FlowBlobs(storage, part_bytes=150)
+        for part in blobs.new_parts(CONTAINER, BLOB):
+            assert deliveries.setdefault(part.delivery, numbers(part)) == numbers(part)
+            blobs.commit(part)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(instance, range(4)))
+    assert sorted(number for part in deliveries.values() for number in part) == list(range(12))
+
+
+def test_without_its_table_nothing_is_read(storage):
+    storage.create(flow_containers=[CONTAINER])
+    NetworkWatcher(storage).append(record(1))
+    with pytest.raises(CloudRefusal, match="TableNotFound"):
+        next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))
+
+
+def vnet_record(minute: int) -> dict:
+    tuples = [
+        f"{1_700_000_000_000 + minute * 60_000 + n * 1000},198.51.100.7,10.0.1.5,{40_000 + n},{20 + n},6,I,D,NX,0,0,0,0"
+        for n in range(48)
+    ]
+    flows = [{"aclID": "x", "flowGroups": [{"rule": "DenyAllInBound", "flowTuples": tuples}]}]
+    network = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/net"
+    return {"time": f"T{minute}", "macAddress": "000D3A000001", "targetResourceID": network, "flowRecords": {"flows": flows}}
+
+
+def test_a_crash_behind_the_stored_memory_scores_nothing_again(storage, watcher):
+    detector = Detector.load(Path(__file__).parents[3] / "model_artifacts" / "network")
+    memory, verdicts, duplicates = InProcessMemory(), [], 0
+
+    def work(part) -> int:
+        seen = 0
+        for number, read in enumerate(read_flows(part.open(), source=f"vnet_flow_logs:{part.name}")):
+            delivery = f"{part.delivery}/{number}"
+            found = detect(read.batch, detector, memory, now_ms=1_800_000_000_000, correlation_id="", delivery=delivery)
+            verdicts.extend(verdict.id for verdict in found.verdicts)
+            memory.store(found.states, now_ms=1_800_000_000_000)
+            seen += found.duplicates
+        return seen
+
+    watcher.append(vnet_record(0))
+    work(next(FlowBlobs(storage).new_parts(CONTAINER, BLOB)))  # and ended before it could commit
+    assert len(verdicts) == 1
+    watcher.append(vnet_record(1))
+    blobs = FlowBlobs(storage)
+    for part in blobs.new_parts(CONTAINER, BLOB):
+        duplicates += work(part)
+        blobs.commit(part)
+    assert duplicates == 48
+    assert len(verdicts) == len(set(verdicts)) == 2
