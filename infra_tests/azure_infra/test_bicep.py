@@ -1,0 +1,137 @@
+"""``main.bicep`` and ``azure.yaml`` fit the templates. pycep, of checkov's environment, reads what no compiler here can."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from azure_infra.names import APPS
+from infra_tests.azure_infra.conftest import FOLDER, read
+
+ROOT = FOLDER.parent
+PYTHON = ROOT / ".venv-checkov" / "bin" / "python"
+#: Modules, and the template of each.
+MODULES = {"sentinel": "workspace", "room": "resource_group", "rights": "subscription", "entra": "tenant"}
+_READ = "import json, sys, pycep; print(json.dumps(pycep.BicepParser().parse(text=sys.stdin.read()), default=str))"
+
+
+@cache
+def text() -> str:
+    return (FOLDER / "main.bicep").read_text()
+
+
+@cache
+def _parsed() -> dict[str, Any]:
+    done = subprocess.run([PYTHON, "-c", _READ], input=text(), capture_output=True, text=True, check=True)
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    return parsed
+
+
+@pytest.fixture
+def bicep() -> dict[str, Any]:
+    if not PYTHON.is_file():
+        pytest.skip("checkov's environment is not here: make test makes it")
+    return _parsed()
+
+
+def params(bicep: dict[str, Any], module: str) -> dict[str, Any]:
+    """What a module is given; of one with a condition the configuration is a level deeper."""
+    config = bicep["modules"][module]["config"]
+    given: dict[str, Any] = config.get("config", config)["params"]
+    return given
+
+
+def test_the_modules_are_the_templates(bicep: dict[str, Any]) -> None:
+    assert {name: module["detail"]["path"] for name, module in bicep["modules"].items()} == {
+        name: f"{template}.json" for name, template in MODULES.items()
+    }
+    assert bicep["globals"]["scope"]["value"] == "subscription"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_gets_what_its_template_needs_and_knows(bicep: dict[str, Any], module: str) -> None:
+    given = params(bicep, module)
+    declared = read(MODULES[module])["parameters"]
+    assert set(given) <= set(declared)
+    assert {name for name, rules in declared.items() if "defaultValue" not in rules} <= set(given)
+
+
+def test_outputs_that_are_asked_for_are_given(bicep: dict[str, Any]) -> None:
+    asked = re.findall(r"\b(\w+)\.outputs\.(\w+)", text())
+    assert asked
+    for module, output in asked:
+        assert output in read(MODULES[module])["outputs"], output
+
+
+def test_a_parameter_is_bounded_as_its_template_bounds_it(bicep: dict[str, Any]) -> None:
+    words = {"min_value": "minValue", "max_value": "maxValue", "min_length": "minLength", "max_length": "maxLength"}
+    for module, template in MODULES.items():
+        declared = read(template)["parameters"]
+        for name, source in params(bicep, module).items():
+            if name != source or name not in bicep["parameters"]:
+                continue
+            ours = bicep["parameters"][name]
+            assert ours["type"] == declared[name]["type"].replace("String", "string"), name
+            bounds = {words[one["type"]]: one["argument"] for one in ours["decorators"] if one["type"] in words}
+            rules = declared[name]
+            for word, bound in bounds.items():
+                assert bound >= rules[word] if word.startswith("min") else bound <= rules[word], (name, word)
+            for word in words.values():
+                assert word not in rules or word in bounds, (name, word)
+            (allowed,) = [one["argument"] for one in ours["decorators"] if one["type"] == "allowed"] or [None]
+            assert allowed == rules.get("allowedValues"), name
+
+
+def test_every_parameter_says_what_it_is_for_and_is_used(bicep: dict[str, Any]) -> None:
+    for name, parameter in bicep["parameters"].items():
+        (description,) = [one["argument"] for one in parameter["decorators"] if one["type"] == "description"]
+        assert description.endswith((".", ".'")), name
+        assert len(re.findall(rf"\b{name}\b", re.sub(r"@description\('.*?(?<!\\)'\)", "", text()))) > 1, name
+
+
+def test_nothing_is_armed_or_turned_on_by_default(bicep: dict[str, Any]) -> None:
+    defaults = {name: parameter.get("default") for name, parameter in bicep["parameters"].items()}
+    for name in ("armed", "activityLog", "entraRecords"):
+        assert str(defaults[name]).lower() == "false"
+    assert defaults["flowLogNetworks"] == defaults["exportTables"] == []
+
+
+def test_azd_gives_parameters_that_there_are(bicep: dict[str, Any]) -> None:
+    given = json.loads((FOLDER / "main.parameters.json").read_text())["parameters"]
+    assert set(given) <= set(bicep["parameters"])
+    assert {name for name, parameter in bicep["parameters"].items() if parameter.get("default") is None} <= set(given)
+
+
+def test_azd_deploys_the_package_to_every_app() -> None:
+    project = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    assert set(project["services"]) == {app.name for app in APPS}
+    assert {service["project"] for service in project["services"].values()} == {"build/azure/cloud"}
+    assert {service["host"] for service in project["services"].values()} == {"function"}
+    assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").is_file()
+    script = ROOT / project["hooks"]["postdeploy"]["run"].split()[0]
+    assert os.access(script, os.X_OK)
+    target = project["hooks"]["prepackage"]["run"].removeprefix("make ")
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    asked = set(re.findall(r'"\$(\w+)"', project["hooks"]["postdeploy"]["run"]))
+    assert asked <= set(re.findall(r"^output (\w+)", text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("script", ["connect.sh"])
+def test_a_script_is_one_that_the_shell_understands(script: str) -> None:
+    assert subprocess.run(["sh", "-n", FOLDER / script], check=False).returncode == 0
+
+
+def test_the_template_that_is_deployed_after_the_package_gets_what_it_needs() -> None:
+    script = (FOLDER / "connect.sh").read_text()
+    given = set(re.findall(r'"(\w+)": \{"value"', script))
+    assert given == set(read("flow_log_events")["parameters"])
+    assert "umask 077" in script
+    assert Path(FOLDER / "flow_log_events.json").name in script
