@@ -27,6 +27,8 @@ from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 
 #: Tries of a batch after which each of its events is tried alone, and buried when it fails for no reason of the cloud's.
 _TRIES = 5
+#: When all of them fail, the events are hardly to blame (a model that is missing, a setting): longer, for someone to mend it.
+_TRIES_OF_ALL = 60
 #: Every request would be a line of theirs, at the level that our own lines have.
 for _name in ("azure.core", "azure.identity", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -218,7 +220,7 @@ class Function:
         started, waited = time.perf_counter(), self.clients.waited_s
         self._metrics.set({})
         self.logger.clear_keys()
-        outcome = self._run(messages, handle, finish) if tries < _TRIES else self._each_alone(messages, handle, finish)
+        outcome = self._run(messages, handle, finish) if tries < _TRIES else self._each_alone(messages, handle, finish, tries)
         self.count("MessagesHandled" if outcome.failure is None else "MessagesToRetry", len(messages))
         services_ms = (self.clients.waited_s - waited) * 1000
         self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000 - services_ms)
@@ -241,20 +243,24 @@ class Function:
             failures += self._attempt(partial(self._bury, message, why))
         return Outcome(tuple(reason for _, reason in poison), failures[0] if failures else None)
 
-    def _each_alone(self, messages: Sequence[Message], handle: Callable[[Message], None], finish: Callable[[], None]) -> Outcome:
+    def _each_alone(
+        self, messages: Sequence[Message], handle: Callable[[Message], None], finish: Callable[[], None], tries: int
+    ) -> Outcome:
         """Find out which messages it is that make the batch fail; bury those that fail for no reason of the cloud's."""
         buried: list[Poison | UnreadableTelemetry] = []
         failures: list[Exception] = []
+        culprits: list[tuple[Message, Exception]] = []
         for message in messages:
             outcome = self._run((message,), handle, finish)
             buried += outcome.buried
-            if outcome.failure is None:
-                continue
             if isinstance(outcome.failure, CloudUnavailable):
                 failures.append(outcome.failure)
-                continue
-            error = outcome.failure
-            poison = Poison(f"failed {_TRIES} times: {type(error).__name__}: {error}", source=f"{self.name}:{message.id}")
+            elif outcome.failure is not None:
+                culprits.append((message, outcome.failure))
+        if len(culprits) == len(messages) and tries < _TRIES_OF_ALL:
+            return Outcome(tuple(buried), culprits[0][1])
+        for message, error in culprits:
+            poison = Poison(f"failed {tries} times: {type(error).__name__}: {error}", source=f"{self.name}:{message.id}")
             buried.append(poison)
             failures += self._attempt(partial(self._bury, message, poison))
         return Outcome(tuple(buried), failures[0] if failures else None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from azure_functions.adapters.table_rows import encode_key, pack_json, sortable, unpack_json
@@ -81,7 +82,7 @@ class TableJournal:
         with in_core_words("journal"):
             return list(self._table.query_entities(question, parameters=parameters))
 
-    @property
+    @cached_property
     def _table(self) -> Any:
         return self._clients("tables", Group.RESPOND).get_table_client(JOURNAL)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, TypeVar
 
 from azure_functions.adapters.table_rows import LARGEST, encode_key, pack, sortable, unpack
@@ -26,6 +28,8 @@ PARTITIONS = 16
 _ROWS, _BYTES = 100, 2_500_000
 #: Requests at once; also the connections that the SDK's transport keeps.
 _AT_ONCE = 10
+#: Ids of a busy session take most of its row: from here on they are compressed, by half.
+_COMPRESSED_FROM = 8_000
 _DAY_S = 86_400
 _T = TypeVar("_T")
 
@@ -82,7 +86,7 @@ class TableMemory:
         with waiting():
             return list(self._pool.map(work, items))
 
-    @property
+    @cached_property
     def _table(self) -> Any:
         return self._clients("tables", Group.DETECT).get_table_client(MEMORY)
 
@@ -127,12 +131,12 @@ def _to_row(key: str, state: Remembered, expires: str) -> dict[str, Any]:
         "RowKey": encode_key(key),
         "expires": expires,
         **pack("rows", state.rows),
-        **pack("said", json.dumps(said, separators=(",", ":")).encode()),
+        **pack("said", _compressed(json.dumps(said, separators=(",", ":")).encode())),
     }
 
 
 def _from_row(row: Mapping[str, Any]) -> Remembered:
-    said = json.loads(unpack("said", row))
+    said = json.loads(_expanded(unpack("said", row)))
     return Remembered(
         rows=unpack("rows", row),
         times_ms=tuple(said["times_ms"]),
@@ -140,3 +144,11 @@ def _from_row(row: Mapping[str, Any]) -> Remembered:
         recent=tuple(said["recent"]),
         version=said["version"],
     )
+
+
+def _compressed(text: bytes) -> bytes:
+    return text if len(text) < _COMPRESSED_FROM else zlib.compress(text, 1)
+
+
+def _expanded(data: bytes) -> bytes:
+    return data if data.startswith(b"{") else zlib.decompress(data)

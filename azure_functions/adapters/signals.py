@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from azure_functions.adapters.table_rows import encode_key, pack_json, sortable, unpack_json
@@ -36,7 +37,7 @@ class TableSignals:
         question = "PartitionKey eq @pk and RowKey ge @since and RowKey lt @after"
         parameters = {"pk": _partition(name), "since": sortable(since_ms), "after": sortable(until_ms + 1)}
         with in_core_words("signals"):
-            rows = list(_table(self._clients).query_entities(question, parameters=parameters))
+            rows = list(self._table.query_entities(question, parameters=parameters))
         return [_signal(row) for row in rows]
 
     def _insert(self, name: str, signal: Signal, expires: int) -> bool:
@@ -48,12 +49,16 @@ class TableSignals:
         }
         try:
             with in_core_words("signals"):
-                _table(self._clients).create_entity(row)
+                self._table.create_entity(row)
         except CloudRefusal as refusal:
             if refusal.code != "EntityAlreadyExists":
                 raise
             return False
         return True
+
+    @cached_property
+    def _table(self) -> Any:
+        return _table(self._clients)
 
 
 class TableBudget:
@@ -86,7 +91,7 @@ class TableBudget:
     def _read(self, partition: str) -> Any:
         try:
             with in_core_words("budget"):
-                return _table(self._clients).get_entity(partition, "taken")
+                return self._table.get_entity(partition, "taken")
         except CloudRefusal as refusal:
             if refusal.code != "ResourceNotFound":
                 raise
@@ -99,15 +104,19 @@ class TableBudget:
         try:
             with in_core_words("budget"):
                 if before is None:
-                    _table(self._clients).create_entity(row)
+                    self._table.create_entity(row)
                 else:
                     etag, unchanged = before.metadata["etag"], MatchConditions.IfNotModified
-                    _table(self._clients).update_entity(row, mode="replace", etag=etag, match_condition=unchanged)
+                    self._table.update_entity(row, mode="replace", etag=etag, match_condition=unchanged)
         except CloudRefusal as refusal:
             if not refusal.is_conflict:
                 raise
             return False
         return True
+
+    @cached_property
+    def _table(self) -> Any:
+        return _table(self._clients)
 
 
 def _table(clients: Clients) -> Any:

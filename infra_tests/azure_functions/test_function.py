@@ -101,6 +101,15 @@ def test_one_event_that_always_fails_does_not_hold_the_others_for_ever(function:
     assert letters.sent == [(b"bug 1", "failed 5 times: ZeroDivisionError: division by zero")]
 
 
+def test_when_all_events_fail_it_is_hardly_the_events(function: Function, letters: Letters) -> None:
+    batch = messages("bug 1", "bug 2")
+    with pytest.raises(ZeroDivisionError):
+        function.run(batch, Work(), tries=59).or_raise()
+    assert letters.sent == []
+    function.run(batch, Work(), tries=60).or_raise()
+    assert [body for body, _ in letters.sent] == [b"bug 1", b"bug 2"]
+
+
 def test_it_is_found_also_in_what_is_done_together(function: Function, letters: Letters) -> None:
     waiting: list[str] = []
     scored: list[str] = []
