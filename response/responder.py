@@ -147,8 +147,10 @@ def _decide_stream_again(
             repeat(of_verdict, stream, after=entry.sequence)
         left_half_way = stream.current is not None and stream.current.verdict_id == verdict.id and stream.current.is_under_way
         for rule, action, target in _matching(room.policy, actions, verdict):
+            if stream_name(rule.action, target) != name:
+                continue  # the plans of this stream are another action's: only that one can read them
             waits = verdict.id in stream.waiting and not is_covered(stream, action, verdict)
-            if stream_name(rule.action, target) != name or not (waits or left_half_way):
+            if not (waits or left_half_way):
                 continue
             decision = settle(of_verdict, rule, action, target)
             yield decision
