@@ -9,7 +9,7 @@ from offline.azure.callers import Caller
 from offline.azure.resource_manager.addresses import Address
 from offline.azure.resource_manager.errors import ArmError
 from offline.azure.resource_manager.store import Resource, new_guid
-from offline.azure.web import EMPTY, Answer, Request
+from offline.azure.web import EMPTY, Answer, Request, member
 
 LONGEST_COMMENT = 30_000
 """Characters [Sentinel's service limits]."""
@@ -89,7 +89,7 @@ class Incidents:
 
     def _put(self, key: str, name: str, request: Request, caller: Caller) -> Answer:
         """Idempotent by name: the same name again replaces the message and keeps the time of its making."""
-        message = ((request.json() or {}).get("properties") or {}).get("message")
+        message = member(request.object(), "properties").get("message")
         if not isinstance(message, str) or not 0 < len(message) <= LONGEST_COMMENT:
             raise ArmError(400, "BadRequest", f"A comment's message has 1 to {LONGEST_COMMENT} characters.")
         comments = self._comments[key]

@@ -60,7 +60,7 @@ class Control:
             if request.method == "GET" and name in self._reads:
                 return Answer(200, self._reads[name](request.query.get("id", "")))
             if request.method == "POST":
-                return self._do(name, request.json() or {})
+                return self._do(name, request.object())
         except Refusal as refusal:
             return refusal.answer()
         except (BadBody, KeyError, TypeError, ValueError) as error:

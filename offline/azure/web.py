@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -21,6 +23,10 @@ EMPTY: Final = object()
 
 HUNG_UP: Final = 0
 """The status of an answer that never comes: the connection is closed instead."""
+
+
+_IDLE_S = 60
+"""Seconds after which a silent connection is closed."""
 
 
 class BadBody(ValueError):
@@ -52,6 +58,30 @@ class Request:
             return json.loads(raw)
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise BadBody(f"the body is no JSON: {error}") from error
+
+    def object(self) -> dict[str, Any]:
+        """The body's JSON object; empty where there is no body.
+
+        Raises
+        ------
+        BadBody
+            When it is something else.
+        """
+        return member({"the body": self.json()}, "the body")
+
+
+def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object that ``body[name]`` is; empty where it is not there.
+
+    Raises
+    ------
+    BadBody
+        When it is something else.
+    """
+    value = body.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise BadBody(f"{name} must be an object, not {value!r}")
+    return value or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +117,7 @@ class WebService:
         """Stop listening. Harmless when it is closed already."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -101,14 +132,29 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> None:
         self._tls = tls
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
         super().__init__(address, handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread: a client that stalls in it must not hold up the others."""
         if self._tls:
-            request.settimeout(30)
+            request.settimeout(_IDLE_S)
             request = self._tls.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
+        with self._lock:
+            self._open.add(request)
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            with self._lock:
+                self._open.discard(request)
+
+    def hang_up(self) -> None:
+        """Close the connections that clients keep open: what is closed must not answer any more."""
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that breaks off is its own business; anything else is ours and must be seen."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from offline.azure.resource_manager.addresses import Address
 from offline.azure.resource_manager.errors import ArmError, group_not_found, not_found
 from offline.azure.resource_manager.store import Resource, Store
-from offline.azure.web import EMPTY, Answer, Request
+from offline.azure.web import EMPTY, Answer, Request, member
 
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 
@@ -68,15 +67,15 @@ class Groups:
         if request.method == "HEAD":
             return Answer(204 if group else 404)
         if request.method == "PUT":
-            sent = request.json() or {}
+            sent = request.object()
             if not sent.get("location"):
                 raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
-            made = self.add(subscription, group["name"] if group else name, sent["location"], sent.get("tags"))
+            made = self.add(subscription, group["name"] if group else name, sent["location"], member(sent, "tags"))
             return Answer(200 if group else 201, made)
         if group is None:
             raise group_not_found(name)
         if request.method == "PATCH":
-            group["tags"] = dict((request.json() or {}).get("tags") or group["tags"])
+            group["tags"] = member(request.object(), "tags") or group["tags"]
         return Answer(200, group)
 
     def _subscription(self, address: Address, request: Request) -> Answer:
@@ -107,8 +106,8 @@ class Groups:
         if holder is None:
             raise not_found(address.scope)
         present: dict[str, str] = holder.setdefault("tags", {})
-        sent: dict[str, Any] = request.json() or {}
-        named: dict[str, str] = (sent.get("properties") or {}).get("tags") or {}
+        sent = request.object()
+        named: dict[str, str] = member(member(sent, "properties"), "tags")
         if request.method == "DELETE":
             present.clear()
             return Answer(200, EMPTY)

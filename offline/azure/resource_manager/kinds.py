@@ -61,6 +61,18 @@ class Kind:
             properties["resourceGuid"] = guid or new_guid()
         return resource
 
+    def accepted(self, resource: Resource, before: Resource | None, store: Store) -> Resource:
+        """As :meth:`accept`; a body that is built otherwise than the type's is refused as one that cannot be parsed.
+
+        Raises
+        ------
+        ArmError
+        """
+        try:
+            return self.accept(resource, before, store)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise bad_request("InvalidRequestFormat", f"Cannot parse the request: {type(error).__name__} {error}.") from error
+
     def show(self, resource: Resource, store: Store) -> Resource:
         """The resource as it is answered: a copy with what the platform works out from other resources."""
         del store

@@ -152,7 +152,7 @@ class ResourceManager(Endpoint):
     def _route(self, address: Address, request: Request, caller: Caller) -> Answer:
         kind = "/".join(address.types).lower()
         with self._store.lock:
-            if kind in ("locations/operations", "locations/operationresults"):
+            if kind in ("locations/operations", "locations/operationresults") and not address.is_list:
                 return self.writes.look(address, request)
             self._operations.settle()
             self.groups.require(address.parent if kind == "subscriptions/resourcegroups" else address)

@@ -17,7 +17,7 @@ from offline.azure.resource_manager.networks import Networks, subnet_links
 from offline.azure.resource_manager.security_groups import SecurityGroups, rule_links
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.resource_manager.writes import Writes
-from offline.azure.web import EMPTY, Answer, Request
+from offline.azure.web import EMPTY, Answer, BadBody, Request, member
 
 #: Types that are kept just as they are written.
 _PLAIN = (
@@ -62,7 +62,7 @@ class Resources:
         address = parse_address("PUT", resource_id)
         kind = self._kind_of(address)
         before = self._store.get(resource_id)
-        kept = kind.accept(_named(address, body, before), before, self._store)
+        kept = kind.accepted(_named(address, body, before), before, self._store)
         kept["etag"] = kind.next_etag(before)
         kept["properties"] = {"provisioningState": "Succeeded", **kept["properties"]}
         if power or before:
@@ -93,11 +93,12 @@ class Resources:
         """What a write needs on the resources that its body points to."""
         if request.method != "PUT" or address.is_list:
             return ()
-        body, kind = request.json() or {}, self._kinds.get(address.type.lower())
-        child_links = _CHILD_LINKS.get(address.type.lower())
-        if child_links:
-            return child_links(body)
-        return kind.links(body) if kind else ()
+        body, kind = request.object(), self._kinds.get(address.type.lower())
+        find = _CHILD_LINKS.get(address.type.lower()) or (kind.links if kind else None)
+        try:
+            return tuple(find(body)) if find else ()
+        except (AttributeError, KeyError, TypeError) as error:
+            raise BadBody(f"{type(error).__name__} {error}") from error
 
     def answer(self, address: Address, request: Request) -> Answer:
         """Answer a request.
@@ -141,7 +142,7 @@ class Resources:
             return Answer(204)
         self._writes.check(address.path, present, request)
         if request.method == "PUT":
-            headers = self._writes.put(kind, _named(address, request.json() or {}, present), present, request)
+            headers = self._writes.put(kind, _named(address, request.object(), present), present, request)
             return Answer(200 if present else 201, self.get(address), headers)
         if present is None:
             raise not_found(address.path)
@@ -167,7 +168,7 @@ class Resources:
         if request.method == "DELETE" and position is not None:
             del siblings[position]
             return Answer(202, EMPTY, self._writes.put(kind, changed, holder, request, location=True))
-        properties = (request.json() or {}).get("properties") or {}
+        properties = member(request.object(), "properties")
         if position is None:
             siblings.append({"name": name, "properties": properties})
         else:
@@ -177,10 +178,10 @@ class Resources:
 
     def _tag(self, kind: Kind, present: Resource, request: Request) -> Answer:
         """PATCH: the tags that are sent replace the tags that are there; nothing else can be patched here."""
-        sent = request.json() or {}
+        sent = request.object()
         if unknown := set(sent) - {"tags"}:
             raise ArmError(400, "InvalidRequestContent", f"Only tags can be patched here, not {', '.join(sorted(unknown))}.")
-        present["tags"] = dict(sent.get("tags") or {})
+        present["tags"] = member(sent, "tags")
         present["etag"] = kind.next_etag(present)
         return Answer(200, kind.show(present, self._store), {"ETag": present["etag"]})
 
@@ -218,4 +219,4 @@ def _named(address: Address, body: dict[str, Any], present: Resource | None) -> 
     name, resource_id = (present["name"], present["id"]) if present else (address.names[-1], address.path)
     named: Resource = {"name": name, "id": resource_id, "etag": "", "type": address.type}
     named |= {member: sent[member] for member in _MEMBERS if sent.get(member) is not None}
-    return named | {"properties": sent.get("properties") or {}}
+    return named | {"properties": member(sent, "properties")}

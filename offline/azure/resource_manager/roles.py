@@ -12,7 +12,7 @@ from offline.azure.callers import Caller
 from offline.azure.resource_manager.addresses import Address
 from offline.azure.resource_manager.errors import ArmError, unauthorized
 from offline.azure.resource_manager.store import Resource
-from offline.azure.web import EMPTY, Answer, Request
+from offline.azure.web import EMPTY, Answer, Request, member
 
 #: Built-in roles that every tenant has, with the ids that Microsoft publishes.
 BUILT_IN = {
@@ -113,10 +113,10 @@ class Roles:
         raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served here for {address.type}.")
 
     def _put(self, address: Address, request: Request, caller: Caller, found: Resource | None) -> Answer:
-        sent = (request.json() or {}).get("properties") or {}
-        for member in ("roleDefinitionId", "principalId"):
-            if not sent.get(member):
-                raise ArmError(400, "BadRequestFormat", f"The request was incorrectly formatted: {member} is missing.")
+        sent = member(request.object(), "properties")
+        for wanted in ("roleDefinitionId", "principalId"):
+            if not sent.get(wanted):
+                raise ArmError(400, "BadRequestFormat", f"The request was incorrectly formatted: {wanted} is missing.")
         if sent.get("condition") and sent.get("conditionVersion") != "2.0":
             raise ArmError(400, "InvalidConditionVersion", "A condition needs conditionVersion 2.0.")
         guid = str(sent["roleDefinitionId"]).rsplit("/", 1)[-1].lower()

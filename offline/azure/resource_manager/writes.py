@@ -67,7 +67,7 @@ class Writes:
         ------
         ArmError
         """
-        kept = kind.accept(sent, before, self._store)
+        kept = kind.accepted(sent, before, self._store)
         self._set(kind, kept, before, "Updating")
         self._store.put(kept)
 
