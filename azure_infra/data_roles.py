@@ -18,6 +18,8 @@ _TABLES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities"
 _QUEUES = "Microsoft.Storage/storageAccounts/queueServices/queues"
 _BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 
+_ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
+
 BUILT_IN = {
     "Azure Event Hubs Data Receiver": "a638d3c7-ab3a-418d-83e6-5f17a39d4fde",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
@@ -26,6 +28,7 @@ BUILT_IN = {
     "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
     "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     "Storage Queue Data Message Sender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
+    "Storage Queue Data Reader": "19e7f393-937e-4f77-808e-94535e297925",
     "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
     "Storage Table Data Reader": "76199698-9eea-4c19-bc75-cec21354c6b6",
 }
@@ -144,13 +147,42 @@ def add_roles(template: Template) -> None:
     template.add(*(role_definition(role) for role in OWN_ROLES))
 
 
+def operator_grants() -> Iterator[tuple[str, Ref]]:
+    """What an operator needs: to see the journal, to ask for an undo, to set the policy, to look at what could not be handled."""
+    yield "Storage Table Data Reader", names.table(registry.JOURNAL)
+    yield "Storage Queue Data Message Sender", names.queue(registry.CONTAINMENTS)
+    yield "Storage Blob Data Contributor", names.container(names.STATE, registry.POLICY)
+    for queue in dict.fromkeys(spec.dead_letters for spec in registry.FUNCTIONS if spec.dead_letters):
+        yield "Storage Queue Data Reader", names.queue(queue)
+
+
+def add_operators(template: Template) -> None:
+    """The people who may, by their own Entra identity."""
+    people = template.take(
+        "operatorPrincipalIds",
+        "array",
+        "Object ids of the users or groups that set the policy and approve an undo. Nobody else gets that right here.",
+        defaultValue=[],
+    )
+    who = f"{people}[copyIndex()]"
+    for role, on in operator_grants():
+        ref = Ref(_ASSIGNMENTS, (f"guid({on.id}, {who}, {text(role)})",))
+        properties = {
+            "roleDefinitionId": value(built_in(role)),
+            "principalId": value(who),
+            "description": f"Breakwater: an operator is {role} here.",
+        }
+        copy = {"name": f"{on.names[-1][1:-1]}-{role.rpartition(' ')[2]}", "count": value(f"length({people})")}
+        template.add(resource(ref, names.AUTHORIZATION, properties, after=[on], scope=value(on.id), copy=copy))
+
+
 def role_definition(role: DataRole) -> Json:
     """The role, assignable in this resource group."""
     return resource(
         _definition(role),
         names.AUTHORIZATION,
         {
-            "roleName": value(f"format('{{0}} {role.title} ({{1}})', parameters('name'), resourceGroup().name)"),
+            "roleName": value(f"format('{{0}} {role.title} ({{1}})', parameters('name'), parameters('suffix'))"),
             "description": role.description,
             "type": "CustomRole",
             "permissions": [
@@ -173,11 +205,12 @@ def _definition(role: DataRole) -> Ref:
 
 def _assignment(grant: DataGrant, condition: str) -> Json:
     if isinstance(grant.role, DataRole):
-        title, definition, after = grant.role.title, _definition(grant.role).id, [_definition(grant.role)]
+        title, after = grant.role.title, [_definition(grant.role)]
+        definition = f"subscriptionResourceId('{after[0].type}', {after[0].names[0]})"  # a role's own id is the subscription's
     else:
         title, after = grant.role, []
         definition = built_in(title)
-    ref = Ref("Microsoft.Authorization/roleAssignments", (f"guid({grant.on.id}, {text(grant.group)}, {text(title)})",))
+    ref = Ref(_ASSIGNMENTS, (f"guid({grant.on.id}, {text(grant.group)}, {text(title)})",))
     properties: Json = {
         "roleDefinitionId": value(definition),
         "principalId": value(names.principal(grant.group)),

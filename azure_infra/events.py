@@ -45,7 +45,6 @@ def add_hubs(template: Template) -> None:
                 "maximumThroughputUnits": value(throughput),
                 "minimumTlsVersion": "1.2",
                 "publicNetworkAccess": "Enabled",  # to those whom the network rules name
-                "zoneRedundant": True,
             },
             location=value("parameters('location')"),
             tags=value("variables('tags')"),

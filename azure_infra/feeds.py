@@ -208,7 +208,7 @@ def add_comments(template: Template) -> None:
             role,
             names.AUTHORIZATION,
             {
-                "roleName": "[format('{0} incident comments ({1})', parameters('name'), resourceGroup().name)]",
+                "roleName": "[format('{0} incident comments ({1})', parameters('name'), uniqueString(resourceGroup().id))]",
                 "description": "Reads incidents and comments on them.",
                 "type": "CustomRole",
                 "permissions": [{"actions": list(_COMMENT), "notActions": [], "dataActions": [], "notDataActions": []}],
@@ -219,7 +219,7 @@ def add_comments(template: Template) -> None:
             assignment,
             names.AUTHORIZATION,
             {
-                "roleDefinitionId": value(role.id),
+                "roleDefinitionId": value(f"subscriptionResourceId('{role.type}', {role.names[0]})"),
                 "principalId": "[parameters('principal')]",
                 "principalType": "ServicePrincipal",
                 "description": "Breakwater tells on an incident what it did about it.",

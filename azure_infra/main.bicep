@@ -62,6 +62,9 @@ param subnetId string = ''
 @allowed(['SelectedNetworks', 'PrivateEndpointsOnly'])
 param storageAccess string = 'SelectedNetworks'
 
+@description('Object ids of the users or groups that set the policy and approve an undo.')
+param operatorPrincipalIds array = []
+
 @description('Public addresses (CIDR) from which people may reach the storage accounts with their Entra identity.')
 param operatorAddresses array = []
 
@@ -129,6 +132,7 @@ module room 'resource_group.json' = {
     flowLogLocation: location
     subnetId: subnetId
     storageAccess: storageAccess
+    operatorPrincipalIds: operatorPrincipalIds
     operatorAddresses: operatorAddresses
     notifyEmails: notifyEmails
     rawDays: rawDays

@@ -55,18 +55,18 @@ def alerts() -> tuple[Alert, ...]:
         Alert(
             "dead-letters",
             "A message can never be handled: it waits among the dead letters with the reason.",
-            f'{_WRITES} | where ObjectKey has "-dead-letters"',
+            f'{_WRITES} | where ObjectKey contains "-dead-letters"',
         ),
         Alert(
             "poison",
             "A message failed again and again, and the host gave up: it waits in a poison queue.",
-            f'{_WRITES} | where ObjectKey has "-poison"',
+            f'{_WRITES} | where ObjectKey contains "-poison"',
             severity=1,
         ),
         Alert(
             "journal-touched",
             "Somebody deleted from the journal, which no identity of Breakwater may.",
-            f'StorageTableLogs | where OperationName startswith "Delete" and ObjectKey has "/{JOURNAL}"',
+            f'StorageTableLogs | where OperationName startswith "Delete" and ObjectKey has "{JOURNAL}"',
             severity=0,
         ),
         Alert(

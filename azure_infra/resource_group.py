@@ -5,7 +5,7 @@ from __future__ import annotations
 from azure_infra import names
 from azure_infra.apps import add_apps, add_identities
 from azure_infra.arm import Template
-from azure_infra.data_roles import add_grants, add_roles, flow_log_grants, grants
+from azure_infra.data_roles import add_grants, add_operators, add_roles, flow_log_grants, grants
 from azure_infra.events import add_flow_log_topic, add_hubs
 from azure_infra.logs import add_logs
 from azure_infra.network import add_network
@@ -51,6 +51,7 @@ def resource_group() -> Template:
     add_roles(template)
     add_grants(template, [*grants()])
     add_grants(template, [*flow_log_grants()], condition="[empty(parameters('flowLogAccountId'))]")
+    add_operators(template)
     add_observability(template)
     template.give("flowLogAccountId", "variables('flowLogAccountId')")
     template.give("stateAccountId", names.STATE.id)

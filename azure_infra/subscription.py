@@ -69,7 +69,7 @@ def _definition(role: ActionRole) -> Json:
         _role(role),
         names.AUTHORIZATION,
         {
-            "roleName": value(f"concat(parameters('name'), {text(' ' + role.title)})"),
+            "roleName": value(f"format('{{0}} {role.title} ({{1}})', parameters('name'), subscription().subscriptionId)"),
             "description": role.description,
             "type": "CustomRole",
             "permissions": [{"actions": list(role.operations), "notActions": [], "dataActions": [], "notDataActions": []}],

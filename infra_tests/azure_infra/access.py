@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure_infra.data_roles import BUILT_IN
-from infra_tests.azure_infra.conftest import PRINCIPALS, SENTINEL
+from infra_tests.azure_infra.conftest import OPERATOR, PRINCIPALS, SENTINEL
 from infra_tests.azure_infra.deployment import Deployed, Deployment
 
 _BUILT_IN = {identifier: title for title, identifier in BUILT_IN.items()} | {
     "8d289c81-5878-46d4-8554-54e1e3d8b5cb": "Microsoft Sentinel Reader",
     "f4c81013-99ee-4d62-a7ee-b3f1f648599a": "Microsoft Sentinel Automation Contributor",
 }
-_WHO = {principal: str(group) for group, principal in PRINCIPALS.items()} | {SENTINEL: "Azure Security Insights"}
+_WHO = {principal: str(group) for group, principal in PRINCIPALS.items()} | {
+    SENTINEL: "Azure Security Insights",
+    OPERATOR: "an operator",
+}
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,16 @@ class Right:
 def rights(deployments: Iterable[Deployment]) -> Iterator[Right]:
     """Every assignment of several deployments."""
     for deployment in deployments:
-        roles = {one.id: one.properties for one in deployment.of("Microsoft.Authorization/roleDefinitions")}
+        roles = {one.id.rpartition("/")[2]: one.properties for one in deployment.of("Microsoft.Authorization/roleDefinitions")}
         for assignment in deployment.of("Microsoft.Authorization/roleAssignments"):
             yield _right(assignment, roles)
 
 
 def _right(assignment: Deployed, roles: dict[str, dict[str, Any]]) -> Right:
     properties = assignment.properties
-    role = roles.get(properties["roleDefinitionId"])
-    title = role["roleName"] if role else _BUILT_IN[properties["roleDefinitionId"].rpartition("/")[2]]
+    identifier = properties["roleDefinitionId"].rpartition("/")[2]
+    role = roles.get(identifier)
+    title = role["roleName"].rpartition(" (")[0] if role else _BUILT_IN[identifier]
     allowed = role["permissions"][0] if role else {"actions": [], "dataActions": []}
     assert not role or allowed["notActions"] == allowed["notDataActions"] == []
     return Right(

@@ -18,7 +18,7 @@ WORKSPACE = f"{SOC}/providers/Microsoft.OperationalInsights/workspaces/sentinel"
 VNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Network/virtualNetworks/office"
 FLOW_LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Storage/storageAccounts/officeflowlogs"
 NAMESPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.EventHub/namespaces/breakwater-events"
-PLAYBOOK, SENTINEL, BREAK_GLASS = (f"99999999-0000-4000-8000-00000000000{number}" for number in range(3))
+PLAYBOOK, SENTINEL, BREAK_GLASS, OPERATOR = (f"99999999-0000-4000-8000-00000000000{number}" for number in range(4))
 APPLICATION = "88888888-0000-4000-8000-000000000000"
 PRINCIPALS = {group: f"77777777-0000-4000-8000-00000000000{number}" for number, group in enumerate(Group)}
 
@@ -39,6 +39,7 @@ MOST: dict[str, dict[str, Any]] = {
         "playbookPrincipalId": PLAYBOOK,
         "healthCallers": [BREAK_GLASS],
         "callerRanges": ["203.0.113.0/24"],
+        "operatorPrincipalIds": [OPERATOR],
         "operatorAddresses": ["203.0.113.7"],
         "notifyEmails": ["soc@example.com"],
         "watchApiCalls": True,

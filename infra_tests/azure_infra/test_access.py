@@ -99,7 +99,7 @@ def test_no_role_of_ours_has_a_wildcard(most: dict[str, Deployment]) -> None:
 
 def test_every_role_of_ours_is_assigned(given: list[Right], most: dict[str, Deployment]) -> None:
     defined = {
-        one.properties["roleName"]
+        one.properties["roleName"].rpartition(" (")[0]
         for deployment in most.values()
         for one in deployment.of("Microsoft.Authorization/roleDefinitions")
     }
@@ -152,13 +152,9 @@ def test_conditions_are_as_long_as_azure_takes() -> None:
     assert len(assign_condition(protectedPrincipalIds=many)) <= 8192
 
 
-def on(given: list[Right], group: str, end: str) -> set[str]:
-    return {one for right in given if right.who == group and right.on.endswith(end) for one in right.data}
-
-
 def test_nobody_may_change_or_delete_an_entry_of_the_journal(given: list[Right]) -> None:
     here = [right for right in given if right.on.endswith(f"/tables/{registry.JOURNAL}")]
-    assert {(right.who, right.data) for right in here} == {
+    assert {(right.who, right.data) for right in here if right.who != "an operator"} == {
         (Group.RESPOND, frozenset({f"{_ENTITIES}/read", f"{_ENTITIES}/add/action"}))
     }
 
@@ -178,12 +174,25 @@ def test_only_detectors_send_verdicts_and_only_the_responder_takes_them(given: l
     assert here == {(Group.DETECT, "Storage Queue Data Message Sender"), (Group.RESPOND, "breakwater queue consumer")}
 
 
-def test_none_of_ours_may_ask_for_an_undo(given: list[Right]) -> None:
-    """An operator does, with a right of his own."""
-    here = [right for right in given if right.on.endswith(f"/queues/{registry.CONTAINMENTS}")]
-    assert {right.who for right in here} == {Group.RESPOND}
-    assert not any(one.endswith("/add/action") for right in here for one in right.data)
-    assert all(right.data for right in here)
+def test_operators_alone_ask_for_an_undo_and_set_the_policy(given: list[Right]) -> None:
+    asks = {right.who: right for right in given if right.on.endswith(f"/queues/{registry.CONTAINMENTS}")}
+    assert set(asks) == {Group.RESPOND, "an operator"}
+    assert asks["an operator"].role == "Storage Queue Data Message Sender"
+    assert asks[Group.RESPOND].data
+    assert not any(one.endswith("/add/action") for one in asks[Group.RESPOND].data)
+    sets = {
+        right.who for right in given if right.on.endswith(f"/containers/{registry.POLICY}") and right.role.endswith("Contributor")
+    }
+    assert sets == {"an operator"}
+
+
+def test_operators_see_the_journal_but_change_nothing_in_it(given: list[Right]) -> None:
+    roles = {right.role for right in given if right.who == "an operator" and right.on.endswith(f"/tables/{registry.JOURNAL}")}
+    assert roles == {"Storage Table Data Reader"}
+
+
+def test_without_operators_nobody_has_their_rights(least: dict[str, Deployment]) -> None:
+    assert {right.who for right in rights(least.values())} == {*Group, "playbook", "flow-logs"}
 
 
 def test_detectors_know_neither_journal_nor_signals_nor_policy(given: list[Right]) -> None:

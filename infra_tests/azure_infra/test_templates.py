@@ -14,7 +14,7 @@ from azure_infra.__main__ import FOLDER, TEMPLATES
 from azure_infra.arm import SCHEMA
 from azure_infra.columns import COLUMNS
 from infra_tests.azure_infra.conftest import FLOW_LOGS, LEAST, MOST, PLAYBOOK, WORKSPACE, deployed, read
-from infra_tests.azure_infra.deployment import Deployment, ParameterRefused
+from infra_tests.azure_infra.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
 from infra_tests.azure_infra.expressions import Later, calls, parse
 from infra_tests.azure_infra.schemas import BY_DEFINITION, MISTAKEN, WITHOUT_SCHEMA, Schemas, SchemaUnknown
 from training.data_root import data_root
@@ -136,6 +136,20 @@ def test_no_two_resources_are_one(most: dict[str, Deployment], name: str) -> Non
     assert len(ids) == len(set(ids))
 
 
+@each_template
+def test_loops_have_names_of_their_own(name: str) -> None:
+    loops = [resource["copy"]["name"] for resource in read(name)["resources"] if "copy" in resource]
+    assert len(loops) == len(set(loops))
+
+
+def test_roles_of_two_deployments_in_one_tenant_have_different_names() -> None:
+    """Azure wants a custom role's name to be the only one in its tenant."""
+    twins = [deploy(read("resource_group"), SUBSCRIPTION, group, **LEAST["resource_group"]) for group in ("one", "two")]
+    twins += [deploy(read("subscription"), subscription, "", **LEAST["subscription"]) for subscription in (SUBSCRIPTION, "other")]
+    titles = [one.properties["roleName"] for twin in twins for one in twin.of("Microsoft.Authorization/roleDefinitions")]
+    assert len(titles) == len(set(titles))
+
+
 @pytest.mark.parametrize("prefix", ["bw", "breakwater", "a-long-prefix-it"])
 def test_names_fit_into_what_azure_takes(prefix: str) -> None:
     deployment = deployed("resource_group", **LEAST["resource_group"], name=prefix)
@@ -194,9 +208,12 @@ def test_by_default_nothing_of_the_customers_is_changed(least: dict[str, Deploym
         "Microsoft.Authorization/roleDefinitions",
         "Microsoft.Authorization/roleAssignments",
     }
-    roles = {resource.id: resource.properties for resource in subscription.of("Microsoft.Authorization/roleDefinitions")}
+    roles = {
+        resource.id.rpartition("/")[2]: resource.properties
+        for resource in subscription.of("Microsoft.Authorization/roleDefinitions")
+    }
     for assignment in subscription.of("Microsoft.Authorization/roleAssignments"):
-        operations = roles[assignment.properties["roleDefinitionId"]]["permissions"][0]["actions"]
+        operations = roles[assignment.properties["roleDefinitionId"].rpartition("/")[2]]["permissions"][0]["actions"]
         assert all(one.endswith("/read") or one.endswith("/effectiveNetworkSecurityGroups/action") for one in operations)
     for name in ("resource_group", "workspace"):
         group = "/resourceGroups/soc/" if name == "workspace" else "/resourceGroups/breakwater/"
