@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +16,7 @@ from azure_functions.adapters.queues import VerdictQueue
 from azure_functions.adapters.sentinel import SentinelTable, verdict_row
 from azure_functions.function import Function, Poison
 from shared_model.detection import Detection, EntityScore
-from shared_model.events import Rejected
+from shared_model.events import ApiCall, Rejected, SystemEvent
 from shared_model.ocsf import of_verdict
 from shared_model.verdicts import Verdict
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 ARTIFACTS = Path(__file__).parent.parent / "model_artifacts"
 #: Log lines of scores for one batch, highest first: a blob of flow logs may hold thousands of entities.
 _LOGGED_SCORES = 50
+#: Records that are scored together.
+_TOGETHER = 2000
 _T = TypeVar("_T")
+_Record = TypeVar("_Record", ApiCall, SystemEvent)
 
 
 class DetectionRoom:
@@ -134,6 +138,27 @@ class DetectionRoom:
             self._function.lake.put_rejected(rejected, now_ms=self._function.now_ms(), cause=cause)
         self._function.count("Rejected", len(rejected))
 
+    def score_together(self, waiting: list[tuple[_Record, str]], score: Callable[..., Detection]) -> None:
+        """Score the records of all messages together: one read and one write for each entity of the batch.
+
+        Parameters
+        ----------
+        waiting : list of (record, correlation id)
+            Emptied first: a batch that fails is read again from its messages.
+        score : callable
+            Of :mod:`shared_model.audit_detection`. A verdict gets the id of the message that brought its newest evidence.
+        """
+        taken = waiting.copy()
+        waiting.clear()
+        for start in range(0, len(taken), _TOGETHER):
+            started, part = time.perf_counter(), taken[start : start + _TOGETHER]
+            detector, now_ms = self.detector("audit"), self._function.now_ms()
+            origins = {record.event_id: (record.time_ms, correlation_id) for record, correlation_id in part}
+            records, newest = [record for record, _ in part], part[-1][1]
+            found = score(records, detector, self.memory, now_ms=now_ms, correlation_id=newest)
+            verdicts = tuple(_of_its_message(verdict, origins) for verdict in found.verdicts)
+            self.conclude(replace(found, verdicts=verdicts), detector, events=len(records), started=started)
+
     def usable(self, read: Iterable[_T | Rejected], cause: str) -> list[_T]:
         """Return what could be read of a message, and keep what could not. Raises Poison when nothing could."""
         records = list(read)
@@ -143,3 +168,8 @@ class DetectionRoom:
             raise Poison(first.reason, source=first.source, record=first.record, field=first.field)
         self.keep_rejected(rejected, cause)
         return [record for record in records if not isinstance(record, Rejected)]
+
+
+def _of_its_message(verdict: Verdict, origins: Mapping[str, tuple[int, str]]) -> Verdict:
+    own = [origins[evidence.event_id] for evidence in verdict.evidence if evidence.event_id in origins]
+    return replace(verdict, correlation_id=max(own)[1]) if own else verdict

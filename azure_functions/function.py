@@ -67,12 +67,16 @@ class Message:
         """Return the message that a source brought: ``<source>/<hash of the body>``."""
         return cls(f"{source}/{hashlib.sha256(body).hexdigest()[:32]}", body, sender)
 
-    def document(self, source: str) -> dict[str, Any]:
-        """Read the body as a JSON object. Raises Poison."""
+    def json(self, source: str) -> Any:
+        """Read the body as JSON. Raises Poison."""
         try:
-            document = json.loads(self.body)
+            return json.loads(self.body)
         except (ValueError, RecursionError) as error:
             raise Poison(f"not JSON: {error}", source=source) from error
+
+    def document(self, source: str) -> dict[str, Any]:
+        """Read the body as a JSON object. Raises Poison."""
+        document = self.json(source)
         if not isinstance(document, dict):
             raise Poison(f"a JSON object is needed, this is a {type(document).__name__}", source=source)
         return document

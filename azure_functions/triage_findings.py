@@ -57,12 +57,12 @@ def triage_alerts(events: Events, context: func.Context) -> None:
 
 def _incidents(message: Message) -> Iterator[Finding | Rejected]:
     source = f"sentinel:{message.id}"
-    return parse_sentinel_incident(message.document(source), source=source)
+    return parse_sentinel_incident(message.json(source), source=source)
 
 
 def _alerts(message: Message) -> Iterator[Finding | Rejected]:
     source = f"defender:{message.id}"
-    return parse_exported_alerts(message.document(source), source=source)
+    return parse_exported_alerts(message.json(source), source=source)
 
 
 def _triage(function: Function, room: DetectionRoom, message: Message, read: Iterator[Finding | Rejected]) -> None:

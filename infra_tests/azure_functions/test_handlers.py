@@ -79,6 +79,12 @@ class TestApiCalls:
         assert letter.get("body", "").encode() in (body, b"")
         assert app.lines("scored")
 
+    def test_an_event_may_be_a_list_or_a_single_record(self, app: App) -> None:
+        records = event("activity_log.json")["records"]
+        app.events("detect_api_calls", json.dumps(records[:3]).encode(), json.dumps(records[3]).encode())
+        assert app.dead_letters("api-calls") == []
+        assert app.lines("metrics")[0]["metrics"]["Events"] > 1
+
     def test_a_bad_record_inside_a_good_event_is_kept_in_the_lake(self, app: App) -> None:
         body = event("activity_log.json")
         body["records"].append({"category": "Unheard"})
