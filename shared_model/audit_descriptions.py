@@ -23,7 +23,7 @@ class Described:
 
 
 def describe_call(call: ApiCall) -> Described:
-    related = [call.principal] if call.session else []
+    related = [call.principal, *call.aliases] if call.session else [*call.aliases]
     if call.instance_id:
         related.append(Entity(EntityKind.INSTANCE, call.instance_id, call.account))
     return Described(

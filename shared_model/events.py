@@ -221,6 +221,9 @@ class ApiCall:
         Names of what it acted on, from the record's resources and parameters (OCSF ``resources[].uid``).
     instance_id : str
         Instance whose role made the call, where the session name tells.
+    aliases : tuple of Entity
+        Other names of the principal: on Azure, the same object id under its directory, beside the subscription that saw it. It
+        is by this one that signals from different subscriptions are about the same principal.
     """
 
     event_id: str
@@ -243,6 +246,7 @@ class ApiCall:
     session_issued_ms: int | None
     targets: tuple[str, ...]
     instance_id: str = ""
+    aliases: tuple[Entity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

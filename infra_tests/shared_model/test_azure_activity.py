@@ -52,6 +52,7 @@ def test_a_user_is_known_by_object_id_and_the_token_is_the_session():
     result = named("runcommand/action")
     assert result.principal == Entity(EntityKind.PRINCIPAL, USER, SUBSCRIPTION)
     assert result.session == Entity(EntityKind.SESSION, f"{USER}:kINdgmA35kmIMsXXinoXAA", SUBSCRIPTION)
+    assert result.aliases == (Entity(EntityKind.PRINCIPAL, USER, "99999999-8888-7777-6666-555555555555"),)
     assert (result.caller_kind, result.mfa, result.session_issued_ms) == ("User", True, 1772442000000)
     assert (result.service, result.operation) == ("microsoft.compute", "virtualmachines/runcommand/action")
     assert (result.succeeded, result.read_only, result.source_address) == (True, None, "198.51.100.7")

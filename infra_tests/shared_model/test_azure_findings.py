@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra_tests.shared_model.test_azure_activity import JSON, count
-from shared_model.events import Entity, EntityKind, Finding, Rejected, Telemetry
+from shared_model.audit_descriptions import describe_call
+from shared_model.events import ApiCall, Entity, EntityKind, Finding, Rejected, Telemetry
+from shared_model.parsers.azure_activity import parse_azure_activity
 from shared_model.parsers.azure_alert_types import severity_of, technique_of, telemetry_of
 from shared_model.parsers.defender import parse_exported_alerts
 from shared_model.parsers.sentinel import parse_sentinel_incident
@@ -68,6 +70,16 @@ def test_an_incident_says_what_it_was_drawn_from_and_how_bad_it_is():
     assert result.telemetry is Telemetry.SYSTEM_LOGS  # its rule's query reads Syslog
     assert (result.severity, result.count, result.sample, result.time_ms) == (8.0, 1, False, 1772454060100)
     assert result.finding_id == incident()["object"]["id"]  # comments are written under it
+
+
+def test_an_incident_and_calls_in_another_subscription_share_a_name():
+    """The workspace of Sentinel often lies in a subscription of its own: what joins the two signals is the directory."""
+    record = json.loads((EVENTS / "activity_log.json").read_text())["records"][2]
+    record["resourceId"] = record["resourceId"].replace(SUBSCRIPTION, "22222222-2222-3333-4444-555555555555")
+    (call,) = parse_azure_activity(record, source="test")
+    assert isinstance(call, ApiCall)
+    named = set(describe_call(call).related)
+    assert named & set(found(incident()).entities) == {Entity(EntityKind.PRINCIPAL, USER, TENANT)}
 
 
 def test_an_incident_of_the_api_stands_without_alerts_and_entities():

@@ -108,6 +108,7 @@ def activity_call(record: Mapping[str, Any]) -> ApiCall | None:
         session_issued_ms=caller.session_issued_ms,
         targets=tuple(dict.fromkeys(_targets(resource, properties)))[:_TARGETS],
         instance_id=caller.instance_id,
+        aliases=caller.aliases,
     )
 
 

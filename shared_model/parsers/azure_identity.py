@@ -44,6 +44,8 @@ class AzureCaller:
         ``amr`` names it. An application with a token has shown no second factor, as a session of a role on AWS.
     client : str
         ``appid``: the program that asked for the token, lower case.
+    aliases : tuple of Entity
+        The principal under its directory (``tid``).
     instance_id : str
         The machine whose system-assigned identity made the call (``xms_mirid``).
     """
@@ -54,6 +56,7 @@ class AzureCaller:
     session_issued_ms: int | None
     mfa: bool | None
     client: str
+    aliases: tuple[Entity, ...]
     instance_id: str
 
 
@@ -91,6 +94,8 @@ def identify(
     if token and own_id:
         session = Entity(EntityKind.SESSION, within(f"{own_id}:{token}", ID_LIMIT, "identity.claims.uti"), account)
     methods = _claim(claims, _METHODS).lower()
+    directory = _claim(claims, _TENANT).lower()
+    aliases = (Entity(EntityKind.PRINCIPAL, own_id, directory),) if own_id and directory not in ("", account) else ()
     return AzureCaller(
         kind=kind,
         principal=Entity(EntityKind.PRINCIPAL, within(principal, ID_LIMIT, "identity.claims"), account),
@@ -98,6 +103,7 @@ def identify(
         session_issued_ms=_seconds_ms(text(claims, "iat")),
         mfa=_mfa(kind, methods, bool(claims)),
         client=text(claims, "appid").lower(),
+        aliases=aliases,
         instance_id=machine_of(text(claims, "xms_mirid")),
     )
 
