@@ -57,7 +57,7 @@ def triage_alerts(events: Events, context: func.Context) -> None:
 
 def _incidents(message: Message) -> Iterator[Finding | Rejected]:
     source = f"sentinel:{message.id}"
-    return parse_sentinel_incident(message.json(source), source=source)
+    return parse_sentinel_incident(message.document(source), source=source)
 
 
 def _alerts(message: Message) -> Iterator[Finding | Rejected]:
