@@ -82,6 +82,17 @@ def test_an_incident_and_calls_in_another_subscription_share_a_name():
     assert named & set(found(incident()).entities) == {Entity(EntityKind.PRINCIPAL, USER, TENANT)}
 
 
+def test_a_principal_goes_by_where_it_happened_then_by_its_directory_then_by_the_workspace():
+    """An action takes the first: the roles to remove are where it happened, not where Sentinel is."""
+    text = json.dumps(incident()).replace(SUBSCRIPTION, "33333333-2222-3333-4444-555555555555")
+    document = json.loads(
+        text.replace("33333333-2222-3333-4444-555555555555/resourceGroups/shop", f"{SUBSCRIPTION}/resourceGroups/shop")
+    )
+    owners = [entity.account for entity in found(document).entities if entity.kind is EntityKind.PRINCIPAL]
+    assert owners == [SUBSCRIPTION, TENANT, "33333333-2222-3333-4444-555555555555"]
+    assert found(document).account == "33333333-2222-3333-4444-555555555555"
+
+
 def test_an_incident_of_the_api_stands_without_alerts_and_entities():
     bare = incident()["object"]
     del bare["properties"]["alerts"], bare["properties"]["relatedEntities"]

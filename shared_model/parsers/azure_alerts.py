@@ -30,6 +30,8 @@ _TIMES = (
 )
 # Titles of Defender's own samples and of the alert that proves an installation.
 _SAMPLE = re.compile(r"\[sample alert\]|(?:azure security center|microsoft defender for cloud|defender for cloud) test alert")
+#: In the id of an alert of Defender for Cloud, which lies in the subscription that it is about.
+_OF_DEFENDER = "/providers/microsoft.security/"
 #: What only a rule over this system's verdicts hands on with its alerts.
 _OWN_DETAIL = "verdictid"
 # An alert of a rule carries ids in place of a type: of the workspace and of the rule.
@@ -54,8 +56,9 @@ class Alert:
         Folded entities.
     resources : tuple of str
         Ids of the resources it names.
-    tenant, account : str
-        Directory and subscription, ``""`` where it names none.
+    tenant, seen_in, account : str
+        Directory, subscription in which it happened, and that of the alert itself (which may be the workspace's); ``""`` where it
+        names none.
     telemetry : Telemetry
     own : bool
         Drawn from this system's own verdicts.
@@ -74,6 +77,7 @@ class Alert:
     entities: tuple[Any, ...]
     resources: tuple[str, ...]
     tenant: str
+    seen_in: str
     account: str
     telemetry: Telemetry
     own: bool
@@ -96,6 +100,10 @@ def read_alert(record: Mapping[str, Any]) -> Alert:
         filter(None, (said(facts, "productname"), said(facts, "productcomponentname"), said(facts, "providername", "vendorname")))
     )
     resources = tuple(dict.fromkeys(_resources(record, facts)))
+    own_id = said(record, "id")
+    seen_in = next(filter(None, map(subscription_of, resources)), "") or said(facts, "azureresourcesubscriptionid").lower()
+    if _OF_DEFENDER in own_id.lower():
+        seen_in = seen_in or subscription_of(own_id)
     return Alert(
         id=said(facts, "systemalertid") or said(record, "name", "id") or said(facts, "provideralertid"),
         type=kind,
@@ -108,9 +116,8 @@ def read_alert(record: Mapping[str, Any]) -> Alert:
         entities=tuple(items(facts, "entities")),
         resources=resources,
         tenant=said(facts, "aadtenantid", "azureresourcetenantid").lower(),
-        account=next(filter(None, map(subscription_of, resources)), "")
-        or subscription_of(said(record, "id"))
-        or said(facts, "azureresourcesubscriptionid", "workspacesubscriptionid", "subscriptionid").lower(),
+        seen_in=seen_in,
+        account=seen_in or subscription_of(own_id) or said(facts, "workspacesubscriptionid", "subscriptionid").lower(),
         telemetry=telemetry_of(product, kind, query, of_machine=_is_of_machine(facts, resources)),
         own=is_own(query) or _OWN_DETAIL in part(additional, "custom details") or _OWN_DETAIL in part(extended, "custom details"),
         sample=_is_sample(title, query),

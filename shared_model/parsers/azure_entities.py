@@ -7,7 +7,7 @@ types reference".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,9 @@ class Named:
     local_addresses: tuple[str, ...]
 
 
-def read_entities(found: Iterable[object], resources: Sequence[str], *, account: str, tenant: str, callers_first: bool) -> Named:
+def read_entities(
+    found: Iterable[object], resources: Sequence[str], *, seen_in: str, account: str, tenant: str, callers_first: bool
+) -> Named:
     """Read the entities of one finding.
 
     Parameters
@@ -40,9 +42,10 @@ def read_entities(found: Iterable[object], resources: Sequence[str], *, account:
         Folded entities of its alerts and of itself.
     resources : sequence of str
         Ids of resources that it names beside them.
-    account, tenant : str
-        Subscription and directory of the finding. A principal is watched under both: Resource Manager's records are of a
-        subscription, those of Entra ID are of a directory.
+    seen_in, account, tenant : str
+        Subscription in which it happened (``""`` where only the named machines tell), subscription of the finding itself (of the
+        workspace, which often has one of its own), and directory. A principal goes by each of them, what it did first: Resource
+        Manager's records are of a subscription, those of Entra ID of a directory.
     callers_first : bool
         Whether what it is about is who called, not the machine.
 
@@ -52,7 +55,7 @@ def read_entities(found: Iterable[object], resources: Sequence[str], *, account:
         Where a name is too long to be one.
     """
     machines: dict[Entity, None] = {}
-    callers: dict[Entity, None] = {}
+    principals: dict[tuple[str, str], None] = {}
     others: dict[Entity, None] = {}
     addresses: dict[str, None] = {}
     for resource in resources:
@@ -67,11 +70,19 @@ def read_entities(found: Iterable[object], resources: Sequence[str], *, account:
             if address := caller_address(said(facts, "address")):
                 addresses[address] = None
         elif kind in ("account", "securityprincipal", "serviceprincipal", "cloudapplication"):
-            callers |= dict.fromkeys(_principal(facts, account, tenant))
+            if own_id := _principal(facts):
+                principals[own_id, said(facts, "aadtenantid").lower() or tenant] = None
         elif resource:
             _sort_in(_resource(resource), machines, others)
         elif kind == "host" and (name := _host_name(facts)):
             machines[Entity(EntityKind.HOST, within(name, ID_LIMIT, "entities.hostName"), account)] = None
+    happened = seen_in or next((entity.account for entity in (*machines, *others) if entity.kind is not EntityKind.HOST), "")
+    callers = {
+        Entity(EntityKind.PRINCIPAL, own_id, owner): None
+        for own_id, directory in principals
+        for owner in dict.fromkeys((happened, directory, account))
+        if owner
+    }
     order = (callers, machines, others) if callers_first else (machines, callers, others)
     local = tuple(address for address in addresses if origin_of(address) == "private")
     return Named(
@@ -100,18 +111,14 @@ def _resource(resource: str) -> Entity | None:
     return None
 
 
-def _principal(facts: Mapping[str, Any], account: str, tenant: str) -> Iterator[Entity]:
-    """Object id, else the name of the user in its directory. An account of a machine or of a domain is nobody in Azure."""
+def _principal(facts: Mapping[str, Any]) -> str:
+    """Object id, else the user's name in its directory; ``""`` of a machine's or a domain's account, which is nobody in Azure."""
     own_id = object_id(said(facts, *_OBJECT_IDS))
     name, suffix = said(facts, "accountname", "name"), said(facts, "upnsuffix")
     if not own_id and name:
         user = said(facts, "userprincipalname") or (f"{name}@{suffix}" if suffix and "@" not in name else name)
         own_id = user.lower() if "@" in user else ""
-    if own_id:
-        within(own_id, ID_LIMIT, "entities.aadUserId")
-        directory = said(facts, "aadtenantid").lower() or tenant
-        for owner in dict.fromkeys(owner for owner in (account, directory) if owner):
-            yield Entity(EntityKind.PRINCIPAL, own_id, owner)
+    return within(own_id, ID_LIMIT, "entities.aadUserId")
 
 
 def _host_name(facts: Mapping[str, Any]) -> str:

@@ -67,6 +67,7 @@ def alert_finding(alert: Alert) -> Finding:
     named = read_entities(
         alert.entities,
         alert.resources,
+        seen_in=alert.seen_in,
         account=alert.account,
         tenant=alert.tenant,
         callers_first=alert.telemetry is Telemetry.API_CALLS,

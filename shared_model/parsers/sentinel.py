@@ -74,6 +74,7 @@ def incident_finding(record: Mapping[str, Any]) -> Finding:
     named = read_entities(
         [*items(facts, "relatedentities"), *(entity for alert in alerts for entity in alert.entities)],
         [resource for alert in alerts for resource in alert.resources],
+        seen_in=next((alert.seen_in for alert in alerts if alert.seen_in), ""),
         account=account,
         tenant=next((alert.tenant for alert in alerts if alert.tenant), ""),
         callers_first=telemetry is Telemetry.API_CALLS,
