@@ -93,6 +93,13 @@ def test_a_principal_goes_by_where_it_happened_then_by_its_directory_then_by_the
     assert found(document).account == "33333333-2222-3333-4444-555555555555"
 
 
+def test_a_machine_that_can_be_contained_stands_before_one_that_only_has_a_name():
+    document = incident()
+    document["object"]["properties"]["relatedEntities"].insert(0, {"kind": "Host", "properties": {"hostName": "onprem-7"}})
+    kinds = [entity.kind for entity in found(document).entities]
+    assert kinds[:2] == [EntityKind.INSTANCE, EntityKind.HOST]
+
+
 def test_an_incident_of_the_api_stands_without_alerts_and_entities():
     bare = incident()["object"]
     del bare["properties"]["alerts"], bare["properties"]["relatedEntities"]

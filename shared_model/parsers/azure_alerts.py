@@ -32,6 +32,8 @@ _TIMES = (
 _SAMPLE = re.compile(r"\[sample alert\]|(?:azure security center|microsoft defender for cloud|defender for cloud) test alert")
 #: In the id of an alert of Defender for Cloud, which lies in the subscription that it is about.
 _OF_DEFENDER = "/providers/microsoft.security/"
+#: A rule's alerts may name the workspace that it looked into.
+_WORKSPACE = "/providers/microsoft.operationalinsights/workspaces/"
 #: What only a rule over this system's verdicts hands on with its alerts.
 _OWN_DETAIL = "verdictid"
 # An alert of a rule carries ids in place of a type: of the workspace and of the rule.
@@ -134,9 +136,9 @@ def _resources(record: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[
     for identifier in items(facts, "resourceidentifiers"):
         if found := said(identifier, "azureresourceid"):
             yield found
-    # The id of a row of a table is that of the resource; that of an alert of the API is its own.
     for name in ("azureresourceid", "associatedresource", "resourceid"):
-        if (found := said(facts, name)).startswith("/subscriptions/"):
+        found = said(facts, name)
+        if found.startswith("/subscriptions/") and _WORKSPACE not in found.lower():
             yield found
 
 

@@ -83,6 +83,8 @@ def read_entities(
         for owner in dict.fromkeys((happened, directory, account))
         if owner
     }
+    # A machine that can be contained stands before one that only has a name.
+    machines = dict.fromkeys(sorted(machines, key=lambda entity: entity.kind is EntityKind.HOST))
     order = (callers, machines, others) if callers_first else (machines, callers, others)
     local = tuple(address for address in addresses if origin_of(address) == "private")
     return Named(
