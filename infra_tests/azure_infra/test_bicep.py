@@ -115,6 +115,7 @@ def test_azd_deploys_the_package_to_every_app() -> None:
     assert set(project["services"]) == {app.name for app in APPS}
     assert {service["project"] for service in project["services"].values()} == {"build/azure/cloud"}
     assert {service["host"] for service in project["services"].values()} == {"function"}
+    assert {service["remoteBuild"] for service in project["services"].values()} == {False}
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").is_file()
     script = ROOT / project["hooks"]["postdeploy"]["run"].split()[0]
     assert os.access(script, os.X_OK)
