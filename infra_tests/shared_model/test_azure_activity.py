@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra_tests.shared_model.test_audit_detection import detect
 from shared_model.events import ApiCall, Entity, EntityKind, Rejected
+from shared_model.memory import InProcessMemory
 from shared_model.parsers.azure_activity import is_begun, parse_azure_activity
 from shared_model.parsers.azure_audit import parse_audit_records
 from shared_model.parsers.azure_fields import folded
@@ -65,6 +67,15 @@ def test_the_answer_counts_once_and_the_beginning_does_not():
     first, second = call(accepted), call(succeeded)
     assert first.event_id == second.event_id
     assert call(accepted | {"correlationId": "other"}).event_id != first.event_id
+
+
+def test_the_success_after_the_acceptance_is_dropped_where_events_are_remembered():
+    accepted, succeeded = (call(record) for record in records()[1:3])
+    memory = InProcessMemory()
+    first = detect([accepted], memory)
+    memory.store(first.states, now_ms=succeeded.time_ms)
+    second = detect([succeeded], memory)
+    assert (first.duplicates, second.duplicates, second.scores) == (0, 1, ())
 
 
 def test_each_failure_counts_for_itself():
