@@ -17,6 +17,7 @@ from azure_functions.adapters.inventory import Inventory
 from azure_functions.detection_room import DetectionRoom
 from azure_functions.function import Function, Message
 from azure_functions.registry import FLOW_LOG_CONNECTION, NSG_FLOW_LOGS, VNET_FLOW_LOGS
+from shared_model.errors import UnreadableTelemetry
 
 if TYPE_CHECKING:
     from azure_functions.adapters.flow_blobs import FlowBlobs, Part
@@ -77,10 +78,16 @@ def _read_blob(room: FlowRoom, name: str, parser: str) -> None:
     container, _, blob = name.partition("/")
 
     def handle(_: Message) -> None:
+        damage: list[UnreadableTelemetry] = []
         for part in room.blobs.new_parts(container, blob):
             room.function.correlate(part.name)
-            _detect(room, part, parser)
+            try:
+                _detect(room, part, parser)
+            except UnreadableTelemetry as reason:  # it stays so, and what comes behind it must not wait for it
+                damage.append(reason)
             room.blobs.commit(part)
+        if damage:
+            raise damage[0]
 
     room.function.run((Message(name, name.encode()),), handle).or_raise()
 
