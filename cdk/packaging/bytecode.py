@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cdk.packaging.imports import find, imports, parents
@@ -25,12 +25,14 @@ _BY_NAME = (
     "numpy/_core/_internal.py",
     "numpy/dtypes.py",
 )
-#: Compiles ``<file> <name>`` lines. The name is what tracebacks show. Nobody edits a deployed file: its time is not asked.
+#: Compiles ``<file> <name> <bytecode file> <optimisation>`` lines. The name is what tracebacks show, an empty bytecode file
+#: is the one beside the source. Nobody edits a deployed file: its time is not asked.
 _COMPILE = (
     "import py_compile, sys\n"
     "for line in sys.stdin:\n"
-    "    file, name = line.rstrip('\\n').split('\\t')\n"
-    "    py_compile.compile(file, dfile=name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)\n"
+    "    file, name, bytecode, level = line.rstrip('\\n').split('\\t')\n"
+    "    py_compile.compile(file, cfile=bytecode or None, dfile=name, doraise=True, optimize=int(level),\n"
+    "                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)\n"
 )
 #: Where Lambda unpacks a function.
 _TASK_ROOT = "/var/task"
@@ -59,17 +61,32 @@ def compile_loaded(folder: Path, module: str, packages: Iterable[str], python: s
     python : str
         An interpreter of the version that will run it.
     """
-    sources = sorted(path for path in loaded(folder, module, packages).values() if path.suffix == ".py")
-    lines = "".join(f"{path}\t{_TASK_ROOT}/{path.relative_to(folder)}\n" for path in sources)
-    subprocess.run([python, "-I", "-c", _COMPILE], input=lines, text=True, check=True, capture_output=True)
+    sources = sorted(path for path in loaded(folder, [module], packages).values() if path.suffix == ".py")
+    compile_files({path: f"{_TASK_ROOT}/{path.relative_to(folder)}" for path in sources}, python)
     return sorted(folder.rglob("*.pyc"))
 
 
-def loaded(folder: Path, module: str, packages: Iterable[str]) -> dict[str, Path]:
-    """Modules that a module loads, read from the source, with the file of each."""
+def compile_files(sources: Mapping[Path, str], python: str) -> None:
+    """Compile files beside themselves, each under the name that tracebacks show."""
+    _run(python, [f"{path}\t{name}\t\t-1" for path, name in sorted(sources.items())])
+
+
+def compile_away(sources: Mapping[Path, str], python: str) -> None:
+    """Put bytecode without docstrings and assertions in the place of files: they are read by nobody and by one Python only."""
+    _run(python, [f"{path}\t{name}\t{path.with_suffix('.pyc')}\t2" for path, name in sorted(sources.items())])
+    for path in sources:
+        path.unlink()
+
+
+def _run(python: str, lines: list[str]) -> None:
+    subprocess.run([python, "-I", "-c", _COMPILE], input="\n".join(lines), text=True, check=True, capture_output=True)
+
+
+def loaded(folder: Path, modules: Iterable[str], packages: Iterable[str]) -> dict[str, Path]:
+    """Modules that some modules load, read from the source, with the file of each."""
     ours = {*packages}
     reached: dict[str, Path] = {}
-    waiting = [module]
+    waiting = [*modules]
     while waiting:
         name = waiting.pop()
         if name in reached or (file := find(folder, name)) is None:

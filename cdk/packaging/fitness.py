@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cdk.packaging.distributions import Installed
 from cdk.packaging.elf import is_elf, read_shared_object
-from cdk.packaging.imports import Unresolved, closure, find, parse, standard_library
+from cdk.packaging.imports import Unresolved, closure, parse, standard_library
 from cdk.packaging.pruning import UNUSED_NUMPY
 from cdk.packaging.targets import Target
 
@@ -88,14 +88,14 @@ def native_problems(folder: Path, target: Target, system: System) -> Iterator[st
 
 
 def import_problems(
-    folder: Path, module: str, target: Target, *, ours: Collection[str], absent: Iterable[Absence]
+    folder: Path, *modules: str, target: Target, ours: Collection[str], absent: Iterable[Absence]
 ) -> Iterator[str]:
-    """Imports of a module, and of all that it reaches, that find nothing.
+    """Imports of some modules, and of all that they reach, that find nothing.
 
     Parameters
     ----------
     folder : Path
-    module : str
+    *modules : str
         Where the start begins.
     target : Target
     ours : collection of str
@@ -103,9 +103,7 @@ def import_problems(
     absent : iterable of Absence
         What is missing with a reason.
     """
-    if find(folder, module) is None:
-        return
-    reached = closure(folder, module, standard_library(target.python))
+    reached = closure(folder, *modules, library=standard_library(target.python))
     explained = tuple(absent)
     for missing in reached.unresolved:
         if not missing.wanted.optional and not _is_explained(missing, explained):

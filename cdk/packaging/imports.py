@@ -75,12 +75,12 @@ def standard_library(python: tuple[int, int]) -> frozenset[str]:
     return frozenset(sys.stdlib_module_names).difference(*gone)
 
 
-def closure(folder: Path, module: str, library: frozenset[str] | None = None) -> Closure:
-    """Follow every import from a module on, those inside functions too, but those of the standard library."""
+def closure(folder: Path, *modules: str, library: frozenset[str] | None = None) -> Closure:
+    """Follow every import from some modules on, those inside functions too, but those of the standard library."""
     library = standard_library(LAMBDA_PYTHON) if library is None else library
     reached: dict[str, Path] = {}
     missing: list[Unresolved] = []
-    waiting = [module]
+    waiting = [*modules]
     while waiting:
         name = waiting.pop()
         if name in reached or (file := find(folder, name)) is None:
@@ -100,11 +100,12 @@ def closure(folder: Path, module: str, library: frozenset[str] | None = None) ->
 
 
 def find(folder: Path, module: str) -> Path | None:
-    """File of a module in a folder: a package, a source file, or native code; None where there is none."""
+    """File of a module in a folder: a package, a source file, bytecode or native code; None where there is none."""
     path = folder.joinpath(*module.split("."))
-    for candidate in (path / "__init__.py", path.with_name(f"{path.name}.py")):
-        if candidate.is_file():
-            return candidate
+    for suffix in (".py", ".pyc"):
+        for candidate in (path / f"__init__{suffix}", path.with_name(f"{path.name}{suffix}")):
+            if candidate.is_file():
+                return candidate
     native = sorted(path.parent.glob(f"{path.name}.*so")) if path.parent.is_dir() else []
     if native:
         return native[0]
@@ -123,7 +124,7 @@ def parse(file: Path) -> ast.Module:
 
     Python 3.11 cannot read the type parameters of 3.12 (PEP 695); they import nothing, so they are taken out.
     """
-    source = file.read_text(encoding="utf-8")
+    source = file.read_text(encoding="utf-8-sig")
     try:
         return ast.parse(source, str(file))
     except SyntaxError:

@@ -19,6 +19,9 @@ _DROPPED_PARTS = (
     "ai_edge_litert/aot/",
     "ai_edge_litert/tools/",
     "ai_edge_litert/vendors/",
+    # The 2.x line's other way to run a model, and what accelerates that: the interpreter needs neither.
+    "ai_edge_litert/libLiteRt.so",
+    "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
     "ai_edge_litert/schema_py_generated.py",
     "ai_edge_litert/pywrap_genai_ops.so",
     "ai_edge_litert/_pywrap_analyzer_wrapper.so",

@@ -32,5 +32,5 @@ def problems(folder: FunctionFolder, spec: FunctionSpec, target: Target) -> list
         *wheel_problems(folder.distributions, target),
         *native_problems(folder.path, target, LAMBDA),
         *handler,
-        *import_problems(folder.path, module, target, ours=spec.packages, absent=ABSENT),
+        *import_problems(folder.path, module, target=target, ours=spec.packages, absent=ABSENT),
     ]
