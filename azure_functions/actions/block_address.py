@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from azure_functions.actions import address_rules as own
 from azure_functions.actions.address_plan import draft, named_targets, nothing_named, unblockable
 from azure_functions.actions.group_writes import GroupWrites
-from azure_functions.actions.interfaces import Interfaces, Wiring, interface_ids, is_machine, passing
+from azure_functions.actions.interfaces import Interfaces, Wiring, interface_ids, is_machine, merged_tags, passing
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_SECURITY_GROUP
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.resource_manager import Resource, ResourceManager
@@ -100,7 +100,7 @@ class BlockAddress:
             touches=(*(_touched(groups[group]) for group in found.priorities), _ADMIN_RULES),
             summary=f"deny {address} in {len(found.priorities)} security groups, in and out, of {len(wirings)} interfaces",
             refusal=_defeated(address, found.defeated),
-            tags={k: v for tags in (*(groups[g].get("tags") or {} for g in found.priorities), *tagged) for k, v in tags.items()},
+            tags=merged_tags(*(groups[group].get("tags") or {} for group in found.priorities), *tagged),
             resources=tuple(dict.fromkeys(resources)),
         )
 
@@ -154,6 +154,8 @@ class BlockAddress:
     def _is_denied(self, wiring: Wiring, plan: Plan) -> bool:
         """Say whether the address is denied by the groups as they are now, and by those that Azure says are in force."""
         address, groups = plan.after["address"], self._groups([wiring])
+        if not wiring.positions(address):
+            return True
         if not all(own.flushes(group) for group_id, group in groups.items() if group_id in plan.after["groups"]):
             return False
         in_force = [read_rules(groups[guard]) for guard in wiring.guards(address)]

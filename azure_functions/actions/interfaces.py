@@ -144,6 +144,15 @@ def in_scale_set(resource_id: str) -> bool:
         return False
 
 
+def merged_tags(*tags: Mapping[str, str]) -> dict[str, str]:
+    """Join the tags of several resources: one that protects any of them is not hidden by another's ``false``."""
+    merged: dict[str, str] = {}
+    for key, value in (item for each in tags for item in each.items()):
+        if merged.get(key, "false").strip().lower() == "false":
+            merged[key] = value
+    return merged
+
+
 def managed_elsewhere(resource: Resource) -> str:
     """Return which service manages a machine or an interface, ``""`` where its owner does."""
     properties, tags = resource["properties"], resource.get("tags") or {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from azure_functions.actions.interfaces import in_scale_set, interface_ids, is_machine, managed_elsewhere
+from azure_functions.actions.interfaces import in_scale_set, interface_ids, is_machine, managed_elsewhere, merged_tags
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFACE
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
@@ -85,11 +85,7 @@ class QuarantineInstance:
             after={"interfaces": after},
             touches=(*_touched(before, machine), _TRACKED),
             summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
-            tags={
-                key: value
-                for resource in (*groups.values(), *interfaces, machine)
-                for key, value in ((resource or {}).get("tags") or {}).items()
-            },
+            tags=merged_tags(*((resource or {}).get("tags") or {} for resource in (*groups.values(), *interfaces, machine))),
             resources=tuple(dict.fromkeys(i.lower() for i in (target.id, *before, *sorted(groups)))),
         )
 

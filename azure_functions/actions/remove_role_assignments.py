@@ -46,8 +46,9 @@ class RemoveRoleAssignments:
         own = [assignment for assignment in found if _is_in_subscription(assignment)]
         above = [assignment for assignment in found if not _is_in_subscription(assignment)]
         elsewhere = [*above, *self._roles.through_groups(subscription, target.id)]
+        roles = {role: self._roles.role_name(role) for role in {a["role_definition_id"] for a in (*own, *elsewhere)}}
         if elsewhere and not own:
-            kept = "; ".join(self._named(assignment) for assignment in elsewhere)
+            kept = "; ".join(_named(assignment, roles) for assignment in elsewhere)
             return _refused(
                 target,
                 f"{target.id} has no role assignment of its own in the subscription, only {kept}: "
@@ -57,11 +58,14 @@ class RemoveRoleAssignments:
         return Plan(
             action=self.name,
             target=target,
-            before={**principal, "assignments": {a["id"]: {**content_of(a), "role": self._role(a)} for a in own}},
+            before={
+                **principal,
+                "assignments": {a["id"]: {**content_of(a), "role": roles[a["role_definition_id"]]} for a in own},
+            },
             after={**principal, "assignments": {}},
             touches=(
-                *(self._named(assignment) for assignment in own),
-                *(f"not touched: {self._named(assignment)}" for assignment in elsewhere),
+                *(_named(assignment, roles) for assignment in own),
+                *(f"not touched: {_named(assignment, roles)}" for assignment in elsewhere),
                 *((_LIVES_ON,) if own else ()),
             ),
             summary=f"remove {len(own)} role assignments of {target.id}",
@@ -151,12 +155,14 @@ class RemoveRoleAssignments:
         ]
         return "" if others else "it is the last Owner of the subscription: make another one first, or use block_sign_in"
 
-    def _named(self, assignment: Assignment) -> str:
-        by = "" if assignment["principal_type"] != "Group" else f" through group {assignment['principal_id']}"
-        return f"{self._role(assignment)} on {assignment['scope']}{by}"
 
-    def _role(self, assignment: Assignment) -> str:
-        return self._roles.role_name(assignment["role_definition_id"])
+def _granted(assignment: Assignment, roles: Mapping[str, str]) -> dict[str, Any]:
+    return {**content_of(assignment), "role": roles[assignment["role_definition_id"]]}
+
+
+def _named(assignment: Assignment, roles: Mapping[str, str]) -> str:
+    by = "" if assignment["principal_type"] != "Group" else f" through group {assignment['principal_id']}"
+    return f"{roles[assignment['role_definition_id']]} on {assignment['scope']}{by}"
 
 
 def _is_in_subscription(assignment: Assignment) -> bool:

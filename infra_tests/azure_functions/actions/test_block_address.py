@@ -420,6 +420,9 @@ def test_two_containments_of_one_address_do_not_share_a_rule(cloud: Cloud, actio
 
 def test_ipv6_is_blocked_where_the_interface_speaks_it(cloud: Cloud, action: BlockAddress) -> None:
     assert plan(action, seen_at(cloud.world.web, address="2001:db8:5::1")).is_noop
+    cloud.shop.interface("web-four", "shop-net", "web", "10.20.1.44")  # of the same machine, and without IPv6
+    four = {"id": f"{cloud.world.group}/providers/Microsoft.Network/networkInterfaces/web-four"}
+    cloud.arm.change(cloud.world.web, lambda m: m["properties"]["networkProfile"]["networkInterfaces"].append(four))
     second = {"name": "six", "properties": {"privateIPAddress": "2001:db8:20::4", "privateIPAddressVersion": "IPv6"}}
 
     def with_six(nic: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -191,6 +193,11 @@ class TestCatalogue:
         for declared in (action.permissions, action.undo_permissions):
             assert len(set(declared)) == len(declared)
             assert all(re.fullmatch(r"graph:[A-Za-z.]+|Microsoft\.\w+(/\w+)+", name) for name in declared)
+
+    def test_no_sdk_is_imported_before_it_is_used(self) -> None:
+        code = "import sys, azure_functions.actions.catalogue; print([m for m in sys.modules if m.partition('.')[0] == 'azure'])"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"
 
     def test_what_takes_rights_away_cannot_give_them_back(self) -> None:
         giving = {"Microsoft.Authorization/roleAssignments/write", "Microsoft.Network/networkSecurityGroups/securityRules/delete"}

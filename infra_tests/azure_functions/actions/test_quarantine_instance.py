@@ -219,6 +219,15 @@ class TestRefused:
         reason = refusal(made, about(EntityKind.INSTANCE, cloud.world.database), NeverTouch(tags=("break-glass",)))
         assert "break-glass=yes" in reason
 
+    def test_a_tag_that_protects_one_is_not_hidden_by_another_that_says_false(
+        self, cloud: Cloud, action: QuarantineInstance
+    ) -> None:
+        cloud.arm.change(cloud.world.inner_group, lambda g: g.update(tags={"break-glass": "yes"}))
+        cloud.arm.change(cloud.world.database, lambda m: m.update(tags={"break-glass": "false", "team": "data"}))
+        tags = plan_for(action, cloud.world.database).tags
+        assert tags is not None
+        assert (tags["break-glass"], tags["team"]) == ("yes", "data")
+
     def test_a_flexible_scale_set_is_named(self, cloud: Cloud, action: QuarantineInstance) -> None:
         scale_set = cloud.shop._put("Microsoft.Compute/virtualMachineScaleSets", "pool", {}, {})
         cloud.arm.change(cloud.world.web, lambda m: m["properties"].update(virtualMachineScaleSet={"id": scale_set}))
