@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from azure_infra.columns import COLUMNS
 from offline.azure.callers import Caller
 from offline.azure.calls import CallLog, Grants
 from offline.azure.endpoint import Endpoint, Link, Refusal, Wanted
@@ -27,14 +28,6 @@ LARGEST_UPLOAD = 1024 * 1024
 
 RULE_ID = "dcr-00000000000000000000000000000000"
 BREAKWATER_STREAM = "Custom-Breakwater_CL"
-BREAKWATER_COLUMNS: Mapping[str, str] = {
-    "TimeGenerated": "datetime",
-    **dict.fromkeys(("Kind", "CorrelationId", "Detector", "EntityKind", "EntityId", "Account"), "string"),
-    **dict.fromkeys(("Probability", "Threshold"), "real"),
-    **dict.fromkeys(("Technique", "Title", "VerdictId", "Action", "Step", "ContainmentId", "Reason", "Actor"), "string"),
-    "DecisionMs": "real",
-    "Ocsf": "dynamic",
-}
 _PATH = re.compile(r"/dataCollectionRules/([^/]+)/streams/([^/]+)", re.IGNORECASE)
 _LONGEST_STRING = 64 * 1024
 
@@ -66,7 +59,7 @@ class LogsIngestion(Endpoint):
     ) -> None:
         super().__init__(calls=calls, grants=grants, clock=clock)
         self.rule_id = rule_id
-        self._streams = dict(streams or {BREAKWATER_STREAM: BREAKWATER_COLUMNS})
+        self._streams = dict(streams or {BREAKWATER_STREAM: COLUMNS})
         self._lock = threading.Lock()
         self._rows: list[tuple[str, dict[str, Any]]] = []
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
+from azure_infra.permissions import PRIVILEGED_ROLES
 from offline.azure.calls import CallLog, Grants
 from offline.azure.certificates import Certificates
 from offline.azure.credential import TENANT_ID
@@ -14,6 +15,8 @@ from offline.azure.graph import Graph
 from offline.azure.identity import IdentityEndpoint
 from offline.azure.ingestion import LogsIngestion
 from offline.azure.resource_manager.manager import ResourceManager
+from offline.azure.resource_manager.roles import Condition
+from offline.azure.rights import deployed_rights
 from offline.azure.seed import SUBSCRIPTION_ID, World, seed
 
 GROUPS = ("detect", "respond", "network", "identity", "undo")
@@ -46,6 +49,25 @@ class Services:
         self.identity = IdentityEndpoint(clock=clock).serve()
         self.identities = {group: self.identity.assign(group) for group in GROUPS}
         self.world: World = seed(self.arm, self.graph)
+
+    def grant_deployed(self, *, armed: bool, protected: Iterable[str] = ()) -> None:
+        """Let each identity do from now on what the shipped templates give it, and no more.
+
+        Parameters
+        ----------
+        armed
+            The templates' parameter: whether the roles that change something are assigned.
+        protected
+            Object ids that no assignment may be taken from: the templates' ``protectedPrincipalIds``.
+        """
+        own = frozenset(one.object_id for one in self.identities.values())
+        holders = own | {one.lower() for one in protected}
+        condition = Condition(roles=frozenset(PRIVILEGED_ROLES.values()), receivers=own, holders=holders)
+        rights = deployed_rights(armed=armed)
+        for group, identity in self.identities.items():
+            self.grants.allow(identity.client_id, rights.get(group, ()))
+            self.arm.roles.conditions[identity.client_id] = condition
+        self.grants.enforced = True
 
     @property
     def environment(self) -> dict[str, str]:

@@ -11,7 +11,8 @@ from azure.monitor.ingestion import LogsIngestionClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.azure.ingestion import BREAKWATER_COLUMNS, BREAKWATER_STREAM, RULE_ID, row_problems
+from azure_infra.columns import COLUMNS
+from offline.azure.ingestion import BREAKWATER_STREAM, RULE_ID, row_problems
 from offline.azure.services import Services
 
 ROW = {"TimeGenerated": "2026-11-01T08:00:00Z", "Kind": "verdict", "Probability": 0.97, "Ocsf": {"class_uid": 2004}}
@@ -79,10 +80,10 @@ def test_rows_whose_acknowledgement_is_lost_are_there_and_come_twice_when_sent_a
 json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(BREAKWATER_COLUMNS)) | st.text(), json_values))
+@given(st.dictionaries(st.sampled_from(sorted(COLUMNS)) | st.text(), json_values))
 def test_any_row_is_judged(row):
-    problems = row_problems(row, BREAKWATER_COLUMNS)
-    undeclared = {name for name in row if name not in BREAKWATER_COLUMNS}
+    problems = row_problems(row, COLUMNS)
+    undeclared = {name for name in row if name not in COLUMNS}
     assert {f"{name} is no declared column" for name in undeclared} <= set(problems)
     if not problems:
         assert isinstance(row["TimeGenerated"], str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -38,6 +39,23 @@ _ROLE_NAME = re.compile(r"roleName eq '([^']*)'", re.IGNORECASE)
 _WHEN = "2026-11-01T08:00:00.0000000Z"
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on an identity's own role assignment that bounds which assignments it may make and remove (Azure ABAC).
+
+    Attributes
+    ----------
+    roles
+        Ids of the definitions that it may not assign.
+    receivers, holders
+        Object ids that it may not give an assignment to, and not take one from. All lower case.
+    """
+
+    roles: frozenset[str] = frozenset()
+    receivers: frozenset[str] = frozenset()
+    holders: frozenset[str] = frozenset()
+
+
 class Roles:
     """All definitions and assignments of a tenant. Whoever uses it holds the store's lock."""
 
@@ -45,6 +63,8 @@ class Roles:
         self._definitions: dict[str, Resource] = {}
         self._assignments: dict[str, Resource] = {}
         self._groups: dict[str, frozenset[str]] = {}
+        #: What bounds the assignments that an identity (by client id) makes and removes.
+        self.conditions: dict[str, Condition] = {}
         #: Which roles (ids of definitions, lower case) an identity may assign, where conditions on its own assignment limit that.
         self.assignable: dict[str, frozenset[str]] = {}
         for name, guid in BUILT_IN.items():
@@ -109,6 +129,9 @@ class Roles:
         if request.method == "PUT":
             return self._put(address, request, caller, found)
         if request.method == "DELETE":
+            bound = self.conditions.get(caller.client_id, Condition())
+            if found and found["properties"]["principalId"].lower() in bound.holders:
+                raise _unconditional(caller, "delete", address)
             return Answer(200, self._assignments.pop(key)) if found else Answer(204, EMPTY)
         raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served here for {address.type}.")
 
@@ -122,10 +145,13 @@ class Roles:
         guid = str(sent["roleDefinitionId"]).rsplit("/", 1)[-1].lower()
         if guid not in self._definitions:
             raise ArmError(404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{guid}' does not exist.")
-        allowed = self.assignable.get(caller.client_id)
-        if allowed is not None and guid not in allowed:
-            lacking = unauthorized(caller, "Microsoft.Authorization/roleAssignments/write", address.path)
-            raise ArmError(403, lacking.code, f"{lacking.message} (Or a condition on its own role assignment does not hold.)")
+        allowed, bound = self.assignable.get(caller.client_id), self.conditions.get(caller.client_id, Condition())
+        if (
+            (allowed is not None and guid not in allowed)
+            or guid in bound.roles
+            or str(sent["principalId"]).lower() in bound.receivers
+        ):
+            raise _unconditional(caller, "write", address)
         if found:
             if found["properties"]["principalId"].lower() != str(sent["principalId"]).lower() or guid != _role_of(found):
                 raise ArmError(
@@ -232,6 +258,11 @@ class Roles:
             "type": "Microsoft.Authorization/roleDefinitions",
             "name": guid,
         }
+
+
+def _unconditional(caller: Caller, verb: str, address: Address) -> ArmError:
+    lacking = unauthorized(caller, f"Microsoft.Authorization/roleAssignments/{verb}", address.path)
+    return ArmError(403, lacking.code, f"{lacking.message} (Or a condition on its own role assignment does not hold.)")
 
 
 def _role_of(assignment: Resource) -> str:
