@@ -10,7 +10,7 @@ from azure_functions.registry import CONTAINMENTS, SCHEDULE, STATE_CONNECTION
 from azure_functions.response_room import ResponseRoom
 from response.expiry import Ended, UnknownContainment, expire, undo
 
-_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint")
+_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "undo_client_id")
 FUNCTION = Function("expire_containments", needs=_NEEDS)
 ROOM = ResponseRoom(FUNCTION)
 UNDO_FUNCTION = Function("undo_containment", needs=_NEEDS)

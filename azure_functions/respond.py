@@ -10,7 +10,8 @@ from azure_functions.response_room import ResponseRoom
 from response.responder import respond as respond_to
 from shared_model.verdicts import Verdict
 
-FUNCTION = Function("respond", needs=("table_endpoint", "queue_endpoint", "blob_endpoint"))
+_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "network_client_id", "identity_client_id")
+FUNCTION = Function("respond", needs=_NEEDS)
 ROOM = ResponseRoom(FUNCTION)
 BLUEPRINT = func.Blueprint()
 
