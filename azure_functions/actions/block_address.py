@@ -16,7 +16,8 @@ from azure_functions.actions.group_writes import GroupWrites
 from azure_functions.actions.interfaces import Interfaces, Wiring, interface_ids, is_machine, merged_tags, passing
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_SECURITY_GROUP
 from azure_functions.actions.persistence import Persistence
-from azure_functions.actions.resource_manager import Resource, ResourceManager
+from azure_functions.actions.prefixes import is_private
+from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
 from azure_functions.actions.security_rules import Direction, read_effective_rules, read_rules
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal
@@ -40,6 +41,7 @@ class BlockAddress:
         "Microsoft.Network/networkInterfaces/read",
         "Microsoft.Network/networkSecurityGroups/securityRules/read",  # how Azure reports that a rule is written
         "Microsoft.Network/networkSecurityGroups/securityRules/write",
+        "Microsoft.Network/publicIPAddresses/read",
         "Microsoft.Network/virtualNetworks/read",
         *WRITE_SECURITY_GROUP,
         *FOLLOW_OPERATIONS,
@@ -71,7 +73,7 @@ class BlockAddress:
         resources = (*named, *(w.id for w in wirings), *_groups_of(wirings))
         if not wirings:
             return _refused(target, f"{', '.join(named)} is gone: there is nothing left to protect", resources=resources)
-        if reason := unblockable(address, wirings):
+        if reason := unblockable(address, wirings) or self._is_own(address, wirings):
             return _refused(target, reason, resources=resources)
         groups = self._groups(wirings)
         containment = containment_id(self.name, target, verdict.id)
@@ -168,6 +170,12 @@ class BlockAddress:
             for groups_seen in seen
             for direction in Direction
         )
+
+    def _is_own(self, address: str, wirings: Iterable[Wiring]) -> str:
+        subscriptions = {ResourceId.parse(wiring.id).subscription for wiring in wirings}
+        if is_private(address) or not any(address in self._arm.public_addresses(one) for one in sorted(subscriptions)):
+            return ""
+        return f"{address} is a public address of the subscription itself: contain what it belongs to"
 
     def _wirings(self, interface_ids: Iterable[str]) -> list[Wiring]:
         reader = Interfaces(self._arm)

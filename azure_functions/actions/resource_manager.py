@@ -84,6 +84,12 @@ class ResourceManager:
         """Return a virtual network with its subnets and peerings, None where there is none."""
         return self._read("virtualNetworks read", network_id, lambda i: self._network(i).virtual_networks.get(i.group, i.name))
 
+    def public_addresses(self, subscription: str) -> frozenset[str]:
+        """Return the public IP addresses that a subscription holds itself: gateways, firewalls, balancers, machines."""
+        with in_core_words("publicIPAddresses read"):
+            client = self._clients("network", self._group, subscription_id=subscription)
+            return frozenset(str(found.ip_address) for found in client.public_ip_addresses.list_all() if found.ip_address)
+
     def effective_groups(self, interface_id: str) -> list[Resource] | None:
         """Return the security groups and rules that Azure has in force on an interface.
 

@@ -60,9 +60,9 @@ class RevokeSessions:
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:
-        """Whether the session began before the revocation."""
-        until = datetime.fromisoformat(plan.after["valid_from"])
-        return verdict.session_issued_ms is not None and verdict.session_issued_ms <= until.timestamp() * 1000
+        """Whether the session began before the revocation; where that is not known, whether what was done in it was."""
+        issued_ms = verdict.time_ms if verdict.session_issued_ms is None else verdict.session_issued_ms
+        return issued_ms <= datetime.fromisoformat(plan.after["valid_from"]).timestamp() * 1000
 
     def check(self, plan: Plan) -> str:
         return "" if self._directory.user(plan.before["user"]) else f"{plan.before['user']} was deleted, and its sessions with it"

@@ -159,6 +159,13 @@ def test_an_address_of_a_peered_network_is_not_blocked(cloud: Cloud, action: Blo
     assert "peered" in plan(action, seen_at(cloud.world.web, address="172.16.3.3")).refusal
 
 
+def test_a_public_address_of_the_subscription_is_not_blocked(cloud: Cloud, action: BlockAddress) -> None:
+    cloud.shop._put("Microsoft.Network/publicIPAddresses", "nat-gateway", {"ipAddress": ATTACKER}, {})
+    cloud.shop._put("Microsoft.Network/publicIPAddresses", "not-in-use", {}, {})
+    assert "public address of the subscription" in plan(action, seen_at(cloud.world.web)).refusal
+    assert plan(action, seen_at(cloud.world.web, address="192.0.2.7")).refusal == ""
+
+
 def test_nothing_is_planned_where_the_verdict_names_no_place(cloud: Cloud, action: BlockAddress) -> None:
     assert "names no interface or machine" in plan(action, seen_at()).refusal
     mac = about(EntityKind.ADDRESS, ATTACKER, Entity(EntityKind.INTERFACE, "00-0d-3a-00-00-01"))

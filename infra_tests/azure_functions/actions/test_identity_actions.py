@@ -226,11 +226,21 @@ class TestSessions:
         assert plan(action, named).after["user"] == alice
         assert "names no user" in plan(action, about(EntityKind.SESSION, "nK4mXQ")).refusal
 
-    def test_a_session_begun_later_is_not_covered(self, action: RevokeSessions, alice: str) -> None:
+    @pytest.mark.parametrize(
+        ("issued_ms", "seen_ms", "covered"),
+        [
+            (NOW_MS - 1, NOW_MS + 60_000, True),
+            (NOW_MS + 60_000, NOW_MS + 60_000, False),
+            (None, NOW_MS, True),  # no session begins after what was done in it
+            (None, NOW_MS + 60_000, False),
+        ],
+    )
+    def test_a_session_begun_later_is_not_covered(
+        self, action: RevokeSessions, alice: str, issued_ms: int | None, seen_ms: int, covered: bool
+    ) -> None:
         made = plan(action, about(EntityKind.PRINCIPAL, alice))
-        for issued, covered in ((NOW_MS - 1, True), (NOW_MS + 60_000, False), (None, False)):
-            further = about(EntityKind.PRINCIPAL, alice, session_issued_ms=issued)
-            assert action.covers(made, further) is covered
+        further = about(EntityKind.PRINCIPAL, alice, session_issued_ms=issued_ms, time_ms=seen_ms)
+        assert action.covers(made, further) is covered
 
     def test_service_principals_have_none(self, cloud: Cloud, action: RevokeSessions) -> None:
         robot = cloud.graph.add_service_principal(cloud.world.deployer, made_up("app"), "deployer")
