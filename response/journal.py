@@ -94,7 +94,7 @@ class Journal(Protocol):
     """Append-only. No implementation can update or delete."""
 
     def append(self, entry: JournalEntry) -> None:
-        """Write the entry. Raises SequenceTaken when its number is taken."""
+        """Write the entry. Raises SequenceTaken when another has its number; the very same one there is no other."""
         ...
 
     def stream(self, name: str) -> list[JournalEntry]:
@@ -119,6 +119,8 @@ class InProcessJournal:
     def append(self, entry: JournalEntry) -> None:
         entries = self._streams.setdefault(entry.stream, [])
         if entry.sequence <= len(entries):
+            if entries[entry.sequence - 1] == entry:
+                return
             raise SequenceTaken(f"{entry.stream} already has an entry {entry.sequence}")
         if entry.sequence != len(entries) + 1:
             raise ValueError(f"{entry.stream} has {len(entries)} entries: the next is not {entry.sequence}")

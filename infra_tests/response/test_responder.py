@@ -226,7 +226,7 @@ def test_the_in_process_journal_takes_each_number_once() -> None:
     site.contain("i-1")
     first = site.journal.stream(f"isolate#{ACCOUNT}/instance/i-1")[0]
     with pytest.raises(SequenceTaken):
-        site.journal.append(first)
+        site.journal.append(replace(first, verdict_id="another"))
 
 
 def test_a_verdict_that_no_rule_matches_is_told() -> None:

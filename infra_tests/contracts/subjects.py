@@ -1,0 +1,248 @@
+"""Every action with something to do, in its own cloud: what it is asked for, what can be seen of it, who interferes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from azure_functions.actions.block_address import BlockAddress
+from azure_functions.actions.block_sign_in import BlockSignIn
+from azure_functions.actions.catalogue import GROUPS, UNDO_GROUP
+from azure_functions.actions.quarantine_instance import QuarantineInstance as QuarantineMachine
+from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
+from azure_functions.actions.revoke_sessions import RevokeSessions as RevokeSignIns
+from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud
+from infra_tests.azure_functions.actions.cloud import NOW_MS as CLOUD_NOW_MS
+from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
+from infra_tests.response.world import IsolateMachine, verdict
+from lambdas.actions.quarantine_instance import QuarantineInstance
+from lambdas.actions.revoke_sessions import RevokeSessions
+from response.actions import Action
+from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.verdicts import Verdict
+
+_NOBODY = "00000000-0000-4000-8000-00000000dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An action and its world.
+
+    Attributes
+    ----------
+    action : Action
+    verdict : Verdict
+        Its entity is the target.
+    state : callable
+        What the action changes and undo restores, as it is now.
+    interfere : callable or None
+        Somebody else changes what the action changed. None: nothing of it is theirs to change.
+    gone : Verdict or None
+        About a target that is not there. None: the action knows of no such thing.
+    operations : callable
+        Permissions that the calls since the last question needed, (by whom applies, by whom undoes). Empty in process.
+    returns : bool
+        Whether undo brings the state back. Sessions that were ended stay so; undo then says so.
+    """
+
+    action: Action
+    verdict: Verdict
+    state: Callable[[], Any]
+    interfere: Callable[[], None] | None
+    gone: Verdict | None
+    operations: Callable[[], tuple[set[str], set[str]]]
+    returns: bool = True
+
+    @property
+    def target(self) -> Entity:
+        return self.verdict.entity
+
+
+def about(target: Entity, *related: Entity) -> Verdict:
+    return verdict("", "v", Telemetry.FLOW_LOGS, entity=target, related=related, completed_flow=True)
+
+
+def isolate_machine() -> Subject:
+    world = {"i-1": {"eni-a": "open", "eni-b": "web"}}
+    return Subject(
+        action=IsolateMachine(world),
+        verdict=about(Entity(EntityKind.INSTANCE, "i-1", ACCOUNT)),
+        state=lambda: dict(world["i-1"]),
+        interfere=lambda: world["i-1"].update({"eni-a": "forensics"}),
+        gone=None,
+        operations=lambda: (set(), set()),
+    )
+
+
+def aws_quarantine_instance(account: Account) -> Subject:
+    vpc = account.vpc()
+    web, forensics = account.group(vpc, "web"), account.group(vpc, "forensics")
+    instance = account.instance(vpc, [web], interfaces=2)
+    first, _ = account.groups_of(instance)
+    operations = _calls(account)
+    return Subject(
+        action=QuarantineInstance(account.clients),
+        verdict=about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)),
+        state=lambda: account.groups_of(instance),
+        interfere=lambda: account.clients("ec2").modify_network_interface_attribute(NetworkInterfaceId=first, Groups=[forensics]),
+        gone=about(Entity(EntityKind.INSTANCE, "i-00000000000000000", ACCOUNT)),
+        operations=operations,
+    )
+
+
+def aws_revoke_sessions(account: Account) -> Subject:
+    iam = account.clients("iam")
+    made = iam.create_role(RoleName="web", AssumeRolePolicyDocument="{}", MaxSessionDuration=3600)["Role"]
+    session = Entity(EntityKind.SESSION, f"{made['RoleId']}:alice", ACCOUNT)
+    gone = Entity(EntityKind.PRINCIPAL, f"{made['Arn']}-gone", ACCOUNT)
+    other = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}'
+    operations = _calls(account)
+
+    def policies() -> dict[str, Any]:
+        names = iam.list_role_policies(RoleName="web")["PolicyNames"]
+        return {name: iam.get_role_policy(RoleName="web", PolicyName=name)["PolicyDocument"] for name in names}
+
+    return Subject(
+        action=RevokeSessions(account.clients, clock=lambda: NOW_MS / 1000),
+        verdict=about(session, Entity(EntityKind.PRINCIPAL, made["Arn"], ACCOUNT)),
+        state=policies,
+        interfere=lambda: iam.put_role_policy(RoleName="web", PolicyName=next(iter(policies())), PolicyDocument=other),
+        gone=about(gone),
+        operations=operations,
+    )
+
+
+def azure_quarantine_instance(cloud: Cloud) -> Subject:
+    front, back = cloud.world.database_interfaces
+
+    def interfere() -> None:
+        cloud.arm.change(front, lambda nic: nic["properties"].update(networkSecurityGroup={"id": cloud.world.open_group}))
+
+    machine = cloud.world.database.lower()
+    return _on_azure(
+        cloud,
+        QuarantineMachine(cloud.clients, persistence=cloud.persistence),
+        about(Entity(EntityKind.INSTANCE, machine, cloud.world.subscription_id)),
+        lambda: (cloud.group_of(front), cloud.group_of(back)),
+        interfere,
+        gone=Entity(EntityKind.INSTANCE, f"{machine}-gone", cloud.world.subscription_id),
+    )
+
+
+def azure_block_address(cloud: Cloud) -> Subject:
+    edge, subscription = cloud.world.edge_group, cloud.world.subscription_id
+
+    def interfere() -> None:
+        def allow(group: dict[str, Any]) -> None:
+            for rule in group["properties"]["securityRules"]:
+                if ATTACKER in json.dumps(rule):
+                    rule["properties"]["access"] = "Allow"
+
+        cloud.arm.change(edge, allow)
+
+    machine = Entity(EntityKind.INSTANCE, cloud.world.web.lower(), subscription)
+    return _on_azure(
+        cloud,
+        BlockAddress(cloud.clients, persistence=cloud.persistence),
+        about(Entity(EntityKind.ADDRESS, ATTACKER, subscription), machine),
+        lambda: (cloud.rules(edge), cloud.flushes(edge)),
+        interfere,
+        gone=None,  # an address is always there; where to block it is what the verdict's other names say
+    )
+
+
+def azure_remove_role_assignments(cloud: Cloud) -> Subject:
+    kept = ("roleDefinitionId", "principalId", "scope", "condition", "description")
+
+    def assignments() -> list[str]:
+        found = cloud.arm.roles.assignments(cloud.world.deployer)
+        return sorted(json.dumps([one["id"], *(one["properties"].get(name) for name in kept)]) for one in found)
+
+    return _on_azure(
+        cloud,
+        RemoveRoleAssignments(cloud.clients, persistence=cloud.persistence),
+        about(Entity(EntityKind.PRINCIPAL, cloud.world.deployer, cloud.world.subscription_id)),
+        assignments,
+        None,
+        gone=None,  # of a principal that is gone the assignments are left, and are removed
+    )
+
+
+def azure_revoke_sessions(cloud: Cloud) -> Subject:
+    made = _on_user(
+        cloud,
+        RevokeSignIns(cloud.clients, persistence=cloud.persistence, clock=lambda: CLOUD_NOW_MS / 1000),
+        lambda user: user["signInSessionsValidFromDateTime"],
+    )
+    return replace(made, returns=False)
+
+
+def azure_block_sign_in(cloud: Cloud) -> Subject:
+    return _on_user(cloud, BlockSignIn(cloud.clients, persistence=cloud.persistence), lambda user: user["accountEnabled"])
+
+
+def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any]) -> Subject:
+    alice, subscription = cloud.world.alice, cloud.world.subscription_id
+    cloud.graph.add_user(alice, "alice@example.com")
+    return _on_azure(
+        cloud,
+        action,
+        about(Entity(EntityKind.PRINCIPAL, alice, subscription)),
+        lambda: state(cloud.graph.object(alice)),
+        None,  # what is one value and off already cannot be turned further off
+        gone=Entity(EntityKind.PRINCIPAL, _NOBODY, subscription),
+    )
+
+
+def _on_azure(
+    cloud: Cloud,
+    action: Action,
+    verdict: Verdict,
+    state: Callable[[], Any],
+    interfere: Callable[[], None] | None,
+    *,
+    gone: Entity | None,
+) -> Subject:
+    asked = [len(cloud.calls)]
+
+    def operations() -> tuple[set[str], set[str]]:
+        since, asked[0] = asked[0], len(cloud.calls)
+        return cloud.made(GROUPS[action.name], since=since), cloud.made(UNDO_GROUP, since=since)
+
+    missing = about(gone) if gone is not None else None
+    return Subject(action, verdict, state, interfere, missing, operations)
+
+
+def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
+    """Say which permissions the calls since then needed. One identity makes them all here: the caller knows the half."""
+    made: set[str] = set()
+    #: Reads of the test itself.
+    own = {"iam:ListRolePolicies"}
+    also = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",)}
+
+    def record(model: Any, **_: Any) -> None:
+        name = f"{model.service_model.signing_name}:{model.name}"
+        made.update((name, *also.get(name, ())))
+
+    for service in ("ec2", "iam", "autoscaling"):
+        account.clients(service).meta.events.register("before-call", record)
+
+    def taken() -> tuple[set[str], set[str]]:
+        permissions = made - own
+        made.clear()
+        return permissions, permissions
+
+    return taken
+
+
+IN_PROCESS = (isolate_machine,)
+ON_AWS = (aws_quarantine_instance, aws_revoke_sessions)
+ON_AZURE = (
+    azure_quarantine_instance,
+    azure_block_address,
+    azure_remove_role_assignments,
+    azure_revoke_sessions,
+    azure_block_sign_in,
+)

@@ -1,0 +1,136 @@
+"""Actions: a plan writes nothing, a change may be made twice, undo restores exactly, and only declared calls are made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from azure_functions.actions.catalogue import ACTIONS as AZURE_ACTIONS
+from infra_tests.contracts import subjects
+from infra_tests.contracts.subjects import Subject
+from infra_tests.response.world import HOUR_MS, NOW_MS
+from lambdas.actions.catalogue import ACTIONS as AWS_ACTIONS
+from response.actions import Plan, Verification
+from shared_model.events import EntityKind
+
+
+def plan(subject: Subject) -> Plan:
+    """The plan, as the journal gives it back."""
+    made = subject.action.plan(subject.target, subject.verdict).to_json_value()
+    return Plan.from_json_value(json.loads(json.dumps(made)))
+
+
+def test_every_action_of_every_cloud_keeps_to_this() -> None:
+    """A new action without a subject would be without a contract."""
+    assert len(subjects.ON_AWS) == len(AWS_ACTIONS)
+    assert len(subjects.ON_AZURE) == len(AZURE_ACTIONS)
+
+
+def test_a_plan_changes_nothing_and_lives_through_the_journal(subject: Subject) -> None:
+    before = subject.state()
+    made = subject.action.plan(subject.target, subject.verdict)
+    assert plan(subject).to_json_value() == made.to_json_value()
+    assert subject.state() == before
+    assert (made.action, made.target, made.refusal, made.is_noop) == (subject.action.name, subject.target, "", False)
+    assert made.summary
+
+
+def test_it_acts_on_what_it_says_it_handles(subject: Subject) -> None:
+    assert subject.target.kind in subject.action.handles
+    assert subject.action.handles <= set(EntityKind)
+
+
+def test_a_plan_that_was_just_made_fits(subject: Subject) -> None:
+    assert subject.action.check(plan(subject)) == ""
+
+
+def test_the_change_is_made_once_however_often_it_is_applied(subject: Subject) -> None:
+    before, made = subject.state(), plan(subject)
+    subject.action.apply(made)
+    after = subject.state()
+    assert after != before
+    assert subject.action.check(made) == "", "an applied plan fits: a function that was killed goes on with it"
+    subject.action.apply(made)
+    assert subject.state() == after
+    assert subject.action.verify(made) is Verification.VERIFIED
+
+
+def test_before_it_is_applied_it_is_not_verified(subject: Subject) -> None:
+    assert subject.action.verify(plan(subject)) is not Verification.VERIFIED
+
+
+@pytest.mark.parametrize("issued_ms", [None, NOW_MS - HOUR_MS], ids=["unknown token", "earlier token"])
+def test_a_further_verdict_about_what_was_done_until_then_leads_to_nothing_new(subject: Subject, issued_ms: int | None) -> None:
+    made = plan(subject)
+    subject.action.apply(made)
+    further = replace(subject.verdict, id="further", session_issued_ms=issued_ms)
+    assert subject.action.covers(made, further) or subject.action.plan(subject.target, further).is_noop
+
+
+def test_undo_restores_exactly_and_may_be_done_twice(subject: Subject) -> None:
+    before, made = subject.state(), plan(subject)
+    subject.action.apply(made)
+    for _ in range(2):
+        result = subject.action.undo(made)
+        assert (subject.state() == before) is subject.returns
+        assert (result.left == ()) is subject.returns, "what cannot be restored is named"
+
+
+def test_undo_of_what_was_never_applied_changes_nothing(subject: Subject) -> None:
+    before = subject.state()
+    subject.action.undo(plan(subject))
+    assert subject.state() == before
+
+
+def test_after_an_undo_the_same_can_be_done_again(subject: Subject) -> None:
+    if not subject.returns:
+        pytest.skip("there is no way back from it")
+    before, made = subject.state(), plan(subject)
+    subject.action.apply(made)
+    subject.action.undo(made)
+    again = plan(subject)
+    assert again.refusal == ""
+    subject.action.apply(again)
+    assert subject.action.verify(again) is Verification.VERIFIED
+    subject.action.undo(again)
+    assert subject.state() == before
+
+
+def test_what_someone_changed_since_is_drift_and_is_left_as_it_is(subject: Subject) -> None:
+    if subject.interfere is None:
+        pytest.skip("nothing that it changed is someone else's to change")
+    before, made = subject.state(), plan(subject)
+    subject.action.apply(made)
+    subject.interfere()
+    interfered = subject.state()
+    assert subject.action.verify(made) is Verification.DRIFTED
+    result = subject.action.undo(made)
+    assert result.left
+    assert subject.state() not in (before, made.after)
+    assert interfered != before
+
+
+def test_a_target_that_is_not_there_is_refused_with_a_reason(subject: Subject) -> None:
+    if subject.gone is None:
+        pytest.skip("it knows of no target that is not there")
+    before = subject.state()
+    refused = subject.action.plan(subject.gone.entity, subject.gone)
+    assert refused.refusal
+    assert not refused.is_noop
+    assert subject.state() == before
+
+
+def test_it_calls_what_it_declares_and_nothing_else(subject: Subject) -> None:
+    action = subject.action
+    subject.operations()
+    made = plan(subject)
+    action.check(made)
+    action.apply(made)
+    action.verify(made)
+    applying, _ = subject.operations()
+    action.undo(made)
+    _, undoing = subject.operations()
+    assert applying <= set(action.permissions)
+    assert undoing <= set(action.undo_permissions)

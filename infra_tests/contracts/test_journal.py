@@ -1,0 +1,105 @@
+"""The journal: appended in order, each number once, found by what is due and by id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra_tests.contracts.conftest import Stores
+from infra_tests.response.world import HOUR_MS, NOW_MS, verdict
+from response.containment import stream_name
+from response.journal import CORROBORATION, Journal, JournalEntry, SequenceTaken, Step
+from response.signals import kept
+from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.verdicts import Evidence
+
+STREAM = "isolate#123456789012/instance/i-1"
+
+
+def entry(sequence: int, step: Step = Step.APPLIED, **changes: Any) -> JournalEntry:
+    made = JournalEntry(
+        stream=STREAM,
+        sequence=sequence,
+        containment_id="c1",
+        step=step,
+        time_ms=NOW_MS,
+        correlation_id="event-1",
+        verdict_id="v1",
+        actor="policy:rule",
+        plan={"before": {"eni-a": ["sg-1"]}, "share": 0.25},
+        detail={"reason": "", "left": ["eni-b"]},
+        expires_ms=NOW_MS + HOUR_MS,
+    )
+    return replace(made, **changes)
+
+
+def test_entries_come_back_in_order_as_they_were_written(stores: Stores) -> None:
+    entries = [entry(number, Step.APPLYING if number % 2 else Step.APPLIED) for number in range(1, 13)]
+    entries[3] = replace(entries[3], plan=None, expires_ms=None)
+    for each in entries:
+        stores.journal().append(each)
+    assert stores.journal().stream(STREAM) == entries
+    assert stores.journal().stream("isolate#nobody") == []
+
+
+def test_of_two_writers_of_a_number_one_wins(journal: Journal) -> None:
+    journal.append(entry(1))
+    with pytest.raises(SequenceTaken):
+        journal.append(entry(1, verdict_id="v2"))
+    assert journal.stream(STREAM) == [entry(1)]
+
+
+def test_an_entry_that_stands_there_already_is_written(journal: Journal) -> None:
+    """A client that retries finds its own first attempt."""
+    journal.append(entry(1))
+    journal.append(entry(1))
+    assert journal.stream(STREAM) == [entry(1)]
+
+
+def test_a_refusal_that_waits_keeps_its_verdict(journal: Journal) -> None:
+    long = verdict("i-1", "v1", Telemetry.FLOW_LOGS, evidence=(Evidence("e", NOW_MS, 0.5, "ü" * 4000),))
+    waiting = entry(1, Step.REFUSED, detail={"reason": "one", "wants": CORROBORATION}, verdict=kept(long), expires_ms=None)
+    journal.append(waiting)
+    (read,) = journal.stream(STREAM)
+    assert read == waiting
+    assert read.awaits_corroboration
+
+
+def test_a_large_plan_is_kept_whole(journal: Journal) -> None:
+    large = entry(1, plan={"rules": [{"name": f"rule-{number}", "note": "x" * 80} for number in range(1000)]})
+    journal.append(large)
+    assert journal.stream(STREAM) == [large]
+
+
+@pytest.mark.parametrize("step", [Step.APPLYING, Step.APPLIED])
+def test_expiring_names_streams_with_what_is_due_or_stuck(journal: Journal, step: Step) -> None:
+    journal.append(entry(1, Step.REFUSED))
+    assert list(journal.expiring(NOW_MS + 2 * HOUR_MS)) == []
+    journal.append(entry(2, step))
+    assert list(journal.expiring(NOW_MS + HOUR_MS)) == []
+    assert set(journal.expiring(NOW_MS + HOUR_MS + 1)) == {STREAM}
+
+
+def test_a_containment_is_found_by_its_id(journal: Journal) -> None:
+    journal.append(entry(1, Step.APPLYING))
+    journal.append(entry(2))
+    journal.append(entry(1, stream="isolate#123456789012/instance/i-2", containment_id="c2"))
+    assert journal.find("c1") == STREAM
+    assert journal.find("c2") == "isolate#123456789012/instance/i-2"
+    assert journal.find("c3") is None
+
+
+def test_a_name_of_any_length_is_a_stream(journal: Journal) -> None:
+    written = entry(1, stream=stream_name("revoke_sessions", Entity(EntityKind.SESSION, "ü" * 4000, "123456789012")))
+    journal.append(written)
+    assert journal.stream(written.stream) == [written]
+    assert journal.find("c1") == written.stream
+    assert list(journal.expiring(NOW_MS + 2 * HOUR_MS)) == [written.stream]
+
+
+def test_nothing_can_update_or_delete(journal: Journal) -> None:
+    public = {name for name in dir(journal) if not name.startswith("_")}
+    assert public >= {"append", "stream", "expiring", "find"}
+    assert not {name for name in public if any(word in name for word in ("delete", "remove", "update", "put", "clear", "set"))}

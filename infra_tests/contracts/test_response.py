@@ -1,0 +1,92 @@
+"""The response from signal to undo, on the stores of each cloud: the same steps, whoever keeps them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from infra_tests.contracts.conftest import Stores
+from infra_tests.response.test_arrival_order import BOTH, CALLS, FLOWS, Rules
+from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
+from response.expiry import BY_EXPIRY, expire
+from response.journal import Journal, JournalEntry, Step
+from response.policy import AtEnd
+from shared_model.events import Telemetry
+
+STREAM = "isolate#123456789012/instance/i-1"
+
+
+class Mortal:
+    """Some journal, with a function that may be killed right after an append."""
+
+    def __init__(self, journal: Journal, kill_after: Step) -> None:
+        self._journal = journal
+        self.kill_after: Step | None = kill_after
+        self.stream, self.expiring, self.find = journal.stream, journal.expiring, journal.find
+
+    def append(self, entry: JournalEntry) -> None:
+        self._journal.append(entry)
+        if entry.step is self.kill_after:
+            self.kill_after = None
+            raise Killed
+
+
+def on(stores: Stores, site: Site) -> Site:
+    site.journal = stores.journal()  # type: ignore[assignment]
+    site.signals, site.budget = stores.signals(), stores.budget()  # type: ignore[assignment]
+    return site
+
+
+def test_two_signals_contain_and_undo_restores(stores: Stores) -> None:
+    site = on(stores, Site())
+    before = dict(site.world["i-1"])
+    contained = site.contain("i-1").decisions[0].containment_id
+    assert set(site.world["i-1"].values()) == {"locked"}
+    assert site.undo(contained).step is Step.UNDONE
+    assert site.world["i-1"] == before
+    assert site.steps("i-1") == [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED, Step.UNDOING, Step.UNDONE]
+
+
+@pytest.mark.parametrize("order", [(FLOWS, CALLS), (CALLS, FLOWS)], ids=["flows first", "calls first"])
+def test_the_order_of_arrival_does_not_matter(stores: Stores, order: tuple[object, ...]) -> None:
+    site = Rules()
+    on(stores, site)
+    for each in (*order, *order):
+        site.respond(each)  # type: ignore[arg-type]
+    assert site.contained() == BOTH
+
+
+@pytest.mark.parametrize("step", [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED])
+def test_a_kill_after_any_step_is_mended_by_the_next_delivery(stores: Stores, step: Step) -> None:
+    site = on(stores, Site())
+    site.journal = Mortal(stores.journal(), step)  # type: ignore[assignment]
+    pair = [verdict("i-1", "v1", Telemetry.FLOW_LOGS), verdict("i-1", "v2", Telemetry.DNS_LOGS)]
+    handed = set()
+    for each in pair:
+        for _ in range(2):
+            with contextlib.suppress(Killed):
+                outcome = site.respond(each)
+                handed |= {entry.id for decision in outcome.decisions for entry in decision.entries}
+                handed |= {entry.id for entry in outcome.earlier}
+    assert site.steps("i-1") == [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED]
+    assert handed == {f"{STREAM}/{number}" for number in (1, 2, 3, 4)}
+    assert site.action.writes == 2
+
+
+def test_what_is_due_ends_by_itself(stores: Stores) -> None:
+    site = on(stores, Site(at_end=AtEnd.UNDO))
+    site.contain("i-1")
+    now_ms = NOW_MS + HOUR_MS + 1
+    ended, errors = expire(
+        policy=site.policy, actions=site.actions, journal=site.journal, now_ms=now_ms, notify=site.notices.append
+    )
+    assert ([each.step for each in ended], errors) == ([Step.UNDONE], ())
+    assert site.journal.stream(STREAM)[-1].actor == BY_EXPIRY
+
+
+def test_the_budget_holds_across_targets(stores: Stores) -> None:
+    site = on(stores, Site())
+    site.policy = replace(site.policy, containments_per_hour=1)
+    assert [site.contain(machine).decisions[0].step for machine in ("i-1", "i-2")] == [Step.APPLIED, Step.REFUSED]
