@@ -230,6 +230,20 @@ def test_a_group_in_use_cannot_be_deleted(services, network):
     assert services.world.database_interfaces[0] in refused.value.error.message
 
 
+def test_a_lock_keeps_from_deleting_or_from_changing_what_is_below_it(services, network):
+    put_rule(network)
+    services.arm.groups.lock(services.world.group, read_only=False)
+    with pytest.raises(ResourceExistsError, match="ScopeLocked"):
+        network.security_rules.begin_delete("shop", "edge", "deny").result()
+    put_rule(network)
+    services.arm.groups.lock(services.world.edge_group, read_only=True)
+    with pytest.raises(ResourceExistsError, match="ScopeLocked"):
+        put_rule(network)
+    services.arm.groups.unlock(services.world.edge_group)
+    services.arm.groups.unlock(services.world.group)
+    network.security_rules.begin_delete("shop", "edge", "deny").result()
+
+
 def test_letter_case_of_a_path_makes_no_difference(services, network):
     network.security_rules.begin_create_or_update("SHOP", "EDGE", "deny", DENY).result()
     made = services.arm.resource(f"{services.world.edge_group.lower()}/securityrules/DENY")

@@ -62,6 +62,16 @@ def another_operation(status: int, operation_url: str, retry_after_s: float) -> 
     )
 
 
+def scope_locked(path: str, verb: str, scope: str) -> ArmError:
+    """409 of a write below a management lock."""
+    return ArmError(
+        409,
+        "ScopeLocked",
+        f"The scope '{path}' cannot perform {verb} operation because following scope(s) are locked: '{scope}'. Please remove the "
+        "lock and try again.",
+    )
+
+
 def unauthorized(caller: Caller, operation: str, scope: str) -> ArmError:
     """403 of a caller who lacks the operation."""
     return ArmError(

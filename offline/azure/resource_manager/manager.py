@@ -156,6 +156,7 @@ class ResourceManager(Endpoint):
                 return self.writes.look(address, request)
             self._operations.settle()
             self.groups.require(address.parent if kind == "subscriptions/resourcegroups" else address)
+            self.groups.check_locks(request.path, request.method)
             match address.namespace.lower():
                 case "microsoft.authorization":
                     answer = self.roles.answer(address, request, caller)
