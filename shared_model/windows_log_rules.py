@@ -17,6 +17,8 @@ _LOGON_TYPES_OF_PROGRAMS = frozenset({"0", "4", "5"})  # the system itself, a sc
 _KERBEROS = frozenset({"Security-4768", "Security-4769", "Security-4776"})
 _SUCCESSES = frozenset({"", "-", "0", "0x0"})
 _AUDITING_REMOVED = ("%%8448", "%%8450")
+#: So much of a command is looked at: whoever runs it writes it, and must not be able to keep the rules busy.
+_COMMAND_LIMIT = 4096
 # What a command line does, for those that matter in an intrusion; any other is (invoke, command).
 _COMMANDS = tuple(
     (re.compile(pattern, re.IGNORECASE), verb, what)
@@ -96,7 +98,7 @@ def read_windows_event(name: str, data: Mapping[str, str]) -> tuple[Meaning, str
     elif name == "Security-4719" and any(mark in data.get("auditpolicychanges", "") for mark in _AUDITING_REMOVED):
         meaning = meaning._replace(verb="disable")
     elif rule.object == "command":
-        command = data.get("commandline") or data.get("scriptblocktext") or ""
+        command = (data.get("commandline") or data.get("scriptblocktext") or "")[:_COMMAND_LIMIT]
         verb, what = next(((verb, what) for pattern, verb, what in _COMMANDS if pattern.search(command)), ("invoke", "command"))
         meaning = meaning._replace(verb=verb, object=what)
         template += f" {verb} {what}"

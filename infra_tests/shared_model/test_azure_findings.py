@@ -195,17 +195,31 @@ def test_a_rule_cannot_be_made_to_pose_as_a_sample():
         ("Azure Active Directory Identity Protection IPC", "UnfamiliarLocation", "", Telemetry.API_CALLS),
         ("Azure Sentinel", "Rule", "NTANetAnalytics | take 1", Telemetry.FLOW_LOGS),
         ("Azure Sentinel", "Rule", "DeviceProcessEvents | take 1", Telemetry.RUNTIME),
+        ("Azure Sentinel", "Rule", "_Im_NetworkSession(starttime=ago(1h))", Telemetry.FLOW_LOGS),
+        ("Azure Sentinel", "Rule", "vimDnsAzureFirewall | take 1", Telemetry.DNS_LOGS),
+        ("Azure Sentinel", "Rule", "imAuthentication | take 1", Telemetry.API_CALLS),
         ("Azure Sentinel", "Rule", "union Syslog, AzureActivity", Telemetry.API_CALLS),
         ("Azure Sentinel", "Rule", "Unheard_CL | take 1", Telemetry.API_CALLS),
         ("Somebody else", "", "", Telemetry.API_CALLS),
     ],
 )
 def test_what_an_alert_was_drawn_from(product: str, kind: str, query: str, telemetry: Telemetry):
-    assert telemetry_of(product, kind, query, of_machine=False) is telemetry
+    assert telemetry_of(product, kind, query, unknown=Telemetry.API_CALLS) is telemetry
 
 
-def test_what_is_unknown_about_a_machine_counts_as_its_own_log():
-    assert telemetry_of("Somebody else", "", "", of_machine=True) is Telemetry.SYSTEM_LOGS
+@pytest.mark.parametrize(
+    ("entities", "telemetry"),
+    [
+        ([{"Type": "host", "HostName": "web-1"}, {"Type": "ip", "Address": "198.51.100.9"}], Telemetry.SYSTEM_LOGS),
+        ([{"Type": "account", "AadUserId": USER}, {"Type": "ip", "Address": "198.51.100.9"}], Telemetry.API_CALLS),
+        ([{"Type": "ip", "Address": "198.51.100.9"}], Telemetry.FLOW_LOGS),
+        ([], Telemetry.API_CALLS),
+    ],
+)
+def test_what_is_unknown_counts_as_what_a_detector_would_have_seen_of_it(entities: list[Any], telemetry: Telemetry):
+    """Else it would pass for a second signal beside a verdict on the same records."""
+    row = alerts()[2] | {"ExtendedProperties": json.dumps({"Query": "Unheard_CL | take 1"}), "Entities": json.dumps(entities)}
+    assert exported(row).telemetry is telemetry
 
 
 @pytest.mark.parametrize(

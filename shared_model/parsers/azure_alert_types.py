@@ -68,24 +68,25 @@ _PRODUCTS: tuple[tuple[str, Telemetry], ...] = (
     ("purview", _DATA),
 )
 
-# Tables that a rule's query reads → telemetry, most telling first: what a detector here reads comes before the rest.
+# Tables and normalised views that a rule's query reads → telemetry: what a detector here reads comes before the rest.
 _TABLES: tuple[tuple[Telemetry, re.Pattern[str]], ...] = tuple(
     (telemetry, re.compile(rf"\b(?:{tables})\b", re.IGNORECASE))
     for telemetry, tables in (
         (
             _API,
-            r"AzureActivity|SigninLogs|AAD\w*SignInLogs|AuditLogs|AWSCloudTrail|IdentityInfo|BehaviorAnalytics|MicrosoftGraphActivityLogs",
+            r"AzureActivity|\w*SigninLogs|AuditLogs|AWSCloudTrail|IdentityInfo|BehaviorAnalytics|MicrosoftGraphActivityLogs"
+            r"|\w*im_?Authentication\w*|\w*im_?AuditEvent\w*|\w*im_?UserManagement\w*",
         ),
         (_HOST, "Syslog|SecurityEvent|WindowsEvent|Event|LinuxAuditLog"),
         (
             _FLOWS,
-            r"AzureNetworkAnalytics_CL|NTANetAnalytics|NTAIpDetails|NetworkAccessTraffic|AZFWNetworkRule|CommonSecurityLog|VMConnection|_Im_NetworkSession",
+            r"\w*NetworkAnalytics\w*|NTA\w+|NetworkAccessTraffic|AZFW(?!Dns)\w+|CommonSecurityLog|VMConnection|\w*NetworkSession\w*",
         ),
-        (_DNS, r"DnsEvents|AZFWDnsQuery|ASimDnsActivityLogs|_Im_Dns|DNSQueryLogs"),
-        (_RUNTIME, r"Device\w+Events|ContainerLog(?:V2)?|ProtectionStatus"),
+        (_DNS, r"DnsEvents|ASimDns\w*|\w*im_?Dns\w*|DNSQueryLogs|AZFWDns\w*"),
+        (_RUNTIME, r"Device\w+|ContainerLog(?:V2)?|ProtectionStatus|\w*im_?(?:Process|File|Registry)\w*"),
         (
             _DATA,
-            r"Storage(?:Blob|File|Queue|Table)Logs|OfficeActivity|AzureDiagnostics|AzureMetrics|AKSAudit\w*|AZKVAuditLogs|Email\w+|CloudAppEvents",
+            r"Storage(?:Blob|File|Queue|Table)Logs|OfficeActivity|AzureDiagnostics|AKSAudit\w*|AZKV\w+|Email\w+|CloudAppEvents",
         ),
     )
 )
@@ -166,13 +167,12 @@ def technique_of(stated: str, alert_type: str, tactics: str) -> str:
     return next((_OF_TACTIC[word] for word in words if word in _OF_TACTIC), "")
 
 
-def telemetry_of(product: str, alert_type: str, query: str, *, of_machine: bool) -> Telemetry:
+def telemetry_of(product: str, alert_type: str, query: str, *, unknown: Telemetry) -> Telemetry:
     """Telemetry that an alert was drawn from: the tables of its rule's query, else its type, else its product.
 
-    What is unknown here counts as what a detector here would have seen of it, the log of a machine or API calls: the
+    ``unknown`` is what it counts as where none of these tells: what a detector here would have seen of it. That is the
     cautious choice, because it denies independence from a verdict that may rest on the same records.
     """
-    unknown = _HOST if of_machine else _API
     if query:
         return next((telemetry for telemetry, tables in _TABLES if tables.search(query)), unknown)
     kind, name = alert_type.lower(), product.lower()

@@ -120,7 +120,7 @@ def read_alert(record: Mapping[str, Any]) -> Alert:
         tenant=said(facts, "aadtenantid", "azureresourcetenantid").lower(),
         seen_in=seen_in,
         account=seen_in or subscription_of(own_id) or said(facts, "workspacesubscriptionid", "subscriptionid").lower(),
-        telemetry=telemetry_of(product, kind, query, of_machine=_is_of_machine(facts, resources)),
+        telemetry=telemetry_of(product, kind, query, unknown=_most_likely(facts, resources)),
         own=is_own(query) or _OWN_DETAIL in part(additional, "custom details") or _OWN_DETAIL in part(extended, "custom details"),
         sample=_is_sample(title, query),
     )
@@ -157,9 +157,12 @@ def _time_ms(facts: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _is_of_machine(facts: Mapping[str, Any], resources: tuple[str, ...]) -> bool:
-    kinds = [said(entity, "type", "kind").lower() for entity in items(facts, "entities") if isinstance(entity, Mapping)]
-    return "host" in kinds or any(machine_of(resource) for resource in resources)
+def _most_likely(facts: Mapping[str, Any], resources: tuple[str, ...]) -> Telemetry:
+    """What an alert about such entities is most likely drawn from: the log of a machine, API calls of a caller, flows."""
+    kinds = {said(entity, "type", "kind").lower() for entity in items(facts, "entities") if isinstance(entity, Mapping)}
+    if "host" in kinds or any(machine_of(resource) for resource in resources):
+        return Telemetry.SYSTEM_LOGS
+    return Telemetry.FLOW_LOGS if kinds == {"ip"} else Telemetry.API_CALLS
 
 
 def _is_sample(title: str, query: str) -> bool:

@@ -108,7 +108,7 @@ def _facts(incident: Mapping[str, Any]) -> dict[str, Any]:
 
 def _telemetry(alerts: Sequence[Alert], additional: Mapping[str, Any]) -> Telemetry:
     if not alerts:
-        return telemetry_of(_words(additional, "alertproductnames"), "", "", of_machine=False)
+        return telemetry_of(_words(additional, "alertproductnames"), "", "", unknown=Telemetry.API_CALLS)
     drawn = [alert.telemetry for alert in alerts]
     return next((telemetry for telemetry in _CAUTIOUS if telemetry in drawn), drawn[0])
 
