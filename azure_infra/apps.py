@@ -16,8 +16,8 @@ PYTHON = "3.13"
 
 
 def add_identities(template: Template) -> None:
-    """One user-assigned identity for each group."""
-    for group in Group:
+    """One user-assigned identity for each group, and the one that flow logs are written with."""
+    for group in (*Group, names.FLOW_LOG_WRITER):
         template.add(
             resource(
                 names.identity(group),
@@ -27,7 +27,9 @@ def add_identities(template: Template) -> None:
                 tags=value("variables('tags')"),
             )
         )
+    for group in Group:
         template.give(f"{group}PrincipalId", names.principal(group))
+    template.give("flowLogIdentityId", names.identity(names.FLOW_LOG_WRITER).id)
 
 
 def add_apps(template: Template) -> None:
@@ -147,7 +149,7 @@ def _connection(name: str, group: Group, parts: dict[str, str]) -> dict[str, str
 
 
 def _surroundings() -> dict[str, str]:
-    own = [*(names.principal(group) for group in Group), "parameters('playbookPrincipalId')"]
+    own = [*(names.principal(group) for group in (*Group, names.FLOW_LOG_WRITER)), "parameters('playbookPrincipalId')"]
     rooms = ["resourceGroup().id", *(names.identity(group).id for group in Group), "variables('subnet')"]
     principals, resources = (f"createArray({', '.join(these)})" for these in (own, rooms))
     return {
@@ -223,7 +225,7 @@ def _site(app: App) -> Json:
         after=[
             names.plan(app.name),
             names.VNET,
-            *(names.identity(group) for group in Group),  # whose ids every app is told
+            *(names.identity(group) for group in (*Group, names.FLOW_LOG_WRITER)),  # whose ids every app is told
             names.container(names.host_account(app.name), PACKAGES),
             names.STATE,
             names.NAMESPACE,

@@ -135,6 +135,7 @@ def flow_log_grants() -> Iterator[DataGrant]:
     """Rights on the account of the flow logs, where it is ours. The trigger keeps poison of its own in a queue there."""
     for role in ("Storage Blob Data Reader", "Storage Queue Data Contributor"):
         yield DataGrant(Group.DETECT, role, names.FLOW_LOGS)
+    yield DataGrant(names.FLOW_LOG_WRITER, "Storage Blob Data Contributor", names.FLOW_LOGS)
 
 
 def built_in(title: str) -> str:

@@ -58,6 +58,13 @@ def add_flow_logs(template: Template) -> None:
         "Id of the account that they are written to: an output of the resource group's template.",
         defaultValue="",
     )
+    template.take(
+        "flowLogIdentityId",
+        "string",
+        "Id of the identity that they are written with: an output of the resource group's template. Empty: with the "
+        "account's own shared keys, where it is an account of yours that allows them.",
+        defaultValue="",
+    )
     template.take("rawDays", "int", "Days after which flow logs are deleted.", defaultValue=90, minValue=1, maxValue=365)
     template.take("networkWatcherGroup", "string", "Resource group of Azure's network watchers.", defaultValue="NetworkWatcherRG")
     inner = Template("resourceGroup", "Turns on flow logs of the virtual networks that are named.")
@@ -66,10 +73,12 @@ def add_flow_logs(template: Template) -> None:
         ("location", "string", "Region."),
         ("networks", "array", "Ids of virtual networks."),
         ("account", "string", "Id of the storage account."),
+        ("identity", "string", "Id of the identity that they are written with."),
         ("days", "int", "Days that they are kept."),
     ):
         inner.take(name, kind, what)
-    each = "parameters('networks')[copyIndex()]"
+    each, who = "parameters('networks')[copyIndex()]", "parameters('identity')"
+    writer = f"createObject('type', 'UserAssigned', 'userAssignedIdentities', createObject({who}, createObject()))"
     inner.add(
         {
             "type": _FLOW_LOG,
@@ -78,6 +87,7 @@ def add_flow_logs(template: Template) -> None:
                 f"format('NetworkWatcher_{{0}}/{{1}}-{{2}}', parameters('location'), parameters('name'), uniqueString({each}))"
             ),
             "location": "[parameters('location')]",
+            "identity": value(f"if(empty({who}), null(), {writer})"),
             "copy": {"name": "flowLogs", "count": "[length(parameters('networks'))]", "mode": "Serial", "batchSize": 1},
             "properties": {
                 "targetResourceId": value(each),
@@ -93,6 +103,7 @@ def add_flow_logs(template: Template) -> None:
         "location": "[parameters('flowLogLocation')]",
         "networks": "[parameters('flowLogNetworks')]",
         "account": "[parameters('flowLogAccountId')]",
+        "identity": "[parameters('flowLogIdentityId')]",
         "days": "[parameters('rawDays')]",
     }
     template.add(

@@ -163,6 +163,7 @@ module rights 'subscription.json' = {
     flowLogNetworks: flowLogNetworks
     flowLogLocation: location
     flowLogAccountId: room.outputs.flowLogAccountId
+    flowLogIdentityId: empty(flowLogAccountId) ? room.outputs.flowLogIdentityId : ''
     readExistingFlowLogs: !empty(flowLogAccountId)
     rawDays: rawDays
   }

@@ -35,6 +35,8 @@ STREAM = f"Custom-{TABLE}"
 
 #: Entra identity of the playbook; not one of the app's own groups.
 PLAYBOOK = "playbook"
+#: Identity with which Network Watcher writes flow logs: without one it would need the account's shared keys.
+FLOW_LOG_WRITER = "flow-log-writer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ SOC = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/soc"
 WORKSPACE = f"{SOC}/providers/Microsoft.OperationalInsights/workspaces/sentinel"
 VNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Network/virtualNetworks/office"
 FLOW_LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Storage/storageAccounts/officeflowlogs"
-NAMESPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.EventHub/namespaces/breakwater-events"
+ROOM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+WRITER = f"{ROOM}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/breakwater-flow-log-writer"
+NAMESPACE = f"{ROOM}/providers/Microsoft.EventHub/namespaces/breakwater-events"
 PLAYBOOK, SENTINEL, BREAK_GLASS, OPERATOR = (f"99999999-0000-4000-8000-00000000000{number}" for number in range(4))
 APPLICATION = "88888888-0000-4000-8000-000000000000"
 PRINCIPALS = {group: f"77777777-0000-4000-8000-00000000000{number}" for number, group in enumerate(Group)}
@@ -56,6 +58,7 @@ MOST: dict[str, dict[str, Any]] = {
         "eventHubNamespace": NAMESPACE,
         "flowLogNetworks": [VNET],
         "flowLogAccountId": FLOW_LOGS,
+        "flowLogIdentityId": WRITER,
         "readExistingFlowLogs": True,
     },
     "workspace": {**LEAST["workspace"], "applicationId": APPLICATION, "sentinelPrincipalId": SENTINEL, "actionGroupId": "/group"},

@@ -117,6 +117,7 @@ def deploy(template: dict[str, Any], subscription: str, group: str, /, **given: 
 def _make(made: Deployment, identifier: str, content: dict[str, Any], scope: Scope) -> None:
     scope.referenced.clear()
     evaluated = scope.value({key: part for key, part in content.items() if key not in _NOT_CONTENT})
+    evaluated = {key: part for key, part in evaluated.items() if part is not None}
     if content["type"] == "Microsoft.Resources/deployments":
         _nest(made, content["properties"], evaluated, scope)
         return

@@ -228,6 +228,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "length": lambda scope, content: len(content),
     "map": lambda scope, content, make: [make(element) for element in content],
     "not": lambda scope, condition: not condition,
+    "null": lambda scope: None,
     "parameters": _asked("parameters"),
     "range": lambda scope, start, count: list(range(start, start + count)),
     "reference": _reference,

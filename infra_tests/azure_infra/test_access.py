@@ -192,7 +192,7 @@ def test_operators_see_the_journal_but_change_nothing_in_it(given: list[Right]) 
 
 
 def test_without_operators_nobody_has_their_rights(least: dict[str, Deployment]) -> None:
-    assert {right.who for right in rights(least.values())} == {*Group, "playbook", "flow-logs"}
+    assert {right.who for right in rights(least.values())} == {*Group, "playbook", "flow-logs", "flow-log-writer"}
 
 
 def test_detectors_know_neither_journal_nor_signals_nor_policy(given: list[Right]) -> None:

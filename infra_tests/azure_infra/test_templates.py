@@ -13,7 +13,7 @@ from azure_functions.registry import CONSUMER_GROUP, CONTAINERS, EVENT_HUBS, FUN
 from azure_infra.__main__ import FOLDER, TEMPLATES
 from azure_infra.arm import SCHEMA
 from azure_infra.columns import COLUMNS
-from infra_tests.azure_infra.conftest import FLOW_LOGS, LEAST, MOST, PLAYBOOK, WORKSPACE, deployed, read
+from infra_tests.azure_infra.conftest import FLOW_LOGS, LEAST, MOST, PLAYBOOK, WORKSPACE, WRITER, deployed, read
 from infra_tests.azure_infra.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
 from infra_tests.azure_infra.expressions import Later, calls, parse
 from infra_tests.azure_infra.schemas import BY_DEFINITION, MISTAKEN, WITHOUT_SCHEMA, Schemas, SchemaUnknown
@@ -285,6 +285,14 @@ def test_the_lake_keeps_what_was_made_and_forgets_what_is_raw(most: dict[str, De
             (deleted if "delete" in rule["definition"]["actions"]["baseBlob"] else cooled).update(prefixes)
     assert deleted == {"undelivered-events/", "lake/dead-letters/", "insights-logs-"}
     assert cooled == {"lake/ocsf/", "lake/rejected/"}
+
+
+def test_flow_logs_are_written_by_identity_since_the_account_takes_no_keys(most: dict[str, Deployment]) -> None:
+    (flow_log,) = most["subscription"].of("Microsoft.Network/networkWatchers/flowLogs")
+    assert flow_log.content["identity"] == {"type": "UserAssigned", "userAssignedIdentities": {WRITER: {}}}
+    keys = deployed("subscription", **{**MOST["subscription"], "flowLogIdentityId": ""})
+    assert "identity" not in keys.of("Microsoft.Network/networkWatchers/flowLogs")[0].content
+    assert most["resource_group"].outputs["flowLogIdentityId"].endswith("/breakwater-flow-log-writer")
 
 
 def test_event_grid_tells_each_function_of_its_own_container(most: dict[str, Deployment]) -> None:
