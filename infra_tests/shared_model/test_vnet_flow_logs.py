@@ -230,12 +230,14 @@ def test_the_good_blocks_of_a_record_are_read_beside_a_bad_one():
     assert (len(found.rejected), found.records) == (1, 1)
 
 
-def test_a_record_that_is_no_json_costs_its_own_only():
-    whole = blob(record(ENDED), record(GOES_ON), record(DENIED))
-    damaged = whole.replace(b'"000D3A00000A","category"', b'000D3A00000A","category"', 2).replace(b"000D", b'"000D', 1)
-    found = read(damaged)
-    assert found.records == 2
-    assert found.rejected
+@pytest.mark.parametrize("lost", [b'"', b"}", b"]", b":", b'"flowTuples":["', b',"flowRecords"'])
+def test_a_record_that_is_no_json_costs_its_own_only(lost):
+    first, *others = (blob(record(changed(source_port=str(port)))) for port in range(1, 6))
+    records = [each[len(b'{"records":[') : -2] for each in (first, *others)]
+    records[2] = b"".join(records[2].rpartition(lost)[::2])
+    found = read(b'{"records":[' + b",".join(records) + b"]}")
+    assert found.batch.source_port.tolist() == [1, 2, 4, 5]
+    assert [item.record for item in found.rejected] == [3]
 
 
 def test_empty_logs_yield_nothing():

@@ -111,7 +111,7 @@ class _Reader:
         found = self._found(chunk)
         texts = _in_texts(found.arrays)
         if not all(text.regular for text in texts):
-            found = self._found(chunk.one_by_one(self._source))
+            found = self._found(chunk.uncut(self._source))
             texts = _in_texts(found.arrays)
         sizes = np.concatenate([np.empty(0, np.int64), *(text.sizes for text in texts)])
         # What was rejected stands behind so many arrays; it counts as one in the numbers of what follows.

@@ -12,11 +12,13 @@ import io
 import json
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from shared_model.events import Rejected
+from shared_model.parsers.fields import FieldError, rejected
 from shared_model.parsers.json_stream import JsonRecord, read_json_records
 from shared_model.parsers.line_chunks import read_up_to
 from shared_model.parsers.objects import open_object
@@ -34,15 +36,19 @@ MARK = "\0"
 
 #: What stands between two tuples of an array that was cut out, and between an array's first and last quote nothing else.
 SEPARATOR = b'","'
-#: Around an array's tuples, as these logs are written.
-_OPENS, _CLOSES = b'"flowTuples":["', b"]"
-#: Behind these the bracket may not close the array, but begin its next string.
-_DOUBTFUL = (SEPARATOR, b' "', b'\t"', b'\r"', b'\n"')
+#: An array of tuples, as these logs are written. A bracket ends it, unless it begins the array's next string: see below.
+#: (No tuple holds an opening bracket; without it here, text that is full of beginnings would be searched for each anew.)
+_ARRAY = re.compile(rb'"flowTuples":\["([^\[\]]*)"\]')
+#: Behind these the quote before the bracket opens a string.
+_DOUBTFUL = (b'",', b" ", b"\t", b"\r", b"\n")
 _MARKS: list[bytes] = []
+_DECODER = json.JSONDecoder()
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[Rr]ecords"\s*:\s*\[')
 _BETWEEN = re.compile(rb"[\s,]*")
-_FIRST_KEY = re.compile(rb'[\s,]*(\{\s*"[^"\\]*"\s*:)')
-_CONTAINER_END = re.compile(rb"\]\s*\}\s*\Z")
+#: How a record begins: with one of its own fields, of which none is the first of an object within it.
+_RECORD = re.compile(
+    rb'\{\s*"(?:time|systemId|macAddress|category|operationName|resourceId|properties|flowLog[A-Za-z]+|targetResourceID|flowRecords)"\s*:'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class RecordChunk:
         JSON values, in order; a Rejected stands in the place of what is no JSON (its ``record`` is not the blob's).
     arrays : tuple of bytes
         What stood between the outermost quotes of each array that was cut out: tuples with :data:`SEPARATOR` between them,
-        unless the text is no JSON. In the records, the array is a list of one text, :data:`MARK` and the index here.
+        or the array holds other things too. In the records, the array is a list of one text, :data:`MARK` and the index here.
     text : bytes
         What it was decoded from.
     """
@@ -64,9 +70,9 @@ class RecordChunk:
     arrays: tuple[bytes, ...] = ()
     text: bytes = field(default=b"", repr=False)
 
-    def one_by_one(self, source: str) -> RecordChunk:
-        """Decode every record for itself, with nothing cut out: what is no JSON costs its own record only."""
-        return _one_by_one(self.text, source)
+    def uncut(self, source: str) -> RecordChunk:
+        """Decode it again with nothing cut out."""
+        return Skeleton(self.text, cut=False).decoded(source, whole=True)
 
 
 def read_records(stream: BinaryIO, *, source: str) -> Iterator[RecordChunk]:
@@ -117,24 +123,31 @@ def read_records(stream: BinaryIO, *, source: str) -> Iterator[RecordChunk]:
 def complete_end(data: bytes, *, at_end: bool) -> int:
     """Position behind the last complete record of a text that begins before one (or before the container), 0 without any.
 
-    At the end of a blob, what stands before the container's ``]}`` is complete even where damage hides where its records end:
-    what writes these blobs leaves a whole document each time.
+    Where a blob ends with the container's ``]}``, all before it is complete, damaged or not: what writes these blobs leaves a
+    whole document each time.
     """
-    end = Skeleton(data).complete()
-    closing = _CONTAINER_END.search(data, end) if at_end else None
-    return end if closing is None or is_blank(data[end : closing.start()]) else closing.start()
+    closing = _closing(data) if at_end else -1
+    if closing >= 0:
+        return 0 if is_blank(data[:closing]) else len(data[:closing].rstrip(b" \t\r\n,"))
+    return Skeleton(data).complete()
+
+
+def _closing(data: bytes) -> int:
+    """Where the container's end stands at the end of a text, -1 where it does not."""
+    brace = len(data.rstrip()) - 1
+    bracket = len(data[: max(brace, 0)].rstrip()) - 1
+    return bracket if data[brace : brace + 1] == b"}" and data[bracket : bracket + 1] == b"]" else -1
+
+
+def resynchronised(data: bytes) -> int:
+    """Where to cut a text in which no record ends: before the last one that begins, else behind it all."""
+    starts = [match.start() for match in _RECORD.finditer(data)]
+    return starts[-1] if len(starts) > 1 else len(data)
 
 
 def is_blank(data: bytes) -> bool:
     """Whether no record begins in a text, nor anything else that is neither the container nor stands between records."""
     return not data[_body(data) :].strip(b" \t\r\n,]}")
-
-
-def resynchronised(data: bytes) -> int:
-    """Where to cut a text in which no record ends: before the last one that begins like the first, else behind it all."""
-    first = _FIRST_KEY.match(data, _body(data))
-    begin = data.rfind(first[1]) if first else -1
-    return begin if first and begin > first.start(1) else len(data)
 
 
 class Skeleton:
@@ -144,33 +157,28 @@ class Skeleton:
     ----------
     data : bytes
         Begins between two records, or before the container.
+    cut : bool
+        False: the tuples stay where they are.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, cut: bool = True) -> None:
         self._data = data
         self._complete = 0
         self._arrays: list[bytes] = []
         self._text = data
-        if b"\\" in data:  # without escapes a string ends at the next quote, and none can hold a mark
+        if not cut or b"\\" in data:  # without escapes a string ends at the next quote, and none can hold a mark
             return
-        before, *pieces = data.split(_OPENS)
-        cut = [piece.partition(_CLOSES) for piece in pieces]
-        if cut and not cut[-1][1]:  # it goes on behind this text
-            cut.pop()
-        if not all(inside.endswith(b'"') for inside, _, _ in cut) or any(inside.endswith(_DOUBTFUL) for inside, _, _ in cut):
+        parts = _ARRAY.split(data)  # text, array, text, array, …, text
+        arrays = parts[1::2]
+        if not arrays or any(array.endswith(_DOUBTFUL) for array in arrays):
             return
-        arrays = [inside[:-1] for inside, _, _ in cut]
-        parts = [before] * (2 * len(cut) + 1)
-        parts[1::2] = _marks(len(cut))
-        parts[2::2] = [after for _, _, after in cut]
-        if len(cut) < len(pieces):
-            parts.append(_OPENS + pieces[-1])
+        lengths = np.fromiter(map(len, arrays), np.int64, len(arrays)) + len(b'"flowTuples":[""]')
+        parts[1::2] = marks = _marks(len(arrays))
         self._arrays, self._text = arrays, b"".join(parts)
-        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+        ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
         #: Behind each array: where in the text, and by how much farther in the data.
-        self._ends = np.cumsum(lengths)[1 : 2 * len(cut) : 2]
-        insides = np.fromiter(map(len, arrays), np.int64, len(arrays))
-        self._farther = np.cumsum(insides + len(_OPENS) + len(b'"]') - lengths[1 : 2 * len(cut) : 2])
+        self._ends = ends[1::2]
+        self._farther = np.cumsum(lengths - np.fromiter(map(len, marks), np.int64, len(marks)))
 
     def complete(self) -> int:
         """Position in the data behind its last complete record, 0 where there is none."""
@@ -194,8 +202,8 @@ class Skeleton:
         between = _BETWEEN.match(self._text, body)
         begin = between.end() if between else body
         ends = [self._complete]
-        if whole and (closing := _CONTAINER_END.search(self._text, begin)):
-            ends.insert(0 if body else 1, closing.start())  # a record may end alike
+        if whole and (closing := _closing(self._text)) >= begin:
+            ends.insert(0 if body else 1, closing)  # a record may end alike
         data, arrays = self._data[: self._end_in_data()], tuple(self._arrays[: self._arrays_before()])
         for end in ends:
             try:
@@ -213,8 +221,27 @@ class Skeleton:
 
 
 def _one_by_one(data: bytes, source: str) -> RecordChunk:
-    found = read_json_records(io.BytesIO(data[_body(data) :]), source=source)
-    return RecordChunk(tuple(item.value if isinstance(item, JsonRecord) else item for item in found))
+    """Decode from record to record, wherever one begins: what is no JSON costs itself, and none of those around it."""
+    data = data[_body(data) :]
+    starts = [match.start() for match in _RECORD.finditer(data)]
+    found: list[Any] = list(_any_json(data[: starts[0] if starts else len(data)], source))
+    for start, following in pairwise([*starts, len(data)]):
+        text = data[start:following].decode("utf-8", "replace")
+        try:
+            value, length = _DECODER.raw_decode(text)
+        except (ValueError, RecursionError) as error:
+            reason = "is nested too deeply" if isinstance(error, RecursionError) else f"is not JSON: {error}"
+            found.append(rejected(source, 0, FieldError("", reason), text))
+            continue
+        found.append(value)
+        found += _any_json(text[length:].encode(), source)
+    return RecordChunk(tuple(found))
+
+
+def _any_json(data: bytes, source: str) -> Iterator[Any]:
+    if not is_blank(data):
+        for item in read_json_records(io.BytesIO(data), source=source):
+            yield item.value if isinstance(item, JsonRecord) else item
 
 
 def _marks(count: int) -> list[bytes]:

@@ -37,8 +37,8 @@ class TupleText:
     Attributes
     ----------
     regular : bool
-        Between the tuples stands nothing but :data:`~shared_model.parsers.azure_records.SEPARATOR`. Otherwise the text was no
-        JSON, and nothing else here has a meaning.
+        Between the tuples stands nothing but :data:`~shared_model.parsers.azure_records.SEPARATOR`. Otherwise the arrays hold
+        other things too, and nothing else here has a meaning.
     sizes : int64 (k,)
         Tuples of each array.
     interface : int32 (n,)
