@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.mgmt.network import NetworkManagementClient
 
-from offline.azure.seed import rule
+from offline.azure.seed import Subscription, rule
 from offline.azure.services import Services
+from offline.azure.web import Request
 
 DENY = {"properties": rule("deny", "Deny", 110, source="198.51.100.7/32")["properties"]}
 
@@ -279,3 +281,55 @@ def _without_etags(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_etags(one) for name, one in value.items() if name != "etag"}
     return [_without_etags(one) for one in value] if isinstance(value, list) else value
+
+
+def test_a_subnet_that_something_stands_in_cannot_be_taken_away(services, network):
+    with pytest.raises(HttpResponseError) as refused:
+        network.subnets.begin_delete("shop", "shop-net", "web").result()
+    assert refused.value.error.code == "InUseSubnetCannotBeDeleted"
+    whole = network.virtual_networks.get("shop", "shop-net")
+    whole.subnets = [subnet for subnet in whole.subnets if subnet.name != "web"]
+    with pytest.raises(HttpResponseError, match="InUseSubnetCannotBeDeleted"):
+        network.virtual_networks.begin_create_or_update("shop", "shop-net", whole).result()
+    assert services.arm.has(f"{services.world.network}/subnets/web")
+
+
+def test_an_interface_of_a_private_endpoint_belongs_to_it(services, network):
+    shop = Subscription(services.arm).in_group("shop")
+    shop.interface("endpoint", "shop-net", "data", "10.20.2.9", privateEndpoint={"id": f"{services.world.group}/providers/x/y/z"})
+    nic = network.network_interfaces.get("shop", "endpoint")
+    with pytest.raises(HttpResponseError, match="belongs to a private endpoint"):
+        network.network_interfaces.begin_create_or_update("shop", "endpoint", nic).result()
+
+
+def test_an_interface_of_a_scale_set_is_no_resource_of_its_own(services):
+    machine = f"{services.world.group}/providers/Microsoft.Compute/virtualMachineScaleSets/workers/virtualMachines/0"
+    nic = services.arm.resource(services.world.web_interface)
+    services.arm.put(f"{machine}/networkInterfaces/nic", nic)
+    token = services.identity.token(services.identities["network"].client_id, "https://management.azure.com")
+    headers, version = {"authorization": f"Bearer {token}"}, {"api-version": "2024-05-01"}
+    path = f"{machine}/networkInterfaces/nic"
+    assert services.arm.answer(Request("GET", path, version, headers)).status == 200
+    assert services.arm.answer(Request("PUT", path, version, headers, json.dumps(nic).encode())).status == 405
+
+
+def test_a_machine_keeps_its_identity_and_runs_on_when_it_is_written(services, azure_clients):
+    machines = azure_clients("compute", "network").virtual_machines
+    before = machines.get("shop", "web")
+    after = machines.begin_create_or_update("shop", "web", before).result()
+    assert (after.vm_id, after.provisioning_state) == (before.vm_id, "Succeeded")
+    assert machines.instance_view("shop", "web").statuses[-1].code == "PowerState/running"
+
+
+def test_another_region_is_refused(services, network):
+    group = network.network_security_groups.get("shop", "edge")
+    group.location = "northeurope"
+    with pytest.raises(ResourceExistsError, match="InvalidResourceLocation"):
+        network.network_security_groups.begin_create_or_update("shop", "edge", group).result()
+    far = services.arm.put(
+        f"{services.world.group}/providers/Microsoft.Network/networkSecurityGroups/far", {"location": "northeurope"}
+    )
+    nic = network.network_interfaces.get("shop", "web-nic")
+    nic.network_security_group = {"id": far["id"]}
+    with pytest.raises(HttpResponseError, match="InvalidResourceReference"):
+        network.network_interfaces.begin_create_or_update("shop", "web-nic", nic).result()
