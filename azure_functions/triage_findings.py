@@ -70,7 +70,7 @@ def _triage(function: Function, room: DetectionRoom, message: Message, read: Ite
     detectors = room.available("network", "audit") if findings else {}
     for finding in findings:
         # An incident's own id, so that what is done about it can be written under it.
-        correlation_id = finding.finding_id if finding.product == "sentinel" else message.id
+        correlation_id = finding.finding_id if "/incidents/" in finding.finding_id.lower() else message.id
         function.correlate(correlation_id)
         found = triage(finding, detectors, room.memory, now_ms=function.now_ms(), correlation_id=correlation_id)
         if found.skipped:
