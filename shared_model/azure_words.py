@@ -30,8 +30,10 @@ _BY_LENGTH = tuple(sorted(OPERATIONS_OF_AZURE.items(), key=lambda item: (-len(it
 
 
 @lru_cache(maxsize=8192)
-def operation_of_azure(service: str, operation: str) -> Operation:
+def operation_of_azure(service: str, operation: str, created: bool | None = None) -> Operation:
     """Classify a resource provider with the rest of the operation (lower case), or ``entra`` with an activity.
+
+    ``created`` is whether a write made something new; a write of which that is not known counts as one that did.
 
     Examples
     --------
@@ -58,14 +60,14 @@ def operation_of_azure(service: str, operation: str) -> Operation:
     for (name, end), (verb, level) in _BY_LENGTH:
         if name in ("", provider) and (operation == end or operation.endswith(f"/{end}")):
             return Operation(group, verb, level or what)
-    return Operation(group, _verb(group, kind, word, types[-1] if types else ""), what)
+    return Operation(group, _verb(group, kind, word, types[-1] if types else "", created), what)
 
 
-def _verb(group: str, kind: str, word: str, last_type: str) -> str:
+def _verb(group: str, kind: str, word: str, last_type: str, created: bool | None) -> str:
     if kind == "read":
         return "describe" if group in DESCRIBING else "get"
     if kind == "write":
-        return VERB_OF_WRITE.get(last_type, "create")
+        return VERB_OF_WRITE.get(last_type, "update" if created is False else "create")
     if kind == "delete":
         return VERB_OF_DELETE.get(last_type, "delete")
     # Names of platform events ("autoscale…") stand alone, actions before ``/action``.

@@ -23,7 +23,9 @@ class CallWords(NamedTuple):
 
 def operation_of(call: ApiCall) -> Operation:
     """Service group, verb and object of a call."""
-    return (operation_of_azure if call.provider == _AZURE else operation_of_aws)(call.service, call.operation)
+    if call.provider == _AZURE:
+        return operation_of_azure(call.service, call.operation, call.created)
+    return operation_of_aws(call.service, call.operation)
 
 
 def words_of(call: ApiCall) -> CallWords:

@@ -224,6 +224,8 @@ class ApiCall:
     aliases : tuple of Entity
         Other names of the principal: on Azure, the same object id under its directory, beside the subscription that saw it. It
         is by this one that signals from different subscriptions are about the same principal.
+    created : bool or None
+        Whether a write made something new: Azure calls making and changing alike. None where the record does not say.
     """
 
     event_id: str
@@ -247,6 +249,7 @@ class ApiCall:
     targets: tuple[str, ...]
     instance_id: str = ""
     aliases: tuple[Entity, ...] = ()
+    created: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

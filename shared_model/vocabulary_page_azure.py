@@ -36,7 +36,8 @@ def _resource_manager() -> Iterator[str]:
     yield "| operations that begin with | service |\n|---|---|"
     for provider, beginning, group in SERVICES_OF_TYPES:
         yield f"| `{provider}/{beginning}` | {group} |"
-    yield "\nThe last of its types that is listed gives the object, else the provider does. `write` is create, `delete` is delete"
+    yield "\nThe last of its types that is listed gives the object, else the provider does. `write` is create (update where the"
+    yield "status says that nothing new was made), `delete` is delete"
     yield f"(of some types another verb, in brackets); `read` is describe where AWS calls it so ({', '.join(DESCRIBING)}) and"
     yield "get elsewhere. Of an action, the longest beginning of the word before `/action` decides.\n"
     yield "| object | types | providers without such a type |\n|---|---|---|"

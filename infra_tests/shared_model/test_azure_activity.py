@@ -122,6 +122,21 @@ def test_every_category_is_read_and_the_platform_is_a_service():
     assert all(result.principal.id == result.source_address == result.service for result in platform)
 
 
+@pytest.mark.parametrize(
+    ("change", "created"),
+    [
+        ({"resultSignature": "Succeeded.Created"}, True),
+        ({"resultSignature": "201"}, True),
+        ({"resultSignature": "OK."}, False),
+        ({"resultSignature": "Succeeded.", "properties": {"statusCode": "OK"}}, False),
+        ({"resultSignature": "Accepted.Accepted"}, None),
+        ({"resultSignature": "Succeeded."}, None),
+    ],
+)
+def test_whether_a_write_made_something_new_stands_in_the_status(change: dict[str, Any], created: bool | None):
+    assert call(records()[2] | {"properties": {}} | change).created is created
+
+
 def test_a_caller_without_a_token_but_with_an_address_is_not_the_platform():
     record = records()[2]
     del record["identity"]

@@ -91,6 +91,20 @@ def test_what_an_operation_means(service: str, operation: str, words: tuple[str,
 
 
 @pytest.mark.parametrize(
+    ("operation", "created", "verb"),
+    [
+        ("virtualmachines/write", True, "create"),
+        ("virtualmachines/write", None, "create"),
+        ("virtualmachines/write", False, "update"),
+        ("virtualmachines/extensions/write", False, "invoke"),
+    ],
+)
+def test_a_write_that_made_nothing_new_is_a_change(operation: str, created: bool | None, verb: str):
+    assert operation_of_azure(M + "compute", operation, created).verb == verb
+    assert operation_of_azure(M + "authorization", "roleassignments/write", created).verb == "add"
+
+
+@pytest.mark.parametrize(
     ("error", "kind"),
     [
         ("", "none"),

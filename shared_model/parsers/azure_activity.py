@@ -34,6 +34,7 @@ TABLE = "azureactivity"
 _BEGUN = frozenset({"start", "started", "begin", "begun"})
 _FAILED = frozenset({"failure", "failed", "fail", "error", "canceled", "cancelled", "timeout", "timedout"})
 _FAILED_LEVELS = frozenset({"error", "critical"})
+_CREATED = {"created": True, "201": True, "ok": False, "200": False, "nocontent": False, "204": False}
 _HTTP_STATUS = re.compile(r"[1-5]\d\d")
 _TARGET_LENGTH = 256
 _TARGETS = 16
@@ -109,6 +110,7 @@ def activity_call(record: Mapping[str, Any]) -> ApiCall | None:
         targets=tuple(dict.fromkeys(_targets(resource, properties)))[:_TARGETS],
         instance_id=caller.instance_id,
         aliases=caller.aliases,
+        created=_created(record, properties),
     )
 
 
@@ -134,8 +136,7 @@ def _split(name: str, resource: str) -> tuple[str, str]:
 def _error(record: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     """The service's error code; ``""`` where the operation succeeded or was accepted."""
     result = _result(record)
-    signature = said(record, "resultsignature", "substatus", "activitysubstatusvalue")
-    status = signature.rpartition(".")[2].strip()
+    status = _status(record)
     if not result:
         failed = said(record, "level").lower() in _FAILED_LEVELS or (
             _HTTP_STATUS.fullmatch(status) is not None and status >= "400"
@@ -147,6 +148,17 @@ def _error(record: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
     answer = part(properties, "statusmessage", "responsebody")
     code = said(answer, "error.code", "code") or said(properties, "errorcode") or said(properties, "statuscode")
     return (code or status or result or "failure")[:_TARGET_LENGTH]
+
+
+def _created(record: Mapping[str, Any], properties: Mapping[str, Any]) -> bool | None:
+    """By the HTTP status of the answer; 202 (accepted) is given for both."""
+    status = said(properties, "statuscode") or _status(record)
+    return _CREATED.get(status.lower())
+
+
+def _status(record: Mapping[str, Any]) -> str:
+    """The last word of ``Succeeded.Created``, ``Failed.Forbidden``, ``OK.``, ``403``."""
+    return said(record, "resultsignature", "substatus", "activitysubstatusvalue").rstrip(".").rpartition(".")[2].strip()
 
 
 def _read_only(operation: str) -> bool | None:
