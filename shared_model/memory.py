@@ -45,7 +45,7 @@ class EntityMemory(Protocol):
         ...
 
     def store(self, states: Mapping[str, Remembered], *, now_ms: int) -> None:
-        """Keep these states. Raises when one could not be written."""
+        """Keep these states, the last of them only when all others are kept. Raises when one could not be written."""
         ...
 
 

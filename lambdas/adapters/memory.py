@@ -67,8 +67,9 @@ class DynamoMemory:
         return found
 
     def store(self, states: Mapping[str, Remembered], *, now_ms: int) -> None:
-        expires = now_ms // 1000 + self._keep_s
-        for part in _parts(list(states.items()), _WRITE_BATCH):
+        expires, items = now_ms // 1000 + self._keep_s, list(states.items())
+        # The last state stands for all before it (flow_detection marks a delivery so): it is written when they are.
+        for part in (*_parts(items[:-1], _WRITE_BATCH), *_parts(items[-1:], 1)):
             request: dict[str, Any] = {
                 self._table: [{"PutRequest": {"Item": _to_item(key, state, expires)}} for key, state in part],
             }
