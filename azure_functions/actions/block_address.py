@@ -119,7 +119,13 @@ class BlockAddress:
         found = draft(plan.after["address"], wirings, self._groups(wirings), plan.after["containment"])
         if found.defeated:
             return _defeated(plan.after["address"], found.defeated)
-        if not set(found.priorities) <= set(plan.after["groups"]):
+        planned = {(group, name) for group, state in plan.after["groups"].items() for name in state["rules"]}
+        needed = {
+            (group, own.rule_name(plan.after["containment"], direction))
+            for group, priorities in found.priorities.items()
+            for direction in priorities
+        }
+        if not needed <= planned:
             return "the rules of the security groups changed, and the address must be denied elsewhere by now: plan again"
         return ""
 

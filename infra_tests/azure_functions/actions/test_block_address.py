@@ -320,6 +320,16 @@ class TestChangedSince:
         )
         assert "plan again" in action.check(made)
 
+    def test_a_deny_of_others_that_goes_after_the_plan_stops_the_apply(self, cloud: Cloud, action: BlockAddress) -> None:
+        edge, before = cloud.world.edge_group, cloud.arm.resource(cloud.world.edge_group)["properties"]["securityRules"]
+        theirs = rule("BadOut", "Deny", 250, direction="Outbound", destination=ATTACKER)
+        cloud.arm.change(edge, lambda g: g["properties"]["securityRules"].append(theirs))
+        made = plan(action, seen_at(cloud.world.web))
+        assert [name[-3:] for state in made.after["groups"].values() for name in state["rules"]] == ["-in"]
+        assert action.check(made) == ""
+        cloud.arm.change(edge, lambda g: g["properties"].update(securityRules=before))
+        assert "plan again" in action.check(made)
+
     def test_an_allow_that_comes_before_it_shows_as_drift(self, cloud: Cloud, action: BlockAddress) -> None:
         cloud.arm.change(
             cloud.world.edge_group,
