@@ -72,12 +72,12 @@ DONE = (
 )
 LATENCIES = (
     Chart(
-        "Own computing time of a decision (ms)",
+        "From the last event to the verdict (ms)",
         f"""{_VERDICTS} and isnotnull(DecisionMs)
 | summarize p50 = percentile(DecisionMs, 50), p95 = percentile(DecisionMs, 95), p99 = percentile(DecisionMs, 99) by Detector""",
     ),
     Chart(
-        "From verdict to containment (s)",
+        "From the last event to the containment (s)",
         f"""let verdicts = {_VERDICTS} | summarize Said = min(TimeGenerated) by VerdictId;
 {_ACTIONS} and Step == "APPLIED"
 | summarize Done = min(TimeGenerated) by VerdictId

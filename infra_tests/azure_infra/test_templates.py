@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azure_functions.adapters.sentinel import action_row, verdict_row
 from azure_functions.registry import CONSUMER_GROUP, CONTAINERS, EVENT_HUBS, FUNCTIONS, QUEUES, TABLES, Trigger
 from azure_infra.__main__ import FOLDER, TEMPLATES
 from azure_infra.arm import SCHEMA
@@ -17,6 +18,9 @@ from infra_tests.azure_infra.conftest import FLOW_LOGS, LEAST, MOST, PLAYBOOK, W
 from infra_tests.azure_infra.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
 from infra_tests.azure_infra.expressions import Later, calls, parse
 from infra_tests.azure_infra.schemas import BY_DEFINITION, MISTAKEN, WITHOUT_SCHEMA, Schemas, SchemaUnknown
+from infra_tests.response.world import verdict
+from response.journal import JournalEntry, Step
+from shared_model.events import Telemetry
 from training.data_root import data_root
 
 NAMES = [file.partition(".")[0] for file in TEMPLATES]
@@ -318,6 +322,30 @@ def test_the_table_and_the_stream_that_fills_it_have_the_same_columns(most: dict
     assert columns == COLUMNS
     assert rule.properties["destinations"]["logAnalytics"][0]["workspaceResourceId"] == WORKSPACE
     assert rule.properties["dataFlows"][0]["outputStream"] == "Custom-Breakwater_CL"
+
+
+def test_the_columns_are_those_of_the_rows_that_are_sent() -> None:
+    found = verdict("i-1", "v-1", Telemetry.FLOW_LOGS)
+    stream = f"block_address#{found.entity.key}"
+    entry = JournalEntry(stream, 1, "c", Step.APPLIED, 0, "correlation", found.id, "policy:rule", None, {})
+    rows = (verdict_row(found, {}, decision_ms=1.5), action_row(entry, {}))
+    assert {name for row in rows for name in row} == set(COLUMNS)
+
+
+def test_queries_know_the_steps_of_the_journal(most: dict[str, Deployment]) -> None:
+    (book,) = most["workspace"].of("Microsoft.Insights/workbooks")
+    alerts = [alert.properties["criteria"] for alert in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules")]
+    said = set(re.findall(r'"([A-Z_]{4,})"', json.dumps([book.properties, alerts], default=str).replace("\\", "")))
+    assert said >= {"APPLIED", "REFUSED", "EXPIRY_DUE"}
+    assert said <= {str(step) for step in Step}
+
+
+def test_the_budgets_alert_knows_its_refusal(most: dict[str, Deployment]) -> None:
+    (alert,) = [
+        one for one in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules") if "budget" in one.content["name"]
+    ]
+    (word,) = re.findall(r'Reason has "(\w+)"', alert.properties["criteria"]["allOf"][0]["query"])
+    assert f"the {word} of" in (FOLDER.parent / "response" / "settling.py").read_text()
 
 
 def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]) -> None:
