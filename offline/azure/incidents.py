@@ -7,7 +7,7 @@ from typing import Any
 
 from offline.azure.callers import Caller
 from offline.azure.resource_manager.addresses import Address
-from offline.azure.resource_manager.errors import ArmError
+from offline.azure.resource_manager.errors import ArmError, unknown_type
 from offline.azure.resource_manager.store import Resource, new_guid
 from offline.azure.web import EMPTY, Answer, Request, member
 
@@ -63,7 +63,7 @@ class Incidents:
             return self._incident(address, request)
         if kind == "incidents/comments":
             return self._comment(address, request, caller)
-        raise ArmError(404, "InvalidResourceType", f"The resource type {address.type} is not served here.")
+        raise unknown_type(address.namespace, address.types)
 
     def _incident(self, address: Address, request: Request) -> Answer:
         if request.method != "GET":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from offline.azure.callers import Caller
 from offline.azure.endpoint import Link, Refusal
 
@@ -59,6 +61,15 @@ def another_operation(status: int, operation_url: str, retry_after_s: float) -> 
         f"To retrieve status of the operation use uri: {operation_url}.",
         details=[],
         headers={"Retry-After": f"{retry_after_s:g}"} if status == 429 else {},
+    )
+
+
+def unknown_type(namespace: str, types: Sequence[str]) -> ArmError:
+    """404 of a type that there is not, or that is not served here."""
+    return ArmError(
+        404,
+        "InvalidResourceType",
+        f"The resource type '{'/'.join(types)}' could not be found in the namespace '{namespace}', or is not served here.",
     )
 
 

@@ -12,7 +12,7 @@ from offline.azure.credential import TENANT_ID
 from offline.azure.endpoint import Endpoint, Link, Refusal, Wanted, base_url
 from offline.azure.incidents import Incidents
 from offline.azure.resource_manager.addresses import Address, parse_address
-from offline.azure.resource_manager.errors import ArmError, link_unauthorized, unauthorized
+from offline.azure.resource_manager.errors import ArmError, link_unauthorized, unauthorized, unknown_type
 from offline.azure.resource_manager.groups import Groups
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.operations import Operations
@@ -171,6 +171,8 @@ class ResourceManager(Endpoint):
     def _group_or_tags(self, address: Address, request: Request, kind: str) -> Answer:
         if kind == "tags":
             return self.groups.tags(address, request)
+        if kind not in ("subscriptions", "subscriptions/resourcegroups"):
+            raise unknown_type(address.namespace, address.types)
         group = self._store.get(address.path)
         if request.method == "DELETE" and group is not None:
             return self.writes.delete(Kind(group["type"]), group, request, lambda: self._store.delete(group["id"]))

@@ -9,7 +9,7 @@ from typing import Any
 from offline.azure.endpoint import Link
 from offline.azure.resource_manager.addresses import Address, parse_address
 from offline.azure.resource_manager.effective import effective_groups
-from offline.azure.resource_manager.errors import ArmError, not_found
+from offline.azure.resource_manager.errors import ArmError, not_found, unknown_type
 from offline.azure.resource_manager.interfaces import SCALE_SET_TYPE, Interfaces
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
@@ -205,12 +205,7 @@ class Resources:
         parent = self._kinds.get(address.parent.type.lower()) if len(address.types) > 1 else None
         if parent and (address.types[-1] in parent.nested or address.types[-1] == "instanceView"):
             return parent
-        raise ArmError(
-            404,
-            "InvalidResourceType",
-            f"The resource type '{'/'.join(address.types)}' could not be found in the namespace '{address.namespace}', or is not "
-            "served here.",
-        )
+        raise unknown_type(address.namespace, address.types)
 
 
 def _named(address: Address, body: dict[str, Any], present: Resource | None) -> Resource:
