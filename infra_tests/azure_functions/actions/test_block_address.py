@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azure_functions.actions import resource_manager
 from azure_functions.actions.address_rules import BAND
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.persistence import Persistence
@@ -296,6 +297,19 @@ class TestOtherWriters:
         cloud.arm.faults.fail_operation(path="/securityRules/")
         with pytest.raises(CloudUnavailable):
             action.apply(made)
+        action.apply(made)
+        assert action.verify(made) is Verification.VERIFIED
+
+    def test_an_operation_that_does_not_end_is_looked_at_again_by_the_next_delivery(
+        self, cloud: Cloud, action: BlockAddress, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = plan(action, seen_at(cloud.world.web))
+        cloud.arm.faults.slow(1_000_000, path="/securityRules/")
+        with monkeypatch.context() as impatient:
+            impatient.setattr(resource_manager, "_OPERATION_S", 0.05)
+            with pytest.raises(CloudUnavailable, match="not over"):
+                action.apply(made)
+        cloud.arm.finish_operations()
         action.apply(made)
         assert action.verify(made) is Verification.VERIFIED
 
