@@ -26,6 +26,8 @@ from shared_model.parsers.objects import open_object
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 #: How many bytes are decoded at once: about 200,000 tuples.
 CHUNK = 1 << 24
 #: A record that has not ended after so many bytes never will: a minute of one busy interface takes a few MiB.
@@ -36,11 +38,10 @@ MARK = "\0"
 
 #: What stands between two tuples of an array that was cut out, and between an array's first and last quote nothing else.
 SEPARATOR = b'","'
-#: An array of tuples, as these logs are written. A bracket ends it, unless it begins the array's next string: see below.
-#: (No tuple holds an opening bracket; without it here, text that is full of beginnings would be searched for each anew.)
-_ARRAY = re.compile(rb'"flowTuples":\["([^\[\]]*)"\]')
-#: Behind these the quote before the bracket opens a string.
-_DOUBTFUL = (b'",', b" ", b"\t", b"\r", b"\n")
+#: Before an array's first tuple, as these logs are written.
+_OPENS = b'"flowTuples":["'
+#: What an array's text does not end with, up to the bracket: there the quote would open a string that begins with the bracket.
+_DOUBTFUL = (SEPARATOR, b' "', b'\t"', b'\r"', b'\n"')
 _MARKS: list[bytes] = []
 _DECODER = json.JSONDecoder()
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[Rr]ecords"\s*:\s*\[')
@@ -168,17 +169,21 @@ class Skeleton:
         self._text = data
         if not cut or b"\\" in data:  # without escapes a string ends at the next quote, and none can hold a mark
             return
-        parts = _ARRAY.split(data)  # text, array, text, array, …, text
-        arrays = parts[1::2]
-        if not arrays or any(array.endswith(_DOUBTFUL) for array in arrays):
+        before, *pieces = data.split(_OPENS)
+        taken = [piece.partition(b"]") for piece in pieces]
+        if taken and not taken[-1][1]:  # it goes on behind this text
+            taken.pop()
+        if not all(array.endswith(b'"') and not array.endswith(_DOUBTFUL) for array, _, _ in taken):
             return
-        lengths = np.fromiter(map(len, arrays), np.int64, len(arrays)) + len(b'"flowTuples":[""]')
-        parts[1::2] = marks = _marks(len(arrays))
-        self._arrays, self._text = arrays, b"".join(parts)
-        ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
+        parts = [before] * (2 * len(taken) + 1)
+        parts[1::2] = marks = _marks(len(taken))
+        parts[2::2] = [after for _, _, after in taken]
+        if len(taken) < len(pieces):
+            parts.append(_OPENS + pieces[-1])
+        self._arrays, self._text = [array[:-1] for array, _, _ in taken], b"".join(parts)
         #: Behind each array: where in the text, and by how much farther in the data.
-        self._ends = ends[1::2]
-        self._farther = np.cumsum(lengths - np.fromiter(map(len, marks), np.int64, len(marks)))
+        self._ends = np.cumsum(_lengths(parts))[1 : 2 * len(taken) : 2]
+        self._farther = np.cumsum(_lengths(self._arrays) + len(_OPENS) + len(b'"]') - _lengths(marks))
 
     def complete(self) -> int:
         """Position in the data behind its last complete record, 0 where there is none."""
@@ -242,6 +247,10 @@ def _any_json(data: bytes, source: str) -> Iterator[Any]:
     if not is_blank(data):
         for item in read_json_records(io.BytesIO(data), source=source):
             yield item.value if isinstance(item, JsonRecord) else item
+
+
+def _lengths(texts: list[bytes]) -> NDArray[np.int64]:
+    return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
 def _marks(count: int) -> list[bytes]:
