@@ -6,27 +6,20 @@ record of calls and the rights. ``azure_clients`` gives the real SDK clients wit
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from offline.azure.certificates import Certificates, make_certificates
+from offline.azure.certificates import Certificates
 from offline.azure.seed import SUBSCRIPTION_ID
 from offline.azure.services import Services
 
 
-@pytest.fixture(scope="session")
-def service_certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """One authority for all local services of the session."""
-    return make_certificates(tmp_path_factory.mktemp("services") / uuid.uuid4().hex)
-
-
 @pytest.fixture
-def services(service_certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+def services(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """The seeded local services; this process gets tokens from them and trusts their certificates."""
-    with Services(service_certificates) as started:
+    with Services(certificates) as started:
         for name, value in started.environment.items():
             monkeypatch.setenv(name, value)
         yield started

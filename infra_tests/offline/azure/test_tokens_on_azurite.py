@@ -14,7 +14,7 @@ from offline.azure.storage import Storage
 
 def test_a_managed_identity_writes_and_reads_a_blob(services, storage: Storage):
     storage.create(containers=["lake"])
-    blobs = client(services, storage, ManagedIdentityCredential(client_id=services.identities["respond"].client_id))
+    blobs = client(storage, ManagedIdentityCredential(client_id=services.identities["respond"].client_id))
     blobs.get_blob_client("lake", "a").upload_blob(b"line")
     assert storage.blobs.get_blob_client("lake", "a").download_blob().readall() == b"line"
     assert services.identity.issued == [(services.identities["respond"].client_id, "https://storage.azure.com")]
@@ -29,10 +29,8 @@ def test_a_token_for_another_service_is_refused(services, storage: Storage):
             return identity.get_token("https://management.azure.com/.default")
 
     with pytest.raises((ClientAuthenticationError, HttpResponseError), match="Invalid token audience"):
-        client(services, storage, ForManagement()).get_blob_client("lake", "a").upload_blob(b"line")
+        client(storage, ForManagement()).get_blob_client("lake", "a").upload_blob(b"line")
 
 
-def client(services: Any, storage: Storage, credential: Any) -> BlobServiceClient:
-    # Azurite and the services have an authority each in the tests.
-    authority = str(storage.certificates.authority)
-    return BlobServiceClient(storage.azurite.blob_endpoint(), credential, connection_verify=authority, retry_total=0)
+def client(storage: Storage, credential: Any) -> BlobServiceClient:
+    return BlobServiceClient(storage.azurite.blob_endpoint(), credential, retry_total=0)
