@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent
+from shared_model.parsers.azure_fields import subscription_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Described:
 def describe_call(call: ApiCall) -> Described:
     related = [call.principal, *call.aliases] if call.session else [*call.aliases]
     if call.instance_id:
-        related.append(Entity(EntityKind.INSTANCE, call.instance_id, call.account))
+        # An id of Azure names the subscription that the machine lies in, which need not be the one that saw the call.
+        owner = subscription_of(call.instance_id) or call.account
+        related.append(Entity(EntityKind.INSTANCE, call.instance_id, owner))
     return Described(
         entity=call.session or call.principal,
         event_id=call.event_id,

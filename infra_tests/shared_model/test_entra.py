@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra_tests.shared_model.test_azure_activity import JSON, count
+from shared_model.audit_descriptions import describe_call
 from shared_model.events import ApiCall, Entity, EntityKind, Rejected
 from shared_model.parsers.azure_audit import parse_audit_records, read_audit_records
 from shared_model.parsers.entra import parse_entra
@@ -74,6 +75,8 @@ def test_a_managed_identity_names_its_machine():
     result = calls()[5]
     assert result.caller_kind == "ManagedIdentity"
     assert result.instance_id.endswith("/virtualmachines/web-1")
+    machine = Entity(EntityKind.INSTANCE, result.instance_id, "11111111-2222-3333-4444-555555555555")
+    assert describe_call(result).related == (machine,)  # where it lies, not in the directory that saw the sign-in
 
 
 def test_a_sign_in_that_conditional_access_refused_shows_no_second_factor():

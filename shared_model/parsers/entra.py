@@ -164,12 +164,11 @@ def _mfa(details: Mapping[str, Any], error: str) -> bool | None:
 
 def _audit(record: Mapping[str, Any], details: Mapping[str, Any]) -> ApiCall:
     account = _tenant(record)
-    operation = " ".join(said(details, "activitydisplayname", "operationname").split()) or said(record, "operationname")
+    operation = " ".join((said(details, "activitydisplayname", "operationname") or said(record, "operationname")).split())
     if not operation:
         raise FieldError("properties.activityDisplayName", "is missing or empty")
-    user, application = part(details, "initiatedby.user"), part(details, "initiatedby.app")
     initiated = part(details, "initiatedby")
-    user, application = user or part(initiated, "user"), application or part(initiated, "app")
+    user, application = part(initiated, "user"), part(initiated, "app")
     kind, principal = _initiator(record, details, user, application)
     address = said(user, "ipaddress") or said(application, "ipaddress") or said(record, "calleripaddress")
     origin = caller_address(address) or address[:_TARGET_LENGTH]
