@@ -156,6 +156,23 @@ def test_a_failing_operation_raises_and_leaves_the_rules_as_they_were(services, 
     assert put_rule(network).provisioning_state == "Succeeded"
 
 
+def test_a_rule_stands_until_its_deletion_has_ended(services, network):
+    put_rule(network)
+    services.arm.faults.slow(1000)
+    network.security_rules.begin_delete("shop", "edge", "deny", polling=False)
+    assert network.security_rules.get("shop", "edge", "deny").provisioning_state == "Updating"
+    services.arm.finish_operations()
+    assert "deny" not in rules_of(services, services.world.edge_group)
+
+
+def test_a_failing_deletion_leaves_the_rule(services, network):
+    put_rule(network)
+    services.arm.faults.fail_operation("InternalServerError")
+    with pytest.raises(HttpResponseError, match="InternalServerError"):
+        network.security_rules.begin_delete("shop", "edge", "deny").result()
+    assert "deny" in rules_of(services, services.world.edge_group)
+
+
 def test_a_failing_deletion_leaves_the_resource(services, network):
     services.arm.put(
         f"{services.world.group}/providers/Microsoft.Network/networkSecurityGroups/spare", {"location": "westeurope"}

@@ -17,7 +17,7 @@ from offline.azure.resource_manager.networks import Networks, subnet_links
 from offline.azure.resource_manager.security_groups import SecurityGroups, rule_links
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.resource_manager.writes import Writes
-from offline.azure.web import EMPTY, Answer, BadBody, Request, member
+from offline.azure.web import Answer, BadBody, Request, member
 
 #: Types that are kept just as they are written.
 _PLAIN = (
@@ -167,7 +167,7 @@ class Resources:
         self._writes.check(holder["id"], holder, request, exists=position is not None)
         if request.method == "DELETE" and position is not None:
             del siblings[position]
-            return Answer(202, EMPTY, self._writes.put(kind, changed, holder, request, location=True))
+            return self._writes.delete_child(kind, changed, holder, request)
         properties = member(request.object(), "properties")
         if position is None:
             siblings.append({"name": name, "properties": properties})

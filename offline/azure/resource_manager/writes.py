@@ -58,10 +58,8 @@ class Writes:
             url = self.url("operations", running, resource_id, str(location), request)
             raise another_operation(self.conflict_status, url, self.retry_after_s)
 
-    def put(
-        self, kind: Kind, sent: Resource, before: Resource | None, request: Request, *, location: bool = False
-    ) -> dict[str, str]:
-        """Accept a new state, which holds at once as ``Updating``; return the answer's headers, with ``Location`` where wanted.
+    def put(self, kind: Kind, sent: Resource, before: Resource | None, request: Request) -> dict[str, str]:
+        """Accept a new state, which holds at once as ``Updating``; return the answer's headers.
 
         Raises
         ------
@@ -80,7 +78,7 @@ class Writes:
                 self._store.put(restored)
 
         operation = self._begin(kept["id"], request, lambda: self._set(kind, kept, kept, "Succeeded"), fail)
-        return self._headers(operation, kept, request, location=location)
+        return self._headers(operation, kept, request, location=False)
 
     def delete(self, kind: Kind, present: Resource, request: Request, remove: Callable[[], None]) -> Answer:
         """Accept a deletion that ``remove`` carries out when the operation ends."""
@@ -90,6 +88,23 @@ class Writes:
             self._set(kind, present, present, "Failed")
 
         operation = self._begin(present["id"], request, remove, fail)
+        return Answer(202, EMPTY, self._headers(operation, present, request, location=True))
+
+    def delete_child(self, kind: Kind, without: Resource, present: Resource, request: Request) -> Answer:
+        """Accept that ``present`` will be ``without`` one of its children when the operation ends.
+
+        Raises
+        ------
+        ArmError
+        """
+        kept = kind.accepted(without, present, self._store)
+        self._set(kind, present, present, "Updating")
+
+        def succeed() -> None:
+            self._set(kind, kept, present, "Succeeded")
+            self._store.put(kept)
+
+        operation = self._begin(present["id"], request, succeed, lambda: self._set(kind, present, present, "Failed"))
         return Answer(202, EMPTY, self._headers(operation, present, request, location=True))
 
     def work_out(self, present: Resource, request: Request, result: Callable[[], Any]) -> Answer:
