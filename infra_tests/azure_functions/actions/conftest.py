@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from azure_functions.timed_transport import Timed
 from infra_tests.azure_functions.actions.cloud import Cloud
-from offline.azure.certificates import Certificates, make_certificates
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    folder: Path = tmp_path_factory.mktemp("certificates")
-    return make_certificates(folder)
+from offline.azure.certificates import Certificates
 
 
 @pytest.fixture
