@@ -79,11 +79,9 @@ def _definition(role: ActionRole) -> Json:
 
 
 def _assignment(role: ActionRole) -> Json:
-    ref = Ref(
-        "Microsoft.Authorization/roleAssignments",
-        (f"guid(subscription().id, parameters('name'), {text(role.title)}, 'assignment')",),
-    )
     who = f"parameters('{role.group}PrincipalId')"
+    # With the principal in its name: an assignment cannot be given another, so an identity that is made anew gets a new one.
+    ref = Ref("Microsoft.Authorization/roleAssignments", (f"guid(subscription().id, {who}, {text(role.title)})",))
     properties: Json = {
         "roleDefinitionId": value(_role_id(role)),
         "principalId": value(who),

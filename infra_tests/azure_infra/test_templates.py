@@ -413,6 +413,11 @@ def test_the_playbook_calls_as_itself_and_keeps_no_incident(most: dict[str, Depl
     assert call["body"] == "@triggerBody()"
     assert call["authentication"]["type"] == "ManagedServiceIdentity"
     assert call["authentication"]["audience"] == "api://88888888-0000-4000-8000-000000000000"
+    (connection,) = most["workspace"].of("Microsoft.Web/connections")
+    assert (
+        connection.properties["parameterValueType"] == "Alternative"
+    )  # by identity: it holds no values, so no account and no secret
+    assert set(connection.properties) == {"api", "displayName", "parameterValueType"}
     assert list(playbook.content["identity"]["userAssignedIdentities"]) == [call["authentication"]["identity"]]
     for step in (*definition["triggers"].values(), *definition["actions"].values()):
         assert step["runtimeConfiguration"] == {"secureData": {"properties": ["inputs", "outputs"]}}
