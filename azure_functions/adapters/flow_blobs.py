@@ -198,7 +198,7 @@ class _Version:
             return None
         end = base.offset + len(data)
         blocks = _blocks_before(self._blocks, end)
-        tail = _digest((before + data)[-_TAIL:])
+        tail = _digest((before + data[-_TAIL:])[-_TAIL:])
         return base, data, Progress(end, 0, tail, len(blocks), _digest(repr(blocks).encode()), base.etag)
 
     def _changed(self, progress: Progress) -> tuple[str, bytes]:

@@ -41,13 +41,13 @@ def read_flow_log(stream: BinaryIO, *, source: str, block: int, blocks: Blocks, 
         yield reader.take()
 
 
-def array_at(record: dict[str, Any], path: str) -> list[Any]:
-    """List under a dotted path. Raises FieldError."""
+def array_at(record: object, *steps: str) -> list[Any]:
+    """List under these names, one within the other. Raises FieldError."""
     value: Any = record
-    for step in path.split("."):
+    for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     if not isinstance(value, list):
-        raise FieldError(path, "is missing or not a list: the record is of another kind, or damaged")
+        raise FieldError(".".join(steps), "is missing or not a list: the record is of another kind, or damaged")
     return value
 
 

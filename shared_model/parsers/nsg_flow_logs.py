@@ -39,7 +39,7 @@ def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterat
 
 
 def _blocks(record: dict[str, Any]) -> Iterator[Block | FieldError]:
-    for rule in array_at(record, "properties.flows"):
+    for rule in array_at(record, "properties", "flows"):
         try:
             for group in array_at(rule, "flows"):
                 try:

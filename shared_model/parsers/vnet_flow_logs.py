@@ -57,7 +57,7 @@ def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterat
 
 def _blocks(record: dict[str, Any]) -> Iterator[Block | FieldError]:
     interface = interface_of(record.get("macAddress"), record.get("targetResourceID", ""), record.get("flowLogResourceID", ""))
-    for flow in array_at(record, "flowRecords.flows"):
+    for flow in array_at(record, "flowRecords", "flows"):
         try:
             for group in array_at(flow, "flowGroups"):
                 try:
