@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from azure_functions.actions.directory import Directory, names_of, no_user
+from azure_functions.actions.directory import Directory, User, names_of, no_user
 from azure_functions.actions.persistence import Persistence
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
@@ -41,7 +41,7 @@ class BlockSignIn:
         return Plan(
             action=self.name,
             target=target,
-            before={"user": user["id"], "enabled": bool(user.get("accountEnabled"))},
+            before={"user": user["id"], "enabled": _is_enabled(user)},
             after={"user": user["id"], "enabled": False},
             touches=(f"{name} cannot sign in anywhere in the tenant", _LIVES_ON),
             summary=f"block the sign-in of {name}",
@@ -57,7 +57,7 @@ class BlockSignIn:
 
     def apply(self, plan: Plan) -> None:
         user = self._directory.user(plan.after["user"])
-        if user is None or not user.get("accountEnabled"):
+        if user is None or not _is_enabled(user):
             return
         try:
             self._directory.set_enabled(plan.after["user"], enabled=False)
@@ -69,19 +69,24 @@ class BlockSignIn:
             user = self._directory.user(plan.after["user"])
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
-        return Verification.VERIFIED if user is not None and not user.get("accountEnabled") else Verification.DRIFTED
+        return Verification.VERIFIED if user is not None and not _is_enabled(user) else Verification.DRIFTED
 
     def undo(self, plan: Plan) -> UndoResult:
         object_id, enabled = plan.before["user"], plan.before["enabled"]
         user = self._undoing.user(object_id)
         if user is None:
             return UndoResult((), (f"{object_id} was deleted since",))
-        if bool(user.get("accountEnabled")) != enabled:
+        if _is_enabled(user) != enabled:
             try:
                 self._undoing.set_enabled(object_id, enabled=enabled)
             except (CloudRefusal, CloudForbidden) as refusal:
                 return UndoResult((), (f"{object_id} stays disabled: {refusal}. {_FORBIDDEN.replace('disable', 'enable')}",))
         return UndoResult((f"{object_id} may sign in" if enabled else f"{object_id} stays disabled, as before",))
+
+
+def _is_enabled(user: User) -> bool:
+    """Anything but a plain no counts as enabled: a user is not taken for blocked because Graph does not say."""
+    return user.get("accountEnabled") is not False
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:

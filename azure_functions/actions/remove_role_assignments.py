@@ -16,6 +16,7 @@ from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
 _PEOPLE = frozenset({"user", "group"})
+_NOT_SEEN = "what Privileged Identity Management would let the principal activate is not looked for"
 _LIVES_ON = "Resource Manager keeps what a token may do for up to ten minutes, and data services for longer"
 
 
@@ -66,7 +67,7 @@ class RemoveRoleAssignments:
             touches=(
                 *(_named(assignment, roles) for assignment in own),
                 *(f"not touched: {_named(assignment, roles)}" for assignment in elsewhere),
-                *((_LIVES_ON,) if own else ()),
+                *((_LIVES_ON, _NOT_SEEN) if own else ()),
             ),
             summary=f"remove {len(own)} role assignments of {target.id}",
             refusal=self._last_owner(subscription, own),

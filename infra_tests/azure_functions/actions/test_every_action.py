@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from azure_functions.actions.catalogue import ACTIONS, GROUPS, HANDLES, make_actions
 from azure_functions.actions.interfaces import Interfaces, passing
+from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.resource_manager import ResourceManager
 from azure_functions.actions.revoke_sessions import RevokeSessions
 from azure_functions.actions.security_rules import Direction, read_rules
@@ -96,8 +98,13 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @pytest.fixture
 def actions(cloud: Cloud) -> dict[str, Action]:
     cloud.graph.add_user(cloud.world.alice, "alice@shop.example")
-    made: dict[str, Action] = {cls.name: cls(cloud.clients, persistence=cloud.persistence) for cls in ACTIONS}
-    made[RevokeSessions.name] = RevokeSessions(cloud.clients, persistence=cloud.persistence, clock=lambda: NOW_MS / 1000)
+    return {action.name: _with_persistence(action.name, cloud, cloud.persistence) for action in ACTIONS}
+
+
+def _with_persistence(name: str, cloud: Cloud, persistence: Persistence) -> Action:
+    if name == RevokeSessions.name:
+        return RevokeSessions(cloud.clients, persistence=persistence, clock=lambda: NOW_MS / 1000)
+    (made,) = (action(cloud.clients, persistence=persistence) for action in ACTIONS if action.name == name)
     return made
 
 
@@ -162,6 +169,20 @@ def test_throttling_that_ends_costs_only_time(case: Case, cloud: Cloud, actions:
     for service in (cloud.arm, cloud.graph):
         service.faults.clear()
     assert action.verify(made) is Verification.VERIFIED
+
+
+@every_case
+def test_deliveries_at_the_same_time_end_as_one(case: Case, cloud: Cloud, actions: dict[str, Action]) -> None:
+    patient = replace(cloud.persistence, turns=200, patience_s=1e9)
+    action, before = actions[case.name], case.state(cloud)
+    made = plan(action, case.verdict(cloud))
+    racing = _with_persistence(case.name, cloud, patient)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(racing.apply, [made] * 3))
+    assert action.verify(made) is Verification.VERIFIED
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(racing.undo, [made] * 3))
+    assert (case.state(cloud) == before) is case.returns
 
 
 @every_case
