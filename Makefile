@@ -5,17 +5,17 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format train scenarios package synth templates benchmark clean lock
+.PHONY: help setup demo test lint format train scenarios package package-azure synth templates benchmark clean lock
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready node_modules/.ready .cache/emulator/.ready .cache/azure-runtime/.ready ## create the environment (demo and test do it by themselves)
 
 demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks, contain, undo; writes demo-report.html
 	@$(RUN) -m offline.demo
 
-test: setup .venv-train/.ready .venv-checkov/.ready tflite-runtime ## every test, the end-to-end ones on the embedded AWS included
+test: setup .venv-train/.ready .venv-checkov/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
 	@.venv-train/bin/python -m pytest -p no:cacheprovider -m training infra_tests/training
 	@$(RUN) -m pytest -m "not training"
 
@@ -36,6 +36,9 @@ scenarios: .venv/.ready ## write generated telemetry (flow logs, CloudTrail, sys
 
 package: .venv/.ready ## build each function's folder: build/local (this machine) and build/cloud (Lambda, arm64)
 	@$(RUN) -m cdk.package --for both
+
+package-azure: .venv/.ready ## build the Function app's folder: build/azure/local (this machine) and build/azure/cloud (Flex Consumption)
+	@$(RUN) -m azure_infra.package --for both
 
 synth: setup package ## synthesise the CloudFormation templates into cdk.out (what `cdk deploy` would deploy)
 	@cdk synth --quiet && echo "Templates are in cdk.out/"
