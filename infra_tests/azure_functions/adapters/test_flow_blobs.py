@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from azure_functions.adapters import flow_blobs
 from azure_functions.adapters.flow_blobs import FlowBlobs
 from azure_functions.cloud_errors import CloudRefusal
 from azure_functions.registry import PROGRESS
@@ -290,3 +291,18 @@ def test_a_crash_behind_the_stored_memory_scores_nothing_again(storage, watcher)
         blobs.commit(part)
     assert duplicates == 48
     assert len(verdicts) == len(set(verdicts)) == 2
+
+
+def test_damage_in_the_midst_of_a_large_blob_costs_its_own_records_only(storage, watcher, monkeypatch):
+    monkeypatch.setattr(flow_blobs, "RECORD_LIMIT", 1 << 14)
+    watcher.append(*(vnet_record(minute) for minute in range(3)))
+    watcher._put(',{"time":"T3","flowRecords":{"flows":[{"aclID":"x"')
+    watcher.append(*(vnet_record(minute) for minute in range(4, 12)))
+    blobs, minutes, rejected = FlowBlobs(storage, part_bytes=1 << 13), set(), 0
+    for part in blobs.new_parts(CONTAINER, BLOB):
+        for read in read_flows(part.open(), source="test"):
+            minutes |= set(((read.batch.start_ms - 1_700_000_000_000) // 60_000).tolist())
+            rejected += len(read.rejected)
+        blobs.commit(part)
+    assert minutes == {0, 1, 2, *range(4, 12)}
+    assert rejected == 1
