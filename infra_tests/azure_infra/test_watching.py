@@ -1,0 +1,165 @@
+"""What people see and hear: Sentinel's table, rule, workbook and playbook, and the alerts."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from azure_functions.adapters.sentinel import action_row, verdict_row
+from azure_functions.registry import FUNCTIONS
+from azure_infra.__main__ import FOLDER
+from azure_infra.columns import COLUMNS
+from infra_tests.azure_infra.conftest import WORKSPACE
+from infra_tests.azure_infra.deployment import Deployment
+from infra_tests.azure_infra.expressions import Later
+from infra_tests.response.world import verdict
+from response.journal import JournalEntry, Step
+from shared_model.events import Telemetry
+
+
+def test_the_table_and_the_stream_that_fills_it_have_the_same_columns(most: dict[str, Deployment]) -> None:
+    table = most["workspace"].named("Microsoft.OperationalInsights/workspaces/tables", "/Breakwater_CL")
+    (rule,) = most["resource_group"].of("Microsoft.Insights/dataCollectionRules")
+    columns = {column["name"]: column["type"].lower() for column in table.properties["schema"]["columns"]}
+    assert columns == {
+        column["name"]: column["type"] for column in rule.properties["streamDeclarations"]["Custom-Breakwater_CL"]["columns"]
+    }
+    assert columns == COLUMNS
+    assert rule.properties["destinations"]["logAnalytics"][0]["workspaceResourceId"] == WORKSPACE
+    assert rule.properties["dataFlows"][0]["outputStream"] == "Custom-Breakwater_CL"
+
+
+def test_the_columns_are_those_of_the_rows_that_are_sent() -> None:
+    found = verdict("i-1", "v-1", Telemetry.FLOW_LOGS)
+    stream = f"block_address#{found.entity.key}"
+    entry = JournalEntry(stream, 1, "c", Step.APPLIED, 0, "correlation", found.id, "policy:rule", None, {})
+    rows = (verdict_row(found, {}, decision_ms=1.5), action_row(entry, {}))
+    assert {name for row in rows for name in row} == set(COLUMNS)
+
+
+def test_queries_know_the_steps_of_the_journal(most: dict[str, Deployment]) -> None:
+    (book,) = most["workspace"].of("Microsoft.Insights/workbooks")
+    alerts = [alert.properties["criteria"] for alert in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules")]
+    said = set(re.findall(r'"([A-Z_]{4,})"', json.dumps([book.properties, alerts], default=str).replace("\\", "")))
+    assert said >= {"APPLIED", "REFUSED", "EXPIRY_DUE"}
+    assert said <= {str(step) for step in Step}
+
+
+def test_the_budgets_alert_knows_its_refusal(most: dict[str, Deployment]) -> None:
+    (alert,) = [
+        one for one in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules") if "budget" in one.content["name"]
+    ]
+    (word,) = re.findall(r'Reason has "(\w+)"', alert.properties["criteria"]["allOf"][0]["query"])
+    assert f"the {word} of" in (FOLDER.parent / "response" / "settling.py").read_text()
+
+
+def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]) -> None:
+    (rule,) = most["workspace"].of("Microsoft.SecurityInsights/alertRules")
+    made = {"Address", "Principal", "Machine", "Severity"}
+    for mapping in rule.properties["entityMappings"]:
+        assert {field["columnName"] for field in mapping["fieldMappings"]} <= made
+    assert set(rule.properties["customDetails"].values()) <= COLUMNS.keys()
+    (book,) = most["workspace"].of("Microsoft.Insights/workbooks")
+    queries = [item["content"]["query"] for item in json.loads(book.properties["serializedData"])["items"] if item["type"] == 3]
+    assert len(queries) == 10
+    ours = {
+        "Verdicts",
+        "Steps",
+        "Times",
+        "Incidents",
+        "Nothing",
+        "Harmless",
+        "FalseAlarmRate",
+        "Said",
+        "Done",
+        "Seconds",
+        "Containments",
+    }
+    sentinels = {
+        "SecurityIncident",
+        "IncidentNumber",
+        "Status",
+        "Closed",
+        "Classification",
+        "ClosedTime",
+        "FalsePositive",
+        "BenignPositive",
+    }
+    for query in queries:
+        plain = re.sub(r'"[^"]*"|\'[^\']*\'|\{\w+:\w+\}', "", query)
+        words = set(re.findall(r"\b[A-Z]\w+\b", plain))
+        assert words <= COLUMNS.keys() | ours | sentinels | {"Breakwater_CL"}, words
+
+
+def test_an_incident_of_our_own_does_not_call_ourselves(most: dict[str, Deployment]) -> None:
+    (rule,) = most["workspace"].of("Microsoft.SecurityInsights/alertRules")
+    (automation,) = most["workspace"].of("Microsoft.SecurityInsights/automationRules")
+    (condition,) = automation.properties["triggeringLogic"]["conditions"]
+    assert condition["conditionProperties"] == {
+        "propertyName": "IncidentRelatedAnalyticRuleIds",
+        "operator": "NotContains",
+        "propertyValues": [rule.id],
+    }
+    (playbook,) = most["workspace"].of("Microsoft.Logic/workflows")
+    assert automation.properties["actions"][0]["actionConfiguration"]["logicAppResourceId"] == playbook.id
+    (right,) = [
+        one
+        for one in most["workspace"].of("Microsoft.Authorization/roleAssignments")
+        if "Automation" in one.properties["description"]
+    ]
+    assert right.id in automation.after
+
+
+def test_the_playbook_calls_as_itself_and_keeps_no_incident(most: dict[str, Deployment]) -> None:
+    (playbook,) = most["workspace"].of("Microsoft.Logic/workflows")
+    definition = playbook.properties["definition"]
+    call = definition["actions"]["Triage"]["inputs"]
+    assert call["uri"] == "https://breakwater-detect-x.azurewebsites.net/api/triage_findings"
+    assert call["body"] == "@triggerBody()"
+    assert call["authentication"]["type"] == "ManagedServiceIdentity"
+    assert call["authentication"]["audience"] == "api://88888888-0000-4000-8000-000000000000"
+    (connection,) = most["workspace"].of("Microsoft.Web/connections")
+    assert (
+        connection.properties["parameterValueType"] == "Alternative"
+    )  # by identity: it holds no values, so no account and no secret
+    assert set(connection.properties) == {"api", "displayName", "parameterValueType"}
+    assert list(playbook.content["identity"]["userAssignedIdentities"]) == [call["authentication"]["identity"]]
+    for step in (*definition["triggers"].values(), *definition["actions"].values()):
+        assert step["runtimeConfiguration"] == {"secureData": {"properties": ["inputs", "outputs"]}}
+    assert most["workspace"].outputs["playbookPrincipalId"] == Later(f"{call['authentication']['identity']}.principalId")
+
+
+def test_the_way_to_the_function_is_as_the_host_routes_it() -> None:
+    host = json.loads((FOLDER.parent / "host.json").read_text())
+    assert host["extensions"]["http"]["routePrefix"] == "api"
+    assert host["extensions"]["queues"]["messageEncoding"] == "base64"
+
+
+def test_a_person_hears_of_what_is_lost_failing_or_silent(most: dict[str, Deployment], least: dict[str, Deployment]) -> None:
+    room = most["resource_group"]
+    alerts = {
+        resource.content["name"].removeprefix("breakwater-"): resource.properties
+        for resource in room.of("Microsoft.Insights/scheduledQueryRules")
+    }
+    silent = {"expire-containments-silent", "detect-api-calls-silent", "detect-flows-silent", "detect-system-logs-silent"}
+    lost = {"dead-letters", "poison", "journal-touched", "budget-used-up", "detect-failures", "contain-failures", "undo-failures"}
+    assert set(alerts) == silent | lost
+    for name, alert in alerts.items():
+        (criterion,) = alert["criteria"]["allOf"]
+        assert (criterion["operator"], criterion["threshold"]) == (("LessThan", 1) if name in silent else ("GreaterThan", 0))
+        assert alert["actions"]["actionGroups"][0].endswith("actionGroups/breakwater-notify")
+    assert alerts["budget-used-up"]["scopes"] == [WORKSPACE]
+    by_default = {resource.content["name"] for resource in least["resource_group"].of("Microsoft.Insights/scheduledQueryRules")}
+    assert by_default == {f"breakwater-{name}" for name in lost | {"expire-containments-silent"}}
+    (group,) = room.of("Microsoft.Insights/actionGroups")
+    assert [receiver["emailAddress"] for receiver in group.properties["emailReceivers"]] == ["soc@example.com"]
+
+
+def test_every_function_is_watched_for_failures(most: dict[str, Deployment]) -> None:
+    queries = [
+        alert.properties["criteria"]["allOf"][0]["query"]
+        for alert in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules")
+        if alert.content["name"].endswith("-failures")
+    ]
+    watched = re.findall(r'"(\w+)"', " ".join(queries))
+    assert sorted(watched) == sorted(spec.name for spec in FUNCTIONS)
