@@ -86,8 +86,9 @@ def add_logs(template: Template) -> None:
     template.take(
         "logGigabytes",
         "int",
-        "Gigabytes a day after which the functions' own logs are dropped until the next day; -1 sets no limit.",
-        defaultValue=5,
+        "Gigabytes a day after which the functions' own logs are dropped until the next day. That would blind the alerts too, so "
+        "there is no limit (-1) by default.",
+        defaultValue=-1,
         minValue=-1,
     )
     _keep_writes(template, "queueServices", "StorageWrite")  # a message among dead letters or poison
