@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 from lambdas.actions.catalogue import HANDLES, make_actions
 from lambdas.adapters.journal import DynamoJournal
@@ -13,20 +12,9 @@ from lambdas.adapters.policy import PolicyParameter
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
 from lambdas.function import Function
 from response.actions import Action
-from response.journal import JournalEntry, Step
+from response.journal import JournalEntry
 from response.policy import Policy
-from shared_model.events import Entity
-from shared_model.ocsf import of_remediation
-
-#: What a step says about the success of the change; the others say nothing.
-_SUCCEEDED = {
-    Step.APPLIED: True,
-    Step.VERIFIED: True,
-    Step.UNDONE: True,
-    Step.REFUSED: False,
-    Step.FAILED: False,
-    Step.DRIFTED: False,
-}
+from response.remediation import of_entry
 
 
 class ResponseRoom:
@@ -86,7 +74,7 @@ class ResponseRoom:
     def keep_again(self, entries: tuple[JournalEntry, ...]) -> None:
         """Put entries into the lake. Of one that lies there the same line is written under the same name."""
         for entry in entries:
-            self.lake.put_ocsf([_ocsf(entry)], cause=entry.id)
+            self.lake.put_ocsf([of_entry(entry)], cause=entry.id)
 
     @cached_property
     def lake(self) -> Lake:
@@ -97,20 +85,3 @@ class ResponseRoom:
     def _parameter(self) -> PolicyParameter:
         settings = self._function.settings
         return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, HANDLES)
-
-
-def _ocsf(entry: JournalEntry) -> dict[str, Any]:
-    action, _, target = entry.stream.partition("#")
-    return of_remediation(
-        containment_id=entry.containment_id,
-        action=action,
-        target=Entity.from_key(target),
-        step=entry.step,
-        time_ms=entry.time_ms,
-        verdict_id=entry.verdict_id,
-        correlation_id=entry.correlation_id,
-        actor=entry.actor,
-        undone=entry.step in (Step.UNDOING, Step.UNDONE),
-        succeeded=_SUCCEEDED.get(entry.step),
-        detail=entry.detail,
-    )
