@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from azure_infra.packaging.interpreters import find_python
+
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
 _LOCK = ROOT / "requirements" / "azure_runtime.lock"
@@ -36,7 +38,7 @@ def library_folder(python: tuple[int, int] = sys.version_info[:2], cache: Path =
     LibraryUnavailable
         The pinned distributions could not be had.
     """
-    digest = hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(_LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
     target = cache / "azure-runtime" / f"{digest}-cp{python[0]}{python[1]}"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +47,7 @@ def library_folder(python: tuple[int, int] = sys.version_info[:2], cache: Path =
             _install(new, python)
             (new / "tests" / "protos").rename(new / PROTOCOL)
             shutil.rmtree(new / "tests")
+            _compile(new, python)
             try:
                 new.rename(target)
             except OSError:  # another process was first, with the same content
@@ -84,6 +87,14 @@ def _install(folder: Path, python: tuple[int, int]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LibraryUnavailable(f"could not fetch the pinned Functions library ({_LOCK.name}): {done.stderr.strip()[-500:]}")
+
+
+def _compile(folder: Path, python: tuple[int, int]) -> None:
+    """Compile what the platform's image carries compiled too. Bytecode is of one version of Python only."""
+    if program := find_python(python):
+        subprocess.run(
+            [program, "-I", "-m", "compileall", "-q", "-s", str(folder), str(folder)], capture_output=True, check=False
+        )
 
 
 def main() -> None:

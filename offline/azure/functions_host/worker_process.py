@@ -172,9 +172,8 @@ class WorkerProcess:
             "AzureWebJobsScriptRoot": str(app),
             **environment,
         }
-        # Compiled files go beside the deploy folder, which stays as it was built.
-        cache = app.with_name(f".{app.name}.pycache")
-        command = [python.program, "-I", "-S", "-X", f"pycache_prefix={cache}", str(_SCRIPT)]
+        # Nothing is compiled to disk: the folder is read-only on the platform, and stays here as it was built.
+        command = [python.program, "-I", "-S", "-B", str(_SCRIPT)]
         arguments = [str(app), str(library_folder(python.version)), str(port), uuid.uuid4().hex]
         with self._output_file.open("ab") as output:
             return processes.spawn([*command, *arguments], env=variables, cwd=app, stdout=output, stderr=output)
