@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import permutations
@@ -165,10 +164,10 @@ def test_one_that_cannot_be_decided_now_holds_up_no_other_and_is_decided_on_the_
     site.respond(verdict("i-2", "flows-2", Telemetry.FLOW_LOGS))
     plan = site.action.plan
 
-    def unavailable(target: Entity, about: Verdict) -> Plan:
+    def unavailable(target: Entity, verdict: Verdict) -> Plan:
         if target.id == "i-1":
             raise CloudUnavailable("throttled")
-        return plan(target, about)
+        return plan(target, verdict)
 
     site.action.plan = unavailable  # type: ignore[method-assign]
     calls = replace(CALLS, related=(MACHINE, other))
@@ -192,7 +191,7 @@ def test_of_two_that_are_handled_at_the_same_time_one_sees_the_other(first: str)
         site.respond(other)
         append(entry)  # type: ignore[arg-type]
 
-    site.journal.append = other_first  # type: ignore[method-assign,assignment]
+    site.journal.append = other_first  # type: ignore[method-assign]
     site.respond(ours)
     assert site.contained() == BOTH
 
@@ -252,20 +251,25 @@ def test_any_order_any_redelivery_and_any_kill_end_in_the_same_containments(
     data: st.DataObject, described: list[tuple[Telemetry, list[Entity], int]], mode: Mode
 ) -> None:
     site, verdicts = Rules(mode), verdicts_of(described)
-    order = data.draw(st.permutations(verdicts)) + data.draw(st.lists(st.sampled_from(verdicts), max_size=4))
-    for each in order:
-        for kill in (data.draw(KILLS), None):  # a delivery that is killed comes again
-            arm(site, kill)
-            with contextlib.suppress(Killed):
-                site.respond(each)
-                break
+    queue = data.draw(st.permutations(verdicts)) + data.draw(st.lists(st.sampled_from(verdicts), max_size=4))
+    kills, killed = data.draw(st.lists(KILLS, max_size=6)), 0
+    while queue:
+        each = queue.pop(0)
+        arm(site, kills.pop() if kills else None)
+        try:
+            site.respond(each)
+        except Killed:
+            killed += 1
+            queue.append(each)  # comes again, after all others
     assert site.contained() == expected(site, verdicts)
     for stream in STREAMS:
         folded = fold(stream, site.journal.stream(stream))
         assert len(folded.containments) <= 1, "one containment of a target, one unit of the budget"
         assert len([step for step in site.steps_of(stream) if step is Step.OBSERVED]) <= len(verdicts)
+    # Whoever is killed after taking and before APPLYING, and finds the target contained by another, has taken for nothing.
     taken = sum(len(each) for each in site.budget._taken.values())
-    assert taken == (len(site.contained()) if mode is Mode.ENFORCE else 0)
+    needed = len(site.contained()) if mode is Mode.ENFORCE else 0
+    assert needed <= taken <= needed + killed
 
 
 def arm(site: Rules, kill: tuple[str, object] | None) -> None:
@@ -292,26 +296,27 @@ def test_every_order_of_a_few_verdicts_contains_the_same(described: list[tuple[T
     assert len(ends) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), described=st.lists(ABOUT, min_size=1, max_size=5))
 def test_whoever_is_killed_everything_written_is_kept_and_told_in_the_end(
     data: st.DataObject, described: list[tuple[Telemetry, list[Entity], int]]
 ) -> None:
     """What each finished delivery hands out to be kept is, together, the whole journal; the same with what is told."""
     site, handed = Rules(), set[str]()
-    for each in data.draw(st.permutations(verdicts_of(described))):
-        for kill in (data.draw(KILLS), data.draw(KILLS), None):
-            arm(site, kill)
-            told = list(site.notices)
-            try:
-                outcome = site.respond(each)
-            except Killed:
-                # A kill between the entry and the notice: nothing of this delivery was told.
-                site.notices[:] = told
-                continue
-            entries = [entry for decision in outcome.decisions for entry in decision.entries]
-            handed |= {entry.id for entry in (*entries, *outcome.earlier)}
-            break
+    queue = list(data.draw(st.permutations(verdicts_of(described))))
+    kills = data.draw(st.lists(KILLS, max_size=6))
+    while queue:
+        each = queue.pop(0)
+        arm(site, kills.pop() if kills else None)
+        told = list(site.notices)
+        try:
+            outcome = site.respond(each)
+        except Killed:
+            site.notices[:] = told  # as if it had been killed before it told anything
+            queue.append(each)
+            continue
+        entries = [entry for decision in outcome.decisions for entry in decision.entries]
+        handed |= {entry.id for entry in (*entries, *outcome.earlier)}
     written = [entry for stream in STREAMS for entry in site.journal.stream(stream)]
     assert handed == {entry.id for entry in written}
     told_of = {notice.id for notice in site.notices}
