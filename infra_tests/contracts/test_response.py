@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from infra_tests.contracts.conftest import Stores
 from infra_tests.response.test_arrival_order import BOTH, CALLS, FLOWS, Rules
 from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
+from lambdas.registry import FUNCTIONS
+from response.containment import LONGEST_RUN_MS
 from response.expiry import BY_EXPIRY, expire
 from response.journal import Journal, JournalEntry, Step
 from response.policy import AtEnd
@@ -90,3 +94,11 @@ def test_the_budget_holds_across_targets(stores: Stores) -> None:
     site = on(stores, Site())
     site.policy = replace(site.policy, containments_per_hour=1)
     assert [site.contain(machine).decisions[0].step for machine in ("i-1", "i-2")] == [Step.APPLIED, Step.REFUSED]
+
+
+def test_no_function_that_responds_runs_for_so_long_that_it_could_apply_while_somebody_undoes() -> None:
+    on_aws = {spec.name: spec.timeout_s for spec in FUNCTIONS if "response" in spec.packages}
+    hours, minutes, seconds = map(
+        int, json.loads((Path(__file__).parents[2] / "host.json").read_text(encoding="utf-8"))["functionTimeout"].split(":")
+    )
+    assert max(*on_aws.values(), 3600 * hours + 60 * minutes + seconds) * 1000 <= LONGEST_RUN_MS
