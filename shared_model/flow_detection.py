@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from shared_model.detector import Detector
     from shared_model.memory import EntityMemory
 
-#: Flows that a verdict shows.
+#: Flows that a verdict shows, and interfaces that it names at most as reached.
 EVIDENCE = 5
+REACHED = 16
 
 
 def detect(
@@ -180,11 +181,12 @@ def _verdict(
         for row, weight in zip(rows[heaviest].tolist(), weights[heaviest].tolist(), strict=True)
     )
     own = sequences.event[rows]
+    new = own[own >= 0].tolist()
     return verdict_of(
         detector,
         Telemetry.FLOW_LOGS,
         score.entity,
-        tuple(dict.fromkeys(_own_names(batch, own[own >= 0].tolist()))),
+        tuple(dict.fromkeys(_own_names(batch, new))),
         score.time_ms,
         score.probability,
         kind,
@@ -192,6 +194,7 @@ def _verdict(
         evidence,
         correlation_id=correlation_id,
         completed_flow=bool(network.is_two_way(sequences.rows[rows]).any()),
+        reached=tuple(dict.fromkeys(_reached(batch, new)))[:REACHED],
     )
 
 
@@ -203,3 +206,12 @@ def _own_names(batch: FlowBatch, flows: list[int]) -> Iterator[Entity]:
             for kind, name in ((EntityKind.INSTANCE, interface.instance_id), (EntityKind.INTERFACE, interface.interface_id)):
                 if name:
                     yield Entity(kind, name, interface.account)
+
+
+def _reached(batch: FlowBatch, flows: list[int]) -> Iterator[Entity]:
+    """Interfaces that answered the initiator of these flows from inside: where it can be denied."""
+    for flow in flows:
+        if batch.two_way[flow] and not batch.local_source[flow]:
+            interface = batch.interfaces[int(batch.interface[flow])]
+            if interface.interface_id:
+                yield Entity(EntityKind.INTERFACE, interface.interface_id, interface.account)

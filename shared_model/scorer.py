@@ -66,6 +66,7 @@ def verdict_of(
     correlation_id: str = "",
     session_issued_ms: int | None = None,
     completed_flow: bool = False,
+    reached: tuple[Entity, ...] = (),
 ) -> Verdict:
     """Word a verdict. ``cause`` is the id of the window's last event, ``kind`` the class that the model chose."""
     threat = detector.classes[kind]
@@ -86,4 +87,5 @@ def verdict_of(
         evidence=evidence,
         completed_flow=completed_flow,
         session_issued_ms=session_issued_ms,
+        reached=reached,
     )

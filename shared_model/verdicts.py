@@ -55,6 +55,9 @@ class Verdict:
         Rests on at least one two-way flow. An address is blocked only then (a spoofed source proves nothing).
     session_issued_ms : int or None
         For a session: when its token was issued.
+    reached : tuple of Entity
+        Of an address from outside: the monitored interfaces that it has talked to in two-way flows, where it can be denied.
+        They are no names of the entity, and lend it no signal.
     """
 
     id: str
@@ -72,6 +75,7 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
     completed_flow: bool = False
     session_issued_ms: int | None = None
+    reached: tuple[Entity, ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""
@@ -89,6 +93,7 @@ class Verdict:
                     "entity": _entity(data["entity"]),
                     "related": tuple(_entity(entity) for entity in data["related"]),
                     "evidence": tuple(Evidence(**item) for item in data["evidence"]),
+                    "reached": tuple(_entity(entity) for entity in data.get("reached", ())),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

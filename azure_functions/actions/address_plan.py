@@ -71,14 +71,15 @@ def unblockable(address: str, wirings: Iterable[Wiring]) -> str:
 
 
 def named_targets(verdict: Verdict) -> tuple[str, ...]:
-    """Return the ids of the interfaces and machines that a verdict names, lower case."""
-    return tuple(dict.fromkeys(entity.id.lower() for entity in (verdict.entity, *verdict.related) if _is_target(entity)))
+    """Return the ids of the interfaces and machines that a verdict names or that its address has reached, lower case."""
+    named = (verdict.entity, *verdict.related, *verdict.reached)
+    return tuple(dict.fromkeys(entity.id.lower() for entity in named if _is_target(entity)))
 
 
 def nothing_named(address: str, verdict: Verdict) -> str:
     """Return what is missing where a verdict names no interface or machine whose groups could be read."""
     places = (EntityKind.INTERFACE, EntityKind.INSTANCE)
-    others = [entity.id for entity in (verdict.entity, *verdict.related) if entity.kind in places]
+    others = [entity.id for entity in (verdict.entity, *verdict.related, *verdict.reached) if entity.kind in places]
     by_hand = f"deny {address} by hand where it came in"
     if part := next((other for other in others if in_scale_set(other)), ""):
         return f"{part} belongs to a scale set in Uniform mode: deny {address} in the security group of its subnet by hand"

@@ -1,6 +1,7 @@
 """Flows → verdicts with the shipped detector: a scan is found, ordinary traffic is not, and nothing is told twice."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.flow_detection import describe_flow, detect
 from shared_model.memory import InProcessMemory
 from shared_model.parsers.vpc_flow_logs import read_flows
+from shared_model.verdicts import Verdict
 
 NOW = 1_800_000_000_000
 SCANNER, HOST = "198.51.100.7", "10.0.1.5"
@@ -143,3 +145,30 @@ def test_flows_are_described_in_one_line():
     assert describe_flow(flows(web(count=1)), 0) == "10.0.1.5:50000 -> 203.0.113.9:443 tcp, 27 packets, answered"
     six = line("2001:db8::7", 40000, "2001:db8:1::5", 22, 0)
     assert describe_flow(flows([six]), 0) == "[2001:db8::7]:40000 -> [2001:db8:1::5]:22 tcp, 1 packet, rejected"
+
+
+def guesses(source, target, interface="eni-0a", count=60):
+    """Password guessing as it looks in a flow log: both directions of short answered connections."""
+    lines = []
+    for n in range(count):
+        ends, back = (source, 40_000 + n, target, 22), (target, 22, source, 40_000 + n)
+        given = {"action": "ACCEPT", "flags": 3, "more": 3}
+        lines.append(line(*ends, 5 * n, packets=14, size=2200, direction="ingress", **given))
+        lines.append(line(*back, 5 * n, packets=14, size=2700, direction="egress", **given))
+    return [each.replace("eni-0a", interface) for each in lines]
+
+
+def test_an_address_from_outside_names_the_interfaces_that_answered_it_as_reached_and_as_nothing_else(detector):
+    (verdict,) = run(guesses(SCANNER, HOST) + guesses(SCANNER, "10.0.1.6", "eni-0b"), detector).verdicts
+    assert verdict.completed_flow is True
+    assert verdict.related == (), "who is attacked is no name of the attacker"
+    assert {entity.id for entity in verdict.reached} <= {"eni-0a", "eni-0b"}
+    assert {entity.kind for entity in verdict.reached} == {EntityKind.INTERFACE}
+    assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+def test_probes_that_nobody_answered_have_reached_nothing(detector):
+    (verdict,) = run(scan(), detector).verdicts
+    assert verdict.reached == ()
+    before = {name: value for name, value in json.loads(verdict.to_json()).items() if name != "reached"}
+    assert Verdict.from_json(json.dumps(before)) == verdict, "what was queued before the field was there is still read"
