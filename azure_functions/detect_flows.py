@@ -1,6 +1,6 @@
 """Flow-log blobs of virtual networks and of network security groups → verdicts on addresses and the machines behind them.
 
-The host hands over a blob's content with each event. It is not used: a blob grows for an hour, and only what is new counts.
+The host hands over where the blob is. A blob grows for an hour and is announced at every append, and only what is new is read.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from azure_functions.adapters.inventory import Inventory
+from azure_functions.blob_reference import BlobReference
 from azure_functions.detection_room import DetectionRoom
 from azure_functions.function import Function, Message
 from azure_functions.registry import FLOW_LOG_CONNECTION, NSG_FLOW_LOGS, VNET_FLOW_LOGS
@@ -60,26 +61,24 @@ BLUEPRINT = func.Blueprint()
 @BLUEPRINT.blob_trigger(
     arg_name="blob", path=f"{VNET_FLOW_LOGS}/{{name}}", connection=FLOW_LOG_CONNECTION, source=func.BlobSource.EVENT_GRID
 )
-def detect_flows(blob: func.InputStream) -> None:
+def detect_flows(blob: BlobReference) -> None:
     """Entry point: a virtual network's flow log was written to."""
-    _read_blob(ROOM, blob.name or "", "vnet_flow_logs")
+    _read_blob(ROOM, blob, "vnet_flow_logs")
 
 
 @BLUEPRINT.function_name("detect_nsg_flows")
 @BLUEPRINT.blob_trigger(
     arg_name="blob", path=f"{NSG_FLOW_LOGS}/{{name}}", connection=FLOW_LOG_CONNECTION, source=func.BlobSource.EVENT_GRID
 )
-def detect_nsg_flows(blob: func.InputStream) -> None:
+def detect_nsg_flows(blob: BlobReference) -> None:
     """Entry point: a network security group's flow log was written to."""
-    _read_blob(NSG_ROOM, blob.name or "", "nsg_flow_logs")
+    _read_blob(NSG_ROOM, blob, "nsg_flow_logs")
 
 
-def _read_blob(room: FlowRoom, name: str, parser: str) -> None:
-    container, _, blob = name.partition("/")
-
+def _read_blob(room: FlowRoom, blob: BlobReference, parser: str) -> None:
     def handle(_: Message) -> None:
         damage: list[UnreadableTelemetry] = []
-        for part in room.blobs.new_parts(container, blob):
+        for part in room.blobs.new_parts(blob.container, blob.name):
             room.function.correlate(part.name)
             try:
                 _detect(room, part, parser)
@@ -89,7 +88,7 @@ def _read_blob(room: FlowRoom, name: str, parser: str) -> None:
         if damage:
             raise damage[0]
 
-    room.function.run((Message(name, name.encode()),), handle).or_raise()
+    room.function.run((Message(blob.path, blob.path.encode()),), handle).or_raise()
 
 
 def _detect(room: FlowRoom, part: Part, parser: str) -> None:

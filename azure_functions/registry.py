@@ -137,6 +137,7 @@ REQUIREMENTS: tuple[str, ...] = (
     "azure-monitor-ingestion",
     "azure-storage-blob",
     "azure-storage-queue",
+    "azurefunctions-extensions-base",
     "drain3",
     "isal",
     "numpy",

@@ -28,6 +28,7 @@ from azure_functions import (
     triage_findings,
 )
 from azure_functions.adapters.journal import TableJournal
+from azure_functions.blob_reference import BlobReference
 from azure_functions.clients import LazyClients
 from azure_functions.function import Function
 from azure_functions.registry import CONTAINERS, NSG_FLOW_LOGS, POLICY, POLICY_BLOB, QUEUES, TABLES, VNET_FLOW_LOGS
@@ -122,7 +123,8 @@ class App:
 
     def written(self, blob: str, function: str = "detect_flows") -> None:
         """Tell a flow-log function that a blob (with its container) was written to."""
-        _FUNCTIONS[function](func.blob.InputStream(data=b"", name=blob))
+        container, _, name = blob.partition("/")
+        _FUNCTIONS[function](BlobReference(container, name))
 
     def scheduled(self) -> None:
         _FUNCTIONS["expire_containments"](None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from azure_functions.registry import FUNCTIONS, QUEUES, Trigger
+from azure_functions.registry import FUNCTIONS, QUEUES, VNET_FLOW_LOGS, Trigger
 from azure_infra.packaging.folder import DeployFolder, build, our_modules
 from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.targets import CLOUD, LOCAL, SITE_PACKAGES
@@ -46,6 +46,23 @@ def azure(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
+def flow_record(minute: int) -> dict[str, object]:
+    """A record with one flow."""
+    flow = f"{1_790_000_000_000 + minute * 60_000},198.51.100.7,10.20.1.4,{40_000 + minute},22,6,I,E,NX,9,900,8,800"
+    group = {"rule": "r", "flowTuples": [flow]}
+    return {
+        "time": f"2026-09-21T13:{minute:02}:20.0000000Z",
+        "flowLogVersion": 4,
+        "flowLogGUID": "66666666-0000-4000-8000-000000000001",
+        "macAddress": "0022481C0F1B",
+        "category": "FlowLogFlowEvent",
+        "flowLogResourceID": "/SUBSCRIPTIONS/66666666-0000-4000-8000-000000000000/RESOURCEGROUPS/SHOP/X",
+        "targetResourceID": "/subscriptions/66666666-0000-4000-8000-000000000000/resourceGroups/shop/x",
+        "operationName": "FlowLogFlowEvent",
+        "flowRecords": {"flows": [{"aclID": "66666666-0000-4000-8000-000000000002", "flowGroups": [group]}]},
+    }
+
+
 def test_the_library_finds_exactly_the_functions_of_the_registry(azure: EmbeddedAzure) -> None:
     assert {name: function.kind for name, function in azure.host.functions.items()} == {
         spec.name: str(spec.trigger) for spec in FUNCTIONS
@@ -69,6 +86,23 @@ def test_every_trigger_is_bound_to_what_the_registry_says(azure: EmbeddedAzure) 
                 wanted = {"route": spec.source}
         bound = {key: str(trigger.get(key)).lower() for key in wanted}
         assert bound == {key: value.lower() for key, value in wanted.items()}, spec.name
+
+
+def test_blobs_are_handed_over_by_reference(azure: EmbeddedAzure) -> None:
+    asked = {name: azure.host.functions[name].takes_reference for name in ("detect_flows", "detect_nsg_flows")}
+    assert asked == {"detect_flows": True, "detect_nsg_flows": True}
+
+
+def test_of_a_flow_log_that_grows_each_event_reads_only_what_is_new(azure: EmbeddedAzure) -> None:
+    read = []
+    for records in (1, 3):
+        blob = json.dumps({"records": [flow_record(minute) for minute in range(records)]}).encode()
+        azure.write_flow_blob(VNET_FLOW_LOGS, "flowLogResourceID=/X/y=2026/PT1H.json", blob)
+        (delivery,) = azure.host.drain()
+        assert (delivery.fate, delivery.outcome.error) == (Fate.DONE, "")
+        lines = [json.loads(each.record.message) for each in azure.host.logs(invocation_id=delivery.outcome.invocation_id)]
+        read.append(sum(line["events"] for line in lines if line["message"] == "scored"))
+    assert read == [1, 2]
 
 
 def test_nothing_but_triggers_and_http_answers_is_bound(azure: EmbeddedAzure) -> None:

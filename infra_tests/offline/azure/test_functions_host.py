@@ -29,7 +29,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, storage_clients: Storage) -> 
 
 @pytest.fixture
 def host(tiny: FunctionsHost, storage: Storage) -> FunctionsHost:
-    storage.create(queues=["orders"], containers=["flows"])
+    storage.create(queues=["orders"], containers=["flows", "large"])
     return tiny
 
 
@@ -52,6 +52,7 @@ def test_it_indexes_every_function_with_its_bindings(tiny: FunctionsHost) -> Non
         "on_events": "eventHubTrigger",
         "on_events_once": "eventHubTrigger",
         "on_blob": "blobTrigger",
+        "on_reference": "blobTrigger",
         "on_time": "timerTrigger",
         "on_request": "httpTrigger",
     }
@@ -162,6 +163,20 @@ def test_an_event_of_a_blob_hands_over_its_name_and_content(host: FunctionsHost,
     (delivery,) = host.drain()
     assert delivery.fate is Fate.DONE
     assert said(host, delivery.outcome.invocation_id) == ["blob flows/y=2026/PT1H.json of 15", 'got {"records": []}']
+
+
+def test_a_parameter_of_an_sdk_type_gets_where_the_blob_is_and_not_what_is_in_it(host: FunctionsHost, storage: Storage) -> None:
+    storage.blobs.get_blob_client("large", "y=2026/PT1H.json").upload_blob(b"content" * 1000)
+    host.blob_created("large", "y=2026/PT1H.json")
+    (delivery,) = host.drain()
+    assert delivery.outcome.error == ""
+    (line,) = said(host, delivery.outcome.invocation_id)
+    assert json.loads(line) == {
+        "kind": "model_binding_data",
+        "source": "AzureStorageBlobs",
+        "content": {"Connection": "LOGS", "ContainerName": "large", "BlobName": "y=2026/PT1H.json"},
+    }
+    assert [host.functions[name].takes_reference for name in ("on_blob", "on_reference")] == [False, True]
 
 
 def test_a_failing_blob_event_is_poison_after_the_threshold(host: FunctionsHost, storage: Storage) -> None:

@@ -18,6 +18,7 @@ from offline.azure.storage import Storage
 SOURCE = """
 import collections, json, logging, os, signal, typing
 import azure.functions as func
+import azurefunctions.extensions.base as extensions
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 log = logging.getLogger("tiny")
@@ -60,6 +61,25 @@ def on_events_once(events: typing.List[func.EventHubEvent]) -> None:
 def on_blob(blob: func.InputStream) -> None:
     log.info("blob %s of %s", blob.name, blob.length)
     obey(blob.read().decode())
+
+
+class Reference(extensions.SdkType):
+    pass
+
+
+class ReferenceConverter(extensions.InConverter, binding="blob", trigger="blobTrigger"):
+    @classmethod
+    def check_input_type_annotation(cls, pytype):
+        return issubclass(pytype, Reference)
+
+    @classmethod
+    def decode(cls, data, *, trigger_metadata, pytype):
+        return Reference(data={"kind": data.type, "source": data.value.source, "content": json.loads(data.value.content)})
+
+
+@app.blob_trigger(arg_name="blob", path="large/{name}", connection="LOGS", source="EventGrid")
+def on_reference(blob: Reference) -> None:
+    log.info("%s", json.dumps(blob._data))
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False)

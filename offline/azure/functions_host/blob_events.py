@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobClient, BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from offline.azure.functions_host.delivery import Delivery, Fate, document, text
@@ -79,24 +79,30 @@ class BlobListener:
             blob, attempt = self._events.popleft()
         client = self._blobs.get_blob_client(self.container, blob)
         try:
-            content = client.download_blob()
+            properties = client.get_blob_properties()
+            data = self._reference(blob) if self.function.takes_reference else _content(client)
         except ResourceNotFoundError:
             return None  # gone since: the host has nothing to hand over
-        outcome = self._invoker.invoke(
-            self.function,
-            messages().TypedData(bytes=content.readall()),
-            metadata=self._metadata(blob, client.url, content.properties),
-        )
+        outcome = self._invoker.invoke(self.function, data, metadata=self._metadata(blob, client.url, properties))
         last = attempt >= self._invoker.settings.blobs.max_attempts
         fate = Fate.DONE if outcome.ok else Fate.POISON if last else Fate.AGAIN
         if fate is Fate.AGAIN:
             with self._lock:
                 self._events.append((blob, attempt + 1))
         if fate is Fate.POISON:
-            self._send_poison(blob, str(content.properties.etag))
+            self._send_poison(blob, str(properties.etag))
         delivery = Delivery(f"{self.container}/{blob}", (), attempt, outcome, fate)
         self._watch(delivery)
         return delivery
+
+    def _reference(self, blob: str) -> Any:
+        """What the blob extension sends in place of the content, for whose parameter has an SDK type."""
+        said = {"Connection": self.function.trigger["connection"], "ContainerName": self.container, "BlobName": blob}
+        rpc = messages()
+        data = rpc.ModelBindingData(
+            version="1.0", source="AzureStorageBlobs", content_type="application/json", content=json.dumps(said).encode()
+        )
+        return rpc.TypedData(model_binding_data=data)
 
     def _metadata(self, blob: str, url: str, properties: Any) -> dict[str, Any]:
         match = self._pattern.fullmatch(blob)
@@ -119,3 +125,8 @@ class BlobListener:
         }
         content = base64.b64encode(json.dumps(letter).encode()).decode()
         self._queues.get_queue_client(POISON_QUEUE).send_message(content)
+
+
+def _content(client: BlobClient) -> Any:
+    """The whole blob, as the host sends it for every other parameter."""
+    return messages().TypedData(bytes=client.download_blob().readall())

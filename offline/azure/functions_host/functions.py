@@ -56,6 +56,11 @@ class Function:
         """Type of the trigger: ``queueTrigger``, ``httpTrigger`` and so on."""
         return str(self.trigger["type"])
 
+    @property
+    def takes_reference(self) -> bool:
+        """Whether the trigger's parameter takes where its data are, and not the data (``SupportsDeferredBinding``)."""
+        return bool(self.trigger.get("properties", {}).get("SupportsDeferredBinding"))
+
 
 def read_functions(metadata: Iterable[Any], environment: Mapping[str, str], settings: HostSettings) -> Mapping[str, Function]:
     """Read the library's metadata, by name.
