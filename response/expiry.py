@@ -16,6 +16,7 @@ from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.notices import Notify, notice
 from response.policy import AtEnd, Policy
+from response.switch import read_switch
 from shared_model.errors import BreakwaterError
 
 _ROUNDS = 8
@@ -162,14 +163,19 @@ def _kept_in(errors: list[Exception]) -> Iterator[None]:
 
 def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment) -> Ended | None:
     if containment.step is Step.UNDOING:
+        if containment.undo_actor == BY_EXPIRY and not read_switch(desk.journal).armed:
+            return None  # goes on once it is armed, or when a person undoes it
         return _end(desk, name, containment.id, containment.undo_actor)
     due = containment.expires_ms is not None and containment.expires_ms <= desk.now_ms
     stuck = containment.is_stuck(desk.now_ms)
     if not due or not (stuck or containment.step is Step.APPLIED):
         return None
     # What is stuck was never wholly made, and why is for a person to find out: it is not undone by time.
-    if not stuck and policy.of(containment.plan.action).at_end is AtEnd.UNDO:
-        return _end(desk, name, containment.id, BY_EXPIRY) if desk.now_ms >= containment.earliest_undo_ms else None
+    by_itself = not stuck and policy.of(containment.plan.action).at_end is AtEnd.UNDO
+    if by_itself and desk.now_ms < containment.earliest_undo_ms:
+        return None
+    if by_itself and read_switch(desk.journal).armed:
+        return _end(desk, name, containment.id, BY_EXPIRY)
     return None if containment.asked else _ask(desk, name, containment)
 
 

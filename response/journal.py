@@ -26,6 +26,8 @@ class Step(StrEnum):
     EXPIRY_DUE = "EXPIRY_DUE"  # time to live is over, a person is asked
     UNDOING = "UNDOING"
     UNDONE = "UNDONE"
+    DISARMED = "DISARMED"  # the master switch (response/switch.py), in its own stream
+    ARMED = "ARMED"
 
 
 #: Entries by which the schedule finds a containment: one that is stuck at APPLYING has no APPLIED.

@@ -9,6 +9,7 @@ The rules that keep a containment from being lost or made twice:
   resumes an old one renews it first, and an undo that has begun meanwhile has taken the number that the renewal needs.
 * An append that loses its sequence number to another writer starts over from the stream as it now is.
 * A verdict that the containment in force does not cover (a session whose token is newer than the deny) begins another.
+* Nothing is changed while the master switch is off: it is read right before each change, also of what is being finished.
 * A verdict that is settled in the stream is settled: delivered again it changes nothing. Only a refusal for want of a
   second signal is decided again, when that has come.
 """
@@ -25,6 +26,7 @@ from response.journal import CORROBORATION, Journal, JournalEntry, SequenceTaken
 from response.notices import Notify, notice
 from response.policy import Policy, Rule
 from response.signals import Signal, kept
+from response.switch import read_switch
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -231,6 +233,9 @@ class _Desk:
             stream = self._append(stream, renewal)
         if reason := self.action.check(containment.plan):
             raise CannotApply(reason)
+        # The last word before every change. What a killed function left half made is for a person to end.
+        if reason := read_switch(self.room.journal).objection:
+            raise CannotApply(reason)
         self.action.apply(containment.plan)
         self._applied = containment.id
         return stream
@@ -274,6 +279,8 @@ class _Desk:
             needed = f"a containment needs an independent second one within {room.policy.window_ms // 60_000} minutes"
             return {"reason": f"one signal ({room.verdict.telemetry}): {needed}", "wants": CORROBORATION}
         limit, account = room.policy.containments_per_hour, draft.plan.target.account
+        if enforcing and (reason := read_switch(room.journal).objection):
+            return {"reason": reason}
         # Last, because it is the only check that uses something up; observing uses nothing up.
         if enforcing and not room.budget.take(account, draft.id, limit=limit, now_ms=room.now_ms):
             used_up = f"the budget of {limit} containments an hour is used up in account {account}"

@@ -17,6 +17,9 @@ from response.containment import LONGEST_RUN_MS
 from response.expiry import BY_EXPIRY, expire
 from response.journal import Journal, JournalEntry, Step
 from response.policy import AtEnd
+from response.switch import ID as SWITCH
+from response.switch import STREAM as STREAM_OF_SWITCH
+from response.switch import turn
 from shared_model.events import Telemetry
 
 STREAM = "isolate#123456789012/instance/i-1"
@@ -102,3 +105,17 @@ def test_no_function_that_responds_runs_for_so_long_that_it_could_apply_while_so
         int, json.loads((Path(__file__).parents[2] / "host.json").read_text(encoding="utf-8"))["functionTimeout"].split(":")
     )
     assert max(*on_aws.values(), 3600 * hours + 60 * minutes + seconds) * 1000 <= LONGEST_RUN_MS
+
+
+def test_disarmed_no_store_lets_a_change_through_and_armed_again_it_does(stores: Stores) -> None:
+    site = on(stores, Site())
+    assert turn(stores.journal(), armed=False, by="alice", reason="drill", now_ms=NOW_MS).armed is False
+    assert site.contain("i-1").decisions[0].step is Step.REFUSED
+    assert stores.journal().find(SWITCH) == STREAM_OF_SWITCH
+    turn(stores.journal(), armed=True, by="bob", reason="", now_ms=NOW_MS + 1)
+    site.contain("i-1", "2")
+    assert set(site.world["i-1"].values()) == {"locked"}
+    assert [(e.step, e.actor) for e in stores.journal().stream(STREAM_OF_SWITCH)] == [
+        (Step.DISARMED, "alice"),
+        (Step.ARMED, "bob"),
+    ]

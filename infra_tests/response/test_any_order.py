@@ -14,6 +14,7 @@ from response.containment import fold
 from response.expiry import expire
 from response.journal import Step
 from response.policy import AtEnd
+from response.switch import read_switch, turn
 from shared_model.events import Telemetry
 
 MACHINES = st.sampled_from(["i-1", "i-2"])
@@ -44,9 +45,11 @@ class Response(RuleBasedStateMachine):
     @rule(machine=MACHINES, telemetry=TELEMETRY, number=st.integers(0, 2), kill=KILLS)
     def deliver(self, machine: str, telemetry: Telemetry, number: int, kill: tuple[str, object] | None) -> None:
         self.arm(kill)
+        writes = self.site.action.writes
         with contextlib.suppress(Killed, CloudUnavailable):
             self.site.respond(verdict(machine, f"{machine}-{telemetry}-{number}", telemetry, time_ms=self.site.now_ms))
         self.arm(None)
+        assert read_switch(self.site.journal).armed or self.site.action.writes == writes
 
     @rule(kill=KILLS, hours=st.integers(0, 2))
     def time_passes(self, kill: tuple[str, object] | None, hours: int) -> None:
@@ -56,6 +59,10 @@ class Response(RuleBasedStateMachine):
         with contextlib.suppress(Killed):
             expire(policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append)
         self.arm(None)
+
+    @rule(armed=st.booleans())
+    def somebody_turns_the_master_switch(self, armed: bool) -> None:
+        turn(self.site.journal, armed=armed, by="on-call", reason="drill", now_ms=self.site.now_ms)
 
     def containments(self, machine: str) -> list[tuple[str, Step]]:
         name = f"isolate#123456789012/instance/{machine}"
