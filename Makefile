@@ -16,7 +16,7 @@ demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks
 	@$(RUN) -m offline.demo
 
 test: setup .venv-train/.ready .venv-checkov/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
-	@.venv-train/bin/python -m pytest -p no:cacheprovider -m training infra_tests/training
+	@.venv-train/bin/python -m pytest -p no:cacheprovider --confcutdir infra_tests/training -m training infra_tests/training
 	@$(RUN) -m pytest -m "not training"
 
 lint: .venv/.ready ## style, types, import rules
