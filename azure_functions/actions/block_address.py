@@ -70,7 +70,9 @@ class BlockAddress:
             return _refused(target, nothing_named(address, verdict))
         machines = {vm_id: self._arm.virtual_machine(vm_id) for vm_id in named if is_machine(vm_id)}
         wirings = self._wirings(_all_interfaces(named, machines))
-        resources = (*named, *(w.id for w in wirings), *_groups_of(wirings))
+        # An interface that is named stands for its machine: what protects that protects it.
+        machines |= {w.machine: self._arm.virtual_machine(w.machine) for w in wirings if w.machine and w.machine not in machines}
+        resources = (*named, *(w.id for w in wirings), *machines, *_groups_of(wirings))
         if not wirings:
             return _refused(target, f"{', '.join(named)} is gone: there is nothing left to protect", resources=resources)
         if reason := unblockable(address, wirings) or self._is_own(address, wirings):

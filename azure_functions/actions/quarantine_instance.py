@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from azure_functions.actions.interfaces import in_scale_set, interface_ids, is_machine, managed_elsewhere, merged_tags
+from azure_functions.actions.interfaces import (
+    Interfaces,
+    in_scale_set,
+    interface_ids,
+    is_machine,
+    managed_elsewhere,
+    merged_tags,
+)
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFACE
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
@@ -39,6 +46,7 @@ class QuarantineInstance:
         "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action",
         "Microsoft.Network/networkSecurityGroups/read",
         "Microsoft.Network/networkSecurityGroups/write",
+        "Microsoft.Network/virtualNetworks/read",
         *WRITE_INTERFACE,
         *FOLLOW_OPERATIONS,
     )
@@ -75,7 +83,9 @@ class QuarantineInstance:
                 return _refused(target, f"{interface['id']} is managed by {owner}: isolate it there")
         before = {i["id"]: {"group": _group(i), "location": i["location"]} for i in interfaces}
         after = {i["id"]: {"group": group_id(i), "location": i["location"]} for i in interfaces}
-        groups = {group: self._arm.security_group(group) for group in {_group(i) for i in interfaces} if group}
+        # Also the subnet's: whoever protects a group means the machines behind it, wherever it is attached.
+        wiring = Interfaces(self._arm).wiring
+        groups = {group: self._arm.security_group(group) for i in interfaces for group in wiring(i).groups}
         if all(_is(state["group"], after[nic]["group"]) for nic, state in before.items()):
             after = before  # Resource Manager may spell the id in other letters
         return Plan(

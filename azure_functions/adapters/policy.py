@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
@@ -49,7 +50,7 @@ class PolicyBlob:
                 text, etag = changed
                 policy = parse_policy_yaml(text)
                 policy.check_against(self._handles)
-                self._policy, self._etag = policy.protecting(self._own), etag
+                self._policy, self._etag = _in_any_case(policy).protecting(self._own), etag
             self._read_ms = now_ms
         assert self._policy is not None  # noqa: S101 - an unchanged one was read before
         return self._policy
@@ -70,6 +71,12 @@ class PolicyBlob:
             if refusal.is_missing:
                 raise PolicyError(f"there is no blob {POLICY}/{POLICY_BLOB}: put policy/azure.yaml there") from refusal
             raise
+
+
+def _in_any_case(policy: Policy) -> Policy:
+    """Return the policy with the keys of its tags as the actions' plans have them: Azure tells no case apart."""
+    never = policy.never_touch
+    return replace(policy, never_touch=replace(never, tags=tuple(tag.lower() for tag in never.tags)))
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -190,6 +190,16 @@ def test_the_guard_sees_groups_machines_and_their_tags(cloud: Cloud, action: Blo
     assert any("/networksecuritygroups/edge" in touched.lower() and "1 subnets" in touched for touched in made.touches)
 
 
+def test_an_interface_that_is_named_alone_is_protected_with_its_machine(cloud: Cloud, action: BlockAddress) -> None:
+    verdict = about(
+        EntityKind.ADDRESS, ATTACKER, Entity(EntityKind.INTERFACE, cloud.world.web_interface.lower()), completed_flow=True
+    )
+    cloud.arm.change(cloud.world.web, lambda m: m.update(tags={"break-glass": "yes"}))
+    made = plan(action, verdict)
+    assert "break-glass=yes" in refusal(made, verdict, NeverTouch(tags=("break-glass",)))
+    assert "never-touch" in refusal(made, verdict, NeverTouch(instances=(cloud.world.web.lower(),)))
+
+
 def test_a_machine_that_is_off_is_judged_by_its_groups_alone(cloud: Cloud, action: BlockAddress) -> None:
     nic = cloud.shop.interface("cold-nic", "shop-net", "web", "10.20.1.9")
     made = plan(action, seen_at(cloud.shop.machine("cold", nic, power="deallocated")))

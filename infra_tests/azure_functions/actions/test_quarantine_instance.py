@@ -219,6 +219,18 @@ class TestRefused:
         reason = refusal(made, about(EntityKind.INSTANCE, cloud.world.database), NeverTouch(tags=("break-glass",)))
         assert "break-glass=yes" in reason
 
+    def test_the_group_of_the_subnet_protects_the_machine_too(self, cloud: Cloud, action: QuarantineInstance) -> None:
+        assert cloud.group_of(cloud.world.web_interface) == ""  # edge is the subnet's
+        cloud.arm.change(cloud.world.edge_group, lambda g: g.update(tags={"break-glass": "yes"}))
+        made, verdict = plan_for(action, cloud.world.web), about(EntityKind.INSTANCE, cloud.world.web)
+        for never in (NeverTouch(tags=("break-glass",)), NeverTouch(security_groups=(cloud.world.edge_group.lower(),))):
+            assert refusal(made, verdict, never) != ""
+
+    def test_a_tag_protects_in_whichever_case_it_was_written(self, cloud: Cloud, action: QuarantineInstance) -> None:
+        cloud.arm.change(cloud.world.database, lambda m: m.update(tags={"Break-Glass": "yes"}))
+        made = plan_for(action, cloud.world.database)
+        assert "break-glass=yes" in refusal(made, about(EntityKind.INSTANCE, cloud.world.database), NeverTouch(tags=("break-glass",)))
+
     def test_a_tag_that_protects_one_is_not_hidden_by_another_that_says_false(
         self, cloud: Cloud, action: QuarantineInstance
     ) -> None:

@@ -132,6 +132,11 @@ class TestPolicy:
         assert {rule.action for rule in policy.rules} == set(HANDLES) == set(policy.actions)
         assert policy.never_touch.principals == (PRINCIPAL, OWN.lower(), f"{OWN.lower()}/*")
 
+    def test_tags_are_compared_in_lower_case_as_plans_have_them(self, clients: Storage) -> None:
+        self.put(clients, self.SHIPPED.replace("- break-glass", "- Break-Glass"))
+        tags = self.policy(clients).load(NOW_MS).never_touch.tags
+        assert tags == ("breakwater:never-touch", "breakwater-never-touch", "break-glass")
+
     def test_it_is_read_once_a_minute_and_again_only_when_it_changed(self, clients: Storage) -> None:
         downloads: list[str] = []
 
