@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-_ALL = ("flow_path", "vnet_flow_path", "function_init", "lambda_runtime", "azure_host", "cost")
+_ALL = ("flow_path", "vnet_flow_path", "large_flow_blob", "function_init", "lambda_runtime", "azure_host", "cost")
 
 
 def main() -> int:

@@ -50,32 +50,18 @@ _STAGES: dict[str, list[tuple[Any, str]]] = {
 }
 
 
-class _Storage:
-    """One blob in a file and its row of progress in memory: the calls of the SDKs that the adapter makes."""
+class OneRow:
+    """One blob's row of progress in memory: the calls of the tables' SDK that the adapter makes."""
 
-    url = "benchmark"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self._row: Any = None
 
-    def __call__(self, service: str, group: str, **_: str) -> _Storage:
+    def __call__(self, service: str, group: str, **_: str) -> Any:
+        """Return the client of a service, as :class:`azure_functions.clients.Clients` does."""
         return self
 
-    def get_blob_client(self, container: str, blob: str) -> _Storage:
+    def get_table_client(self, name: str) -> OneRow:
         return self
-
-    def get_table_client(self, name: str) -> _Storage:
-        return self
-
-    def get_blob_properties(self) -> Any:
-        return SimpleNamespace(size=self._path.stat().st_size, etag="1", blob_type="AppendBlob")
-
-    def download_blob(self, *, offset: int, length: int, **_: Any) -> Any:
-        with self._path.open("rb") as stream:
-            stream.seek(offset)
-            data = stream.read(length)
-        return SimpleNamespace(readall=lambda: data)
 
     def get_entity(self, *_: str) -> Any:
         if self._row is None:
@@ -90,17 +76,39 @@ class _Storage:
         return self.create_entity(row)
 
 
+class _Storage(OneRow):
+    """And its blob in a file: the calls of the blobs' SDK."""
+
+    url = "benchmark"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def get_blob_client(self, container: str, blob: str) -> _Storage:
+        return self
+
+    def get_blob_properties(self) -> Any:
+        return SimpleNamespace(size=self._path.stat().st_size, etag="1", blob_type="AppendBlob")
+
+    def download_blob(self, *, offset: int, length: int, **_: Any) -> Any:
+        with self._path.open("rb") as stream:
+            stream.seek(offset)
+            data = stream.read(length)
+        return SimpleNamespace(readall=lambda: data)
+
+
 class _Row(dict[str, Any]):
     metadata: dict[str, Any] = {"etag": "1"}  # noqa: RUF012 - nobody else has the rows
 
 
-def run(path: Path, detector: Detector, *, remembering: bool = True) -> Pass:
-    """Detect on one blob; what is remembered of its entities is kept in this process, or not at all."""
+def run(storage: OneRow, detector: Detector, *, remembering: bool = True) -> Pass:
+    """Detect on the storage's one blob; what is remembered of its entities is kept in this process, or not at all."""
     memory = InProcessMemory()
     records = flows = entities = rejected = verdicts = 0
-    blobs = FlowBlobs(_Storage(path))
+    blobs = FlowBlobs(storage)
     began = time.process_time()
-    for part in blobs.new_parts("", ""):
+    for part in blobs.new_parts("flows", "PT1H.json"):
         for number, read in enumerate(vnet_flow_logs.read_flows(part.open(), source="benchmark")):
             delivery = f"{part.delivery}/{number}"
             found = flow_detection.detect(
@@ -141,7 +149,7 @@ def shares(path: Path, detector: Detector) -> dict[str, float]:
         for owner, name in parts:
             setattr(owner, name, timed(getattr(owner, name), stage))
     try:
-        whole = run(path, detector).seconds
+        whole = run(_Storage(path), detector).seconds
     finally:
         for owner, name, original in originals:
             setattr(owner, name, original)
@@ -179,7 +187,7 @@ def peak_megabytes(path: Path) -> tuple[float, float]:
     return float(before), float(peak)
 
 
-def _peak() -> float:
+def peak_so_far() -> float:
     """Largest resident size of this process so far, in MB. (``ru_maxrss`` would be its parent's where that was larger.)"""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
@@ -194,9 +202,9 @@ def main() -> None:
     options = parser.parse_args()
     detector = Detector.load(DETECTOR)
     if options.peak:
-        before = _peak()
-        run(options.peak, detector, remembering=False)  # entities grow with the traffic, but in a table of the cloud
-        print(before, _peak())
+        before = peak_so_far()
+        run(_Storage(options.peak), detector, remembering=False)  # entities grow with the traffic, but in a table of the cloud
+        print(before, peak_so_far())
         return
     print(machine.describe())
     with tempfile.TemporaryDirectory() as folder:
@@ -213,7 +221,7 @@ def main() -> None:
 
 
 def _report(name: str, path: Path, detector: Detector, rounds: int) -> None:
-    best = min((run(path, detector) for _ in range(rounds)), key=lambda each: each.seconds)
+    best = min((run(_Storage(path), detector) for _ in range(rounds)), key=lambda each: each.seconds)
     total = best.records + best.rejected
     speed = total / best.seconds
     plain = max(baseline(path) for _ in range(rounds))
