@@ -18,6 +18,7 @@ from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_SECURIT
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.prefixes import is_private
 from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
+from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.actions.security_rules import Direction, read_effective_rules, read_rules
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal
@@ -58,6 +59,7 @@ class BlockAddress:
         self._writes = GroupWrites(self._arm)
         self._undoing = GroupWrites(ResourceManager(clients, Group.UNDO, persistence))
 
+    @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         try:
             address = str(ip_address(target.id))

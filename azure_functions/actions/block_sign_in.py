@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from azure_functions.actions.directory import Directory, User, names_of, no_user
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
@@ -30,6 +31,7 @@ class BlockSignIn:
         self._directory = Directory(clients, Group.IDENTITY, persistence)
         self._undoing = Directory(clients, Group.UNDO, persistence)
 
+    @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         user = self._directory.user(target.id)
         if user is None:

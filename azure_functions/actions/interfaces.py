@@ -147,7 +147,7 @@ def in_scale_set(resource_id: str) -> bool:
 def merged_tags(*tags: Mapping[str, str]) -> dict[str, str]:
     """Join the tags of several resources: one that protects any of them is not hidden by another's ``false``.
 
-    Keys become lower case: to Azure ``Break-Glass`` and ``break-glass`` are one key, which keeps the case of whoever wrote it first.
+    Keys become lower case: to Azure ``Break-Glass`` and ``break-glass`` are one key, in whichever case it was written.
     """
     merged: dict[str, str] = {}
     for key, value in ((key.lower(), value) for each in tags for key, value in each.items()):

@@ -22,6 +22,7 @@ from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFA
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
 from azure_functions.actions.resource_manager import Resource, ResourceManager
+from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.actions.security_rules import read_effective_rules
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal
@@ -61,6 +62,7 @@ class QuarantineInstance:
         self._undoing = ResourceManager(clients, Group.UNDO, persistence)
         self._groups = QuarantineGroups(self._arm)
 
+    @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         if in_scale_set(target.id):
             return _refused(

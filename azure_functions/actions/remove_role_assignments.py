@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from azure_functions.actions.directory import is_object_id
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.actions.role_assignments import Assignment, RoleAssignments, content_of, is_owner
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
@@ -40,6 +41,7 @@ class RemoveRoleAssignments:
         self._roles = RoleAssignments(clients, Group.IDENTITY, persistence)
         self._undoing = RoleAssignments(clients, Group.UNDO, persistence)
 
+    @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         if not is_object_id(target.id):
             return _refused(target, f"{target.id} is no object id: remove what it may do in the Azure portal")
@@ -89,10 +91,13 @@ class RemoveRoleAssignments:
         for assignment_id in plan.before["assignments"]:
             try:
                 self._roles.remove(assignment_id)
-            except CloudRefusal as refusal:  # a lock, a time-bound assignment of Privileged Identity Management
+            # A lock, a time-bound assignment of Privileged Identity Management; a deny assignment, or a condition of our own.
+            except (CloudRefusal, CloudForbidden) as refusal:
                 refused.append(f"{assignment_id}: {refusal}")
         if refused:
-            raise CannotApply(f"not removed: {'; '.join(refused)}. Remove the lock, or end the assignment where it is managed")
+            raise CannotApply(
+                f"not removed: {'; '.join(refused)}. Remove the lock, grant the right, or end the assignment where it is managed"
+            )
 
     def verify(self, plan: Plan) -> Verification:
         try:

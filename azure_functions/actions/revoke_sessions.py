@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from azure_functions.actions.directory import Directory, names_of, no_user, sessions_valid_from
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal
 from azure_functions.registry import Group
@@ -41,6 +42,7 @@ class RevokeSessions:
         self._directory = Directory(clients, Group.IDENTITY, persistence or Persistence())
         self._clock = clock
 
+    @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         principal = _principal_of(target, verdict)
         if not principal:

@@ -24,7 +24,9 @@ from azure_functions.actions.security_rules import Direction, read_rules
 from infra_tests.azure_functions.actions.cloud import ATTACKER, NOW_MS, Cloud, about, plan
 from offline.azure.seed import rule
 from offline.azure.web import Request
+from response import guard
 from response.actions import Action, CloudUnavailable, Plan, Verification
+from response.policy import NeverTouch
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -137,6 +139,18 @@ def test_a_plan_writes_nothing_and_lives_through_the_journal(case: Case, cloud: 
 
 
 @every_case
+def test_what_the_identity_may_not_look_at_is_refused_with_what_to_grant(
+    case: Case, cloud: Cloud, actions: dict[str, Action]
+) -> None:
+    verdict = case.verdict(cloud)
+    cloud.grants.allow(cloud.identities[GROUPS[case.name]], ())
+    made = plan(actions[case.name], verdict)
+    assert "may not look" in made.refusal
+    assert "docs/deploy-azure.md" in made.refusal
+    assert guard.refusal(made, verdict, NeverTouch()) == made.refusal
+
+
+@every_case
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_a_crash_between_a_write_and_its_answer_is_gone_on_from(
     case: Case, number: int, cloud: Cloud, actions: dict[str, Action]
@@ -193,14 +207,6 @@ def test_an_outage_is_unavailable_and_never_drift(case: Case, cloud: Cloud, acti
     for service in (cloud.arm, cloud.graph):
         service.faults.fail(500, times=100, methods=frozenset({"GET", "PUT", "PATCH", "DELETE", "POST"}))
     assert action.verify(made) is Verification.UNREACHABLE
-
-
-@every_case
-def test_rights_that_are_missing_may_still_be_granted(case: Case, cloud: Cloud, actions: dict[str, Action]) -> None:
-    cloud.grants.allow(cloud.identities[GROUPS[case.name]], ())
-    verdict = case.verdict(cloud)
-    with pytest.raises(CloudUnavailable):
-        actions[case.name].plan(verdict.entity, verdict)
 
 
 class TestCatalogue:

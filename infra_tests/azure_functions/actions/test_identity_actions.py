@@ -141,6 +141,16 @@ class TestRoles:
         assert action.undo(made).left == ()
         assert set(granted(cloud, cloud.world.deployer)) == {locked, other}
 
+    def test_one_that_a_deny_assignment_shields_does_not_shield_the_others(
+        self, cloud: Cloud, action: RemoveRoleAssignments
+    ) -> None:
+        made = self.plan(cloud, action, cloud.world.deployer)
+        shielded, _ = made.before["assignments"]
+        cloud.arm.faults.order(Fault(403, "DenyAssignmentAuthorizationFailed", path=shielded))
+        with pytest.raises(CannotApply, match="DenyAssignmentAuthorizationFailed"):
+            action.apply(made)
+        assert set(granted(cloud, cloud.world.deployer)) == {shielded}
+
     def test_a_sign_in_seen_by_the_tenant_leads_to_the_apps_own_subscription(
         self, cloud: Cloud, action: RemoveRoleAssignments
     ) -> None:

@@ -229,7 +229,9 @@ class TestRefused:
     def test_a_tag_protects_in_whichever_case_it_was_written(self, cloud: Cloud, action: QuarantineInstance) -> None:
         cloud.arm.change(cloud.world.database, lambda m: m.update(tags={"Break-Glass": "yes"}))
         made = plan_for(action, cloud.world.database)
-        assert "break-glass=yes" in refusal(made, about(EntityKind.INSTANCE, cloud.world.database), NeverTouch(tags=("break-glass",)))
+        assert "break-glass=yes" in refusal(
+            made, about(EntityKind.INSTANCE, cloud.world.database), NeverTouch(tags=("break-glass",))
+        )
 
     def test_a_tag_that_protects_one_is_not_hidden_by_another_that_says_false(
         self, cloud: Cloud, action: QuarantineInstance
