@@ -1,102 +1,75 @@
-"""``python -m console status | show <containment> | undo <containment>``."""
+"""What is contained, what would have been, and how to end it; and the policy, checked before it counts."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from pathlib import Path
 
-from console.stack import Deployment
-from lambdas.clients import LazyClients
-from response.containment import Containment, fold
-from response.journal import JournalEntry
+from console import containments, policy
+from console.clouds import VARIABLE, Cloud, meant, stack_of
+from console.deployment import Print, Stack
 from shared_model.errors import BreakwaterError
 
-Print = Callable[[str], None]
+Command = Callable[[Stack, argparse.Namespace, Print], int]
+_DEFAULTS = {"cloud": "", "name": "breakwater", "account": ""}
 
 
-def main(arguments: Sequence[str] | None = None, *, deployment: Deployment | None = None, out: Print = print) -> int:
-    """Run one command. Returns the exit status: 0 done, 1 not there or not possible."""
+def main(arguments: Sequence[str] | None = None, *, out: Print = print) -> int:
+    """Run one command. Returns the exit status: 0 done, 1 not there or not possible (2, by argparse: not understood)."""
     options = _parser().parse_args(arguments)
-    where = deployment or Deployment(LazyClients(), options.name)
+    advice: Callable[[BreakwaterError], str] = str
     try:
-        return int(options.run(where, options, out))
+        stack = stack_of(meant(options.cloud, os.environ, Path.home()))
+        advice = stack.advice
+        run: Command = options.run
+        return run(stack, options, out)
     except BreakwaterError as error:
-        sys.stderr.write(f"breakwater: {error}\n")
+        for line in dict.fromkeys((str(error), advice(error))):
+            if line:
+                sys.stderr.write(f"breakwater: {line}\n")
         return 1
-
-
-def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
-    """List containments: those in force, or all of them."""
-    shown = 0
-    for name in where.streams():
-        for containment in fold(name, where.journal.stream(name)).containments.values():
-            if options.all or containment.step != "UNDONE":
-                out(_line(containment))
-                shown += 1
-    if not shown:
-        out("nothing is contained")
-    return 0
-
-
-def show(where: Deployment, options: argparse.Namespace, out: Print) -> int:
-    """Print a containment's journal with its change."""
-    name = where.journal.find(options.containment)
-    if name is None:
-        out(f"the journal has no containment {options.containment}")
-        return 1
-    for entry in where.journal.stream(name):
-        if entry.containment_id == options.containment:
-            out(_entry(entry))
-    return 0
-
-
-def undo(where: Deployment, options: argparse.Namespace, out: Print) -> int:
-    """Ask for the undo of a containment, in the name of whoever runs this."""
-    if where.journal.find(options.containment) is None:
-        out(f"the journal has no containment {options.containment}")
-        return 1
-    by = where.operator()
-    where.ask_for_undo(json.dumps({"undo": options.containment, "approved_by": by}))
-    out(f"asked for, as {by}; see: breakwater show {options.containment}")
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="breakwater", description=__doc__)
-    parser.add_argument("--name", default="breakwater", help="name prefix of the deployment (default: breakwater)")
-    commands = parser.add_subparsers(required=True)
-    listing = commands.add_parser("status", help="list containments in force")
+    _where(parser, **_DEFAULTS)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    listing = _command(commands, "status", "list containments in force", containments.status)
     listing.add_argument("--all", action="store_true", help="also those that were undone")
-    listing.set_defaults(run=status)
-    for name, run, text in (("show", show, "print a containment's journal"), ("undo", undo, "ask for the undo of a containment")):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("containment", help="its id, as status and the notification print it")
-        command.set_defaults(run=run)
+    for name, text, run in (
+        ("show", "print a containment's journal", containments.show),
+        ("undo", "ask for the undo of a containment", containments.undo),
+    ):
+        _command(commands, name, text, run).add_argument("containment", help="its id, as status and the notification print it")
+    of_policy = commands.add_parser("policy", help="check the policy, or put it where the functions read it")
+    policies = of_policy.add_subparsers(required=True, metavar="command")
+    for name, text, run in (
+        ("check", "name every mistake with its line; asks no cloud", policy.check),
+        ("upload", "check, show what changes, and replace the policy in force", policy.upload),
+    ):
+        _command(policies, name, text, run).add_argument("file", type=Path, help="policy/default.yaml and azure.yaml explain it")
     return parser
 
 
-def _line(containment: Containment) -> str:
-    ends = f"until {_time(containment.expires_ms)}" if containment.expires_ms else ""
-    return (
-        f"{containment.id}  {containment.step:<8}  {_time(containment.applied_ms)}  {containment.plan.summary}  {ends}".rstrip()
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, run: Command
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    _where(parser, **dict.fromkeys(_DEFAULTS, argparse.SUPPRESS))  # before the command or behind it: both are understood
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _where(parser: argparse.ArgumentParser, *, cloud: str, name: str, account: str) -> None:
+    said = f"where both are configured here, or none, it must be said; {VARIABLE} says it for good"
+    parser.add_argument("--cloud", choices=[str(each) for each in Cloud], default=cloud, help=said)
+    parser.add_argument("--name", default=name, help="name prefix of the deployment (default: breakwater)")
+    parser.add_argument(
+        "--account", default=account, help="Azure: name or id of the state account; by default it is found by the name prefix"
     )
-
-
-def _entry(entry: JournalEntry) -> str:
-    lines = [f"{_time(entry.time_ms)}  {entry.step}  by {entry.actor}"]
-    lines += [f"    {key}: {value}" for key, value in entry.detail.items() if value]
-    if entry.plan is not None:
-        lines += [f"    {entry.plan['summary']}"]
-        lines += [f"    {side}: {json.dumps(entry.plan[side], sort_keys=True)}" for side in ("before", "after")]
-        lines += [f"    touches {touched}" for touched in entry.plan["touches"]]
-    return "\n".join(lines)
-
-
-def _time(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 if __name__ == "__main__":

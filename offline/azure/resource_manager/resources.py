@@ -27,6 +27,7 @@ _PLAIN = (
     "Microsoft.Network/networkWatchers/flowLogs",
     "Microsoft.Network/publicIPAddresses",
     "Microsoft.OperationalInsights/workspaces",
+    "Microsoft.Storage/storageAccounts",
 )
 _CHILD_LINKS = {
     "microsoft.network/networksecuritygroups/securityrules": rule_links,

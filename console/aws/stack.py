@@ -1,0 +1,100 @@
+"""Breakwater on AWS: table and queue by the names that the infrastructure gives, under the credentials that boto3 finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from console.deployment import NotPossible
+from lambdas.actions.catalogue import HANDLES
+from lambdas.adapters.journal import DynamoJournal
+from lambdas.clients import Clients, LazyClients
+from lambdas.cloud_errors import in_core_words
+from shared_model.errors import BreakwaterError
+from shared_model.events import EntityKind
+
+_SIGN_IN = "sign in (`aws sso login`, or AWS_PROFILE) and try again"
+_REGION = "AWS_REGION names the region that Breakwater was deployed to"
+_PLACE = f"is this the account and region of the deployment (AWS_PROFILE, AWS_REGION), and --name its `breakwater:name`?"
+_RIGHTS = "your role needs a right there: `breakwater:operators` in cdk.json names who may (docs/deploy-aws.md)"
+#: What to do, by words in the code of the service's error, or in the name of botocore's own.
+_ADVICE = (
+    (("NoRegion",), _REGION),
+    (("Credential", "Profile", "Token", "SSO", "UnrecognizedClient"), _SIGN_IN),
+    (("AccessDenied", "KMS"), _RIGHTS),
+    (("ResourceNotFound", "NonExistentQueue", "QueueDoesNotExist", "EndpointConnection"), _PLACE),
+)
+
+
+def open_deployment(name: str, account: str) -> Deployment:
+    """Return the deployment of that name prefix, in the account of the credentials. Raises NotPossible."""
+    if account:
+        raise NotPossible("--account names Azure's storage account; on AWS the credentials say which account (AWS_PROFILE)")
+    return Deployment(LazyClients(), name)
+
+
+def targets() -> Mapping[str, frozenset[EntityKind]]:
+    """Return the actions of AWS, and what each can act on."""
+    return HANDLES
+
+
+def advice(error: BreakwaterError) -> str:
+    """What a person does about it."""
+    cause = error.__cause__
+    said = f"{type(cause).__name__} {getattr(cause, 'response', {}).get('Error', {}).get('Code', '')}"
+    return next((advice for words, advice in _ADVICE if any(word in said for word in words)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment, by its name prefix.
+
+    Attributes
+    ----------
+    clients : Clients
+        Under the operator's own identity.
+    name : str
+        As in the ``breakwater:name`` setting.
+    """
+
+    clients: Clients
+    name: str = "breakwater"
+
+    @property
+    def where(self) -> str:
+        """Cloud and table."""
+        return f"AWS, table {self.name}-journal"
+
+    @property
+    def journal(self) -> DynamoJournal:
+        """The journal, to read."""
+        return DynamoJournal(self.clients, f"{self.name}-journal")
+
+    def streams(self) -> Iterator[str]:
+        """Yield the name of every stream. Reads the whole table's keys: for a person, not for a function."""
+        seen: set[str] = set()
+        with in_core_words("journal"):
+            pages = self.clients("dynamodb").get_paginator("scan")
+            for page in pages.paginate(TableName=f"{self.name}-journal", ProjectionExpression="pk"):
+                new = {item["pk"]["S"] for item in page["Items"]} - seen
+                seen |= new
+                yield from sorted(new)
+
+    def ask_for_undo(self, body: str) -> None:
+        """Send a request to the function that undoes."""
+        with in_core_words("containments queue"):
+            sqs = self.clients("sqs")
+            url = sqs.get_queue_url(QueueName=f"{self.name}-containments")["QueueUrl"]
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+
+    def operator(self) -> str:
+        """ARN of whoever runs this command: the journal keeps it as who approved."""
+        with in_core_words("caller identity"):
+            return str(self.clients("sts").get_caller_identity()["Arn"])
+
+    def replace_policy(self, text: bytes) -> bytes:
+        """Refuse: IAM denies what the policy never touches, so both are deployed together."""
+        raise NotPossible(
+            "on AWS the policy is deployed with the roles that it limits: name the file in cdk.json (breakwater:policy-file), "
+            "then `cdk diff` and `cdk deploy --all`"
+        )

@@ -1,0 +1,114 @@
+"""Breakwater on Azure: table, queue and container of the state account, under the identity of whoever is signed in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from azure_functions.actions.catalogue import HANDLES
+from azure_functions.adapters.journal import TableJournal
+from azure_functions.clients import Clients
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
+from azure_functions.registry import CONTAINMENTS, POLICY, POLICY_BLOB, Group
+from console.azure.account import Account, locate
+from console.azure.person import Person, PersonsClients
+from shared_model.errors import BreakwaterError
+from shared_model.events import EntityKind
+
+_FIREWALL = "this address may not reach the account: `operatorAddresses` of the deployment names those that may"
+_RIGHTS = "you lack a right there: `operatorPrincipalIds` of the deployment names who has it (docs/deploy-azure.md)"
+_ACCOUNT = "is that the state account of the deployment? --account names another"
+_NETWORK = f"no answer from there: {_ACCOUNT}; or this machine does not reach it"
+_TENANT = "the account does not take your sign-in: `az login --tenant` with the tenant of the deployment"
+#: The firewall's word; a missing role is AuthorizationPermissionMismatch.
+_NOT_FROM_HERE = "AuthorizationFailure"
+_ANOTHER = "somebody else has put a policy there just now: look at it, then try again"
+
+
+def open_deployment(name: str, account: str) -> Deployment:
+    """Return the deployment: its account as given, or as found by its name prefix. Raises NotPossible, CloudUnavailable."""
+    person = Person()
+    place = locate(name, account, os.environ, person)
+    return Deployment(PersonsClients(place, person), place, person)
+
+
+def targets() -> Mapping[str, frozenset[EntityKind]]:
+    """Return the actions of Azure, and what each can act on."""
+    return HANDLES
+
+
+def advice(error: BreakwaterError) -> str:
+    """What a person does about it."""
+    if isinstance(error, CloudForbidden):
+        return _FIREWALL if error.code == _NOT_FROM_HERE else _RIGHTS
+    if isinstance(error, CloudRefusal):
+        return _ACCOUNT if error.is_missing else _ANOTHER if error.is_conflict else ""
+    cause = error.__cause__
+    if type(cause).__name__ in ("ServiceRequestError", "ServiceResponseError", "HttpResponseIncompleteError"):
+        return _NETWORK
+    return _TENANT if getattr(cause, "status_code", None) == 401 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment, by its state account.
+
+    Attributes
+    ----------
+    clients : Clients
+        Under the operator's own identity.
+    account : Account
+    person : Person
+    """
+
+    clients: Clients
+    account: Account
+    person: Person
+
+    @property
+    def where(self) -> str:
+        """Cloud and account."""
+        return f"Azure, {self.account.table}"
+
+    @property
+    def journal(self) -> TableJournal:
+        """The journal, to read."""
+        return TableJournal(self.clients)
+
+    def streams(self) -> Iterable[str]:
+        """Return the name of every stream. Reads the whole table: for a person, not for a function."""
+        return sorted(self.journal.streams())
+
+    def ask_for_undo(self, body: str) -> None:
+        """Send a request to the function that undoes."""
+        with in_core_words("containments queue"):
+            from azure.storage.queue import TextBase64EncodePolicy  # as the Functions host expects it
+
+            queues = self.clients("queues", Group.RESPOND)
+            queue = queues.get_queue_client(CONTAINMENTS, message_encode_policy=TextBase64EncodePolicy())
+            queue.send_message(body, time_to_live=-1)  # for ever; the platform's own choice would be seven days
+
+    def operator(self) -> str:
+        """Name and object id of whoever runs this command: the journal keeps it as who approved."""
+        return self.person.name()
+
+    def replace_policy(self, text: bytes) -> bytes:
+        """Put the policy into its blob, unless somebody else changed it meanwhile; return the one before."""
+        with in_core_words(f"policy {POLICY}/{POLICY_BLOB}"):
+            from azure.core import MatchConditions
+            from azure.core.exceptions import HttpResponseError
+
+            blob = self.clients("blobs", Group.RESPOND).get_blob_client(POLICY, POLICY_BLOB)
+            try:
+                download = blob.download_blob()
+            except HttpResponseError as error:
+                if getattr(error, "error_code", "") != "BlobNotFound":
+                    raise
+                blob.upload_blob(text, overwrite=False)
+                return b""
+            before: bytes = download.readall()
+            if before != text:
+                unchanged = {"etag": download.properties.etag, "match_condition": MatchConditions.IfNotModified}
+                blob.upload_blob(text, overwrite=True, **unchanged)
+            return before

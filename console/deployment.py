@@ -1,0 +1,68 @@
+"""What the commands need of a deployment, on either cloud: ``console/aws/stack.py`` and ``console/azure/stack.py`` give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from response.journal import Journal
+from shared_model.errors import BreakwaterError
+from shared_model.events import EntityKind
+
+Print = Callable[[str], None]
+
+
+class NotPossible(BreakwaterError):
+    """What was asked for cannot be done from here. Says how it is done."""
+
+
+class Deployment(Protocol):
+    """One deployment, under the identity of whoever runs the command."""
+
+    @property
+    def where(self) -> str:
+        """Cloud and place, for messages: an empty answer of the wrong deployment must not look like a good one."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, to read."""
+        ...
+
+    def streams(self) -> Iterable[str]:
+        """Return the name of every stream of the journal. Reads the whole table: for a person, not for a function."""
+        ...
+
+    def ask_for_undo(self, body: str) -> None:
+        """Send a request to the function that undoes. Raises CloudUnavailable, CloudRefusal."""
+        ...
+
+    def operator(self) -> str:
+        """Return who runs this command: the journal keeps it as who approved."""
+        ...
+
+    def replace_policy(self, text: bytes) -> bytes:
+        """Put a checked policy where the functions read it; return the one before, empty where there was none.
+
+        Raises
+        ------
+        NotPossible
+            Where the policy comes with the infrastructure.
+        """
+        ...
+
+
+class Stack(Protocol):
+    """A cloud's ``stack`` module."""
+
+    def open_deployment(self, name: str, account: str) -> Deployment:
+        """Return the deployment of that name prefix; ``account`` is what only Azure knows."""
+        ...
+
+    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
+        """Return the actions of this cloud, and the kinds of entities that each can act on."""
+        ...
+
+    def advice(self, error: BreakwaterError) -> str:
+        """Return what a person does about an error of this cloud, ``""`` where the error says it itself."""
+        ...

@@ -1,0 +1,60 @@
+"""The commands about the policy. They know no cloud."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+
+from console.deployment import NotPossible, Print, Stack
+from console.policy_file import read
+from response.actions import Mode
+from response.policy import Policy
+
+
+def check(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+    """Print every mistake as ``file:line: place: what fits``, or what the policy would do."""
+    policy, _ = _checked(stack, options, out)
+    return 0 if policy is not None else 1
+
+
+def upload(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+    """Put the policy where the functions read it, and print what that changed."""
+    policy, text = _checked(stack, options, out)
+    if policy is None:
+        return 1
+    where = stack.open_deployment(options.name, options.account)
+    before = where.replace_policy(text)
+    if before == text:
+        out(f"it is in force already ({where.where})")
+        return 0
+    for line in difflib.unified_diff(_lines(before), _lines(text), "before", str(options.file), n=1, lineterm=""):
+        out(line)
+    out(f"uploaded ({where.where}); functions read it within a minute")
+    return 0
+
+
+def _checked(stack: Stack, options: argparse.Namespace, out: Print) -> tuple[Policy | None, bytes]:
+    try:
+        text = options.file.read_bytes()
+    except OSError as error:
+        raise NotPossible(f"cannot read {options.file}: {error.strerror}") from error
+    policy, mistakes = read(text, stack.targets())
+    for mistake in mistakes:
+        out(": ".join(part for part in (f"{options.file}:{mistake.line}", mistake.place, mistake.what) if part))
+    if policy is not None:
+        out(f"{options.file}: {_effect(policy, [*stack.targets()])}")
+    return policy, text
+
+
+def _effect(policy: Policy, actions: list[str]) -> str:
+    """What each action may do: the line to read before anything is armed."""
+    ruled = {rule.action for rule in policy.rules}
+    enforced = [name for name in actions if name in ruled and policy.of(name).mode is Mode.ENFORCE]
+    observed = [name for name in actions if name in ruled and name not in enforced]
+    idle = [name for name in actions if name not in ruled]
+    said = (("enforces", enforced), ("only observes", observed), ("has no rule for", idle))
+    return "; ".join(f"{verb} {', '.join(names)}" for verb, names in said if names)
+
+
+def _lines(text: bytes) -> list[str]:
+    return text.decode(errors="replace").splitlines()
