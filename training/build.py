@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from training.artifact import ARTIFACTS, Built, write_artifact
 from training.baselines import fit_baselines, recall_at_fpr
+from training.checkpoints import Checkpoints, Keeping
 from training.data_root import data_root
 from training.evaluation import Report, Scored, benign_peaks, report, score_stories
 from training.export import Weights, float_logits, parity, run_tflite, to_int8, weights_of
@@ -61,8 +62,13 @@ def fit_task(
     epochs: int,
     progress: Callable[[str], None],
     with_baselines: bool,
+    checkpoints: Checkpoints | None = None,
 ) -> Fitted:
-    """Train, quantize and set the threshold, from training and validation stories only."""
+    """Train, quantize and set the threshold, from training and validation stories only.
+
+    With ``checkpoints``, an interrupted fit goes on after its last whole epoch.
+    """
+    keeping = Keeping(checkpoints, f"{task.name}-seed{seed}") if checkpoints is not None else None
     rng = np.random.default_rng(seed)
     train = training_windows(material.train, rng, enough=task.enough)
     stopping = training_windows(material.stopping, rng, enough=task.enough)
@@ -73,7 +79,7 @@ def fit_task(
     watched = Labelled(scaling.apply(task.dense(stopping.rows)), stopping.classes)
     progress(f"{len(train):,} training windows, by class {np.bincount(train.classes, minlength=len(task.classes)).tolist()}")
     start = None
-    if root is not None and task.single_events is not None:
+    if root is not None and task.single_events is not None and (keeping is None or keeping.state() is None):
         rows, classes = task.single_events(root, seed)
         progress(f"{len(rows):,} single flows start the layer that sees single events")
         start = pretrain_events(task.sizes, scaling.apply(rows), classes, seed=seed, epochs=4, progress=progress)
@@ -85,8 +91,9 @@ def fit_task(
         progress(text)
 
     model = fit(
-        task.sizes, labelled, watched, seed=seed, epochs=epochs, progress=counted, benign=task.benign, event_weights=start
-    )
+        task.sizes, labelled, watched, seed=seed, epochs=epochs, progress=counted, benign=task.benign, event_weights=start,
+        keeping=keeping,
+    )  # fmt: skip
     weights = weights_of(model)
     parameters = sum(int(array.size) for arrays in weights.values() for array in arrays)
     exported = to_int8(weights, task.sizes, labelled.windows)
@@ -176,14 +183,18 @@ def _json(value: float) -> float | None:
 
 
 def build(
-    task: Task, root: Path | None, seeds: list[int], *, repeats: int, epochs: int, folder: Path, progress: Callable[[str], None]
-) -> None:
+    task: Task, root: Path | None, seeds: list[int], *, repeats: int, epochs: int, folder: Path, progress: Callable[[str], None],
+    checkpoints: Checkpoints | None = None,
+) -> None:  # fmt: skip
     """Build one detector with the first seed, evaluate all seeds, and write the folder."""
     progress(f"{task.name}: {'recorded data in ' + root.name if root else 'no recorded data: scenarios only'}")
     material = task.gather(root, seeds[0], repeats, progress)
     progress(f"{len(material.train):,} training stories, {len(material.validation):,} for validation")
     fitted = [
-        fit_task(task, material, root, seed, epochs=epochs, progress=progress, with_baselines=seed == seeds[0]) for seed in seeds
+        fit_task(
+            task, material, root, seed, epochs=epochs, progress=progress, with_baselines=seed == seeds[0], checkpoints=checkpoints
+        )
+        for seed in seeds
     ]
     first = fitted[0]
     evaluation = evaluate(task, material, fitted)

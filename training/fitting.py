@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.architecture import Architecture, build_event_classifier, build_model
+from training.checkpoints import Keeping
 
 if TYPE_CHECKING:
     import keras
@@ -71,10 +72,12 @@ def class_weights(classes: NDArray[np.int64], count: int, *, benign: float = 1.0
 def fit(
     sizes: Architecture, train: Labelled, validation: Labelled, *, seed: int, epochs: int, progress: Progress,
     event_weights: list[NDArray[np.float32]] | None = None, batch: int = 256, benign: float = 1.0,
+    keeping: Keeping | None = None,
 ) -> keras.Model:  # fmt: skip
     """Train until the validation loss has not improved for eight epochs, and return the best epoch's model.
 
     Validation scenarios are families that training never saw. ``event_weights`` start the layer that sees single events.
+    With ``keeping``, an interrupted fit goes on after its last whole epoch and ends with the weights of one that was not.
     """
     import keras
 
@@ -90,6 +93,17 @@ def fit(
     )
     weights = class_weights(train.classes, sizes.classes, benign=benign)
     watched = _validation_weights(validation, benign)
+    state = keeping.state() if keeping is not None else None
+    lines = list(state.lines) if state is not None else []
+    for line in lines:
+        progress(f"{line}  (kept)")
+
+    def told(epoch: int, logs: dict[str, Any] | None) -> None:
+        lines.append(_line(epoch, epochs, logs or {}))
+        progress(lines[-1])
+
+    stopping = keras.callbacks.EarlyStopping(monitor="val_loss", patience=8, restore_best_weights=True)
+    callbacks = [stopping, keras.callbacks.LambdaCallback(on_epoch_end=told)]
     model.fit(
         train.windows,
         keras.utils.to_categorical(train.classes, sizes.classes),
@@ -99,13 +113,11 @@ def fit(
             keras.utils.to_categorical(validation.classes, sizes.classes),
             np.array([watched[int(index)] for index in validation.classes], np.float32),
         ),
+        initial_epoch=0 if state is None else epochs if state.stopped else state.epoch,
         epochs=epochs,
         batch_size=batch,
         verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping(monitor="val_loss", patience=8, restore_best_weights=True),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress(_line(epoch, epochs, logs or {}))),
-        ],
+        callbacks=callbacks if keeping is None else [*callbacks, keeping.callback(stopping, lines)],
     )
     return model
 
