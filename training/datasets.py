@@ -12,6 +12,7 @@ import hashlib
 import json
 import lzma
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,12 @@ def catalogue() -> tuple[DataFile, ...]:
 
 def verify(root: Path) -> list[Checked]:
     """Check every file of the catalogue under the root."""
-    return [Checked(file, _problem(root / file.dataset / file.name, file)) for file in catalogue()]
+    return verify_files(root, catalogue())
+
+
+def verify_files(root: Path, files: Iterable[DataFile]) -> list[Checked]:
+    """Check these files under the root."""
+    return [Checked(file, _problem(root / file.dataset / file.name, file)) for file in files]
 
 
 def take(brought: Path, root: Path) -> list[DataFile]:
