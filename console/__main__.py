@@ -1,4 +1,4 @@
-"""What is contained, what would have been, and how to end it; and the policy, checked before it counts."""
+"""What is contained, what would have been, and how to end it; the policy, checked before it counts; the master switch."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from console import containments, policy
-from console.clouds import VARIABLE, Cloud, meant, stack_of
-from console.deployment import Print, Stack
+from console import containments, policy, switch
+from console.clouds import VARIABLE, Cloud, meant, open_deployment
+from console.deployment import Deployment, Print
 from shared_model.errors import BreakwaterError
 
-Command = Callable[[Stack, argparse.Namespace, Print], int]
-_DEFAULTS = {"cloud": "", "name": "breakwater", "account": ""}
+Command = Callable[[Deployment, argparse.Namespace, Print], int]
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: Sequence[str] | None = None, *, out: Print = print) -> int:
     """Run one command. Returns the exit status: 0 done, 1 not there or not possible (2, by argparse: not understood)."""
     options = _parser().parse_args(arguments)
-    advice: Callable[[BreakwaterError], str] = str
+    run: Command = options.run
+    where: Deployment | None = None
     try:
-        stack = stack_of(meant(options.cloud, os.environ, Path.home()))
-        advice = stack.advice
-        run: Command = options.run
-        return run(stack, options, out)
+        where = open_deployment(meant(options.cloud, os.environ, Path.home()), options.name, options.account)
+        return run(where, options, out)
     except BreakwaterError as error:
-        for line in dict.fromkeys((str(error), advice(error))):
+        for line in (str(error), where.advice(error) if where else ""):
             if line:
                 sys.stderr.write(f"breakwater: {line}\n")
         return 1
@@ -35,36 +35,38 @@ def main(arguments: Sequence[str] | None = None, *, out: Print = print) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="breakwater", description=__doc__)
-    _where(parser, **_DEFAULTS)
     commands = parser.add_subparsers(required=True, metavar="command")
-    listing = _command(commands, "status", "list containments in force", containments.status)
+    listing = _add(commands, "status", "list containments in force", containments.status)
     listing.add_argument("--all", action="store_true", help="also those that were undone")
     for name, text, run in (
         ("show", "print a containment's journal", containments.show),
         ("undo", "ask for the undo of a containment", containments.undo),
     ):
-        _command(commands, name, text, run).add_argument("containment", help="its id, as status and the notification print it")
-    of_policy = commands.add_parser("policy", help="check the policy, or put it where the functions read it")
-    policies = of_policy.add_subparsers(required=True, metavar="command")
+        _add(commands, name, text, run).add_argument("containment", help="its id, as status and the notification print it")
+    switch.add_to(commands)
+    policies = commands.add_parser("policy", help="check the policy, or put it where the functions read it").add_subparsers(
+        required=True, metavar="command"
+    )
     for name, text, run in (
         ("check", "name every mistake with its line; asks no cloud", policy.check),
         ("upload", "check, show what changes, and replace the policy in force", policy.upload),
     ):
-        _command(policies, name, text, run).add_argument("file", type=Path, help="policy/default.yaml and azure.yaml explain it")
+        _add(policies, name, text, run).add_argument("file", type=Path, help="policy/default.yaml and azure.yaml explain it")
+    # Before the command or behind it: both are understood.
+    _where(parser, cloud="", name="breakwater", account="")
+    for each in (*commands.choices.values(), *policies.choices.values()):
+        _where(each, cloud=argparse.SUPPRESS, name=argparse.SUPPRESS, account=argparse.SUPPRESS)
     return parser
 
 
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, run: Command
-) -> argparse.ArgumentParser:
+def _add(commands: _Commands, name: str, text: str, run: Command) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
-    _where(parser, **dict.fromkeys(_DEFAULTS, argparse.SUPPRESS))  # before the command or behind it: both are understood
     parser.set_defaults(run=run)
     return parser
 
 
 def _where(parser: argparse.ArgumentParser, *, cloud: str, name: str, account: str) -> None:
-    said = f"where both are configured here, or none, it must be said; {VARIABLE} says it for good"
+    said = f"must be said where both are configured here, or none; {VARIABLE} says it for good"
     parser.add_argument("--cloud", choices=[str(each) for each in Cloud], default=cloud, help=said)
     parser.add_argument("--name", default=name, help="name prefix of the deployment (default: breakwater)")
     parser.add_argument(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from console.deployment import NotPossible, Stack
+from console.deployment import Deployment, NotPossible
 
 #: Names the cloud for good, so that nobody has to think of ``--cloud`` in the night.
 VARIABLE = "BREAKWATER_CLOUD"
@@ -43,15 +43,30 @@ def meant(option: str, environment: Mapping[str, str], home: Path) -> Cloud:
     raise NotPossible(f"{reason}: say --cloud aws or --cloud azure (export {VARIABLE}=… says it for good)")
 
 
-def stack_of(cloud: Cloud) -> Stack:
-    """Return the cloud's own part of the command."""
-    if cloud is Cloud.AWS:
-        from console.aws import stack as aws
+def open_deployment(cloud: Cloud, name: str, account: str) -> Deployment:
+    """Return the deployment of a name prefix. No cloud is asked before one of its methods is called.
 
-        return aws
-    from console.azure import stack as azure
+    Parameters
+    ----------
+    cloud : Cloud
+    name : str
+    account : str
+        Azure's state account; ``""`` finds it by the name prefix.
 
-    return azure
+    Raises
+    ------
+    NotPossible
+        An account was given for AWS, where the credentials say which.
+    """
+    if cloud is Cloud.AZURE:
+        from console.azure import stack as azure
+
+        return azure.Deployment(name, account)
+    if account:
+        raise NotPossible("--account names Azure's storage account; on AWS the credentials say which account (AWS_PROFILE)")
+    from console.aws import stack as aws
+
+    return aws.Deployment(name)
 
 
 def _configured(environment: Mapping[str, str], home: Path) -> list[Cloud]:

@@ -6,14 +6,14 @@ import argparse
 import json
 from datetime import UTC, datetime
 
-from console.deployment import Deployment, Print, Stack
+from console import switch
+from console.deployment import Deployment, Print
 from response.containment import Containment, fold
 from response.journal import JournalEntry
 
 
-def status(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """List containments: those in force, or all of them."""
-    where = stack.open_deployment(options.name, options.account)
     shown = 0
     for name in where.streams():
         for containment in fold(name, where.journal.stream(name)).containments.values():
@@ -22,21 +22,20 @@ def status(stack: Stack, options: argparse.Namespace, out: Print) -> int:
                 shown += 1
     if not shown:
         out(f"nothing is contained ({where.where})")
+    switch.warn(where, out)
     return 0
 
 
-def show(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+def show(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Print a containment's journal with its change."""
-    where = stack.open_deployment(options.name, options.account)
     entries = _entries(where, options.containment, out)
     for entry in entries:
         out(_entry(entry))
     return 0 if entries else 1
 
 
-def undo(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+def undo(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Ask for the undo of a containment, in the name of whoever runs this."""
-    where = stack.open_deployment(options.name, options.account)
     if not _entries(where, options.containment, out):
         return 1
     by = where.operator()

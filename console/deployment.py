@@ -41,6 +41,10 @@ class Deployment(Protocol):
         """Return who runs this command: the journal keeps it as who approved."""
         ...
 
+    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
+        """Return the actions of this cloud, and the kinds of entities that each can act on. Asks nobody."""
+        ...
+
     def replace_policy(self, text: bytes) -> bytes:
         """Put a checked policy where the functions read it; return the one before, empty where there was none.
 
@@ -51,18 +55,6 @@ class Deployment(Protocol):
         """
         ...
 
-
-class Stack(Protocol):
-    """A cloud's ``stack`` module."""
-
-    def open_deployment(self, name: str, account: str) -> Deployment:
-        """Return the deployment of that name prefix; ``account`` is what only Azure knows."""
-        ...
-
-    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
-        """Return the actions of this cloud, and the kinds of entities that each can act on."""
-        ...
-
     def advice(self, error: BreakwaterError) -> str:
-        """Return what a person does about an error of this cloud, ``""`` where the error says it itself."""
+        """Return what a person does about an error of this cloud, ``""`` where the error says it itself. Asks nobody."""
         ...

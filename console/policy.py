@@ -5,24 +5,23 @@ from __future__ import annotations
 import argparse
 import difflib
 
-from console.deployment import NotPossible, Print, Stack
+from console.deployment import Deployment, NotPossible, Print
 from console.policy_file import read
 from response.actions import Mode
 from response.policy import Policy
 
 
-def check(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+def check(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Print every mistake as ``file:line: place: what fits``, or what the policy would do."""
-    policy, _ = _checked(stack, options, out)
+    policy, _ = _checked(where, options, out)
     return 0 if policy is not None else 1
 
 
-def upload(stack: Stack, options: argparse.Namespace, out: Print) -> int:
+def upload(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Put the policy where the functions read it, and print what that changed."""
-    policy, text = _checked(stack, options, out)
+    policy, text = _checked(where, options, out)
     if policy is None:
         return 1
-    where = stack.open_deployment(options.name, options.account)
     before = where.replace_policy(text)
     if before == text:
         out(f"it is in force already ({where.where})")
@@ -33,16 +32,16 @@ def upload(stack: Stack, options: argparse.Namespace, out: Print) -> int:
     return 0
 
 
-def _checked(stack: Stack, options: argparse.Namespace, out: Print) -> tuple[Policy | None, bytes]:
+def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tuple[Policy | None, bytes]:
     try:
         text = options.file.read_bytes()
     except OSError as error:
         raise NotPossible(f"cannot read {options.file}: {error.strerror}") from error
-    policy, mistakes = read(text, stack.targets())
+    policy, mistakes = read(text, where.targets())
     for mistake in mistakes:
         out(": ".join(part for part in (f"{options.file}:{mistake.line}", mistake.place, mistake.what) if part))
     if policy is not None:
-        out(f"{options.file}: {_effect(policy, [*stack.targets()])}")
+        out(f"{options.file}: {_effect(policy, [*where.targets()])}")
     return policy, text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from console.deployment import NotPossible
 from lambdas.actions.catalogue import HANDLES
@@ -15,7 +15,7 @@ from shared_model.events import EntityKind
 
 _SIGN_IN = "sign in (`aws sso login`, or AWS_PROFILE) and try again"
 _REGION = "AWS_REGION names the region that Breakwater was deployed to"
-_PLACE = f"is this the account and region of the deployment (AWS_PROFILE, AWS_REGION), and --name its `breakwater:name`?"
+_PLACE = "is this the account and region of the deployment (AWS_PROFILE, AWS_REGION), and --name its `breakwater:name`?"
 _RIGHTS = "your role needs a right there: `breakwater:operators` in cdk.json names who may (docs/deploy-aws.md)"
 #: What to do, by words in the code of the service's error, or in the name of botocore's own.
 _ADVICE = (
@@ -26,39 +26,20 @@ _ADVICE = (
 )
 
 
-def open_deployment(name: str, account: str) -> Deployment:
-    """Return the deployment of that name prefix, in the account of the credentials. Raises NotPossible."""
-    if account:
-        raise NotPossible("--account names Azure's storage account; on AWS the credentials say which account (AWS_PROFILE)")
-    return Deployment(LazyClients(), name)
-
-
-def targets() -> Mapping[str, frozenset[EntityKind]]:
-    """Return the actions of AWS, and what each can act on."""
-    return HANDLES
-
-
-def advice(error: BreakwaterError) -> str:
-    """What a person does about it."""
-    cause = error.__cause__
-    said = f"{type(cause).__name__} {getattr(cause, 'response', {}).get('Error', {}).get('Code', '')}"
-    return next((advice for words, advice in _ADVICE if any(word in said for word in words)), "")
-
-
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """One deployment, by its name prefix.
 
     Attributes
     ----------
-    clients : Clients
-        Under the operator's own identity.
     name : str
         As in the ``breakwater:name`` setting.
+    clients : Clients
+        Under the operator's own identity.
     """
 
-    clients: Clients
-    name: str = "breakwater"
+    name: str
+    clients: Clients = field(default_factory=LazyClients)
 
     @property
     def where(self) -> str:
@@ -92,9 +73,19 @@ class Deployment:
         with in_core_words("caller identity"):
             return str(self.clients("sts").get_caller_identity()["Arn"])
 
+    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
+        """Return the actions of AWS, and what each can act on."""
+        return HANDLES
+
     def replace_policy(self, text: bytes) -> bytes:
         """Refuse: IAM denies what the policy never touches, so both are deployed together."""
         raise NotPossible(
             "on AWS the policy is deployed with the roles that it limits: name the file in cdk.json (breakwater:policy-file), "
             "then `cdk diff` and `cdk deploy --all`"
         )
+
+    def advice(self, error: BreakwaterError) -> str:
+        """What a person does about it."""
+        cause = error.__cause__
+        said = f"{type(cause).__name__} {getattr(cause, 'response', {}).get('Error', {}).get('Code', '')}"
+        return next((advice for words, advice in _ADVICE if any(word in said for word in words)), "")

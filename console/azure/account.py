@@ -86,8 +86,8 @@ def _found(name: str, settings: Settings, credential: TokenCredential) -> Accoun
     how = f"say which: --account, or {VARIABLE} (the deployment's output), or {variable('table_endpoint')} and its like"
     if not found:
         raise NotPossible(
-            f"none of the {len(subscriptions)} subscriptions that you can read has the state account of a deployment called "
-            f"{name!r} (--name). It may be there all the same, where you may not list accounts; {how}"
+            f"none of the {len(subscriptions)} subscriptions that you can read in this tenant has the state account of a "
+            f"deployment called {name!r} (--name). It may be there all the same, where you may not list accounts; {how}"
         )
     if len(found) > 1:
         raise NotPossible(f"there is more than one deployment called {name!r}: {', '.join(each['id'] for each in found)}; {how}")

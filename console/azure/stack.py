@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 from azure_functions.actions.catalogue import HANDLES
 from azure_functions.adapters.journal import TableJournal
@@ -23,58 +23,35 @@ _NETWORK = f"no answer from there: {_ACCOUNT}; or this machine does not reach it
 _TENANT = "the account does not take your sign-in: `az login --tenant` with the tenant of the deployment"
 #: The firewall's word; a missing role is AuthorizationPermissionMismatch.
 _NOT_FROM_HERE = "AuthorizationFailure"
+#: No containment's id.
+_NOBODYS = "nobody"
 _ANOTHER = "somebody else has put a policy there just now: look at it, then try again"
 
 
-def open_deployment(name: str, account: str) -> Deployment:
-    """Return the deployment: its account as given, or as found by its name prefix. Raises NotPossible, CloudUnavailable."""
-    person = Person()
-    place = locate(name, account, os.environ, person)
-    return Deployment(PersonsClients(place, person), place, person)
-
-
-def targets() -> Mapping[str, frozenset[EntityKind]]:
-    """Return the actions of Azure, and what each can act on."""
-    return HANDLES
-
-
-def advice(error: BreakwaterError) -> str:
-    """What a person does about it."""
-    if isinstance(error, CloudForbidden):
-        return _FIREWALL if error.code == _NOT_FROM_HERE else _RIGHTS
-    if isinstance(error, CloudRefusal):
-        return _ACCOUNT if error.is_missing else _ANOTHER if error.is_conflict else ""
-    cause = error.__cause__
-    if type(cause).__name__ in ("ServiceRequestError", "ServiceResponseError", "HttpResponseIncompleteError"):
-        return _NETWORK
-    return _TENANT if getattr(cause, "status_code", None) == 401 else ""
-
-
-@dataclass(frozen=True, slots=True)
 class Deployment:
     """One deployment, by its state account.
 
-    Attributes
+    Parameters
     ----------
-    clients : Clients
-        Under the operator's own identity.
-    account : Account
-    person : Person
+    name : str
+        Name prefix, by which the account is found when it is first needed.
+    account : str
+        Its name or id; ``""`` where nobody said it.
     """
 
-    clients: Clients
-    account: Account
-    person: Person
+    def __init__(self, name: str, account: str = "") -> None:
+        self._name, self._given = name, account
+        self._person = Person()
 
     @property
     def where(self) -> str:
         """Cloud and account."""
-        return f"Azure, {self.account.table}"
+        return f"Azure, {self._account.table}"
 
     @property
     def journal(self) -> TableJournal:
         """The journal, to read."""
-        return TableJournal(self.clients)
+        return TableJournal(self._clients)
 
     def streams(self) -> Iterable[str]:
         """Return the name of every stream. Reads the whole table: for a person, not for a function."""
@@ -85,13 +62,18 @@ class Deployment:
         with in_core_words("containments queue"):
             from azure.storage.queue import TextBase64EncodePolicy  # as the Functions host expects it
 
-            queues = self.clients("queues", Group.RESPOND)
+            queues = self._clients("queues", Group.RESPOND)
             queue = queues.get_queue_client(CONTAINMENTS, message_encode_policy=TextBase64EncodePolicy())
             queue.send_message(body, time_to_live=-1)  # for ever; the platform's own choice would be seven days
 
     def operator(self) -> str:
         """Name and object id of whoever runs this command: the journal keeps it as who approved."""
-        return self.person.name()
+        self.journal.find(_NOBODYS)  # the account's answer names its tenant, in which a guest has another object id
+        return self._person.name()
+
+    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
+        """Return the actions of Azure, and what each can act on."""
+        return HANDLES
 
     def replace_policy(self, text: bytes) -> bytes:
         """Put the policy into its blob, unless somebody else changed it meanwhile; return the one before."""
@@ -99,7 +81,7 @@ class Deployment:
             from azure.core import MatchConditions
             from azure.core.exceptions import HttpResponseError
 
-            blob = self.clients("blobs", Group.RESPOND).get_blob_client(POLICY, POLICY_BLOB)
+            blob = self._clients("blobs", Group.RESPOND).get_blob_client(POLICY, POLICY_BLOB)
             try:
                 download = blob.download_blob()
             except HttpResponseError as error:
@@ -112,3 +94,22 @@ class Deployment:
                 unchanged = {"etag": download.properties.etag, "match_condition": MatchConditions.IfNotModified}
                 blob.upload_blob(text, overwrite=True, **unchanged)
             return before
+
+    def advice(self, error: BreakwaterError) -> str:
+        """What a person does about it."""
+        if isinstance(error, CloudForbidden):
+            return _FIREWALL if error.code == _NOT_FROM_HERE else _RIGHTS
+        if isinstance(error, CloudRefusal):
+            return _ACCOUNT if error.is_missing else _ANOTHER if error.is_conflict else ""
+        cause = error.__cause__
+        if type(cause).__name__ in ("ServiceRequestError", "ServiceResponseError", "HttpResponseIncompleteError"):
+            return _NETWORK
+        return _TENANT if getattr(cause, "status_code", None) == 401 else ""
+
+    @cached_property
+    def _account(self) -> Account:
+        return locate(self._name, self._given, os.environ, self._person)
+
+    @cached_property
+    def _clients(self) -> Clients:
+        return PersonsClients(self._account, self._person)

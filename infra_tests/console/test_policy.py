@@ -1,0 +1,132 @@
+"""``policy check``: every mistake with its line and what fits there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from console.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+GOOD = """\
+version: 1
+rules:
+  - name: quarantine-instance
+    action: quarantine_instance
+    target: instance
+    when:
+      min_probability: 0.5
+actions:
+  quarantine_instance:
+    mode: enforce
+    time_to_live: 24h
+"""
+
+
+def check(file: Path, cloud: str = "azure") -> tuple[int, list[str]]:
+    printed: list[str] = []
+    return main(["policy", "check", str(file), "--cloud", cloud], out=printed.append), printed
+
+
+@pytest.mark.parametrize(("cloud", "name"), [("aws", "default.yaml"), ("azure", "azure.yaml")])
+def test_the_shipped_policies_are_good_and_only_observe(cloud: str, name: str) -> None:
+    status, (line,) = check(ROOT / "policy" / name, cloud)
+    assert status == 0
+    assert "enforces" not in line
+    assert "only observes quarantine_instance" in line
+
+
+def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+    status, (line,) = check(file, "aws")
+    assert (status, line) == (0, f"{file}: enforces quarantine_instance; has no rule for revoke_sessions")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "    target: instance",
+            "    traget: instance",
+            ["3: rules.0.target: is missing", "5: rules.0.traget: * did you mean target?"],
+        ),
+        ("enforce", "arm", ["10: actions.quarantine_instance.mode: Input should be 'observe' or 'enforce' (it is 'arm')"]),
+        ("0.5", "7", ["7: rules.0.when.min_probability: Input should be less than or equal to 1 (it is 7)"]),
+        (
+            "24h",
+            "soon",
+            ["11: actions.quarantine_instance.time_to_live: give a duration such as 90s, 30m, 12h or 7d (it is 'soon')"],
+        ),
+        (
+            "min_probability: 0.5",
+            "techniques: [T1110, scan]",
+            ["7: rules.0.when.techniques.1: 'scan' does not fit: give a MITRE * T1110"],
+        ),
+        (
+            "action: quarantine_instance",
+            "action: quarantine",
+            ["4: rules.0.action: there is no action 'quarantine'; there are block_address,"],
+        ),
+        ("target: instance", "target: session", ["4: rules.0.action: * acts on instance, not on session"]),
+        ("version: 1", "version: 2", ["1: version: Input should be 1 (it is 2)"]),
+        ("actions:", "rules: []\nactions:", ["8: rules: stands in line 2 already, which would not count: join the two"]),
+        (
+            "    mode: enforce",
+            "    mode: enforce\n    mode: observe",
+            ["11: actions.quarantine_instance.mode: stands in line 10 already"],
+        ),
+        ("    action:", "   action:", ["4: not YAML: "]),
+        ("version: 1\n", "", ["1: version: is missing: add it"]),
+        (GOOD, "", ["1: Input should be a valid dictionary"]),
+        (GOOD, "- 1\n", ["1: Input should be a valid dictionary"]),
+        (
+            GOOD,
+            "version: 1\nnever_touch:\n  principals: [admin]\n",
+            ["3: never_touch.principals.0: 'admin' does not fit: give the ARN"],
+        ),
+    ],
+)
+def test_a_mistake_has_its_line_and_what_fits_there(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    status, printed = check(file)
+    assert status == 1
+    assert len(printed) == len(said)
+    for line, expected in zip(printed, said, strict=True):
+        first, *rest = expected.split(" * ")
+        assert line.startswith(f"{file}:{first}")
+        assert all(part in line for part in rest)
+
+
+def test_all_mistakes_are_said_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        dedent("""\
+            version: 1
+            budget:
+              containments_per_hour: -1
+            corroboration:
+              window: 1
+            """),
+        encoding="utf-8",
+    )
+    _, printed = check(file)
+    assert [line.split(":")[1] for line in printed] == ["3", "5"]
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _ = check(tmp_path / "none.yaml")
+    assert status == 1
+    assert "cannot read" in capsys.readouterr().err
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(b"version: \xff\xfe\n")
+    status, (line,) = check(file)
+    assert status == 1
+    assert "not YAML" in line
