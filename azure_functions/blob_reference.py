@@ -2,7 +2,7 @@
 
 For a parameter of any other type the host downloads the whole blob. One whose type is an ``SdkType`` with a converter is indexed
 with ``SupportsDeferredBinding``, and for it the host sends ``ModelBindingData`` of source ``AzureStorageBlobs``: a few hundred
-bytes of JSON that name connection, container and blob. See docs/decisions/029-blobs-by-reference.md.
+bytes of JSON that name connection, container and blob. See docs/decisions/009-blobs-by-reference.md.
 
 Format: ``azurefunctions-extensions-bindings-blob`` in https://github.com/Azure/azure-functions-python-extensions. The types of
 that distribution would import the storage and identity SDKs into every instance as soon as it starts.
