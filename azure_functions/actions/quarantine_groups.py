@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from azure_functions.actions.group_writes import GroupWrites
 from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
-from azure_functions.actions.security_rules import Direction, SecurityRule, in_order, read_rules
+from azure_functions.actions.security_rules import Direction, SecurityRule, Side, in_order, read_rules
 from response.actions import CannotApply
 
 TAG_KEY, TAG_VALUE = "breakwater:role", "quarantine"
 _EVERY_PORT = ((0, 65_535),)
+#: Azure's own name servers and metadata service: a rule for everything does not reach them, only one that names their tag.
+#: Through the first, data leaves in questions for names; the second gives out tokens of the machine's identity.
+#: https://learn.microsoft.com/azure/virtual-network/service-tags-overview
+_PLATFORM = ("AzurePlatformDNS", "AzurePlatformIMDS")
 
 
 def group_id(interface: Resource) -> str:
@@ -48,7 +53,7 @@ class QuarantineGroups:
                 raise CannotApply(
                     f"{wanted} does not carry the tag {TAG_KEY}={TAG_VALUE}: rename it, or tag it when it is Breakwater's"
                 )
-            if not allows_nothing(group):
+            if not _is_whole(group):
                 group["properties"]["securityRules"] = _content()["properties"]["securityRules"]
                 self._arm.write_security_group(group, etag=group["etag"])
 
@@ -66,17 +71,28 @@ class QuarantineGroups:
     def is_closed(self, wanted: str) -> bool:
         """Say whether this group is there, allows nothing, and has open connections looked at."""
         group = self._arm.security_group(wanted)
-        return group is not None and allows_nothing(group) and bool(group["properties"].get("flushConnection"))
+        return group is not None and _is_whole(group) and bool(group["properties"].get("flushConnection"))
 
 
-def allows_nothing(group: Resource) -> bool:
-    """Say whether the first rule of either direction denies everything."""
-    return denies_everything(read_rules(group))
+def _is_whole(group: Resource) -> bool:
+    """Say whether a group denies everything, and also what is denied only by name."""
+    rules = read_rules(group)
+    outward = in_order(rules, Direction.OUTBOUND)
+    return denies_everything(rules) and all(any(_names(rule, tag.lower()) for rule in outward) for tag in _PLATFORM)
+
+
+def _names(rule: SecurityRule, tag: str) -> bool:
+    return not rule.allows and rule.protocol == "*" and rule.destination == Side((tag,), (), _EVERY_PORT)
 
 
 def denies_everything(rules: tuple[SecurityRule, ...]) -> bool:
-    """Say whether the first rule of either direction denies everything."""
-    return all(bool(first := in_order(rules, direction)[:1]) and _is_total(first[0]) for direction in Direction)
+    """Say whether in either direction nothing is allowed before everything is denied."""
+    return all(_ends_in_denial(in_order(rules, direction)) for direction in Direction)
+
+
+def _ends_in_denial(rules: Iterable[SecurityRule]) -> bool:
+    deciding = next((rule for rule in rules if rule.allows or _is_total(rule)), None)
+    return deciding is not None and not deciding.allows
 
 
 def _is_total(rule: SecurityRule) -> bool:
@@ -93,13 +109,17 @@ def _content() -> dict[str, Any]:
         "protocol": "*",
         "sourceAddressPrefix": "*",
         "sourcePortRange": "*",
-        "destinationAddressPrefix": "*",
         "destinationPortRange": "*",
         "access": "Deny",
-        "priority": 100,
         "description": "Breakwater quarantine: allows nothing. Do not add rules.",
     }
+    denied = {Direction.INBOUND: ("*",), Direction.OUTBOUND: (*_PLATFORM, "*")}
     rules = [
-        {"name": f"DenyAll{direction}", "properties": {**everything, "direction": str(direction)}} for direction in Direction
+        {
+            "name": f"Deny{'All' if end == '*' else end}{direction}",
+            "properties": {**everything, "destinationAddressPrefix": end, "direction": str(direction), "priority": priority},
+        }
+        for direction, ends in denied.items()
+        for priority, end in enumerate(ends, 100)
     ]
     return {"tags": {TAG_KEY: TAG_VALUE}, "properties": {"securityRules": rules}}

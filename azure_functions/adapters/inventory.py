@@ -69,7 +69,9 @@ class Inventory:
         except (CloudForbidden, CloudRefusal) as error:
             self._unreadable(subscription, str(error))
             return {}
-        return dict(_entry(interface) for interface in listed)
+        known = dict(_entry(interface) for interface in listed)
+        known.pop("", None)  # an interface that was never attached has no address yet, and is nobody's
+        return known
 
 
 def _entry(interface: Mapping[str, Any]) -> tuple[str, tuple[str, str]]:

@@ -104,10 +104,30 @@ def test_the_group_is_marked_closed_and_looks_at_open_connections(cloud: Cloud, 
     assert group["tags"] == {TAG_KEY: TAG_VALUE}
     assert cloud.flushes(quarantine_of(cloud))
     rules = cloud.rules(quarantine_of(cloud)).values()
-    assert {(one["direction"], one["access"], one["priority"], one["protocol"]) for one in rules} == {
-        ("Inbound", "Deny", 100, "*"),
-        ("Outbound", "Deny", 100, "*"),
+    assert {
+        (one["direction"], one["access"], one["priority"], one["protocol"], one["destinationAddressPrefix"]) for one in rules
+    } == {
+        ("Inbound", "Deny", 100, "*", "*"),
+        ("Outbound", "Deny", 100, "*", "AzurePlatformDNS"),
+        ("Outbound", "Deny", 101, "*", "AzurePlatformIMDS"),
+        ("Outbound", "Deny", 102, "*", "*"),
     }
+
+
+@pytest.mark.parametrize("meddled", ["DenyAzurePlatformDNSOutbound", "DenyAllInbound", "DenyAllOutbound"])
+def test_a_group_that_lacks_a_rule_is_not_closed_and_is_mended(cloud: Cloud, action: QuarantineInstance, meddled: str) -> None:
+    made, group = plan_for(action, cloud.world.web), quarantine_of(cloud)
+    action.apply(made)
+    whole = cloud.rules(group)
+    assert action.verify(made) is Verification.VERIFIED
+    cloud.arm.change(
+        group,
+        lambda g: g["properties"].update(securityRules=[r for r in g["properties"]["securityRules"] if r["name"] != meddled]),
+    )
+    assert action.verify(made) is Verification.DRIFTED
+    action.apply(made)
+    assert cloud.rules(group) == whole
+    assert action.verify(made) is Verification.VERIFIED
 
 
 def test_open_connections_are_looked_at_for_each_machine_that_comes_into_the_group(
@@ -157,7 +177,7 @@ def test_a_rule_that_someone_added_is_drift_and_goes_at_the_next_apply(cloud: Cl
 
     def open_up(group: dict[str, Any]) -> None:
         for one in group["properties"]["securityRules"]:
-            one["properties"]["priority"] = 200
+            one["properties"]["priority"] += 100
         group["properties"]["securityRules"].append(rule("LetMeIn", "Allow", 100, ports="22"))
 
     cloud.arm.change(quarantine_of(cloud), open_up)

@@ -59,6 +59,12 @@ class TestInventory:
             assert inventory.resolve([unknown]) == (unknown,)
             assert self.lists(app) == lists
 
+    def test_an_interface_without_an_address_answers_to_none(self, app: App) -> None:
+        front = app.services.world.database_interfaces[0]
+        app.services.arm.change(front, lambda n: n["properties"].pop("macAddress"))
+        nameless = Interface("", app.services.world.subscription_id)
+        assert self.inventory(app).resolve([nameless]) == (nameless,)
+
     def test_a_missing_right_is_told_and_detection_goes_on(self, app: App) -> None:
         told: list[str] = []
         app.services.grants.enforced = True
