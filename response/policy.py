@@ -110,6 +110,8 @@ class Policy:
     actions : mapping of action name to ActionPolicy
     window_ms : int
         Two independent signals further apart than this do not corroborate each other.
+    fresh_ms : int
+        Signals of which the newest is older than this are told of, and change nothing.
     containments_per_hour : int
         Budget per account.
     never_touch : NeverTouch
@@ -118,6 +120,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     actions: Mapping[str, ActionPolicy] = field(default_factory=dict)
     window_ms: int = 3_600_000
+    fresh_ms: int = 3_600_000
     containments_per_hour: int = 5
     never_touch: NeverTouch = field(default_factory=NeverTouch)
 

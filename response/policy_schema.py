@@ -79,6 +79,12 @@ class CorroborationModel(_Strict):
     window: Duration = 3600
 
 
+class FreshnessModel(_Strict):
+    """How old the newest signal may be for anything to be changed."""
+
+    limit: Duration = 3600
+
+
 class BudgetModel(_Strict):
     """How much may be contained at most."""
 
@@ -101,6 +107,7 @@ class PolicyModel(_Strict):
     rules: list[RuleModel] = []
     actions: dict[Name, ActionModel] = {}
     corroboration: CorroborationModel = CorroborationModel()
+    freshness: FreshnessModel = FreshnessModel()
     budget: BudgetModel = BudgetModel()
     never_touch: NeverTouchModel = NeverTouchModel()
 
@@ -119,6 +126,7 @@ class PolicyModel(_Strict):
                 name: ActionPolicy(action.mode, action.time_to_live, action.at_end) for name, action in self.actions.items()
             },
             window_ms=self.corroboration.window * 1000,
+            fresh_ms=self.freshness.limit * 1000,
             containments_per_hour=self.budget.containments_per_hour,
             never_touch=NeverTouch(
                 principals=tuple(self.never_touch.principals),

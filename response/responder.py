@@ -79,11 +79,15 @@ def respond(
     """
     signal = Signal.of(verdict)
     new = signals.record(signal, window_ms=policy.window_ms, now_ms=now_ms)
-    partners = corroborating(signal, signals, policy.window_ms)
+
+    def partners_now() -> tuple[Signal, ...]:
+        return corroborating(signal, signals, policy.window_ms, since_ms=now_ms - policy.fresh_ms)
+
+    partners = partners_now()
     room = Room(
         verdict=verdict,
         partner=partners[0] if partners else None,
-        look_again=lambda: next(iter(corroborating(signal, signals, policy.window_ms)), None),
+        look_again=lambda: next(iter(partners_now()), None),
         policy=policy,
         journal=journal,
         budget=budget,

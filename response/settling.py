@@ -185,6 +185,17 @@ def _words(room: Room, entry: JournalEntry) -> tuple[str, str] | None:
     return None
 
 
+def _wanting(room: Room) -> str:
+    """Say what is wanted of a second signal."""
+    policy, verdict = room.policy, room.verdict
+    age_ms, window, fresh = room.now_ms - verdict.time_ms, policy.window_ms // 60_000, policy.fresh_ms // 60_000
+    if age_ms > policy.fresh_ms:
+        late = f"this signal ({verdict.telemetry}) is {age_ms // 60_000} minutes old"
+        return f"{late}: nothing is changed unless an independent second one is newer than {fresh}; look whether it goes on"
+    needed = f"a containment needs an independent second one within {window} minutes"
+    return f"one signal ({verdict.telemetry}): {needed}"
+
+
 def _plan_of(stream: Stream, entry: JournalEntry) -> Plan | None:
     if entry.plan is not None:
         return Plan.from_json_value(entry.plan)
@@ -276,11 +287,10 @@ class _Desk:
         ):  # changed since the plan was made: not the target's fault, so plan again later
             raise CloudUnavailable(reason)
         if room.partner is None:
-            needed = f"a containment needs an independent second one within {room.policy.window_ms // 60_000} minutes"
-            return {"reason": f"one signal ({room.verdict.telemetry}): {needed}", "wants": CORROBORATION}
-        limit, account = room.policy.containments_per_hour, draft.plan.target.account
+            return {"reason": _wanting(room), "wants": CORROBORATION}
         if enforcing and (reason := read_switch(room.journal).objection):
             return {"reason": reason}
+        limit, account = room.policy.containments_per_hour, draft.plan.target.account
         # Last, because it is the only check that uses something up; observing uses nothing up.
         if enforcing and not room.budget.take(account, draft.id, limit=limit, now_ms=room.now_ms):
             used_up = f"the budget of {limit} containments an hour is used up in account {account}"

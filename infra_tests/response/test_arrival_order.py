@@ -230,7 +230,8 @@ def expected(site: Rules, verdicts: list[Verdict]) -> set[str]:
         for other in verdicts:
             shares = set(Signal.of(one).names) & set(Signal.of(other).names)
             near = abs(one.time_ms - other.time_ms) <= site.policy.window_ms
-            if one.telemetry is not other.telemetry and shares and near:
+            fresh = NOW_MS - max(one.time_ms, other.time_ms) <= site.policy.fresh_ms
+            if one.telemetry is not other.telemetry and shares and near and fresh:
                 for rule in site.policy.rules:
                     target = rule.pick(one)
                     if rule.matches(one) and target is not None:
