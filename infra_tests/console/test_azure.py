@@ -33,7 +33,7 @@ def test_a_quarantine_is_found_and_undone_in_the_engineers_name(on_azure: Consol
         app.message("respond", body)
     assert guarded_by(app) != before
     on_azure("status")
-    line = next(line for line in on_azure.printed if "quarantine" in line)
+    line = next(line for line in on_azure.printed if "virtualmachines/web" in line)
     assert on_azure("undo", line.split()[0]) == 0
     (body,) = app.taken("containments")
     app.message("undo_containment", body)
