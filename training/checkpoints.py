@@ -106,7 +106,8 @@ class Checkpoints:
                 f"{path} belongs to another run (other sources, data, settings or versions): name an empty folder for "
                 "checkpoints, or remove these to begin anew"
             )
-        return FitState(**groups, **header | {"lines": tuple(header["lines"])})
+        arrays: dict[str, Any] = dict(groups)
+        return FitState(**arrays, **header | {"lines": tuple(header["lines"])})
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Training as a job of a cloud: what is submitted (``submit``), and what runs there (``entry``)."""

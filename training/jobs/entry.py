@@ -1,0 +1,103 @@
+"""``python -m training.jobs.entry``: what a job runs, on SageMaker, on Azure ML or here.
+
+It reads what the service says (:mod:`training.jobs.surroundings`), runs ``training.build`` for each detector, and leaves in the
+model folder what :mod:`training.promote` takes back: the detectors' folders, run.json and SHA256SUMS.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import FrameType
+from typing import NoReturn
+
+from training.checkpoints import Checkpoints, ForeignCheckpoint
+from training.jobs import surroundings as job_surroundings
+from training.jobs.hyperparameters import JobError
+from training.jobs.run_record import check_data, run_digest, versions, write_record
+from training.jobs.sources import digest
+from training.jobs.surroundings import Surroundings
+
+
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Run the job; 0 when the model folder is complete, 1 with the reason where it cannot be."""
+    environment = os.environ if environment is None else environment
+    # As process 1 of a container Python would not hear SIGTERM at all, and a reclaimed machine would be killed later.
+    signal.signal(signal.SIGTERM, _stop)
+    failure = None
+    try:
+        told = job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment)
+        failure = told.failure
+        run(told)
+    except (JobError, ForeignCheckpoint) as error:
+        print(f"The job cannot run: {error}", file=sys.stderr, flush=True)
+        if failure is not None:
+            failure.parent.mkdir(parents=True, exist_ok=True)
+            failure.write_text(str(error)[:1024])
+        return 1
+    return 0
+
+
+def run(told: Surroundings) -> None:
+    """Build every detector that is asked for, then write the record."""
+    from training.build import REPEATS, build
+    from training.tasks import TASKS
+
+    began = _now()
+    told.model.mkdir(parents=True, exist_ok=True)
+    source = digest()
+    data = check_data(told.data)
+    say = _told_to(told)
+    say(f"{told.service} job {told.job}: sources {source[:12]}, {data.as_published} files of recorded data as published")
+    say(", ".join(f"{name} {version}" for name, version in versions().items()))
+    checkpoints = Checkpoints(told.checkpoints, run_digest(told, source, data)) if told.checkpoints is not None else None
+    wanted = told.hyperparameters
+    for name in wanted.detectors():
+        build(
+            TASKS[name](), told.data, list(range(wanted.seed, wanted.seed + wanted.seeds)),
+            repeats=wanted.repeats or REPEATS[name], epochs=wanted.epochs, folder=told.model / name, progress=say,
+            checkpoints=checkpoints,
+        )  # fmt: skip
+    write_record(told, source, data, began=began, ended=_now(), devices=_devices())
+    say("complete")
+
+
+def _told_to(told: Surroundings) -> Callable[[str], None]:
+    """Progress lines for the service's log, and into the output folder where there is one."""
+    start = time.monotonic()
+    log = None
+    if told.output is not None:
+        told.output.mkdir(parents=True, exist_ok=True)
+        log = told.output / "log.txt"
+
+    def say(text: str) -> None:
+        line = f"{time.monotonic() - start:7.1f} s  {text}"
+        print(line, flush=True)
+        if log is not None:
+            with log.open("a") as file:
+                file.write(line + "\n")
+
+    return say
+
+
+def _devices() -> list[str]:
+    import tensorflow as tf
+
+    return [device.name for device in tf.config.list_physical_devices()]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    print("Told to stop: what was learnt up to the last whole epoch is kept, the same job goes on from there.", flush=True)
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
