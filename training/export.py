@@ -55,16 +55,24 @@ def to_int8(weights: Weights, sizes: Architecture, representative: NDArray[np.fl
     representative : float32 (n, window, features)
         Scaled sequences of the training data, attack and benign, shuffled: the first :data:`CALIBRATION_SEQUENCES` are used.
     """
+    module, function = _graph(weights, sizes)
+    return quantize(module, function, representative)
+
+
+def quantize(module: Any, function: Any, representative: NDArray[np.float32]) -> bytes:
+    """Convert a concrete function of one input to int8 TFLite; ``module`` owns what the function reads.
+
+    The first :data:`CALIBRATION_SEQUENCES` rows of ``representative`` (n, ...) set the ranges of the activations.
+    """
     import tensorflow as tf
 
-    def sequences() -> Iterator[list[NDArray[np.float32]]]:
+    def inputs() -> Iterator[list[NDArray[np.float32]]]:
         for row in representative[:CALIBRATION_SEQUENCES]:
             yield [row[None]]
 
-    module, function = _graph(weights, sizes)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = sequences
+    converter.representative_dataset = inputs
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     return bytes(converter.convert())
 

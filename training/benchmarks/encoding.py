@@ -59,6 +59,12 @@ class Encoding:
     def width(self) -> int:
         return sum(self.groups)
 
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Columns of each field: from, to."""
+        ends = np.cumsum([field.width for field in self.fields]).tolist()
+        return tuple((int(end - field.width), int(end)) for end, field in zip(ends, self.fields, strict=True))
+
     def apply(self, records: Records) -> NDArray[np.float32]:
         """Encode: (n, width) float32, each value in [-1, 1]."""
         columns = []
@@ -110,9 +116,7 @@ def _fit_number(name: str, values: NDArray[np.float64]) -> Number:
         # Mostly one value: quantiles of the distinct values say where the rest lies.
         cuts = np.unique(np.concatenate([cuts, np.quantile(np.unique(known), np.linspace(0, 1, STEPS // 2 + 1))]))
     cuts = cuts if len(cuts) > 1 else np.array([cuts[0], cuts[0] + 1.0])
-    return Number(
-        name, float(log.mean()), float(log.std()) or 1.0, cuts, float(np.median(known)), bool(np.isnan(values).any())
-    )
+    return Number(name, float(log.mean()), float(log.std()) or 1.0, cuts, float(np.median(known)), bool(np.isnan(values).any()))
 
 
 def _number(field: Number, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,74 @@
+"""``python -m training.benchmarks [jobs|tune|report]``: NSL-KDD and CICIDS2017, from published files to docs/model-report.md.
+
+Stages can be run alone and go on where they were stopped; without a name, all run in order. ``--within MINUTES`` starts no job
+after that time: the report then says how many seeds each figure is of.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from training.data_root import data_root
+
+STAGES = ("jobs", "tune", "report")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.benchmarks", description=__doc__)
+    parser.add_argument("stage", nargs="*", choices=STAGES, help="default: all, in order")
+    parser.add_argument("--within", type=float, default=None, metavar="MINUTES", help="start no further job after that long")
+    arguments = parser.parse_args()
+    root = data_root()
+    if root is None:
+        parser.error("there is no recorded data: set BREAKWATER_DATA to a folder that `python -m training.datasets take` filled")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    stages = arguments.stage or STAGES
+    if "jobs" in stages:
+        run_jobs(root, arguments.within)
+    if "tune" in stages:
+        from training.benchmarks.tuning import tune
+
+        tune(root)
+    if "report" in stages:
+        from training.benchmarks.report import write_report
+
+        write_report(root)
+    return 0
+
+
+def run_jobs(root: Path, within: float | None) -> None:
+    """Run every job whose result is not there yet."""
+    import tensorflow as tf
+
+    from training.benchmarks import jobs
+
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    begun = time.monotonic()
+    every = list(jobs.jobs())
+    columns = (TextColumn("{task.description:60}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task("benchmarks", total=len(every))
+        for job in every:
+            name = f"{job.protocol} {job.model} seed {job.seed}"
+            if jobs.done(job):
+                progress.advance(bar)
+                continue
+            if within is not None and time.monotonic() - begun > 60 * within:
+                print(f"{within:g} minutes are over: the report will have fewer seeds than {len(jobs.SEEDS)}")
+                return
+            progress.update(bar, description=name)
+            started = time.process_time()
+            jobs.run(job, root, lambda said: progress.update(bar, description=said))
+            progress.advance(bar)
+            print(f"{name}: {time.process_time() - started:.0f} s of CPU", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""One job: one model, under one protocol, with one seed. What it leaves is enough for every table and figure.
+
+A job is skipped when its result is there and was made with the same recipe, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.benchmarks import ledger, novelty, protocols
+from training.benchmarks.encoding import Encoding, fit_encoding
+from training.benchmarks.network import Fitted, Kind, Sizes, Training, fit, float_logits, to_int8
+from training.benchmarks.protocols import OFFICIAL, RANDOM, Split, split
+from training.benchmarks.records import BENIGN, Records
+from training.benchmarks.rivals import RIVALS, fit_rival
+from training.datasets import catalogue
+from training.export import attack_probability, run_tflite
+
+WORK = Path(__file__).resolve().parents[2] / "build" / "benchmarks"
+NETWORKS: tuple[Kind, ...] = ("lstm", "cnn_lstm")
+SEEDS = (1, 2, 3, 4, 5)
+#: Attacks of one kind that the official protocol's network sees at most.
+CAP = 6000
+#: Made rows of the class "neither" (:func:`training.benchmarks.novelty.mixtures`) where unseen attacks are the question.
+MIXTURES = 15_000
+Scores = NDArray[np.float64]
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    protocol: str
+    model: str
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        return WORK / "results" / self.protocol / f"{self.model}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A fitted model, as far as scoring goes: float32 for all, int8 besides for networks."""
+
+    score: Callable[[Records], Scores]
+    int8: Callable[[Records], Scores] | None
+    details: dict[str, Any]
+    content: bytes | None
+
+
+def jobs() -> Iterator[Job]:
+    """Every job, choices first, then seed by seed, so that a run that is cut short has the same seeds of all models."""
+    for protocol in protocols.TYPES_OUT:
+        for model in ("lightgbm", "cnn_lstm"):
+            yield Job(protocol, model, SEEDS[0])
+    for seed in SEEDS:
+        for protocol in (OFFICIAL, *RANDOM):
+            for model in (*RIVALS, *reversed(NETWORKS)):
+                yield Job(protocol, model, seed)
+        if seed == SEEDS[0]:
+            for protocol in protocols.LEFT_OUT:
+                for model in ("lightgbm", "cnn_lstm"):
+                    yield Job(protocol, model, seed)
+
+
+def training_of(job: Job) -> Training:
+    """Settings of the network's training; epochs are what two cores afford."""
+    if job.model == "lstm":
+        return Training(epochs=6)
+    return Training(epochs={OFFICIAL: 7, "nsl_random": 10, "cicids_random": 14}.get(job.protocol, 5))
+
+
+def recipe(job: Job) -> str:
+    """Hash of what decides the result: this room's code, versions, the data's checksums, the job."""
+    parts = [_code(path) for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in _DECIDES]
+    parts += [f"{name} {version(name)}" for name in ("numpy", "scikit-learn", "lightgbm", "keras", "tensorflow-cpu")]
+    parts += [file.sha256 for file in catalogue() if file.dataset in {"nsl_kdd", "cicids2017"}]
+    parts.append(repr((job.protocol, job.model, job.seed, training_of(job), CAP, MIXTURES)))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@cache
+def _code(path: Path) -> str:
+    """A module without comments and docstrings: to word something better makes no other model."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+_DECIDES = frozenset({"records", "nsl_kdd", "cicids2017", "encoding", "network", "novelty", "rivals", "protocols"})
+
+
+def done(job: Job) -> bool:
+    """Whether the result is there and of this very recipe."""
+    path = job.folder / "result.json"
+    return path.is_file() and bool(json.loads(path.read_text())["recipe"] == recipe(job))
+
+
+def run(job: Job, root: Path, tell: Tell) -> None:
+    """Fit, score validation and tests, write ``result.json`` and ``scores.npz``; note each look at a final test."""
+    parts = split(job.protocol, job.seed, root)
+    encoding = fit_encoding(parts.train, parts.groups)
+    families = ("attack",) if job.protocol in RANDOM else tuple(sorted(set(parts.train.families.tolist()) - {BENIGN}))
+    model = fit_model(job, parts, encoding, families, tell)
+    benign = parts.train.take(~parts.train.truth)
+    strange = novelty.fit_reconstruction(encoding.apply(benign), seed=job.seed)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, records in {"validation": parts.validation, **parts.tests}.items():
+        arrays[f"{name}|attacks"] = records.attacks
+        arrays[f"{name}|float32"] = model.score(records)
+        arrays[f"{name}|novelty"] = strange.error(encoding.apply(records))
+        if model.int8 is not None:
+            arrays[f"{name}|int8"] = model.int8(records)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(job.folder / "scores.npz", **arrays)  # type: ignore[arg-type]
+    if model.content is not None:
+        (job.folder / "model.tflite").write_bytes(model.content)
+    if job.protocol == OFFICIAL:
+        for test in parts.tests:
+            ledger.record(ledger.Look(test, job.model, job.seed, recipe(job)))
+    result = {
+        "protocol": job.protocol, "model": job.model, "seed": job.seed, "recipe": recipe(job), "details": model.details,
+        "records": {"train": len(parts.train), "validation": len(parts.validation)} | {k: len(v) for k, v in parts.tests.items()},
+        "trained_on": sorted(set(parts.train.attacks.tolist())),
+    }  # fmt: skip
+    (job.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def fit_model(job: Job, parts: Split, encoding: Encoding, families: tuple[str, ...], tell: Tell) -> Model:
+    """Fit the job's model on the training part; early stopping looks at the validation part."""
+    if job.model not in NETWORKS:
+        rival = next(rival for rival in RIVALS if rival == job.model)
+        return Model(fit_rival(rival, parts.train, encoding, seed=job.seed), None, {}, None)
+    kind = next(kind for kind in NETWORKS if kind == job.model)
+    train = parts.train if job.protocol in RANDOM else protocols.capped(parts.train, CAP, job.seed)
+    rows, classes = encoding.apply(train), classes_of(train, families)
+    weights = class_weights(classes)
+    count = len(families) + 1
+    if job.protocol not in RANDOM:
+        made = novelty.mixtures(rows[classes == 0], encoding.spans, MIXTURES, seed=job.seed)
+        rows = np.concatenate([rows, made])
+        classes = np.concatenate([classes, np.full(len(made), count)])
+        weights = np.concatenate([weights, np.full(len(made), 0.3, np.float32)])
+        count += 1
+    how = training_of(job)
+    fitted = fit(
+        Sizes(kind, encoding.groups, count), how, rows, classes, encoding.apply(parts.validation),
+        classes_of(parts.validation, families), seed=job.seed, weights=weights,
+        progress=lambda epoch: tell(f"{job.protocol} {job.model} seed {job.seed}: epoch {epoch} of {how.epochs}"),
+    )  # fmt: skip
+    shuffled = rows[np.random.default_rng(job.seed).permutation(len(rows))[:400]]
+    return network_model(fitted, encoding, to_int8(fitted, shuffled))
+
+
+def network_model(fitted: Fitted, encoding: Encoding, content: bytes) -> Model:
+    """Score with the float32 graph, and with the int8 file through the runtime that serves."""
+    details = {"parameters": fitted.parameters, "bytes": len(content), "history": fitted.history}
+    return Model(
+        lambda records: attack_probability(float_logits(fitted, encoding.apply(records))),
+        lambda records: attack_probability(run_tflite(content, encoding.apply(records))),
+        details, content,
+    )  # fmt: skip
+
+
+def classes_of(records: Records, families: tuple[str, ...]) -> NDArray[np.int64]:
+    """0 for benign, else 1 + the place of the family; a single class ``attack`` stands for all."""
+    if families == ("attack",):
+        return records.truth.astype(np.int64)
+    index = {family: place + 1 for place, family in enumerate(families)} | {BENIGN: 0}
+    return np.array([index[family] for family in records.families.tolist()], np.int64)
+
+
+def class_weights(classes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Weight of each record: 1 for benign, more for rare families (square root of their rarity, ten at most)."""
+    sizes = np.bincount(classes).astype(float)
+    factor = np.minimum(10.0, np.sqrt(sizes[1:].max() / np.maximum(sizes, 1)))
+    factor[0] = 1.0
+    return factor[classes].astype(np.float32)

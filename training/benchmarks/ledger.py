@@ -1,0 +1,44 @@
+"""Counts how often a final test was looked at. A figure that was looked at often is no first look, and the report says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+LEDGER = Path(__file__).resolve().parents[2] / "docs" / "figures" / "final-tests.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One evaluation of one model on one final test.
+
+    ``recipe`` is a hash of everything that decides the model (settings, code version, data): the same recipe looked at again,
+    as ``make evaluate`` does, teaches nobody anything new; another recipe does.
+    """
+
+    test: str
+    model: str
+    seed: int
+    recipe: str
+
+
+def record(look: Look, path: Path = LEDGER) -> None:
+    """Append, unless this very recipe has been looked at before."""
+    if look in looks(path):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(look), sort_keys=True) + "\n")
+
+
+def looks(path: Path = LEDGER) -> list[Look]:
+    """All evaluations so far, oldest first."""
+    if not path.is_file():
+        return []
+    return [Look(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def recipes(test: str, model: str, path: Path = LEDGER) -> int:
+    """How many different recipes of that model have been evaluated on that final test."""
+    return len({look.recipe for look in looks(path) if look.test == test and look.model == model})
