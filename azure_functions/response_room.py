@@ -8,7 +8,7 @@ from functools import cached_property
 from azure_functions.actions.catalogue import HANDLES, make_actions
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.notifications import Notices
-from azure_functions.adapters.policy import PolicyBlob
+from azure_functions.adapters.policy import PolicyBlob, listed
 from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row
 from azure_functions.adapters.signals import TableBudget, TableSignals
 from azure_functions.function import Function
@@ -32,7 +32,7 @@ class ResponseRoom:
     @cached_property
     def actions(self) -> dict[str, Action]:
         """Every action by name."""
-        return make_actions(self._function.clients)
+        return make_actions(self._function.clients, kept_scopes=listed(self._function.settings.own_resource_ids))
 
     @cached_property
     def journal(self) -> TableJournal:

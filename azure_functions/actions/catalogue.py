@@ -28,6 +28,7 @@ GROUPS: dict[str, Group] = {
 UNDO_GROUP = Group.UNDO
 
 
-def make_actions(clients: Clients) -> dict[str, Action]:
-    """Return an instance of every action by its name."""
-    return {action.name: action(clients) for action in ACTIONS}
+def make_actions(clients: Clients, *, kept_scopes: tuple[str, ...] = ()) -> dict[str, Action]:
+    """Return an instance of every action by its name. Role assignments on ``kept_scopes`` (ARM ids) are not removed."""
+    made: dict[str, Action] = {action.name: action(clients) for action in ACTIONS}
+    return {**made, RemoveRoleAssignments.name: RemoveRoleAssignments(clients, kept_scopes=kept_scopes)}

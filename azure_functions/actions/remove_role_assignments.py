@@ -22,7 +22,16 @@ _LIVES_ON = "Resource Manager keeps what a token may do for up to ten minutes, a
 
 
 class RemoveRoleAssignments:
-    """Only what was assigned to the principal itself, at or below the subscription. The rest is named."""
+    """Only what was assigned to the principal itself, at or below the subscription. The rest is named.
+
+    Parameters
+    ----------
+    clients : Clients
+    persistence : Persistence or None
+    kept_scopes : tuple of str
+        ARM ids of what no action may touch, Breakwater itself above all. Assignments there are named and stay, the others go:
+        an operator keeps the right to undo, and whoever gives himself a right there saves none of the rest by it.
+    """
 
     name: ClassVar[str] = "remove_role_assignments"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
@@ -36,8 +45,9 @@ class RemoveRoleAssignments:
         "Microsoft.Authorization/roleAssignments/write",
     )
 
-    def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
+    def __init__(self, clients: Clients, *, persistence: Persistence | None = None, kept_scopes: tuple[str, ...] = ()) -> None:
         persistence = persistence or Persistence()
+        self._kept_scopes = tuple(scope.lower() for scope in kept_scopes)
         self._roles = RoleAssignments(clients, Group.IDENTITY, persistence)
         self._undoing = RoleAssignments(clients, Group.UNDO, persistence)
 
@@ -46,16 +56,16 @@ class RemoveRoleAssignments:
         if not is_object_id(target.id):
             return _refused(target, f"{target.id} is no object id: remove what it may do in the Azure portal")
         subscription, found = self._found(target)
-        own = [assignment for assignment in found if _is_in_subscription(assignment)]
-        above = [assignment for assignment in found if not _is_in_subscription(assignment)]
-        elsewhere = [*above, *self._roles.through_groups(subscription, target.id)]
+        own = [assignment for assignment in found if self._is_removable(assignment)]
+        others = [assignment for assignment in found if not self._is_removable(assignment)]
+        elsewhere = [*others, *self._roles.through_groups(subscription, target.id)]
         roles = {role: self._roles.role_name(role) for role in {a["role_definition_id"] for a in (*own, *elsewhere)}}
         if elsewhere and not own:
             kept = "; ".join(_named(assignment, roles) for assignment in elsewhere)
             return _refused(
                 target,
-                f"{target.id} has no role assignment of its own in the subscription, only {kept}: "
-                "take it out of the group, remove it at the management group, or use block_sign_in",
+                f"{target.id} has no role assignment of its own in the subscription that may be removed, only {kept}: "
+                "take it out of the group, remove it by hand at the management group or on Breakwater itself, or use block_sign_in",
             )
         principal = {"subscription": subscription, "principal": target.id}
         return Plan(
@@ -144,7 +154,12 @@ class RemoveRoleAssignments:
 
     def _own(self, plan: Plan) -> list[Assignment]:
         found = self._roles.of(plan.before["subscription"], plan.target.id)
-        return [assignment for assignment in found if _is_in_subscription(assignment)]
+        return [assignment for assignment in found if self._is_removable(assignment)]
+
+    def _is_removable(self, assignment: Assignment) -> bool:
+        scope = str(assignment["scope"]).lower()
+        kept = any(scope == each or scope.startswith(f"{each}/") for each in self._kept_scopes)
+        return _is_in_subscription(assignment) and not kept
 
     def _last_owner(self, subscription: str, own: Iterable[Assignment]) -> str:
         """Say whether nobody but this principal would own the subscription. A service principal that does is nobody to ask."""

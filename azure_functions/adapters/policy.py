@@ -36,7 +36,7 @@ class PolicyBlob:
         handles: Mapping[str, frozenset[EntityKind]],
     ) -> None:
         self._clients = clients
-        self._own = (*_listed(own_principal_ids), *(p for each in _listed(own_resource_ids) for p in (each, f"{each}/*")))
+        self._own = (*listed(own_principal_ids), *(p for each in listed(own_resource_ids) for p in (each, f"{each}/*")))
         self._handles = handles
         self._policy: Policy | None = None
         self._etag = ""
@@ -79,5 +79,6 @@ def _in_any_case(policy: Policy) -> Policy:
     return replace(policy, never_touch=replace(never, tags=tuple(tag.lower() for tag in never.tags)))
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """Read a setting of comma-separated ids, in lower case."""
     return tuple(each.strip().lower().rstrip("/") for each in text.split(",") if each.strip())

@@ -126,6 +126,21 @@ class TestRoles:
         made = self.plan(cloud, action, cloud.world.deployer.upper())
         assert "never-touch" in refusal(made, about(EntityKind.PRINCIPAL, cloud.world.deployer), never)
 
+    def test_a_right_on_breakwater_itself_is_kept_and_saves_none_of_the_others(self, cloud: Cloud) -> None:
+        intruder, own = cloud.world.deployer, f"{cloud.world.group.rpartition('/')[0]}/Breakwater"
+        before = set(granted(cloud, intruder))
+        there = cloud.shop.assign(intruder, "Reader", f"{own}/providers/Microsoft.Storage/storageAccounts/state")
+        action = RemoveRoleAssignments(cloud.clients, persistence=cloud.persistence, kept_scopes=(own,))
+        made = self.plan(cloud, action, intruder)
+        assert set(made.before["assignments"]) == before
+        assert any(touched.startswith("not touched: Reader on") for touched in made.touches)
+        protected = NeverTouch(principals=(own.lower(), f"{own.lower()}/*"))
+        assert refusal(made, about(EntityKind.PRINCIPAL, intruder), protected) == ""
+        action.apply(made)
+        assert set(granted(cloud, intruder)) == {there}
+        assert action.verify(made) is Verification.VERIFIED
+        assert "Breakwater itself" in self.plan(cloud, action, intruder).refusal
+
     def test_an_assignment_made_after_the_plan_stops_the_apply(self, cloud: Cloud, action: RemoveRoleAssignments) -> None:
         made = self.plan(cloud, action, cloud.world.deployer)
         added = cloud.shop.assign(cloud.world.deployer, "Reader")
