@@ -33,7 +33,7 @@ class Latencies:
         """A delivery to a function has just ended, and this is what it logged."""
         entries = list(entries)
         own_ms, services_ms = metric(entries, "OwnTime"), metric(entries, "ServiceTime")
-        if function.startswith("detect_") or function == "triage_findings":
+        if function.startswith("detect_") or function.startswith("triage_"):
             self._telemetry_ms = max(0.0, (self._clock() - duration_s - self._handed) * 1000)
             self._decision_ms = own_ms
         elif function == "respond" and self._decision_ms is not None and not self._contained:
@@ -46,5 +46,11 @@ class Latencies:
 
 
 def metric(entries: Iterable[Mapping[str, Any]], name: str) -> float:
-    """Sum of a metric in what a function logged (CloudWatch embedded metric format)."""
-    return sum(sum(entry[name]) for entry in entries if "_aws" in entry and name in entry)
+    """Sum of a metric in what a function logged: CloudWatch's embedded format, or the line of metrics of an Azure function."""
+    total = 0.0
+    for entry in entries:
+        if "_aws" in entry:
+            total += sum(entry.get(name, ()))
+        elif entry.get("message") == "metrics":
+            total += entry["metrics"].get(f"{name}Ms", 0.0)
+    return total

@@ -11,9 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from lambdas.registry import FUNCTIONS
-from offline.aws.embedded import EmbeddedAws
-from offline.aws.poller import Delivery
+from offline.followed import FollowedCloud
 from offline.latencies import Latencies
 from offline.report.record import Diff, Kind, Provenance, Scene, ScorePoint, TimelineEntry
 
@@ -37,7 +35,12 @@ _OF_STEP: Mapping[str, Kind] = {
     "UNDONE": Kind.UNDO,
 }
 #: Which detector a function runs; triage scores again what the others have remembered.
-_DETECTORS = {"detect_flows": "network", "detect_api_calls": "audit", "detect_system_logs": "audit"}
+_DETECTORS = {
+    "detect_flows": "network",
+    "detect_nsg_flows": "network",
+    "detect_api_calls": "audit",
+    "detect_system_logs": "audit",
+}
 #: Scores of one delivery that are shown on the terminal; the report has all of them.
 _SHOWN_SCORES = 3
 _INDENT = 24
@@ -48,27 +51,23 @@ class Timeline:
 
     Parameters
     ----------
-    aws : EmbeddedAws
+    cloud : FollowedCloud
         Its functions' logs are followed.
     console : rich Console
 
     Attributes
     ----------
-    lake : str
-        Name of the lake's bucket.
     verdicts : int
         Verdicts of the models in the present scene, findings not counted.
     """
 
-    def __init__(self, aws: EmbeddedAws, console: Console) -> None:
-        self._aws, self._console = aws, console
-        self._seen: dict[str, int] = {}
+    def __init__(self, cloud: FollowedCloud, console: Console) -> None:
+        self._cloud, self._console = cloud, console
         self._numbers: dict[str, int] = {}
         self._known: dict[str, tuple[float, str]] = {}
         self._scene: Scene | None = None
         self._latencies = Latencies()
         self._began = 0.0
-        self.lake = str(aws.outputs()["LakeBucketName"])
         self.verdicts = 0
 
     @property
@@ -79,11 +78,11 @@ class Timeline:
     @contextmanager
     def scene(self, title: str, story: str, provenance: Provenance, source: str) -> Iterator[Scene]:
         """Show and record what happens in the block as one scene."""
-        scene = Scene(title, story, provenance, source)
+        scene = Scene(title, story, provenance, source, self._cloud.cloud)
         self._console.print(f"\n[bold]{escape(title)}[/]\n{escape(story)}")
         self._console.print(f"[dim]{escape(provenance)}: {escape(source)}[/]")
-        for spec in FUNCTIONS:
-            self._new_entries(spec.name)  # what was logged before belongs to an earlier scene
+        for function in self._cloud.functions:
+            self._cloud.new_entries(function)  # what was logged before belongs to an earlier scene
         self._scene, self._began, self.verdicts = scene, time.monotonic(), 0
         self._latencies = Latencies()
         try:
@@ -105,27 +104,20 @@ class Timeline:
         if detail:
             self._console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, _INDENT + 1)))
 
-    def put(self, event: Mapping[str, Any], text: str, detail: str = "") -> str:
-        """Put an event on the bus and show it; return its correlation id."""
+    def handed(self, text: str, correlation_id: str, detail: str = "", *, events: int = 0) -> None:
+        """Show telemetry that was just handed to the cloud, and count its events."""
         self._latencies.handed()
-        correlation_id = self._aws.put_event(event)
-        self.count(1)
+        self.count(events)
         self.note(Kind.EVENT, text, detail, correlation_id)
-        return correlation_id
-
-    def handed(self, text: str, correlation_id: str) -> None:
-        """Show an object that was put into the lake."""
-        self._latencies.handed()
-        self.note(Kind.EVENT, text, correlation_id=correlation_id)
 
     def count(self, events: int) -> None:
         """Add to the events of the scene."""
         if self._scene:
             self._scene.events += events
 
-    def drain(self) -> list[Delivery]:
+    def drain(self) -> None:
         """Let the functions work until nothing is left to do, showing what each delivery came to."""
-        return self._aws.drain(watch=self._show)
+        self._cloud.drain(self._show)
 
     def diff(self, title: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Show a state before and after."""
@@ -137,10 +129,9 @@ class Timeline:
             style = {"+": "green", "-": "red"}.get(sign, "dim")
             self._console.print(f"    [{style}]{sign} {escape(text)}[/]", no_wrap=True, crop=False)
 
-    def _show(self, delivery: Delivery) -> None:
-        name = next(spec.name for spec in FUNCTIONS if delivery.mapping.function_name.endswith(spec.name.replace("_", "-")))
-        entries = self._new_entries(name)
-        self._latencies.delivered(name, delivery.duration_s, entries)
+    def _show(self, function: str, seconds: float) -> None:
+        entries = self._cloud.new_entries(function)
+        self._latencies.delivered(function, seconds, entries)
         self._scores([entry for entry in entries if entry.get("message") == "scored"])
         for entry in entries:
             self._entry(entry)
@@ -183,7 +174,7 @@ class Timeline:
             self._line(f"[dim]… and {len(calm) - _SHOWN_SCORES} more below the threshold[/]")
 
     def _point(self, entry: Mapping[str, Any]) -> ScorePoint | None:
-        key, service = str(entry["entity"]), str(entry["service"])
+        key, service = str(entry["entity"]), str(entry.get("service") or entry["function"])
         if service in _DETECTORS:
             self._known[key] = float(entry["threshold"]), _DETECTORS[service]
         if key not in self._known or self._scene is None:
@@ -208,18 +199,12 @@ class Timeline:
         cause = correlation_id.partition("#")[0].partition("?")[0]
         return self._numbers.setdefault(cause, len(self._numbers) + 1)
 
-    def _new_entries(self, function: str) -> list[dict[str, Any]]:
-        """Log entries of a function since the last look."""
-        entries = self._aws.logs(function)
-        new = entries[self._seen.get(function, 0) :]
-        self._seen[function] = len(entries)
-        return new
-
 
 def _name(entity_key: str) -> str:
     """``123456789012/address/10.0.0.1`` as a person reads it."""
     _, kind, identifier = entity_key.split("/", 2)
-    return f"{kind} {identifier}"
+    # Of an id of Resource Manager, a line has room for the name.
+    return f"{kind} {identifier.rpartition('/')[2] if identifier.startswith('/') else identifier}"
 
 
 def _shortened(text: str, room: int) -> str:

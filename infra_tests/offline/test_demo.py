@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from offline import demo
+from offline import demo, demo_aws
 from offline.aws.embedded import EmbeddedAws
+from offline.aws.followed import FollowedAws
 from offline.latencies import Latencies
 from offline.report.record import DemoRecord, Kind, Latency, Provenance, Scene
 from offline.scenes.stage import Stage
@@ -24,10 +25,10 @@ _CUT_ID = re.compile(r"\b(i|eni|sg)-[0-9a-f]{1,16}(…|$)")
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("play", demo.SCENES, ids=lambda play: play.__module__.rpartition(".")[2])
+@pytest.mark.parametrize("play", demo_aws.SCENES, ids=lambda play: play.__module__.rpartition(".")[2])
 def test_a_scene_comes_out_as_it_must(aws: EmbeddedAws, world: World, play: Callable[[Stage], Scene]) -> None:
     shown = io.StringIO()
-    scene = play(Stage(aws, world, Timeline(aws, Console(file=shown, width=WIDTH, highlight=False))))
+    scene = play(Stage(aws, world, Timeline(FollowedAws(aws), Console(file=shown, width=WIDTH, highlight=False))))
     assert not scene.failed, f"{scene.outcome}\n{shown.getvalue()}"
     kinds = {entry.kind for entry in scene.timeline}
     assert {Kind.EVENT} <= kinds

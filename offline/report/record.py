@@ -10,6 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 
+class Cloud(StrEnum):
+    """Where a scene was played."""
+
+    AWS = "AWS"
+    AZURE = "Azure"
+
+
 class Kind(StrEnum):
     """What a timeline entry is."""
 
@@ -109,6 +116,7 @@ class Scene:
     story: str
     provenance: Provenance
     source: str
+    cloud: Cloud = Cloud.AWS
     timeline: list[TimelineEntry] = field(default_factory=list)
     scores: list[ScorePoint] = field(default_factory=list)
     diffs: list[Diff] = field(default_factory=list)

@@ -26,9 +26,7 @@ def run(stage: Stage) -> Scene:
         before = stage.groups(machine)
         stage.flow_log(flows, objects=5)
         alone = stage.groups(machine)
-        stage.timeline.put(
-            domain_request(stage.world, machine), f"Trojan:EC2/DGADomainRequest.B on {machine.name}, from DNS logs"
-        )
+        stage.put(domain_request(stage.world, machine), f"Trojan:EC2/DGADomainRequest.B on {machine.name}, from DNS logs")
         stage.timeline.drain()
         after = stage.groups(machine)
         stage.timeline.diff(f"Security groups of {machine.name}", before, after)

@@ -17,7 +17,7 @@ def run(stage: Stage) -> Scene:
     story = "Two independent signals about a session of the break-glass role: enough for anybody else."
     with stage.timeline.scene("The break-glass role is refused", story, calls.provenance, calls.source) as scene:
         before = stage.policies(role)
-        stage.timeline.put(stolen_session(role, _SESSION), f"Exfiltration:S3/AnomalousBehavior by a session of {role.name}")
+        stage.put(stolen_session(role, _SESSION), f"Exfiltration:S3/AnomalousBehavior by a session of {role.name}")
         stage.timeline.drain()
         stage.whole_story(calls)
         entries = stage.journal("revoke_sessions", "session", f"{role.id}:{_SESSION}")

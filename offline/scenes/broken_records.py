@@ -41,7 +41,7 @@ def run(stage: Stage) -> Scene:
             place = f"record {each['record']}" + (f", field {each['field']}" if each["field"] else "")
             stage.timeline.note(Kind.REFUSAL, f"rejected {place}", str(each["reason"]), str(each["source"]).partition(":")[2])
         broken = {"source": "aws.guardduty", "detail-type": "GuardDuty Finding", "detail": {"id": "f-1"}}
-        stage.timeline.put(broken, "an event that says it is a finding and names no type")
+        stage.put(broken, "an event that says it is a finding and names no type")
         stage.timeline.drain()
         letters = stage.aws.dead_letters("findings")
         scene.conclude(
@@ -56,7 +56,7 @@ def run(stage: Stage) -> Scene:
 
 def _rejected(stage: Stage) -> Iterator[dict[str, Any]]:
     """What the functions kept in the lake of the records that they could not use."""
-    s3, lake = stage.aws.client("s3"), stage.timeline.lake
+    s3, lake = stage.aws.client("s3"), stage.lake
     for item in s3.list_objects_v2(Bucket=lake, Prefix="rejected/").get("Contents", ()):
         body = gzip.decompress(s3.get_object(Bucket=lake, Key=item["Key"])["Body"].read())
         yield from (json.loads(line) for line in body.splitlines())

@@ -25,7 +25,7 @@ def run(stage: Stage) -> Scene:
         before, untouched = stage.groups(machine), stage.groups(bastion)
         findings = _about(stage, machine, recorded)
         for finding in findings:
-            timeline.put(finding, f"{_type(finding)} on {machine.name}")
+            stage.put(finding, f"{_type(finding)} on {machine.name}")
             timeline.drain()
         after = stage.groups(machine)
         timeline.diff(f"Security groups of {machine.name}", before, after)
@@ -39,7 +39,7 @@ def run(stage: Stage) -> Scene:
         replayed = stage.steps("quarantine_instance", "instance", machine.id)
 
         for finding in _about(stage, bastion, recorded):
-            timeline.put(finding, f"{_type(finding)} on {bastion.name}, which is tagged break-glass")
+            stage.put(finding, f"{_type(finding)} on {bastion.name}, which is tagged break-glass")
         timeline.drain()
 
         stage.take_back("quarantine_instance", "instance", machine.id)

@@ -38,7 +38,18 @@ class Stage:
         web, management = self.world.groups["web"], self.world.groups["management"]
         return launch(self.aws, name, self.world.subnets, [[web, management], [web]])
 
+    @property
+    def lake(self) -> str:
+        """Name of the lake's bucket."""
+        return str(self.aws.outputs()["LakeBucketName"])
+
     # --- telemetry in ----------------------------------------------------------------------------------------
+
+    def put(self, event: Mapping[str, Any], text: str, detail: str = "") -> str:
+        """Put an event on the bus and show it; return its correlation id."""
+        correlation_id = self.aws.put_event(event)
+        self.timeline.handed(text, correlation_id, detail, events=1)
+        return correlation_id
 
     def flow_log(self, flows: ReplayedFlows, *, objects: int = 1) -> None:
         """Put flow logs into the lake, as the service delivers them, and let the functions work."""
@@ -59,7 +70,7 @@ class Stage:
         """Send CloudTrail records over the bus, the fast path, and let the functions work."""
         for record in records:
             who = str(record["userIdentity"]["arn"]).rpartition(":")[2]
-            self.timeline.put(envelope(dict(record)), f"{record['eventName']}, over the bus", f"by {who}")
+            self.put(envelope(dict(record)), f"{record['eventName']}, over the bus", f"by {who}")
         self.timeline.drain()
 
     def host_log(self, lines: ReplayedLines, machine: Instance) -> None:
@@ -79,7 +90,7 @@ class Stage:
         self.calls(calls.attack)
 
     def _url(self, key: str) -> str:
-        return f"s3://{self.timeline.lake}/{key}"
+        return f"s3://{self.lake}/{key}"
 
     # --- response --------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ def run(stage: Stage) -> Scene:
         before = stage.policies(role)
         stage.whole_story(calls)
         alarmed, alone = stage.timeline.alarmed, stage.policies(role)
-        stage.timeline.put(stolen_session(role, session), "Exfiltration:S3/AnomalousBehavior by the same session")
+        stage.put(stolen_session(role, session), "Exfiltration:S3/AnomalousBehavior by the same session")
         stage.timeline.drain()
         after = stage.policies(role)
         stage.timeline.diff(f"Inline policies of {role.name}", before, after)

@@ -1,0 +1,95 @@
+"""What an operator of the embedded Azure does and sees: the journal, dead letters, an undo, the policy."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from azure_functions.adapters.journal import TableJournal
+from azure_functions.registry import CONTAINMENTS, LAKE, POLICY, POLICY_BLOB
+from offline.azure.embedded import EmbeddedAzure
+from offline.azure.storage import Storage
+from response.journal import JournalEntry
+from shared_model.events import Entity, EntityKind
+
+
+@dataclass(frozen=True, slots=True)
+class _OperatorClients:
+    """Storage in the form in which the app's adapters take their clients."""
+
+    storage: Storage
+    waited_s: float = 0.0
+
+    def __call__(self, service: str, group: str, *, subscription_id: str = "") -> Any:
+        return self.storage(service, group)
+
+
+class Operator:
+    """A person with a portal of the embedded Azure.
+
+    Parameters
+    ----------
+    azure : EmbeddedAzure
+    name : str
+        Who approves an undo.
+    """
+
+    def __init__(self, azure: EmbeddedAzure, name: str = "ada@example.com") -> None:
+        self._azure, self.name = azure, name
+        world = azure.services.world
+        #: What a user did is seen by the subscription or by the directory.
+        self._accounts = (world.subscription_id, world.tenant_id)
+
+    def arm(self, *, mode: str = "enforce", never_touch: tuple[str, ...] = (), containments_per_hour: int | None = None) -> None:
+        """Put the shipped policy in place with every action in a mode; principals that are never touched; an hourly budget."""
+        blob = self._azure.storage.blobs.get_blob_client(POLICY, POLICY_BLOB)
+        policy: dict[str, Any] = yaml.safe_load(blob.download_blob().readall())
+        for action in policy["actions"].values():
+            action["mode"] = mode
+        policy["never_touch"]["principals"] = list(never_touch)
+        if containments_per_hour is not None:
+            policy["budget"]["containments_per_hour"] = containments_per_hour
+        self._azure.put_policy(yaml.safe_dump(policy))
+
+    def journal(self, action: str, kind: EntityKind, identifier: str) -> list[JournalEntry]:
+        """Everything that the journal holds of an action on one target, oldest first."""
+        journal = TableJournal(_OperatorClients(self._azure.storage))
+        targets = (Entity(kind, identifier.lower(), account) for account in self._accounts)
+        entries = [entry for target in targets for entry in journal.stream(f"{action}#{target.key}")]
+        return sorted(entries, key=lambda entry: entry.time_ms)
+
+    def steps(self, action: str, kind: EntityKind, identifier: str) -> list[str]:
+        """The steps of an action on one target, in order."""
+        return [str(entry.step) for entry in self.journal(action, kind, identifier)]
+
+    def undo(self, containment_id: str) -> None:
+        """Ask for an undo."""
+        self.send(CONTAINMENTS, {"undo": containment_id, "approved_by": self.name})
+
+    def send(self, queue: str, body: bytes | Mapping[str, Any]) -> None:
+        """Put a message into a queue of the state account, encoded as the Functions host expects."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self._azure.storage.queues.get_queue_client(queue).send_message(base64.b64encode(content).decode())
+
+    def letters(self, queue: str) -> list[bytes]:
+        """Up to 32 messages of a queue, which stay in it."""
+        client = self._azure.storage.queues.get_queue_client(queue)
+        return [base64.b64decode(message.content) for message in client.peek_messages(max_messages=32)]
+
+    def dead_letters(self, source: str) -> list[dict[str, Any]]:
+        """Dead letters of a source: the body, and beside it reason, source, record and field."""
+        return [json.loads(letter) for letter in self.letters(f"{source}-dead-letters")]
+
+    def lake(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """The lines of the lake's objects under a prefix."""
+        container = self._azure.storage.blobs.get_container_client(LAKE)
+        for name in container.list_blob_names(name_starts_with=prefix):
+            body = container.download_blob(name).readall()
+            for line in (gzip.decompress(body) if name.endswith(".gz") else body).splitlines():
+                yield json.loads(line)
