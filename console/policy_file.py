@@ -23,6 +23,7 @@ _FITS = {
     "instances": "give i-… on AWS, an ARM id (/subscriptions/…) on Azure",
     "name": "begin with a small letter; then small letters, digits, - and _, 64 at most",
     "action": "give the name of an action, such as quarantine_instance",
+    "actions": "give the name of an action, such as quarantine_instance",
 }
 
 
@@ -65,7 +66,7 @@ def read(text: bytes, targets: Mapping[str, frozenset[EntityKind]]) -> tuple[Pol
     try:
         policy = PolicyModel.model_validate(document).to_policy()
     except ValidationError as error:
-        mistakes += (_mistake(root, each["loc"], _what(each)) for each in error.errors())
+        mistakes += (_mistake(root, _keys_and_positions(each["loc"]), _what(each)) for each in error.errors())
     else:
         mistakes += _against(policy, targets, root)
     return (None if mistakes else policy), sorted(mistakes)
@@ -135,6 +136,11 @@ def _keys_beside(place: _Place) -> list[str]:
         if reference := here.get("$ref"):
             here = schema["$defs"][reference.rpartition("/")[2]]
     return [*here["properties"]]
+
+
+def _keys_and_positions(place: _Place) -> _Place:
+    """A place without pydantic's word for a key that does not fit: the key itself stands before it."""
+    return place[:-1] if place and place[-1] == "[key]" else place
 
 
 def _mistake(root: yaml.Node | None, place: _Place, what: str) -> Mistake:

@@ -17,7 +17,10 @@ from shared_model.errors import BreakwaterError
 from shared_model.events import EntityKind
 
 _FIREWALL = "this address may not reach the account: `operatorAddresses` of the deployment names those that may"
-_RIGHTS = "you lack a right there: `operatorPrincipalIds` of the deployment names who has it (docs/deploy-azure.md)"
+_RIGHTS = (
+    "you lack a right there: `operatorPrincipalIds` of the deployment names who has it; disarm and arm need the role "
+    "`table appender` on the journal besides (docs/deploy-azure.md)"
+)
 _ACCOUNT = "is that the state account of the deployment? --account names another"
 _NETWORK = f"no answer from there: {_ACCOUNT}; or this machine does not reach it"
 _TENANT = "the account does not take your sign-in: `az login --tenant` with the tenant of the deployment"

@@ -80,6 +80,11 @@ def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
         ),
         ("    action:", "   action:", ["4: not YAML: "]),
         ("version: 1\n", "", ["1: version: is missing: add it"]),
+        (
+            "  quarantine_instance:",
+            "  Quarantine:",
+            ["9: actions.Quarantine: 'Quarantine' does not fit: give the name of an action"],
+        ),
         (GOOD, "", ["1: Input should be a valid dictionary"]),
         (GOOD, "- 1\n", ["1: Input should be a valid dictionary"]),
         (
