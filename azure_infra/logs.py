@@ -91,19 +91,24 @@ def add_logs(template: Template) -> None:
         defaultValue=-1,
         minValue=-1,
     )
-    _keep_writes(template, "queueServices", "StorageWrite")  # a message among dead letters or poison
-    _keep_writes(template, "tableServices", "StorageDelete")  # nobody deletes from the journal unseen
+    queues, tables = (names.STATE.child(service, text("default")) for service in ("queueServices", "tableServices"))
+    _keep_accesses(template, queues, "StorageWrite", after=queues)  # a message among dead letters or poison
+    _keep_accesses(template, tables, "StorageDelete", after=tables)  # nobody deletes from the journal unseen
+    # The blob trigger's own poison lies beside the blobs. An account of the customer's is left as it is.
+    ours = value("empty(parameters('flowLogAccountId'))")
+    poison = names.FLOW_LOGS.child("queueServices", text("default"))
+    _keep_accesses(template, poison, "StorageWrite", after=names.FLOW_LOGS, condition=ours)
 
 
-def _keep_writes(template: Template, service: str, category: str) -> None:
-    """Log one kind of access to the state account."""
-    watched = names.STATE.child(service, text("default"))
+def _keep_accesses(template: Template, watched: Ref, category: str, *, after: Ref, **more: str) -> None:
+    """Log one kind of access to a service of a storage account."""
     template.add(
         resource(
             Ref("Microsoft.Insights/diagnosticSettings", (text("breakwater"),)),
             names.DIAGNOSTICS,
             {"workspaceId": value(names.LOGS_WORKSPACE.id), "logs": [{"category": category, "enabled": True}]},
-            after=[watched, names.LOGS_WORKSPACE],
+            after=[after, names.LOGS_WORKSPACE],
             scope=value(watched.id),
+            **more,
         )
     )

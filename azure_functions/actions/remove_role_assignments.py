@@ -65,7 +65,7 @@ class RemoveRoleAssignments:
             return _refused(
                 target,
                 f"{target.id} has no role assignment of its own in the subscription that may be removed, only {kept}: "
-                "take it out of the group, remove it by hand at the management group or on Breakwater itself, or use block_sign_in",
+                "take it out of the group, remove what is above or on Breakwater itself by hand, or use block_sign_in",
             )
         principal = {"subscription": subscription, "principal": target.id}
         return Plan(

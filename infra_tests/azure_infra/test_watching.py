@@ -9,7 +9,7 @@ from azure_functions.adapters.sentinel import action_row, verdict_row
 from azure_functions.registry import FUNCTIONS
 from azure_infra.__main__ import FOLDER
 from azure_infra.columns import COLUMNS
-from infra_tests.azure_infra.conftest import WORKSPACE
+from infra_tests.azure_infra.conftest import FLOW_LOGS, MOST, WORKSPACE, deployed
 from infra_tests.azure_infra.deployment import Deployment
 from infra_tests.azure_infra.expressions import Later
 from infra_tests.response.world import verdict
@@ -43,6 +43,19 @@ def test_queries_know_the_steps_of_the_journal(most: dict[str, Deployment]) -> N
     said = set(re.findall(r'"([A-Z_]{4,})"', json.dumps([book.properties, alerts], default=str).replace("\\", "")))
     assert said >= {"APPLIED", "REFUSED", "EXPIRY_DUE"}
     assert said <= {str(step) for step in Step}
+
+
+def _queues_that_are_watched(deployment: Deployment) -> list[str]:
+    """Kinds of the accounts (the two letters in their names) whose queues' messages are logged."""
+    settings = deployment.of("Microsoft.Insights/diagnosticSettings")
+    logged = [one.id for one in settings if one.properties["logs"] == [{"category": "StorageWrite", "enabled": True}]]
+    return sorted(re.findall(r"/storageAccounts/breakwate(..)\w*/queueServices/default/providers", " ".join(logged)))
+
+
+def test_poison_is_seen_wherever_the_host_puts_it(most: dict[str, Deployment]) -> None:
+    assert _queues_that_are_watched(most["resource_group"]) == ["fl", "st"]
+    theirs = deployed("resource_group", **MOST["resource_group"], flowLogAccountId=FLOW_LOGS)
+    assert _queues_that_are_watched(theirs) == ["st"]
 
 
 def test_the_budgets_alert_knows_its_refusal(most: dict[str, Deployment]) -> None:
