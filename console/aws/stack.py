@@ -43,8 +43,8 @@ class Deployment:
 
     @property
     def where(self) -> str:
-        """Cloud and table."""
-        return f"AWS, table {self.name}-journal"
+        """Cloud, region and table."""
+        return f"AWS, {self.clients('dynamodb').meta.region_name}, table {self.name}-journal"
 
     @property
     def journal(self) -> DynamoJournal:

@@ -12,6 +12,7 @@ import pytest
 
 from console.azure.account import locate
 from console.azure.person import Person
+from console.azure.stack import Deployment
 from console.deployment import NotPossible
 from infra_tests.azure_functions.app import App
 from infra_tests.azure_functions.test_handlers import guarded_by, two_signals
@@ -57,19 +58,14 @@ class TestSignIn:
         assert "AADSTS700082" in line
         assert line.endswith("run `az login`")
 
-    def test_a_guest_gets_a_token_of_the_accounts_own_tenant(
+    def test_a_guest_is_who_they_are_in_the_accounts_own_tenant(
         self, on_azure: Console, sign_in: SignIn, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        challenge = f"Bearer authorization_uri=https://login.microsoftonline.com/{OTHER_TENANT}/oauth2/authorize resource_id=https://storage.azure.com"
-        asked: list[Request] = []
-
-        def answer(request: Request) -> Answer:
-            asked.append(request)
-            refused = _refusal("InvalidAuthenticationInfo") if len(asked) == 1 else {"value": []}
-            return Answer(401, refused, {"WWW-Authenticate": challenge}) if len(asked) == 1 else Answer(200, refused)
-
-        with _answering(answer, certificates, monkeypatch):
-            assert on_azure("status") == 0
+        authority = f"https://login.microsoftonline.com/{OTHER_TENANT}/oauth2/authorize"
+        challenge = {"WWW-Authenticate": f"Bearer authorization_uri={authority} resource_id=https://storage.azure.com"}
+        answers = iter([Answer(401, _refusal("InvalidAuthenticationInfo"), challenge)])
+        with _answering(lambda _: next(answers, Answer(200, {"value": []})), certificates, monkeypatch):
+            assert Deployment("breakwater").operator() == on_azure.engineer
         assert [f"--tenant {OTHER_TENANT}" in line for line in sign_in.asked()] == [False, True]
 
     def test_a_token_is_asked_for_once(self, on_azure: Console, sign_in: SignIn, storage: Storage) -> None:
