@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format train scenarios package package-azure synth templates benchmark clean lock
+.PHONY: help setup demo test lint format train scenarios package package-azure synth templates benchmark clean lock azureml
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ setup: .venv/.ready node_modules/.ready .cache/emulator/.ready .cache/azure-runt
 demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks, contain, undo; writes demo-report.html
 	@$(RUN) -m offline.demo
 
-test: setup .venv-train/.ready .venv-checkov/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
+test: setup .venv-train/.ready .venv-checkov/.ready .venv-azureml/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
 	@.venv-train/bin/python -m pytest -p no:cacheprovider --confcutdir infra_tests/training -m training infra_tests/training
 	@$(RUN) -m pytest -m "not training"
 
@@ -50,10 +50,10 @@ benchmark: setup ## speed, memory, start-up and cost, with the machine and versi
 	@$(RUN) -m benchmarks
 
 clean: ## remove everything that the other targets made
-	rm -rf .venv .venv-train .venv-tflite .venv-checkov .cache build cdk.out node_modules demo-report.html
+	rm -rf .venv .venv-train .venv-tflite .venv-checkov .venv-azureml .cache build cdk.out node_modules demo-report.html
 
 lock: .venv/.ready ## resolve requirements/*.in anew
-	@for name in functions azure_functions dev train bootstrap checkov; do \
+	@for name in functions azure_functions dev train train_gpu azureml bootstrap checkov; do \
 		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/$$name.in -o requirements/$$name.lock; done
 	@uv pip compile -q --universal --no-deps --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/emulator.in -o requirements/emulator.lock
 	@uv pip compile -q --universal --no-deps --python-version 3.13 --generate-hashes --no-annotate --no-header requirements/azure_runtime.in -o requirements/azure_runtime.lock
@@ -87,6 +87,13 @@ node_modules/.ready: package-lock.json .venv/.ready
 .venv-checkov/.ready: requirements/checkov.lock requirements/sync
 	@echo "checkov environment (scans the Azure templates; it pins older versions of what the others need)"
 	@requirements/sync $(CURDIR)/.venv-checkov requirements/checkov.lock $(PYTHON)
+	@touch $@
+
+azureml: .venv-azureml/.ready ## create the environment that submits training to Azure ML (SageMaker needs none of its own)
+
+.venv-azureml/.ready: requirements/azureml.lock requirements/sync
+	@echo "Azure ML environment (validates and submits training jobs)"
+	@requirements/sync $(CURDIR)/.venv-azureml requirements/azureml.lock $(PYTHON)
 	@touch $@
 
 # tflite-runtime's last release needs Python 3.11 on x86-64: where that is missing, the parity test says why it is skipped.
