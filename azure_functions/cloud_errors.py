@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 #: Timeouts, throttling, and rights that an operator may still grant. All other 4xx say something about the request or the
 #: resource, for the caller to answer; 5xx may succeed later.
 _LATER = frozenset({401, 403, 408, 429})
-#: Refused whoever asks: an Azure Policy of the customer forbids it, and a right more would not help.
-_REFUSED_TO_ALL = frozenset({"RequestDisallowedByPolicy", "RequestDisallowedByAzure"})
+#: Refused whoever asks: an Azure Policy of the customer or a deny assignment (of a managed application, a deployment stack)
+#: forbids it, and a right more would not help.
+_REFUSED_TO_ALL = frozenset({"RequestDisallowedByPolicy", "RequestDisallowedByAzure", "DenyAssignmentAuthorizationFailed"})
 _UNCHANGED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _PRECONDITION_FAILED, _THROTTLED = 304, 403, 404, 409, 412, 429
 
 

@@ -72,6 +72,14 @@ def names_of(user: User) -> tuple[str, ...]:
     return tuple(str(name).lower() for name in (user["id"], user.get("userPrincipalName")) if name)
 
 
+def is_external(user: User) -> bool:
+    """Say whether a user of another directory was invited: Graph takes a revocation of theirs, and it revokes nothing.
+
+    https://learn.microsoft.com/graph/api/user-revokesigninsessions
+    """
+    return "#ext#" in str(user.get("userPrincipalName")).lower()
+
+
 def no_user(principal: str) -> str:
     """Return what to do with a principal that is no user."""
     return (

@@ -99,6 +99,7 @@ class QuarantineInstance:
             summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
             tags=merged_tags(*((resource or {}).get("tags") or {} for resource in (*groups.values(), *interfaces, machine))),
             resources=tuple(dict.fromkeys(i.lower() for i in (target.id, *before, *sorted(groups)))),
+            region=str(machine.get("location", "")).lower().replace(" ", "") if machine else "",
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

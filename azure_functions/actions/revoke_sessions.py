@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from azure_functions.actions.directory import Directory, names_of, no_user, sessions_valid_from
+from azure_functions.actions.directory import Directory, is_external, names_of, no_user, sessions_valid_from
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
-from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
@@ -50,6 +50,11 @@ class RevokeSessions:
         user = self._directory.user(principal)
         if user is None:
             return _refused(target, no_user(principal), resources=(principal,))
+        if is_external(user):
+            reason = (
+                f"{user['userPrincipalName']} signs in at another directory, which alone ends sessions: use block_sign_in"
+            )
+            return _refused(target, reason, resources=(principal, *names_of(user)))
         now = datetime.fromtimestamp(int(self._clock()), UTC)
         return Plan(
             action=self.name,
@@ -73,7 +78,7 @@ class RevokeSessions:
         try:
             if not self._is_revoked(plan):
                 self._directory.revoke_sessions(plan.after["user"])
-        except CloudRefusal as refusal:
+        except (CloudRefusal, CloudForbidden) as refusal:
             raise CannotApply(f"{refusal}. Revoke the sessions in the Entra portal, or use block_sign_in") from refusal
 
     def verify(self, plan: Plan) -> Verification:

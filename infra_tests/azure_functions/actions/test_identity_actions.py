@@ -271,6 +271,20 @@ class TestSessions:
         robot = cloud.graph.add_service_principal(cloud.world.deployer, made_up("app"), "deployer")
         assert "remove_role_assignments" in plan(action, about(EntityKind.PRINCIPAL, robot)).refusal
 
+    def test_a_guest_is_refused_since_graph_revokes_nothing_of_theirs(self, cloud: Cloud, action: RevokeSessions) -> None:
+        guest = cloud.graph.add_user(made_up("guest"), "eve_partner.example#EXT#@shop.example")
+        assert "block_sign_in" in plan(action, about(EntityKind.PRINCIPAL, guest)).refusal
+        member = cloud.graph.add_user(made_up("member"), "external@shop.example")
+        assert plan(action, about(EntityKind.PRINCIPAL, member)).refusal == ""
+
+    def test_a_permission_that_was_not_granted_is_said_and_not_waited_for(
+        self, cloud: Cloud, action: RevokeSessions, alice: str
+    ) -> None:
+        made = plan(action, about(EntityKind.PRINCIPAL, alice))
+        cloud.grants.allow(cloud.identities["identity"], ("graph:User.Read.All",))
+        with pytest.raises(CannotApply, match="Entra portal"):
+            action.apply(made)
+
     def test_a_user_who_was_deleted_meanwhile_stops_the_apply(self, cloud: Cloud, action: RevokeSessions, alice: str) -> None:
         made = plan(action, about(EntityKind.PRINCIPAL, alice))
         assert "deleted" in action.check(_of(made, made_up("user gone")))

@@ -232,6 +232,12 @@ class TestRefused:
             action.apply(made)
         assert cloud.group_of(cloud.world.web_interface) == ""
 
+    def test_what_a_deny_assignment_shields_is_said_and_not_waited_for(self, cloud: Cloud, action: QuarantineInstance) -> None:
+        made = plan_for(action, cloud.world.web)
+        cloud.arm.faults.order(Fault(403, "DenyAssignmentAuthorizationFailed", path=cloud.world.web_interface))
+        with pytest.raises(CannotApply, match="DenyAssignmentAuthorizationFailed"):
+            action.apply(made)
+
     def test_a_never_touch_tag_on_a_group_protects_the_machine(self, cloud: Cloud, action: QuarantineInstance) -> None:
         cloud.arm.change(cloud.world.inner_group, lambda g: g.update(tags={"break-glass": "yes"}))
         made = plan_for(action, cloud.world.database)
@@ -344,3 +350,7 @@ class TestUndo:
         cloud.arm.remove(cloud.world.web_interface)
         assert action.undo(made).left == (f"{cloud.world.web_interface} is gone",)
         assert action.verify(made) is Verification.DRIFTED
+
+
+def test_the_plan_says_where_the_machine_lies(cloud: Cloud, action: QuarantineInstance) -> None:
+    assert plan_for(action, cloud.world.database).region == "westeurope"
