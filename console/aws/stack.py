@@ -14,8 +14,8 @@ from shared_model.errors import BreakwaterError
 from shared_model.events import EntityKind
 
 _SIGN_IN = "sign in (`aws sso login`, or AWS_PROFILE) and try again"
-_REGION = "AWS_REGION names the region that Breakwater was deployed to"
-_PLACE = "is this the account and region of the deployment (AWS_PROFILE, AWS_REGION), and --name its `breakwater:name`?"
+_REGION = "AWS_DEFAULT_REGION names the region that Breakwater was deployed to"
+_PLACE = "is this the account and region of the deployment (AWS_PROFILE, AWS_DEFAULT_REGION), and --name its `breakwater:name`?"
 _RIGHTS = "your role needs a right there: `breakwater:operators` in cdk.json names who may (docs/deploy-aws.md)"
 #: What to do, by words in the code of the service's error, or in the name of botocore's own.
 _ADVICE = (

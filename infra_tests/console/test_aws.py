@@ -43,6 +43,13 @@ def test_nobody_signed_in(on_aws: Console, monkeypatch: pytest.MonkeyPatch, caps
     assert "AWS_PROFILE" in capsys.readouterr().err
 
 
+def test_without_a_region(on_aws: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")  # Lambda's and the CLI's; boto3 does not read it
+    assert on_aws("status") == 1
+    assert "AWS_DEFAULT_REGION" in capsys.readouterr().err
+
+
 def test_an_account_is_named_by_credentials_only(on_aws: Console, capsys: pytest.CaptureFixture[str]) -> None:
     assert on_aws("status", "--account", "breakwaterst") == 1
     assert "AWS_PROFILE" in capsys.readouterr().err
