@@ -6,8 +6,10 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 
 from console.__main__ import main
+from response.policy_schema import PolicyModel
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -121,6 +123,18 @@ def test_all_mistakes_are_said_in_their_order(tmp_path: Path) -> None:
     )
     _, printed = check(file)
     assert [line.split(":")[1] for line in printed] == ["3", "5"]
+
+
+def test_every_mapping_of_the_schema_says_which_keys_it_has(tmp_path: Path) -> None:
+    stray = {"nonsense": 1}
+    parts = [name for name, part in PolicyModel.model_json_schema()["properties"].items() if "$ref" in part]
+    rule = {"name": "a", "action": "quarantine_instance", "target": "instance", "when": stray}
+    document = {"version": 1, "rules": [rule | stray], "actions": {"quarantine_instance": stray}, **dict.fromkeys(parts, stray)}
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(document | stray), encoding="utf-8")
+    _, printed = check(file)
+    assert len(printed) == len(parts) + 4
+    assert all("nonsense: there is no such key: here stand " in line for line in printed)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
