@@ -478,7 +478,9 @@ def test_ipv6_is_blocked_where_the_interface_speaks_it(cloud: Cloud, action: Blo
 
 
 def test_writers_at_the_same_time_all_get_their_place(cloud: Cloud) -> None:
-    patient = BlockAddress(cloud.clients, persistence=Persistence(turns=200, pause=cloud.pauses.append, poll_s=0))
+    patient = BlockAddress(
+        cloud.clients, persistence=Persistence(turns=200, patience_s=float("inf"), pause=cloud.pauses.append, poll_s=0)
+    )
     plans = [plan(patient, seen_at(cloud.world.web, address=f"192.0.2.{number}")) for number in range(1, 6)]
     before = cloud.rules(cloud.world.edge_group)
     with ThreadPoolExecutor(5) as pool:
