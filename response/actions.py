@@ -58,6 +58,8 @@ class Plan:
     resources : tuple of str
         Ids and ARNs of everything that it changes or rests on (instance, interfaces, groups, role): the guard compares
         them with the never-touch list.
+    region : str
+        Where the target lies, ``""`` where that is not known or makes no sense (a user).
     """
 
     action: str
@@ -70,6 +72,7 @@ class Plan:
     tags: Mapping[str, str] | None = None
     min_lifetime_s: int = 0
     resources: tuple[str, ...] = ()
+    region: str = ""
 
     @property
     def is_noop(self) -> bool:

@@ -12,9 +12,22 @@ from enum import StrEnum
 from pathlib import Path
 
 from response.actions import Mode
+from response.rules import Rule
 from shared_model.errors import BreakwaterError
-from shared_model.events import Entity, EntityKind, Telemetry
-from shared_model.verdicts import Verdict
+from shared_model.events import EntityKind
+
+__all__ = [
+    "ActionPolicy",
+    "AtEnd",
+    "NeverTouch",
+    "Policy",
+    "PolicyError",
+    "Rule",
+    "load_policy",
+    "parse_policy",
+    "parse_policy_yaml",
+    "policy_json",
+]
 
 
 class PolicyError(BreakwaterError):
@@ -26,48 +39,6 @@ class AtEnd(StrEnum):
 
     ASK = "ask"  # tell a person, keep containing
     UNDO = "undo"  # restore, never before the plan's minimum lifetime
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Which verdicts lead to one action on one kind of entity. An empty condition matches everything.
-
-    Attributes
-    ----------
-    name, action : str
-    target : EntityKind
-        Acts on the first entity of this kind among the verdict's entity and its related ones.
-    detectors : frozenset of str
-    techniques : tuple of str
-        MITRE ids; ``T1110`` also matches ``T1110.001``.
-    telemetry : frozenset of Telemetry
-    entities : frozenset of EntityKind
-        Kinds that the verdict itself must be about.
-    min_probability : float
-    """
-
-    name: str
-    action: str
-    target: EntityKind
-    detectors: frozenset[str] = frozenset()
-    techniques: tuple[str, ...] = ()
-    telemetry: frozenset[Telemetry] = frozenset()
-    entities: frozenset[EntityKind] = frozenset()
-    min_probability: float = 0.0
-
-    def matches(self, verdict: Verdict) -> bool:
-        """Say whether every condition holds for this verdict."""
-        return (
-            verdict.probability >= self.min_probability
-            and (not self.detectors or verdict.detector in self.detectors)
-            and (not self.telemetry or verdict.telemetry in self.telemetry)
-            and (not self.entities or verdict.entity.kind in self.entities)
-            and (not self.techniques or any(_is_technique(verdict.technique, wanted) for wanted in self.techniques))
-        )
-
-    def pick(self, verdict: Verdict) -> Entity | None:
-        """Return the entity to act on, None where the verdict names none of that kind."""
-        return next((entity for entity in (verdict.entity, *verdict.related) if entity.kind is self.target), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +139,3 @@ def policy_json(path: Path) -> str:
     from response.policy_schema import yaml_to_json  # here, because PyYAML is not in the functions
 
     return yaml_to_json(path)
-
-
-def _is_technique(technique: str, wanted: str) -> bool:
-    return technique == wanted or technique.startswith(f"{wanted}.")

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, model_validator
 
 from response.actions import Mode
+from response.hours import parse_hours
 from response.policy import ActionPolicy, AtEnd, NeverTouch, Policy, PolicyError, Rule
 from shared_model.events import EntityKind, Telemetry
 
@@ -42,6 +43,19 @@ SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0
 Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f]+|{_ARM_ID})$")]
 
 
+def _readable_hours(text: str) -> str:
+    parse_hours(text)
+    return text
+
+
+#: Where each severity begins, as a probability: GuardDuty's bands, as the OCSF records have them.
+_FROM = {"low": 0.0, "medium": 0.4, "high": 0.7, "critical": 0.9}
+Severity = Literal["low", "medium", "high", "critical"]
+Account = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
+Region = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[a-z0-9-]{3,32}$")]
+Window = Annotated[str, AfterValidator(_readable_hours)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,6 +68,11 @@ class WhenModel(_Strict):
     telemetry: list[Telemetry] = []
     entities: list[EntityKind] = []
     min_probability: float = Field(default=0.0, ge=0, le=1)
+    min_severity: Severity | None = None
+    accounts: list[Account] = []
+    tags: dict[Annotated[str, Field(min_length=1, max_length=512)], str] = {}
+    regions: list[Region] = []
+    hours: list[Window] = []
 
 
 class RuleModel(_Strict):
@@ -63,6 +82,14 @@ class RuleModel(_Strict):
     action: Name
     target: EntityKind
     when: WhenModel = WhenModel()
+    corroborate: list[Telemetry] = []
+    alone: StrictBool = False
+
+    @model_validator(mode="after")
+    def _alone_needs_no_other(self) -> RuleModel:
+        if self.alone and self.corroborate:
+            raise ValueError("alone: true needs no second signal, corroborate names one: take out one of the two")
+        return self
 
 
 class ActionModel(_Strict):
@@ -178,7 +205,13 @@ def _rule(model: RuleModel) -> Rule:
         techniques=tuple(model.when.techniques),
         telemetry=frozenset(model.when.telemetry),
         entities=frozenset(model.when.entities),
-        min_probability=model.when.min_probability,
+        min_probability=max(model.when.min_probability, _FROM[model.when.min_severity or "low"]),
+        accounts=frozenset(model.when.accounts),
+        tags=dict(model.when.tags),
+        regions=frozenset(model.when.regions),
+        hours=tuple(map(parse_hours, model.when.hours)),
+        corroborate=frozenset(model.corroborate),
+        alone=model.alone,
     )
 
 

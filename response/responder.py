@@ -86,19 +86,20 @@ def respond(
     partners = partners_now()
     room = Room(
         verdict=verdict,
-        partner=partners[0] if partners else None,
-        look_again=lambda: next(iter(partners_now()), None),
+        partners=partners,
+        look_again=partners_now,
         policy=policy,
         journal=journal,
         budget=budget,
         now_ms=now_ms,
         notify=notify,
     )
-    matching = _matching(policy, actions, verdict)
+    candidates = _matching(policy, actions, verdict)
     if not new:
-        for name in (stream_name(rule.action, target) for rule, _, target in matching):
+        for name in dict.fromkeys(each.stream for choice in candidates for each in choice):
             repeat(room, fold(name, journal.stream(name)))
-    decisions = [settle(room, rule, action, target) for rule, action, target in matching]
+    matching = _chosen(room, candidates)
+    decisions = [settle(room, each.rule, each.action, each.target) for each in matching]
     if not decisions:
         text = [*about(room), "No rule of the policy applies."]
         notify(notice(f"verdict/{verdict.id}", f"Signal: {verdict.title}", text, verdict.correlation_id))
@@ -106,16 +107,52 @@ def respond(
     return Outcome(verdict.id, partners[0].verdict_id if partners else "", tuple(decisions), tuple(room.earlier))
 
 
-def _matching(policy: Policy, actions: Mapping[str, Action], verdict: Verdict) -> list[tuple[Rule, Action, Entity]]:
-    chosen: dict[str, tuple[Rule, Action, Entity]] = {}
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A rule that matches a verdict, with its action and target."""
+
+    rule: Rule
+    action: Action
+    target: Entity
+
+    @property
+    def stream(self) -> str:
+        return stream_name(self.rule.action, self.target)
+
+
+def _matching(policy: Policy, actions: Mapping[str, Action], verdict: Verdict, *, within: str = "") -> list[list[_Candidate]]:
+    """Return, for each action, the rules that match the verdict, up to the first that asks nothing further."""
+    found: dict[str, list[_Candidate]] = {}
     for rule in policy.rules:
-        target = rule.pick(verdict) if rule.action not in chosen and rule.matches(verdict) else None
-        if target is not None:
-            action = actions.get(rule.action)
-            if action is None or target.kind not in action.handles:
-                raise ValueError(f"rule {rule.name}: no action {rule.action} that handles {target.kind}; check the policy")
-            chosen[rule.action] = (rule, action, target)
-    return list(chosen.values())
+        before = found.get(rule.action, [])
+        if (before and not before[-1].rule.looks) or not rule.matches(verdict):
+            continue
+        action, target = actions.get(rule.action), rule.pick(verdict)
+        if action is None or target is None or target.kind not in action.handles:
+            raise ValueError(f"rule {rule.name}: no action {rule.action} that handles {rule.target}; check the policy")
+        found.setdefault(rule.action, []).append(_Candidate(rule, action, target))
+    # The plans of one stream are one action's: only that one can read them.
+    return [each for each in found.values() if not within or any(candidate.stream == within for candidate in each)]
+
+
+def _chosen(room: Room, candidates: list[list[_Candidate]]) -> list[_Candidate]:
+    """Return, for each action, the candidate that decides: the first of which also resource and clock say so."""
+    chosen = [next((each for each in choice if _decides(room, each)), None) for choice in candidates]
+    return [each for each in chosen if each is not None]
+
+
+def _decides(room: Room, candidate: _Candidate) -> bool:
+    rule, verdict = candidate.rule, room.verdict
+    if not rule.looks:
+        return True
+    stream = fold(candidate.stream, room.journal.stream(candidate.stream))
+    # Decided, or begun: neither the clock nor a tag that was changed since turns that into another rule's matter.
+    current, settled = stream.current, stream.decided.get(verdict.id)
+    if current is not None and (current.verdict_id, current.actor) == (verdict.id, rule.actor):
+        return True
+    if settled is not None and settled.actor == rule.actor and verdict.id not in stream.waiting:
+        return True
+    return rule.fits(candidate.action.plan(candidate.target, verdict), room.now_ms)
 
 
 def _decide_again(
@@ -146,17 +183,17 @@ def _decide_stream_again(
     stream = fold(name, room.journal.stream(name))
     for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
         verdict = Verdict.from_json(entry.verdict)
-        of_verdict = replace(room, verdict=verdict, partner=signal, look_again=lambda: None)
+        of_verdict = replace(room, verdict=verdict, partners=(signal,), look_again=tuple)
         if again:
             repeat(of_verdict, stream, after=entry.sequence)
         left_half_way = stream.current is not None and stream.current.verdict_id == verdict.id and stream.current.is_under_way
-        for rule, action, target in _matching(room.policy, actions, verdict):
-            if stream_name(rule.action, target) != name:
-                continue  # the plans of this stream are another action's: only that one can read them
-            waits = verdict.id in stream.waiting and not is_covered(stream, action, verdict)
+        for each in _chosen(of_verdict, _matching(room.policy, actions, verdict, within=name)):
+            if each.stream != name or not each.rule.takes(signal.telemetry):
+                continue
+            waits = verdict.id in stream.waiting and not is_covered(stream, each.action, verdict)
             if not (waits or left_half_way):
                 continue
-            decision = settle(of_verdict, rule, action, target)
+            decision = settle(of_verdict, each.rule, each.action, each.target)
             yield decision
             if decision.step in (Step.REFUSED, Step.FAILED):
                 return  # what speaks against this one speaks against the others about the same target: do not repeat it

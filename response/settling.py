@@ -70,18 +70,18 @@ class Room:
     Attributes
     ----------
     verdict : Verdict
-    partner : Signal or None
-        An independent second signal.
+    partners : tuple of Signal
+        Independent second signals, newest first.
     look_again : callable
-        Looks for one that came meanwhile.
+        Looks for those that came meanwhile.
     policy, journal, budget, now_ms, notify
     earlier : list of JournalEntry
         Collects what an earlier delivery wrote.
     """
 
     verdict: Verdict
-    partner: Signal | None
-    look_again: Callable[[], Signal | None]
+    partners: tuple[Signal, ...]
+    look_again: Callable[[], tuple[Signal, ...]]
     policy: Policy
     journal: Journal
     budget: guard.Budget
@@ -89,11 +89,20 @@ class Room:
     notify: Notify
     earlier: list[JournalEntry] = field(default_factory=list)
 
+    @property
+    def partner(self) -> Signal | None:
+        """The newest second signal, None where there is none."""
+        return next(iter(self.partners), None)
+
+    def among(self, partners: tuple[Signal, ...], rule: Rule) -> Room:
+        """Return the room with those of these second signals that count for the rule."""
+        return replace(self, partners=tuple(each for each in partners if rule.takes(each.telemetry)))
+
 
 def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
     """Bring the verdict of the room to its end on one stream. Raises CloudUnavailable: deliver it again."""
     name = stream_name(rule.action, target)
-    desk = _Desk(room, rule, action)
+    desk = _Desk(room.among(room.partners, rule), rule, action)
     for _ in range(_ROUNDS):
         stream = fold(name, room.journal.stream(name))
         try:
@@ -107,9 +116,10 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
             continue
         settled = stream.decided[room.verdict.id]
         # Who recorded the second signal may have read this stream just before the refusal stood in it.
-        if desk.room.partner is None and settled.awaits_corroboration and (partner := room.look_again()) is not None:
-            desk.room = replace(room, partner=partner)
-            continue
+        if desk.room.partner is None and settled.awaits_corroboration:
+            desk.room = room.among(room.look_again(), rule)
+            if desk.room.partner is not None:
+                continue
         return Decision(
             verdict_id=room.verdict.id,
             rule=rule.name,
@@ -185,14 +195,15 @@ def _words(room: Room, entry: JournalEntry) -> tuple[str, str] | None:
     return None
 
 
-def _wanting(room: Room) -> str:
+def _wanting(room: Room, rule: Rule) -> str:
     """Say what is wanted of a second signal."""
     policy, verdict = room.policy, room.verdict
     age_ms, window, fresh = room.now_ms - verdict.time_ms, policy.window_ms // 60_000, policy.fresh_ms // 60_000
     if age_ms > policy.fresh_ms:
         late = f"this signal ({verdict.telemetry}) is {age_ms // 60_000} minutes old"
         return f"{late}: nothing is changed unless an independent second one is newer than {fresh}; look whether it goes on"
-    needed = f"a containment needs an independent second one within {window} minutes"
+    drawn = f", drawn from {' or '.join(sorted(rule.corroborate))}," if rule.corroborate else ""
+    needed = f"a containment needs an independent second one{drawn} within {window} minutes"
     return f"one signal ({verdict.telemetry}): {needed}"
 
 
@@ -259,7 +270,7 @@ class _Desk:
             stream=stream.name,
             verdict_id=verdict.id,
             correlation_id=verdict.correlation_id,
-            actor=f"policy:{self.rule.name}",
+            actor=self.rule.actor,
             plan=plan,
             step=Step.APPLYING,
             applied_ms=room.now_ms,
@@ -286,8 +297,9 @@ class _Desk:
             draft.plan
         ):  # changed since the plan was made: not the target's fault, so plan again later
             raise CloudUnavailable(reason)
-        if room.partner is None:
-            return {"reason": _wanting(room), "wants": CORROBORATION}
+        fresh = room.now_ms - room.verdict.time_ms <= room.policy.fresh_ms
+        if room.partner is None and not (self.rule.alone and fresh):
+            return {"reason": _wanting(room, self.rule), "wants": CORROBORATION}
         if enforcing and (reason := read_switch(room.journal).objection):
             return {"reason": reason}
         limit, account = room.policy.containments_per_hour, draft.plan.target.account
@@ -312,7 +324,7 @@ class _Desk:
             id=containment_id(containment.plan.action, containment.plan.target, verdict.id),
             verdict_id=verdict.id,
             correlation_id=verdict.correlation_id,
-            actor=f"policy:{self.rule.name}",
+            actor=self.rule.actor,
         )
         detail = {"reason": f"already contained by {containment.id}"}
         return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail=detail))

@@ -406,3 +406,10 @@ class TestRevoke:
 def test_no_action_may_delete_more_than_what_undo_takes_away() -> None:
     declared = {name for action in ACTIONS for name in (*action.permissions, *action.undo_permissions)}
     assert {name for name in declared if ":Delete" in name or "*" in name} == {"iam:DeleteRolePolicy"}
+
+
+def test_a_quarantines_plan_says_where_the_instance_lies(account: Account) -> None:
+    vpc = account.vpc()
+    instance = Entity(EntityKind.INSTANCE, account.instance(vpc, [account.group(vpc, "web")]), ACCOUNT)
+    plan = QuarantineInstance(account.clients).plan(instance, verdict("", "v", Telemetry.FLOW_LOGS, entity=instance))
+    assert plan.region == account.clients("ec2").meta.region_name

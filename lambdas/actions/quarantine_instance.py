@@ -77,6 +77,7 @@ class QuarantineInstance:
             refusal=cannot_leave(target.id, scaling) if scaling else "",
             tags=self._tags(instance, interfaces),
             resources=(target.id, *before, *sorted({group for state in before.values() for group in state["groups"]})),
+            region=str(self._clients("ec2").meta.region_name),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

@@ -1,0 +1,193 @@
+"""What a rule asks of a verdict, of its resource and of the clock; and what must corroborate it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from infra_tests.response.world import ACCOUNT, HOUR_MS, Killed, Site, verdict
+from response.actions import Plan
+from response.hours import parse_hours
+from response.journal import Step
+from response.policy import PolicyError, Rule, parse_policy
+from shared_model.events import EntityKind, Telemetry
+
+OPEN = {"eni-a": "open", "eni-b": "web"}
+FLOWS = verdict("i-1", "v", Telemetry.FLOW_LOGS)
+RULE = Rule("isolate-machine", "isolate", EntityKind.INSTANCE)
+
+
+def plan(**changes: Any) -> Plan:
+    return replace(Plan("isolate", FLOWS.entity, {}, {"eni": "locked"}, (), ""), **changes)
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def rule_from(**changes: Any) -> Rule:
+    document = {"name": "r", "action": "isolate", "target": "instance"} | changes
+    return parse_policy(json.dumps({"version": 1, "rules": [document]})).rules[0]
+
+
+def with_rules(*rules: Rule) -> Site:
+    site = Site()
+    site.policy = replace(site.policy, rules=rules)
+    return site
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (replace(RULE, target=EntityKind.SESSION), "names no session"),
+        (replace(RULE, min_probability=0.995), "probability 0.99 is below"),
+        (replace(RULE, detectors=frozenset({"audit"})), "network is not audit"),
+        (replace(RULE, telemetry=frozenset({Telemetry.API_CALLS})), "flow_logs is not api_calls"),
+        (replace(RULE, entities=frozenset({EntityKind.SESSION})), "about instance, not session"),
+        (replace(RULE, techniques=("T1110",)), "T1046 is not T1110"),
+        (replace(RULE, accounts=frozenset({"210987654321"})), f"{ACCOUNT} is not 210987654321"),
+    ],
+)
+def test_what_does_not_hold_is_said(rule: Rule, why: str) -> None:
+    (miss,) = rule.misses(FLOWS)
+    assert why in miss
+    assert not rule.matches(FLOWS)
+
+
+@pytest.mark.parametrize(
+    ("severity", "probability", "matches"),
+    [("low", 0.0, True), ("medium", 0.39, False), ("medium", 0.4, True), ("high", 0.69, False), ("critical", 0.9, True)],
+)
+def test_severities_begin_where_the_records_say(severity: str, probability: float, matches: bool) -> None:
+    rule = rule_from(when={"min_severity": severity})
+    assert rule.matches(replace(FLOWS, probability=probability)) is matches
+
+
+def test_of_severity_and_probability_the_stricter_counts() -> None:
+    assert rule_from(when={"min_severity": "high", "min_probability": 0.8}).min_probability == 0.8
+    assert rule_from(when={"min_severity": "high", "min_probability": 0.1}).min_probability == 0.7
+
+
+@pytest.mark.parametrize(
+    ("tags", "fits"),
+    [({"Env": "prod-eu"}, True), ({"env": "prod"}, True), ({"env": "dev"}, False), ({}, False), (None, False)],
+)
+def test_a_tag_is_found_in_any_case_and_its_value_is_a_pattern(tags: dict[str, str] | None, fits: bool) -> None:
+    assert replace(RULE, tags={"env": "prod*"}).fits(plan(tags=tags), 0) is fits
+
+
+@pytest.mark.parametrize(("region", "fits"), [("eu-central-1", True), ("us-east-1", False), ("", False)])
+def test_a_region_that_is_not_known_does_not_match(region: str, fits: bool) -> None:
+    assert replace(RULE, regions=frozenset({"eu-central-1"})).fits(plan(region=region), 0) is fits
+
+
+@pytest.mark.parametrize(
+    ("hours", "moment", "hold"),
+    [
+        ("mon-fri 08:00-18:00", "2026-01-05T08:00", True),  # a Monday
+        ("mon-fri 08:00-18:00", "2026-01-05T18:00", False),
+        ("mon-fri 08:00-18:00", "2026-01-04T12:00", False),
+        ("mon-fri 08:00-18:00 Europe/Berlin", "2026-01-05T07:00", True),  # winter: an hour ahead
+        ("mon-fri 08:00-18:00 Europe/Berlin", "2026-07-06T06:00", True),  # summer: two
+        ("mon-fri 08:00-18:00 Europe/Berlin", "2026-07-06T16:00", False),
+        ("22:00-06:00", "2026-01-05T05:59", True),
+        ("22:00-06:00", "2026-01-05T06:00", False),
+        ("fri 22:00-06:00", "2026-01-10T03:00", True),  # Saturday, in Friday's night
+        ("fri 22:00-06:00", "2026-01-09T03:00", False),
+        ("sat,sun 00:00-24:00", "2026-01-04T23:59", True),
+        ("sat-mon 00:00-24:00", "2026-01-06T00:00", False),
+    ],
+)
+def test_hours_are_those_of_the_wall_clock(hours: str, moment: str, hold: bool) -> None:
+    assert parse_hours(hours).hold(at(moment)) is hold
+
+
+@pytest.mark.parametrize(
+    "wrong", ["8-18", "mon-fri", "25:00-26:00", "24:00-01:00", "00:00-24:01", "mon-tue-wed 08:00-09:00", "08:00-09:00 Mars/Base"]
+)
+def test_hours_that_nobody_can_read_are_refused_with_their_place(wrong: str) -> None:
+    with pytest.raises(PolicyError, match=r"rules\.0\.when\.hours\.0: "):
+        rule_from(when={"hours": [wrong]})
+
+
+def test_the_first_rule_whose_resource_fits_decides() -> None:
+    site = with_rules(replace(RULE, name="prod", tags={"env": "prod"}, telemetry=frozenset({Telemetry.DNS_LOGS})), RULE)
+    site.action.tags = {"Env": "prod"}
+    assert [decision.rule for decision in site.contain("i-1").decisions][:1] == ["prod"]
+    site.action.tags = {"Env": "dev"}
+    assert [decision.rule for decision in site.contain("i-2").decisions][:1] == ["isolate-machine"]
+
+
+def test_outside_its_hours_a_rule_contains_nothing() -> None:
+    now = datetime.fromtimestamp(Site().now_ms / 1000, UTC)
+    site = with_rules(replace(RULE, hours=(parse_hours(f"{now:%H}:00-{now:%H}:59"),)))
+    site.now_ms += HOUR_MS
+    assert site.contain("i-1").decisions == ()
+    assert site.world["i-1"] == OPEN
+
+
+@pytest.mark.parametrize("then", ["the clock", "the tag"])
+def test_what_was_begun_under_a_rule_is_finished_under_it(then: str) -> None:
+    now = datetime.fromtimestamp(Site().now_ms / 1000, UTC)
+    site = with_rules(replace(RULE, hours=(parse_hours(f"{now:%H}:00-{now:%H}:59"),), tags={"env": "prod"}))
+    site.action.tags, site.action.kill_after = {"env": "prod"}, 1
+    with pytest.raises(Killed):
+        site.contain("i-1")
+    site.action.kill_after = None
+    if then == "the clock":
+        site.now_ms += HOUR_MS
+    else:
+        site.action.tags = {}
+    site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
+    assert set(site.world["i-1"].values()) == {"locked"}
+
+
+def test_delivered_again_in_other_hours_nothing_is_decided_anew() -> None:
+    now = datetime.fromtimestamp(Site().now_ms / 1000, UTC)
+    first = replace(RULE, name="day", hours=(parse_hours(f"{now:%H}:00-{now:%H}:59"),))
+    site = with_rules(first, replace(RULE, name="night"))
+    site.contain("i-1")
+    steps = site.steps("i-1")
+    site.now_ms += HOUR_MS // 2
+    site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS))
+    assert site.steps("i-1") == steps
+
+
+def test_only_the_telemetry_that_a_rule_names_corroborates_it() -> None:
+    site = with_rules(replace(RULE, corroborate=frozenset({Telemetry.RUNTIME})))
+    outcome = site.contain("i-1")
+    assert outcome.decisions[0].step is Step.REFUSED
+    assert "drawn from runtime" in outcome.decisions[0].reason
+    assert site.world["i-1"] == OPEN
+    site.respond(verdict("i-1", "third", Telemetry.RUNTIME))
+    assert set(site.world["i-1"].values()) == {"locked"}
+
+
+def test_one_signal_is_enough_where_the_operator_says_so_in_so_many_words() -> None:
+    site = with_rules(rule_from(alone=True))
+    assert site.respond(FLOWS).decisions[0].step is Step.APPLIED
+
+
+def test_alone_an_old_signal_is_not_enough() -> None:
+    site = with_rules(rule_from(alone=True))
+    assert site.respond(replace(FLOWS, time_ms=site.now_ms - HOUR_MS - 1)).decisions[0].step is Step.REFUSED
+    assert site.world["i-1"] == OPEN
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"alone": "yes"}, "rules.0.alone"),
+        ({"alone": True, "corroborate": ["runtime"]}, "rules.0"),
+        ({"corroborate": ["rumour"]}, "rules.0.corroborate.0"),
+        ({"when": {"min_severity": "severe"}}, "rules.0.when.min_severity"),
+        ({"when": {"accounts": ["mine"]}}, "rules.0.when.accounts.0"),
+    ],
+)
+def test_a_mistake_names_its_place(changes: dict[str, Any], place: str) -> None:
+    with pytest.raises(PolicyError, match=f"(?m)^{place}: "):
+        rule_from(**changes)

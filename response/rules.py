@@ -1,0 +1,128 @@
+"""A rule of the policy: which verdicts lead to one action on one kind of entity, and what must corroborate them.
+
+A rule's conditions come in two kinds: what the verdict says, and what only its resource (tags, region) or the clock says. The
+second kind is asked when the verdict is decided; what was begun under a rule is finished under it, whatever the clock says then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from response.actions import Plan
+from response.hours import Hours
+from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which verdicts lead to one action on one kind of entity. An empty condition matches everything.
+
+    Attributes
+    ----------
+    name, action : str
+    target : EntityKind
+        Acts on the first entity of this kind among the verdict's entity and its related ones.
+    detectors : frozenset of str
+    techniques : tuple of str
+        MITRE ids; ``T1110`` also matches ``T1110.001``.
+    telemetry : frozenset of Telemetry
+    entities : frozenset of EntityKind
+        Kinds that the verdict itself must be about.
+    min_probability : float
+    accounts : frozenset of str
+        AWS accounts or Azure subscriptions of the target.
+    tags : mapping of str to str
+        Tags that the resource must carry, all of them: key (in any case) to a pattern of the value.
+    regions : frozenset of str
+        Where the resource must lie. A resource of which that is not known does not match.
+    hours : tuple of Hours
+        The decision must fall within one of them.
+    corroborate : frozenset of Telemetry
+        The second signal must be drawn from one of these; empty: from any but the verdict's own.
+    alone : bool
+        The operator has said that one signal is enough.
+    """
+
+    name: str
+    action: str
+    target: EntityKind
+    detectors: frozenset[str] = frozenset()
+    techniques: tuple[str, ...] = ()
+    telemetry: frozenset[Telemetry] = frozenset()
+    entities: frozenset[EntityKind] = frozenset()
+    min_probability: float = 0.0
+    accounts: frozenset[str] = frozenset()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    regions: frozenset[str] = frozenset()
+    hours: tuple[Hours, ...] = ()
+    corroborate: frozenset[Telemetry] = frozenset()
+    alone: bool = False
+
+    @property
+    def actor(self) -> str:
+        """Who the journal says decided."""
+        return f"policy:{self.name}"
+
+    @property
+    def looks(self) -> bool:
+        """Whether the verdict alone does not say that the rule applies."""
+        return bool(self.tags or self.regions or self.hours)
+
+    def matches(self, verdict: Verdict) -> bool:
+        """Say whether every condition on the verdict holds."""
+        return next(self.misses(verdict), None) is None
+
+    def misses(self, verdict: Verdict) -> Iterator[str]:
+        """Yield each condition on the verdict that does not hold, in words."""
+        target = self.pick(verdict)
+        if target is None:
+            yield f"it names no {self.target} to act on"
+        if verdict.probability < self.min_probability:
+            yield f"its probability {verdict.probability:.2f} is below {self.min_probability:.2f}"
+        if self.detectors and verdict.detector not in self.detectors:
+            yield f"its detector {verdict.detector} is not {_one_of(self.detectors)}"
+        if self.telemetry and verdict.telemetry not in self.telemetry:
+            yield f"its telemetry {verdict.telemetry} is not {_one_of(self.telemetry)}"
+        if self.entities and verdict.entity.kind not in self.entities:
+            yield f"it is about {verdict.entity.kind}, not {_one_of(self.entities)}"
+        if self.techniques and not any(_is_technique(verdict.technique, wanted) for wanted in self.techniques):
+            yield f"its technique {verdict.technique or '(unknown)'} is not {_one_of(self.techniques)}"
+        if self.accounts and target is not None and target.account not in self.accounts:
+            yield f"its account {target.account} is not {_one_of(self.accounts)}"
+
+    def pick(self, verdict: Verdict) -> Entity | None:
+        """Return the entity to act on, None where the verdict names none of that kind."""
+        return next((entity for entity in (verdict.entity, *verdict.related) if entity.kind is self.target), None)
+
+    def fits(self, plan: Plan, now_ms: int) -> bool:
+        """Say whether what only the resource and the clock say holds too."""
+        return next(self.misfits(plan, now_ms), None) is None
+
+    def misfits(self, plan: Plan | None, now_ms: int) -> Iterator[str]:
+        """Yield each condition on the resource and the clock that does not hold. Without a plan, the clock alone is asked."""
+        if self.hours and not any(hours.hold(now_ms) for hours in self.hours):
+            yield f"now is not within {_one_of(map(str, self.hours))}"
+        if plan is None:
+            return
+        if self.regions and plan.region not in self.regions:
+            yield f"its region {plan.region or '(unknown)'} is not {_one_of(self.regions)}"
+        carried = {key.casefold(): value for key, value in (plan.tags or {}).items()}
+        for key, pattern in self.tags.items():
+            value = carried.get(key.casefold())
+            if value is None or not fnmatchcase(value, pattern):
+                yield f"its tag {key} is {'absent' if value is None else value}, not {pattern}"
+
+    def takes(self, telemetry: Telemetry) -> bool:
+        """Say whether a second signal from that telemetry counts for this rule."""
+        return not self.corroborate or telemetry in self.corroborate
+
+
+def _one_of(wanted: Iterable[str]) -> str:
+    return " or ".join(sorted(map(str, wanted)))
+
+
+def _is_technique(technique: str, wanted: str) -> bool:
+    return technique == wanted or technique.startswith(f"{wanted}.")
