@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -43,7 +43,7 @@ SCENES: tuple[Callable[[AzureStage], Scene], ...] = (
 #: The machines that the scenes play with, each with signals of its own.
 MACHINES = ("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8")
 #: More containments in a minute than the shipped budget allows in an hour.
-_CONTAINMENTS_PER_HOUR = 50
+_CONTAINMENTS_PER_HOUR = 500
 
 
 def play(record: DemoRecord, console: Console) -> None:
@@ -67,9 +67,9 @@ def play(record: DemoRecord, console: Console) -> None:
         record.phases["Azure scenes"] = time.monotonic() - began
 
 
-def make_stage(azure: EmbeddedAzure, console: Console) -> AzureStage:
+def make_stage(azure: EmbeddedAzure, console: Console, *, more_machines: Iterable[str] = ()) -> AzureStage:
     """Seed the subscription and arm what the templates and the policy leave unarmed."""
-    estate, operator = Estate(azure.services, MACHINES), Operator(azure)
+    estate, operator = Estate(azure.services, (*MACHINES, *more_machines)), Operator(azure)
     protected = (azure.services.world.break_glass,)
     azure.services.grant_deployed(armed=True, protected=protected)
     operator.arm(never_touch=protected, containments_per_hour=_CONTAINMENTS_PER_HOUR)

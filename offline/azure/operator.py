@@ -6,14 +6,15 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
 from azure_functions.adapters.journal import TableJournal
-from azure_functions.registry import CONTAINMENTS, LAKE, POLICY, POLICY_BLOB
-from offline.azure.embedded import EmbeddedAzure
+from azure_functions.adapters.table_rows import encode_key
+from azure_functions.registry import CONTAINMENTS, JOURNAL, LAKE
+from offline.azure.embedded import ROOT, EmbeddedAzure
 from offline.azure.storage import Storage
 from response.journal import JournalEntry
 from shared_model.events import Entity, EntityKind
@@ -46,10 +47,24 @@ class Operator:
         #: What a user did is seen by the subscription or by the directory.
         self._accounts = (world.subscription_id, world.tenant_id)
 
-    def arm(self, *, mode: str = "enforce", never_touch: tuple[str, ...] = (), containments_per_hour: int | None = None) -> None:
-        """Put the shipped policy in place with every action in a mode; principals that are never touched; an hourly budget."""
-        blob = self._azure.storage.blobs.get_blob_client(POLICY, POLICY_BLOB)
-        policy: dict[str, Any] = yaml.safe_load(blob.download_blob().readall())
+    def arm(
+        self,
+        *,
+        mode: str = "enforce",
+        never_touch: tuple[str, ...] = (),
+        containments_per_hour: int | None = None,
+    ) -> None:
+        """Put the shipped policy in place, changed as an operator would.
+
+        Parameters
+        ----------
+        mode : str
+            Of every action.
+        never_touch : tuple of str
+            Principals.
+        containments_per_hour : int, optional
+        """
+        policy: dict[str, Any] = yaml.safe_load((ROOT / "policy" / "azure.yaml").read_text())
         for action in policy["actions"].values():
             action["mode"] = mode
         policy["never_touch"]["principals"] = list(never_touch)
@@ -59,14 +74,23 @@ class Operator:
 
     def journal(self, action: str, kind: EntityKind, identifier: str) -> list[JournalEntry]:
         """Everything that the journal holds of an action on one target, oldest first."""
-        journal = TableJournal(_OperatorClients(self._azure.storage))
-        targets = (Entity(kind, identifier.lower(), account) for account in self._accounts)
-        entries = [entry for target in targets for entry in journal.stream(f"{action}#{target.key}")]
+        entries = [entry for name in self._streams(action, kind, identifier) for entry in self._journal.stream(name)]
         return sorted(entries, key=lambda entry: entry.time_ms)
 
     def steps(self, action: str, kind: EntityKind, identifier: str) -> list[str]:
         """The steps of an action on one target, in order."""
         return [str(entry.step) for entry in self.journal(action, kind, identifier)]
+
+    def age(self, action: str, kind: EntityKind, identifier: str, *, days: int) -> None:
+        """Let the journal of an action on one target be so many days older: what was to expire meanwhile has expired."""
+        moved_ms, table = days * 86_400_000, self._azure.storage.tables.get_table_client(JOURNAL)
+        for name in self._streams(action, kind, identifier):
+            entries = self._journal.stream(name)
+            for row in list(table.query_entities("PartitionKey eq @pk", parameters={"pk": encode_key(name)})):
+                table.delete_entity(row)
+            for entry in entries:
+                expires_ms = None if entry.expires_ms is None else entry.expires_ms - moved_ms
+                self._journal.append(replace(entry, time_ms=entry.time_ms - moved_ms, expires_ms=expires_ms))
 
     def undo(self, containment_id: str) -> None:
         """Ask for an undo."""
@@ -85,6 +109,13 @@ class Operator:
     def dead_letters(self, source: str) -> list[dict[str, Any]]:
         """Dead letters of a source: the body, and beside it reason, source, record and field."""
         return [json.loads(letter) for letter in self.letters(f"{source}-dead-letters")]
+
+    @property
+    def _journal(self) -> TableJournal:
+        return TableJournal(_OperatorClients(self._azure.storage))
+
+    def _streams(self, action: str, kind: EntityKind, identifier: str) -> list[str]:
+        return [f"{action}#{Entity(kind, identifier.lower(), account).key}" for account in self._accounts]
 
     def lake(self, prefix: str) -> Iterator[dict[str, Any]]:
         """The lines of the lake's objects under a prefix."""
