@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azure_functions.registry import API_CALLS, SYSTEM_LOGS
+from azure_functions.registry import API_CALLS, FINDINGS, SYSTEM_LOGS
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, nested, resource, text, value
 from azure_infra.data_roles import built_in
@@ -148,8 +148,8 @@ def add_existing_flow_logs(template: Template) -> None:
     template.add(_in_group("breakwater-existing-flow-logs", inner, given, "flowLogAccountId", wanted))
 
 
-def add_system_logs(template: Template) -> None:
-    """Tables of the workspace that are streamed to the hub: Syslog of Linux machines, SecurityEvent of Windows ones."""
+def add_workspace_exports(template: Template) -> None:
+    """What of the workspace is streamed to the hubs: logs of machines (Syslog, SecurityEvent), and alerts."""
     template.take(
         "exportTables",
         "array",
@@ -157,27 +157,41 @@ def add_system_logs(template: Template) -> None:
         defaultValue=[],
     )
     template.take(
+        "exportAlerts",
+        "bool",
+        "Stream the workspace's alerts (SecurityAlert) to triage_alerts, also those of which Sentinel makes no incident.",
+        defaultValue=False,
+    )
+    template.take(
         "eventHubNamespace", "string", "Id of the event hubs: an output of the resource group's template.", defaultValue=""
     )
-    inner = Template("resourceGroup", "Streams tables of a workspace to the event hub.")
+    inner = Template("resourceGroup", "Streams tables of a workspace to the event hubs.")
     inner.take("name", "string", "Prefix of every name.")
     inner.take("workspace", "string", "Name of the workspace.")
-    inner.take("tables", "array", "Names of the tables.")
+    inner.take("tables", "array", "Names of the tables of machines' logs.")
+    inner.take("alerts", "bool", "Whether alerts are streamed too.")
     inner.take("namespace", "string", "Id of the event hubs.")
-    there = Ref("Microsoft.OperationalInsights/workspaces", ("parameters('workspace')",))
-    export = {
-        "enable": True,
-        "tableNames": "[parameters('tables')]",
-        "destination": {"resourceId": "[parameters('namespace')]", "metaData": {"eventHubName": SYSTEM_LOGS}},
-    }
-    inner.add(resource(there.child("dataExports", "parameters('name')"), names.WORKSPACES, export))
+    _export(inner, "parameters('name')", SYSTEM_LOGS, value("parameters('tables')"), "not(empty(parameters('tables')))")
+    _export(inner, "concat(parameters('name'), '-alerts')", FINDINGS, ["SecurityAlert"], "parameters('alerts')")
     given = {
         "name": "[parameters('name')]",
         "workspace": "[last(split(parameters('workspaceId'), '/'))]",
         "tables": "[parameters('exportTables')]",
+        "alerts": "[parameters('exportAlerts')]",
         "namespace": "[parameters('eventHubNamespace')]",
     }
-    template.add(_in_group("breakwater-system-logs", inner, given, "workspaceId", "not(empty(parameters('exportTables')))"))
+    wanted = "or(not(empty(parameters('exportTables'))), parameters('exportAlerts'))"
+    template.add(_in_group("breakwater-system-logs", inner, given, "workspaceId", wanted))
+
+
+def _export(template: Template, name: str, hub: str, tables: str | list[str], condition: str) -> None:
+    workspace = Ref("Microsoft.OperationalInsights/workspaces", ("parameters('workspace')",))
+    properties = {
+        "enable": True,
+        "tableNames": tables,
+        "destination": {"resourceId": "[parameters('namespace')]", "metaData": {"eventHubName": hub}},
+    }
+    template.add(resource(workspace.child("dataExports", name), names.WORKSPACES, properties, condition=value(condition)))
 
 
 def _in_group(name: str, inner: Template, given: Json, of: str, condition: str) -> Json:

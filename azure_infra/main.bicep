@@ -49,6 +49,9 @@ param entraRecords bool = false
 @description('Tables of the workspace that are streamed to Breakwater: Syslog, SecurityEvent, WindowsEvent.')
 param exportTables array = []
 
+@description('Stream the alerts of the workspace to Breakwater, also those that become no incident.')
+param exportAlerts bool = false
+
 @description('Ids of virtual networks whose flow logs are turned on.')
 param flowLogNetworks array = []
 
@@ -159,6 +162,7 @@ module rights 'subscription.json' = {
     diagnosticsRuleId: activityLog ? room.outputs.diagnosticsRuleId : ''
     workspaceId: sentinel.outputs.workspaceId
     exportTables: exportTables
+    exportAlerts: exportAlerts
     eventHubNamespace: room.outputs.eventHubNamespace
     flowLogNetworks: flowLogNetworks
     flowLogLocation: location

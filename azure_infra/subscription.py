@@ -5,7 +5,7 @@ from __future__ import annotations
 from azure_functions.registry import Group
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, resource, text, value
-from azure_infra.feeds import add_activity_log, add_comments, add_existing_flow_logs, add_flow_logs, add_system_logs
+from azure_infra.feeds import add_activity_log, add_comments, add_existing_flow_logs, add_flow_logs, add_workspace_exports
 from azure_infra.permissions import ActionRole, action_roles, assignment_condition
 
 TOUCHES = (
@@ -50,7 +50,7 @@ def subscription() -> Template:
     add_activity_log(template)
     add_flow_logs(template)
     add_existing_flow_logs(template)
-    add_system_logs(template)
+    add_workspace_exports(template)
     add_comments(template)
     return template
 

@@ -55,6 +55,7 @@ MOST: dict[str, dict[str, Any]] = {
         "diagnosticsRuleId": f"{NAMESPACE}/authorizationRules/diagnostics",
         "workspaceId": WORKSPACE,
         "exportTables": ["Syslog", "SecurityEvent"],
+        "exportAlerts": True,
         "eventHubNamespace": NAMESPACE,
         "flowLogNetworks": [VNET],
         "flowLogAccountId": FLOW_LOGS,

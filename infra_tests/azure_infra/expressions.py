@@ -229,6 +229,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "map": lambda scope, content, make: [make(element) for element in content],
     "not": lambda scope, condition: not condition,
     "null": lambda scope: None,
+    "or": lambda scope, *conditions: any(conditions),
     "parameters": _asked("parameters"),
     "range": lambda scope, start, count: list(range(start, start + count)),
     "reference": _reference,

@@ -109,8 +109,15 @@ def test_audit_records_of_all_kinds_reach_the_hub(most: dict[str, Deployment]) -
     (activity,) = most["subscription"].of("Microsoft.Insights/diagnosticSettings")
     assert activity.properties["eventHubName"] == "api-calls"
     assert {"Administrative", "Security"} <= {log["category"] for log in activity.properties["logs"]}
-    (export,) = most["subscription"].of("Microsoft.OperationalInsights/workspaces/dataExports")
-    assert export.properties["destination"]["metaData"] == {"eventHubName": "system-logs"}
+    exports = most["subscription"].of("Microsoft.OperationalInsights/workspaces/dataExports")
+    assert {one.properties["destination"]["metaData"]["eventHubName"]: one.properties["tableNames"] for one in exports} == {
+        "system-logs": ["Syslog", "SecurityEvent"],
+        "findings": ["SecurityAlert"],
+    }
+    for left_out, hub in (("exportTables", "findings"), ("exportAlerts", "system-logs")):
+        given = {name: given for name, given in MOST["subscription"].items() if name != left_out}
+        (one,) = deployed("subscription", **given).of("Microsoft.OperationalInsights/workspaces/dataExports")
+        assert one.properties["destination"]["metaData"] == {"eventHubName": hub}
     (flow_log,) = most["subscription"].of("Microsoft.Network/networkWatchers/flowLogs")
     assert flow_log.properties["storageId"] == FLOW_LOGS
 
