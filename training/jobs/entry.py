@@ -28,13 +28,11 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     environment = os.environ if environment is None else environment
     # As process 1 of a container Python would not hear SIGTERM at all, and a reclaimed machine would be killed later.
     signal.signal(signal.SIGTERM, _stop)
-    failure = None
     try:
-        told = job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment)
-        failure = told.failure
-        run(told)
+        run(job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment))
     except (JobError, ForeignCheckpoint) as error:
         print(f"The job cannot run: {error}", file=sys.stderr, flush=True)
+        failure = job_surroundings.failure_file(environment)
         if failure is not None:
             failure.parent.mkdir(parents=True, exist_ok=True)
             failure.write_text(str(error)[:1024])

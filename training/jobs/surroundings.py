@@ -32,8 +32,6 @@ class Surroundings:
         For what is read when a job went wrong.
     checkpoints : Path or None
         Outlives the machine; None keeps none.
-    failure : Path or None
-        File whose text the service shows as the reason of a failure.
     hyperparameters : Hyperparameters
     """
 
@@ -43,7 +41,6 @@ class Surroundings:
     model: Path
     output: Path | None
     checkpoints: Path | None
-    failure: Path | None
     hyperparameters: Hyperparameters
 
 
@@ -76,18 +73,21 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Surroundin
     names = {field.name for field in fields(Hyperparameters)}
     own = {name: value for name, value in told.items() if name in names}
     service = "sagemaker" if "SM_MODEL_DIR" in environment else "azureml" if "AZUREML_RUN_ID" in environment else "local"
-    output = folder("output_dir", "SM_OUTPUT_DATA_DIR")
     return Surroundings(
         service=service,
         job=environment.get("TRAINING_JOB_NAME") or environment.get("AZUREML_RUN_ID") or "local",
         data=data,
         model=model,
-        output=output,
+        output=folder("output_dir", "SM_OUTPUT_DATA_DIR"),
         checkpoints=folder("checkpoints", "SM_CHECKPOINT_DIR"),
-        # /opt/ml/output/failure stands beside /opt/ml/output/data.
-        failure=output.parent / "failure" if service == "sagemaker" and output is not None else None,
         hyperparameters=Hyperparameters.read({**_of_sagemaker(environment), **own}),
     )
+
+
+def failure_file(environment: Mapping[str, str]) -> Path | None:
+    """File whose text SageMaker shows as the reason of a failure (/opt/ml/output/failure, beside …/data); None elsewhere."""
+    output = environment.get("SM_OUTPUT_DATA_DIR")
+    return Path(output).parent / "failure" if output else None
 
 
 def _of_sagemaker(environment: Mapping[str, str]) -> dict[str, object]:

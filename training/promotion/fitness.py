@@ -9,6 +9,7 @@ from shared_model.detector import Detector
 from shared_model.errors import ArtifactError
 from training.card import model_card
 from training.promotion.refusal import Refused
+from training.promotion.trial import operators_of
 
 MOST_BYTES = 300_000
 #: Built-in operators that the exported graphs use. Another one is a decision: what it costs must be measured first.
@@ -34,8 +35,7 @@ def check_fitness(folder: Path, present: Detector | None) -> Detector:
         raise Refused(
             f"the model has {size:,} bytes, at most {MOST_BYTES:,} are allowed: every invocation loads and pays for them"
         )
-    operators = _operators(model)
-    if strange := sorted(operators - OPERATORS):
+    if strange := sorted(operators_of(model) - OPERATORS):
         raise Refused(f"the model needs the operator {strange[0]}: the slim runtime is held to {', '.join(sorted(OPERATORS))}")
     try:
         detector = Detector.load(folder)
@@ -54,14 +54,3 @@ def check_fitness(folder: Path, present: Detector | None) -> Detector:
                     "code that serves, never by a promotion"
                 )
     return detector
-
-
-def _operators(model: Path) -> set[str]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(model_path=str(model), num_threads=1)
-    except (ValueError, RuntimeError) as error:
-        raise Refused(f"the runtime cannot read the model: {error}") from error
-    # Before tensors are laid out: afterwards a delegate stands among them.
-    return {item["op_name"] for item in interpreter._get_ops_details()}

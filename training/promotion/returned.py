@@ -109,10 +109,10 @@ def check(folder: Path) -> Returned:
 
 def _of_download(path: Path) -> Path:
     """Return where the sums lie: the folder itself, or a few levels down, as `az ml job download` lays it out."""
-    found = sorted(path.rglob(SUMS)) if not (path / SUMS).is_file() else [path / SUMS]
-    if len(found) != 1:
-        raise Refused(f"{path} holds {len(found)} files called {SUMS}: name the folder that holds the one of the result")
-    return found[0].parent
+    found = [] if (path / SUMS).is_file() else sorted(path.rglob(SUMS))
+    if len(found) > 1:
+        raise Refused(f"{path} holds {len(found)} results: name the folder of the one")
+    return found[0].parent if found else path
 
 
 def _sums(folder: Path) -> dict[str, str]:
