@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from console import containments, policy, switch
+from console import containments, explain, policy, switch
 from console.clouds import VARIABLE, Cloud, meant, open_deployment
 from console.deployment import Deployment, Print
 from shared_model.errors import BreakwaterError
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         ("upload", "check, show what changes, and replace the policy in force", policy.upload),
     ):
         _add(policies, name, text, run).add_argument("file", type=Path, help="policy/default.yaml and azure.yaml explain it")
+    explain.add_to(policies)
     # Before the command or behind it: both are understood.
     _where(parser, cloud="", name="breakwater", account="")
     for each in (*commands.choices.values(), *policies.choices.values()):

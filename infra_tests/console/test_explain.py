@@ -1,0 +1,44 @@
+"""``policy explain`` on the shipped policy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console import explain
+from console.deployment import NotPossible
+from infra_tests.response.world import NOW_MS, verdict
+from shared_model.events import Telemetry
+
+DEFAULT = Path(__file__).parents[2] / "policy" / "default.yaml"
+NOWHERE: Any = None  # it asks no deployment
+
+
+def run(*arguments: str) -> list[str]:
+    parser, printed = argparse.ArgumentParser(), list[str]()
+    explain.add_to(parser.add_subparsers())
+    options = parser.parse_args(["explain", *arguments, "--policy", str(DEFAULT), "--at", str(NOW_MS)])
+    assert options.run(NOWHERE, options, printed.append) == 0
+    return printed
+
+
+def test_it_says_rule_guard_and_end(tmp_path: Path) -> None:
+    file = tmp_path / "verdict.json"
+    file.write_text(verdict("i-0a", "v", Telemetry.FLOW_LOGS).to_json(), encoding="utf-8")
+    printed = run(str(file))
+    assert printed[0] == "→ quarantine-instance: quarantine_instance"
+    assert any("corroboration: refused until a second signal" in line for line in printed)
+    assert any(line.startswith("    observed: quarantine_instance on instance i-0a") for line in printed)
+    assert "  revoke-role: revoke_sessions does not apply" in printed
+
+
+@pytest.mark.parametrize("content", [None, "{}", "no JSON"])
+def test_what_is_no_verdict_is_named(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "verdict.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(NotPossible, match=r"verdict\.json"):
+        run(str(file))

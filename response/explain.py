@@ -1,0 +1,106 @@
+"""What the policy would do with a verdict, in words: which rule, which guard, what would happen. Asks no cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from response import guard
+from response.actions import Mode, Plan
+from response.policy import Policy, Rule
+from response.signals import Signal
+from response.switch import Switch
+from shared_model.events import Entity
+from shared_model.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What one rule says about a verdict.
+
+    Attributes
+    ----------
+    rule, action : str
+    target : Entity or None
+        None where the verdict names none of the rule's kind.
+    applies : bool
+        It is the rule that decides about its action, as far as the verdict and the clock say.
+    why : tuple of str
+        Of one that does not apply: every condition that fails, or which rule stands before it. Of one that does: the guards
+        in the order in which they are asked, then what would happen.
+    """
+
+    rule: str
+    action: str
+    target: Entity | None
+    applies: bool
+    why: tuple[str, ...]
+
+
+def explain(
+    verdict: Verdict, *, policy: Policy, now_ms: int, plans: Mapping[str, Plan] | None = None, switch: Switch | None = None
+) -> tuple[Explanation, ...]:
+    """Return what each rule of the policy says about a verdict, in the policy's order.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    policy : Policy
+    now_ms : int
+        When it would be decided.
+    plans : mapping of action name to Plan
+        Plans that are known (a journal's, or one that was just made): their tags, regions and resources are then judged too.
+    switch : Switch or None
+        How the master switch stands, where that is known.
+    """
+    decides: dict[str, str] = {}
+    found = []
+    for rule in policy.rules:
+        target, plan = rule.pick(verdict), (plans or {}).get(rule.action)
+        misses = (*rule.misses(verdict), *rule.misfits(plan, now_ms))
+        applies = not misses and rule.action not in decides
+        if applies and target is not None:
+            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch or Switch()))
+            if plan is not None or not (rule.tags or rule.regions):  # else a later rule may decide
+                decides[rule.action] = rule.name
+        else:
+            why = misses or (f"rule {decides[rule.action]} decides about {rule.action} before it",)
+        found.append(Explanation(rule.name, rule.action, target, applies, why))
+    return tuple(found)
+
+
+def _course(
+    verdict: Verdict, rule: Rule, target: Entity, plan: Plan | None, policy: Policy, now_ms: int, switch: Switch
+) -> Iterator[str]:
+    action = policy.of(rule.action)
+    if plan is None:
+        for name, asked in (("tags", ", ".join(f"{key}={value}" for key, value in rule.tags.items())), ("regions", rule.regions)):
+            if asked:
+                yield f"if the resource's {name} fit ({asked if isinstance(asked, str) else ', '.join(sorted(asked))})"
+    known = plan or Plan(rule.action, target, {}, {"": ""}, (), "")
+    if reason := guard.refusal(known, verdict, policy.never_touch):
+        yield f"refused: {reason}"
+        return
+    yield "never-touch: nothing known speaks against it" + (
+        "" if plan else " (its tags and resources are looked at when it is planned)"
+    )
+    fresh = now_ms - verdict.time_ms <= policy.fresh_ms
+    age = timedelta(seconds=(now_ms - verdict.time_ms) // 1000)
+    if rule.alone and fresh:
+        yield "corroboration: none is needed, the rule says alone: true"
+    else:
+        drawn = " or ".join(sorted(rule.corroborate)) or f"any telemetry but {verdict.telemetry}"
+        names = ", ".join(Signal.of(verdict).names)
+        late = "" if fresh else f"; it is {age} old, so the second must be newer than {timedelta(milliseconds=policy.fresh_ms)}"
+        window = timedelta(milliseconds=policy.window_ms)
+        yield f"corroboration: refused until a second signal from {drawn}, within {window}, names one of {names}{late}"
+    if action.mode is Mode.OBSERVE:
+        yield f"observed: {rule.action} on {target.kind} {target.id} would be journalled and told, and nothing changed"
+        return
+    if switch.objection:
+        yield f"refused: {switch.objection}"
+        return
+    yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}"
+    ends = f"{timedelta(seconds=action.time_to_live_s)}, then {action.at_end}"
+    yield f"enforced: {rule.action} on {target.kind} {target.id}, for {ends}"
