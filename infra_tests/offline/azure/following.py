@@ -51,8 +51,11 @@ class Followed:
         """The machine calls home, in its flow logs."""
         at = self.stage.now()
         site = self.stage.site(at, machine.name, machine)
-        told = {"capture": "8-1", "label": "command_and_control", "minutes": 25, "instead": "beacon-odd-port", "held_out": True}
-        self.stage.flow_log(capture(site, machine.host, at, **told), machine)
+        flows = capture(
+            site, machine.host, at,
+            capture="8-1", label="command_and_control", minutes=25, instead="beacon-odd-port", held_out=True,
+        )  # fmt: skip
+        self.stage.flow_log(flows, machine)
 
     def log(self, function: str, message: str, correlation_id: str = "") -> list[dict[str, Any]]:
         """Log entries of a function, about one event or all."""
