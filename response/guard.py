@@ -13,8 +13,9 @@ from response.policy import NeverTouch
 from shared_model.events import EntityKind
 from shared_model.verdicts import Verdict
 
-#: Roles that can only be changed where they are made, on any policy.
+#: Principals that no policy gives free: roles that can only be changed where they are made, and root.
 _MANAGED_ELSEWHERE = {
+    "arn:*:iam::*:root": "the account's root user, whom nothing here may lock out: change its credentials by hand",
     "arn:*:iam::*:role/aws-service-role/*": "a service-linked role, which only its service can change",
     "arn:*:iam::*:role/aws-reserved/*": "managed by IAM Identity Center: end the session or remove the assignment there",
     "arn:*:iam::*:role/*AWSReservedSSO_*": "managed by IAM Identity Center: end the session or remove the assignment there",
@@ -57,13 +58,26 @@ def refusal(plan: Plan, verdict: Verdict, never_touch: NeverTouch) -> str:
         return plan.refusal
     if plan.target.kind is EntityKind.ADDRESS and not verdict.completed_flow:
         return f"{plan.target.id} was not seen in a completed two-way flow: its address may be spoofed"
+    if plan.target.kind is EntityKind.ADDRESS and (block := _listed_block(plan.target.id, never_touch)):
+        return f"{plan.target.id} is on the never-touch list ({block})"
     for resource in (plan.target.id, *plan.resources):
         if reason := _protected(resource, never_touch):
             return f"{resource} is {reason}"
+    # In any case of letters: Azure tells none apart, and on AWS Break-Glass is meant as break-glass is.
+    keys = {key.casefold() for key in never_touch.tags}
     for key, value in (plan.tags or {}).items():
-        if key in never_touch.tags and value.strip().lower() != "false":
+        if key.casefold() in keys and value.strip().lower() != "false":
             return f"{plan.target.id} carries the tag {key}={value}: the policy never touches it"
     return ""
+
+
+def _listed_block(address: str, never_touch: NeverTouch) -> str:
+    if not never_touch.addresses:
+        return ""
+    from ipaddress import ip_address, ip_network  # here, because few policies need it
+
+    found = ip_address(address)
+    return next((block for block in never_touch.addresses if found in ip_network(block)), "")
 
 
 def _protected(resource: str, never_touch: NeverTouch) -> str:

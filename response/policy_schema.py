@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -38,7 +39,22 @@ def _lower(value: object) -> object:
 _ARN = r"arn:[\w*-]+:iam::[\d*]+:\S+"
 _OBJECT_ID = r"[0-9a-f*?]{1,8}(-[0-9a-f*?]{1,12}){0,4}"
 _ARM_ID = r"/subscriptions/\S+"
-Principal = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^({_ARN}|{_OBJECT_ID})$")]
+#: User principal names of Entra, which plans about users carry beside the object id.
+_SIGN_IN_NAME = r"[^@\s/:]+@[^@\s/:]+"
+Principal = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^({_ARN}|{_OBJECT_ID}|{_SIGN_IN_NAME})$")]
+#: Kinds of principals by name, as patterns. Those without one are always protected, and may be listed so that a reader knows.
+_KINDS = {
+    "root": (),
+    "service_linked": (),
+    "identity_center": (),
+    "breakwater": (),
+    "users": ("arn:*:iam::*:user/*",),
+    "landing_zone": tuple(
+        f"arn:*:iam::*:role/{name}"
+        for name in ("OrganizationAccountAccessRole", "AWSControlTowerExecution", "stacksets-exec-*", "*/stacksets-exec-*")
+    ),
+}
+PrincipalKind = Literal["root", "service_linked", "identity_center", "breakwater", "users", "landing_zone"]
 SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0-9a-f]+|{_ARM_ID})$")]
 Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f]+|{_ARM_ID})$")]
 
@@ -54,6 +70,17 @@ Severity = Literal["low", "medium", "high", "critical"]
 Account = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^(\d{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 Region = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^[a-z0-9-]{3,32}$")]
 Window = Annotated[str, AfterValidator(_readable_hours)]
+
+
+def _block(value: object) -> object:
+    """Read an address or a block of them. Bits behind the prefix are a slip of the pen that would protect others."""
+    try:
+        return str(ip_network(value)) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"give an address or a block such as 203.0.113.0/24: {error}") from error
+
+
+Block = Annotated[str, BeforeValidator(_block)]
 
 
 class _Strict(BaseModel):
@@ -122,9 +149,11 @@ class NeverTouchModel(_Strict):
     """What is never changed."""
 
     principals: list[Principal] = []
+    principal_kinds: list[PrincipalKind] = []
     tags: list[Annotated[str, Field(min_length=1, max_length=128)]] = []
     security_groups: list[SecurityGroup] = []
     instances: list[Instance] = []
+    addresses: list[Block] = []
 
 
 class PolicyModel(_Strict):
@@ -156,10 +185,14 @@ class PolicyModel(_Strict):
             fresh_ms=self.freshness.limit * 1000,
             containments_per_hour=self.budget.containments_per_hour,
             never_touch=NeverTouch(
-                principals=tuple(self.never_touch.principals),
+                principals=(
+                    *self.never_touch.principals,
+                    *(pattern for kind in self.never_touch.principal_kinds for pattern in _KINDS[kind]),
+                ),
                 tags=tuple(self.never_touch.tags),
                 security_groups=tuple(self.never_touch.security_groups),
                 instances=tuple(self.never_touch.instances),
+                addresses=tuple(self.never_touch.addresses),
             ),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from infra_tests.response.world import ACCOUNT, verdict
 from response.actions import Plan
 from response.guard import refusal
-from response.policy import NeverTouch, Policy
+from response.policy import NeverTouch, Policy, parse_policy
 from shared_model.events import Entity, EntityKind, Telemetry
 
 INSTANCE = Entity(EntityKind.INSTANCE, "i-0a", ACCOUNT)
@@ -39,6 +40,22 @@ def test_everything_the_plan_rests_on_is_compared_with_the_list(never: NeverTouc
 
 
 @pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("203.0.113.9", True),
+        ("203.0.114.9", False),
+        ("2001:db8::7", True),
+        ("2001:0db8:0000::0007", True),
+        ("2001:db9::7", False),
+    ],
+)
+def test_an_address_in_a_listed_block_is_never_blocked(address: str, kept: bool) -> None:
+    plan = replace(PLAN, target=Entity(EntityKind.ADDRESS, address, ACCOUNT))
+    never = NeverTouch(addresses=("203.0.113.0/24", "2001:db8::/32"))
+    assert ("never-touch" in refusal(plan, replace(VERDICT, completed_flow=True), never)) is kept
+
+
+@pytest.mark.parametrize(
     "arn",
     [
         role("aws-service-role/support.amazonaws.com/AWSServiceRoleForSupport"),
@@ -49,6 +66,25 @@ def test_everything_the_plan_rests_on_is_compared_with_the_list(never: NeverTouc
 )
 def test_roles_that_are_managed_elsewhere_need_no_line_in_the_policy(arn: str) -> None:
     assert refusal(replace(PLAN, resources=(arn,)), VERDICT, NeverTouch()) != ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "id_"), [("users", f"arn:aws:iam::{ACCOUNT}:user/ops/alice"), ("landing_zone", role("stacksets-exec-0a"))]
+)
+def test_a_kind_of_principals_is_protected_where_its_word_is_listed(kind: str, id_: str) -> None:
+    plan = replace(PLAN, resources=(id_,))
+    never = parse_policy(json.dumps({"version": 1, "never_touch": {"principal_kinds": [kind]}})).never_touch
+    assert refusal(plan, VERDICT, NeverTouch()) == ""
+    assert "never-touch list" in refusal(plan, VERDICT, never)
+
+
+def test_root_is_protected_on_any_policy() -> None:
+    assert "root user" in refusal(replace(PLAN, resources=(f"arn:aws:iam::{ACCOUNT}:root",)), VERDICT, NeverTouch())
+
+
+@pytest.mark.parametrize(("listed", "carried"), [("break-glass", "Break-Glass"), ("Break-Glass", "break-glass")])
+def test_the_key_of_a_tag_counts_in_any_case(listed: str, carried: str) -> None:
+    assert "carries the tag" in refusal(replace(PLAN, tags={carried: ""}), VERDICT, NeverTouch(tags=(listed,)))
 
 
 def test_own_roles_are_protected_and_none_that_is_merely_named_alike() -> None:

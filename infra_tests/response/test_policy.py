@@ -43,11 +43,27 @@ def test_yaml_and_the_json_that_functions_read_say_the_same() -> None:
             "rules.0.when.techniques.0",
         ),
         ({"never_touch": {"principals": ["admin"]}}, "never_touch.principals.0"),
+        ({"never_touch": {"addresses": ["203.0.113.7/24"]}}, "never_touch.addresses.0"),
+        ({"never_touch": {"addresses": ["office"]}}, "never_touch.addresses.0"),
     ],
 )
 def test_a_mistake_names_its_place(change: dict[str, object], place: str) -> None:
     with pytest.raises(PolicyError, match=f"(?m)^{place}: "):
         parse_policy(json.dumps({"version": 1} | change))
+
+
+def test_kinds_of_principals_are_words_for_patterns() -> None:
+    never = parse_policy(
+        json.dumps({"version": 1, "never_touch": {"principal_kinds": ["users", "root", "landing_zone"]}})
+    ).never_touch
+    assert "arn:*:iam::*:user/*" in never.principals
+    assert "arn:*:iam::*:role/AWSControlTowerExecution" in never.principals
+
+
+@pytest.mark.parametrize("name", ["break-glass*@contoso.example", "*@contoso.example", "Alice@Contoso.example"])
+def test_a_principal_may_be_a_sign_in_name(name: str) -> None:
+    never = parse_policy(json.dumps({"version": 1, "never_touch": {"principals": [name]}})).never_touch
+    assert never.principals == (name.lower(),)
 
 
 def test_two_rules_of_one_name_are_refused() -> None:
