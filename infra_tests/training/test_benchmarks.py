@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.benchmarks import cicids2017, ledger, novelty, nsl_kdd, specimen
+from training.benchmarks import cicids2017, ledger, novelty, nsl_kdd, specimen, unseen
 from training.benchmarks.encoding import Category, Encoding, fit_encoding, plain_numbers
 from training.benchmarks.intervals import allows, at_rate
 from training.benchmarks.records import DataNotAsPublished, Records, checked_files, drop_repeated
@@ -146,11 +146,23 @@ def test_either_score_can_raise_the_alarm_and_none_alone_lowers_it():
     assert surprise[2] < 1
 
 
-def test_mixtures_swap_whole_fields_of_benign_rows():
-    rows = np.repeat(np.arange(50, dtype=np.float32)[:, None], 6, axis=1)
-    mixed = novelty.mixtures(rows, ((0, 2), (2, 5), (5, 6)), 200, seed=1)
-    assert all(len({*row[0:2]}) == 1 and len({*row[2:5]}) == 1 for row in mixed.tolist())
-    assert any(len(set(row)) > 1 for row in mixed.tolist())
+def test_mixtures_take_every_field_from_some_record_of_its_own_column():
+    records = made([[index, 100.0 + index] for index in range(50)], ["benign"] * 50, [f"w{index}" for index in range(50)])
+    mixed = unseen.mixtures(records, 200, seed=1)
+    assert set(mixed.numbers[:, 0]) <= set(range(50))
+    assert set(mixed.numbers[:, 1]) <= {100.0 + index for index in range(50)}
+    assert any(second - first != 100 for first, second in mixed.numbers.tolist())
+    assert any(word != f"w{int(first)}" for (first, _), (word,) in zip(mixed.numbers, mixed.categories, strict=True))
+
+
+def test_the_coarse_encoding_has_the_same_fields_in_the_same_groups():
+    records = made([[value, -value] for value in (0, 0, 1, 5, 9, 100, 1e4, 1e6)], ["benign"] * 8, list("abababab"))
+    encoding = fit_encoding(records, [("n0",), ("word", "n1")])
+    coarse = unseen.coarse(encoding)
+    assert [field.name for field in coarse.fields] == [field.name for field in encoding.fields]
+    assert coarse.groups == (2, 4)
+    assert coarse.apply(records).shape == (8, 6)
+    assert coarse.apply(records)[:, 1].tolist() == pytest.approx([value / 1e6 for value in records.numbers[:, 0]])
 
 
 def test_a_look_is_counted_once_for_each_recipe(tmp_path):

@@ -23,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.benchmarks", description=__doc__)
     parser.add_argument("stage", nargs="*", choices=STAGES, help="default: all, in order")
     parser.add_argument("--within", type=float, default=None, metavar="MINUTES", help="start no further job after that long")
+    parser.add_argument("--protocol", nargs="+", default=None, metavar="NAME", help="run the jobs of these protocols only")
     arguments = parser.parse_args()
     root = data_root()
     if root is None:
@@ -30,7 +31,7 @@ def main() -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     stages = arguments.stage or STAGES
     if "jobs" in stages:
-        run_jobs(root, arguments.within)
+        run_jobs(root, arguments.within, arguments.protocol)
     if "tune" in stages:
         from training.benchmarks.tuning import tune
 
@@ -42,7 +43,7 @@ def main() -> int:
     return 0
 
 
-def run_jobs(root: Path, within: float | None) -> None:
+def run_jobs(root: Path, within: float | None, only: list[str] | None) -> None:
     """Run every job whose result is not there yet."""
     import tensorflow as tf
 
@@ -51,7 +52,7 @@ def run_jobs(root: Path, within: float | None) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     begun = time.monotonic()
-    every = list(jobs.jobs())
+    every = [job for job in jobs.jobs() if only is None or job.protocol in only]
     columns = (TextColumn("{task.description:60}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("benchmarks", total=len(every))

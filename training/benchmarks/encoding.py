@@ -100,8 +100,8 @@ def plain_numbers(records: Records, encoding: Encoding) -> NDArray[np.float32]:
     for field in encoding.fields:
         if isinstance(field, Category):
             index = {value: place for place, value in enumerate(field.values)}
-            values = records.categories[:, records.category_names.index(field.name)]
-            columns.append(np.array([index.get(value, -1) for value in values.tolist()], np.float64))
+            words = records.categories[:, records.category_names.index(field.name)].tolist()
+            columns.append(np.array([index.get(word, -1) for word in words], np.float64))
         else:
             values = records.numbers[:, records.number_names.index(field.name)]
             columns.append(np.where(np.isnan(values), field.median, values))

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.benchmarks import ledger, novelty, protocols
+from training.benchmarks import ledger, novelty, protocols, unseen
 from training.benchmarks.encoding import Encoding, fit_encoding
 from training.benchmarks.network import Fitted, Kind, Sizes, Training, fit, float_logits, to_int8
 from training.benchmarks.protocols import OFFICIAL, RANDOM, Split, split
-from training.benchmarks.records import BENIGN, Records
+from training.benchmarks.records import Records
 from training.benchmarks.rivals import RIVALS, fit_rival
 from training.datasets import catalogue
 from training.export import attack_probability, run_tflite
@@ -30,10 +30,6 @@ from training.export import attack_probability, run_tflite
 WORK = Path(__file__).resolve().parents[2] / "build" / "benchmarks"
 NETWORKS: tuple[Kind, ...] = ("lstm", "cnn_lstm")
 SEEDS = (1, 2, 3, 4, 5)
-#: Attacks of one kind that the official protocol's network sees at most.
-CAP = 6000
-#: Made rows of the class "neither" (:func:`training.benchmarks.novelty.mixtures`) where unseen attacks are the question.
-MIXTURES = 15_000
 Scores = NDArray[np.float64]
 Tell = Callable[[str], None]
 
@@ -78,15 +74,16 @@ def training_of(job: Job) -> Training:
     """Settings of the network's training; epochs are what two cores afford."""
     if job.model == "lstm":
         return Training(epochs=6)
-    return Training(epochs={OFFICIAL: 7, "nsl_random": 10, "cicids_random": 14}.get(job.protocol, 5))
+    return Training(epochs={OFFICIAL: 6, "nsl_random": 10, "cicids_random": 14}.get(job.protocol, 5))
 
 
 def recipe(job: Job) -> str:
     """Hash of what decides the result: this room's code, versions, the data's checksums, the job."""
-    parts = [_code(path) for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in _DECIDES]
+    decisive = _DECIDES | ({"unseen"} if job.protocol not in RANDOM and job.model in NETWORKS else frozenset())
+    parts = [_code(path) for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in decisive]
     parts += [f"{name} {version(name)}" for name in ("numpy", "scikit-learn", "lightgbm", "keras", "tensorflow-cpu")]
     parts += [file.sha256 for file in catalogue() if file.dataset in {"nsl_kdd", "cicids2017"}]
-    parts.append(repr((job.protocol, job.model, job.seed, training_of(job), CAP, MIXTURES)))
+    parts.append(repr((job.protocol, job.model, job.seed, training_of(job))))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -113,8 +110,7 @@ def run(job: Job, root: Path, tell: Tell) -> None:
     """Fit, score validation and tests, write ``result.json`` and ``scores.npz``; note each look at a final test."""
     parts = split(job.protocol, job.seed, root)
     encoding = fit_encoding(parts.train, parts.groups)
-    families = ("attack",) if job.protocol in RANDOM else tuple(sorted(set(parts.train.families.tolist()) - {BENIGN}))
-    model = fit_model(job, parts, encoding, families, tell)
+    model = fit_model(job, parts, encoding, tell)
     benign = parts.train.take(~parts.train.truth)
     strange = novelty.fit_reconstruction(encoding.apply(benign), seed=job.seed)
     arrays: dict[str, NDArray[Any]] = {}
@@ -139,26 +135,26 @@ def run(job: Job, root: Path, tell: Tell) -> None:
     (job.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
-def fit_model(job: Job, parts: Split, encoding: Encoding, families: tuple[str, ...], tell: Tell) -> Model:
+def fit_model(job: Job, parts: Split, encoding: Encoding, tell: Tell) -> Model:
     """Fit the job's model on the training part; early stopping looks at the validation part."""
     if job.model not in NETWORKS:
         rival = next(rival for rival in RIVALS if rival == job.model)
         return Model(fit_rival(rival, parts.train, encoding, seed=job.seed), None, {}, None)
     kind = next(kind for kind in NETWORKS if kind == job.model)
-    train = parts.train if job.protocol in RANDOM else protocols.capped(parts.train, CAP, job.seed)
-    rows, classes = encoding.apply(train), classes_of(train, families)
-    weights = class_weights(classes)
-    count = len(families) + 1
-    if job.protocol not in RANDOM:
-        made = novelty.mixtures(rows[classes == 0], encoding.spans, MIXTURES, seed=job.seed)
-        rows = np.concatenate([rows, made])
-        classes = np.concatenate([classes, np.full(len(made), count)])
-        weights = np.concatenate([weights, np.full(len(made), 0.3, np.float32)])
-        count += 1
     how = training_of(job)
+    if job.protocol in RANDOM:
+        rows, targets = encoding.apply(parts.train), parts.train.truth.astype(np.int64)
+        watched, expected = encoding.apply(parts.validation), parts.validation.truth.astype(np.int64)
+    else:
+        encoding = unseen.coarse(encoding)
+        learnt = unseen.thinned(parts.train, seed=job.seed)
+        teacher = unseen.Teacher(parts.train, encoding, seed=job.seed)
+        real, made = teacher.lesson(learnt), teacher.lesson(unseen.mixtures(learnt, seed=job.seed))
+        rows, targets = np.concatenate([real.rows, made.rows]), np.concatenate([real.targets, made.targets])
+        validation = teacher.lesson(parts.validation)
+        watched, expected = validation.rows, validation.targets
     fitted = fit(
-        Sizes(kind, encoding.groups, count), how, rows, classes, encoding.apply(parts.validation),
-        classes_of(parts.validation, families), seed=job.seed, weights=weights,
+        Sizes(kind, encoding.groups, 2), how, rows, targets, watched, expected, seed=job.seed,
         progress=lambda epoch: tell(f"{job.protocol} {job.model} seed {job.seed}: epoch {epoch} of {how.epochs}"),
     )  # fmt: skip
     shuffled = rows[np.random.default_rng(job.seed).permutation(len(rows))[:400]]
@@ -173,19 +169,3 @@ def network_model(fitted: Fitted, encoding: Encoding, content: bytes) -> Model:
         lambda records: attack_probability(run_tflite(content, encoding.apply(records))),
         details, content,
     )  # fmt: skip
-
-
-def classes_of(records: Records, families: tuple[str, ...]) -> NDArray[np.int64]:
-    """0 for benign, else 1 + the place of the family; a single class ``attack`` stands for all."""
-    if families == ("attack",):
-        return records.truth.astype(np.int64)
-    index = {family: place + 1 for place, family in enumerate(families)} | {BENIGN: 0}
-    return np.array([index[family] for family in records.families.tolist()], np.int64)
-
-
-def class_weights(classes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Weight of each record: 1 for benign, more for rare families (square root of their rarity, ten at most)."""
-    sizes = np.bincount(classes).astype(float)
-    factor = np.minimum(10.0, np.sqrt(sizes[1:].max() / np.maximum(sizes, 1)))
-    factor[0] = 1.0
-    return factor[classes].astype(np.float32)

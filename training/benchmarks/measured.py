@@ -29,6 +29,7 @@ from training.benchmarks.intervals import allows, at_rate, counted
 from training.benchmarks.jobs import NETWORKS, SEEDS
 from training.benchmarks.protocols import LEFT_OUT, OFFICIAL, RANDOM, TYPES_OUT, cleaned, split
 from training.benchmarks.records import BENIGN, row_keys
+from training.benchmarks.unseen import coarse
 from training.datasets import catalogue
 
 MEASURED = FIGURES / "benchmarks.json"
@@ -42,7 +43,7 @@ def measure(root: Path) -> dict[str, Any]:
     if kept:
         first = kept[0]
         parts = split(OFFICIAL, first.job.seed, root)
-        specimen.keep(fit_encoding(parts.train, parts.groups), (first.job.folder / "model.tflite").read_bytes())
+        specimen.keep(coarse(fit_encoding(parts.train, parts.groups)), (first.job.folder / "model.tflite").read_bytes())
     form = weigh_forms("cnn_lstm", TYPES_OUT)[0].form
     document: dict[str, Any] = {
         "run": _run_record(),

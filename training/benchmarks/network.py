@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["cnn_lstm", "lstm"]
 Folded = dict[str, tuple[NDArray[np.float32], ...]]
+Targets = NDArray[np.int64] | NDArray[np.float32]
 _EPSILON = 1e-3
 
 
@@ -84,17 +85,16 @@ def build(sizes: Sizes, *, dropout: float = 0.1) -> keras.Model:
 
 
 def fit(
-    sizes: Sizes, how: Training, rows: NDArray[np.float32], classes: NDArray[np.int64], validation: NDArray[np.float32],
-    validation_classes: NDArray[np.int64], *, seed: int, progress: Callable[[int], None],
-    weights: NDArray[np.float32] | None = None,
+    sizes: Sizes, how: Training, rows: NDArray[np.float32], targets: Targets, validation: NDArray[np.float32],
+    validation_targets: Targets, *, seed: int, progress: Callable[[int], None],
 ) -> Fitted:  # fmt: skip
     """Train with early stopping on the validation loss and return the best epoch's weights, ready for export.
 
     Parameters
     ----------
     rows, validation : float32 (n, width)
-    weights : float32 (n,), optional
-        What each training row counts.
+    targets, validation_targets : int64 (n,) or float32 (n, classes)
+        Classes, or the probabilities of each that are to be learnt.
     progress : callable
         Told the number of epochs that are done.
     """
@@ -104,14 +104,15 @@ def fit(
     model = build(sizes, dropout=how.dropout)
     steps = max(1, len(rows) // how.batch) * how.epochs
     schedule = keras.optimizers.schedules.CosineDecay(how.rate, steps, alpha=0.01)
+    loss = keras.losses.SparseCategoricalCrossentropy if targets.ndim == 1 else keras.losses.CategoricalCrossentropy
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=how.decay),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss=loss(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )
     history = model.fit(
-        rows, classes, sample_weight=weights, validation_data=(validation, validation_classes), epochs=how.epochs,
+        rows, targets, validation_data=(validation, validation_targets), epochs=how.epochs,
         batch_size=how.batch, verbose=0,
         callbacks=[
             keras.callbacks.EarlyStopping(monitor="val_loss", patience=how.patience, restore_best_weights=True),

@@ -26,7 +26,7 @@ class Reconstruction:
         """Squared distance of encoded rows (n, width) to what the components can express: (n,)."""
         centred = rows - self.mean
         rest = centred - centred @ self.axes.T @ self.axes
-        return np.einsum("ij,ij->i", rest, rest).astype(np.float64)
+        return np.asarray(np.einsum("ij,ij->i", rest, rest), np.float64)
 
 
 def fit_reconstruction(benign: NDArray[np.float32], *, seed: int, most: int = 12_000) -> Reconstruction:
@@ -36,23 +36,6 @@ def fit_reconstruction(benign: NDArray[np.float32], *, seed: int, most: int = 12
     rows = np.random.default_rng(seed).permutation(len(benign))[:most]
     fitted = PCA(COMPONENTS, random_state=seed).fit(benign[rows])
     return Reconstruction(fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32))
-
-
-def mixtures(
-    rows: NDArray[np.float32], spans: tuple[tuple[int, int], ...], count: int, *, seed: int, share: float = 0.25
-) -> NDArray[np.float32]:
-    """Rows that never were: benign ones in which a share of the fields comes from another benign row, (count, width).
-
-    Trained on as a class of their own, they make the classifier learn which fields go together in benign records, hence where
-    benign ends, and not only where the known attacks begin. ``spans`` are the columns of each field, from and to.
-    """
-    rng = np.random.default_rng([seed, 4])
-    one, other = rows[rng.integers(0, len(rows), count)], rows[rng.integers(0, len(rows), count)]
-    mixed = one.copy()
-    for begin, end in spans:
-        swapped = rng.random(count) < share
-        mixed[swapped, begin:end] = other[swapped, begin:end]
-    return mixed
 
 
 def benign_tail(reference: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -92,11 +92,3 @@ def fold_of_types(records: Records, fold: int) -> set[str]:
 def cleaned(root: Path, protocol: str) -> Cleaned:
     """The whole data set of a random protocol, each feature vector once."""
     return drop_repeated(nsl_kdd.load(root, nsl_kdd.TRAIN) if protocol == "nsl_random" else cicids2017.load(root))
-
-
-def capped(records: Records, most: int, seed: int) -> Records:
-    """At most that many records of each attack, benign ones all: what repeats forty thousand times teaches nothing more."""
-    rng = np.random.default_rng([seed, 77])
-    kept = [rng.permutation(np.flatnonzero(records.attacks == attack)) for attack in sorted(set(records.attacks.tolist()))]
-    chosen = np.concatenate([rows if not records.truth[rows[0]] else rows[:most] for rows in kept])
-    return records.take(np.sort(chosen))
