@@ -32,11 +32,11 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         run(job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment))
     except (JobError, ForeignCheckpoint) as error:
         print(f"The job cannot run: {error}", file=sys.stderr, flush=True)
-        failure = job_surroundings.failure_file(environment)
-        if failure is not None:
-            failure.parent.mkdir(parents=True, exist_ok=True)
-            failure.write_text(str(error)[:1024])
+        _leave_reason(environment, str(error))
         return 1
+    except Exception as error:
+        _leave_reason(environment, f"{type(error).__name__}: {error} (the log holds the traceback)")
+        raise
     return 0
 
 
@@ -62,6 +62,14 @@ def run(told: Surroundings) -> None:
         )  # fmt: skip
     write_record(told, source, data, began=began, ended=_now(), devices=_devices())
     say("complete")
+
+
+def _leave_reason(environment: Mapping[str, str], text: str) -> None:
+    """Say why where SageMaker looks for it; it shows the first 1,024 characters."""
+    failure = job_surroundings.failure_file(environment)
+    if failure is not None:
+        failure.parent.mkdir(parents=True, exist_ok=True)
+        failure.write_text(text[:1024])
 
 
 def _told_to(told: Surroundings) -> Callable[[str], None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
+from training.jobs import entry
 from training.jobs.hyperparameters import DETECTORS, Hyperparameters, JobError
 from training.jobs.surroundings import failure_file, read
 from training.tasks import TASKS
@@ -93,3 +95,18 @@ def test_without_a_model_folder_nothing_is_trained():
 def test_broken_hyperparameters_are_named(tmp_path):
     with pytest.raises(JobError, match="SM_HPS is no JSON"):
         read([], {**sagemaker(tmp_path), "SM_HPS": "{"})
+
+
+def test_a_job_that_breaks_leaves_the_reason_and_its_traceback(tmp_path, monkeypatch):
+    def broken(_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(entry, "run", broken)
+    environment = sagemaker(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(OSError, match="No space"):
+            entry.main([], environment)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert failure_file(environment).read_text() == "OSError: No space left on device (the log holds the traceback)"
