@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from training.benchmarks import jobs
 from training.data_root import data_root
 
 STAGES = ("jobs", "tune", "report")
@@ -21,17 +22,24 @@ STAGES = ("jobs", "tune", "report")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.benchmarks", description=__doc__)
-    parser.add_argument("stage", nargs="*", choices=STAGES, help="default: all, in order")
+    parser.add_argument("stage", nargs="?", choices=STAGES, help="default: all, in order")
     parser.add_argument("--within", type=float, default=None, metavar="MINUTES", help="start no further job after that long")
     parser.add_argument("--protocol", nargs="+", default=None, metavar="NAME", help="run the jobs of these protocols only")
+    parser.add_argument("--model", nargs="+", default=None, metavar="NAME", help="run the jobs of these models only")
     arguments = parser.parse_args()
     root = data_root()
     if root is None:
         parser.error("there is no recorded data: set BREAKWATER_DATA to a folder that `python -m training.datasets take` filled")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    stages = arguments.stage or STAGES
+    stages = (arguments.stage,) if arguments.stage else STAGES
     if "jobs" in stages:
-        run_jobs(root, arguments.within, arguments.protocol)
+        chosen = [
+            job
+            for job in jobs.jobs()
+            if (arguments.protocol is None or job.protocol in arguments.protocol)
+            and (arguments.model is None or job.model in arguments.model)
+        ]
+        run_jobs(root, chosen, arguments.within)
     if "tune" in stages:
         from training.benchmarks.tuning import tune
 
@@ -43,20 +51,17 @@ def main() -> int:
     return 0
 
 
-def run_jobs(root: Path, within: float | None, only: list[str] | None) -> None:
-    """Run every job whose result is not there yet."""
+def run_jobs(root: Path, chosen: list[jobs.Job], within: float | None) -> None:
+    """Run every job of these whose result is not there yet."""
     import tensorflow as tf
-
-    from training.benchmarks import jobs
 
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     begun = time.monotonic()
-    every = [job for job in jobs.jobs() if only is None or job.protocol in only]
     columns = (TextColumn("{task.description:60}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, disable=not sys.stderr.isatty()) as progress:
-        bar = progress.add_task("benchmarks", total=len(every))
-        for job in every:
+        bar = progress.add_task("benchmarks", total=len(chosen))
+        for job in chosen:
             name = f"{job.protocol} {job.model} seed {job.seed}"
             if jobs.done(job):
                 progress.advance(bar)

@@ -74,7 +74,7 @@ def training_of(job: Job) -> Training:
     """Settings of the network's training; epochs are what two cores afford."""
     if job.model == "lstm":
         return Training(epochs=6)
-    return Training(epochs={OFFICIAL: 6, "nsl_random": 10, "cicids_random": 14}.get(job.protocol, 5))
+    return Training(epochs={OFFICIAL: 5, "nsl_random": 10, "cicids_random": 14}.get(job.protocol, 5))
 
 
 def recipe(job: Job) -> str:
