@@ -47,7 +47,10 @@ def play(record: DemoRecord, console: Console) -> None:
         record.phases["AWS seed"] = time.monotonic() - began
         began = time.monotonic()
         stage = Stage(aws, world, Timeline(FollowedAws(aws), console))
-        record.scenes += [scene(stage) for scene in SCENES]
+        for play_scene in SCENES:  # a counterpart on the other cloud is in a module of the same name
+            scene = play_scene(stage)
+            scene.pair = play_scene.__module__.rpartition(".")[2]
+            record.scenes.append(scene)
         record.phases["AWS scenes"] = time.monotonic() - began
 
 

@@ -63,7 +63,10 @@ def play(record: DemoRecord, console: Console) -> None:
         stage = make_stage(azure, console)
         record.phases["Azure seed"] = time.monotonic() - began
         began = time.monotonic()
-        record.scenes += [scene(stage) for scene in SCENES]
+        for play_scene in SCENES:  # a counterpart on the other cloud is in a module of the same name
+            scene = play_scene(stage)
+            scene.pair = play_scene.__module__.rpartition(".")[2]
+            record.scenes.append(scene)
         record.phases["Azure scenes"] = time.monotonic() - began
 
 

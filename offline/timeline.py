@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from offline.followed import FollowedCloud
-from offline.latencies import Latencies
+from offline.latencies import Latencies, metric
 from offline.report.record import Diff, Kind, Provenance, Scene, ScorePoint, TimelineEntry
 
 _STYLES: Mapping[Kind, str] = {
@@ -43,7 +43,8 @@ _DETECTORS = {
 }
 #: Scores of one delivery that are shown on the terminal; the report has all of them.
 _SHOWN_SCORES = 3
-_INDENT = 24
+#: Columns before the text of a line.
+_INDENT = 27
 
 
 class Timeline:
@@ -99,10 +100,10 @@ class Timeline:
         number = f"#{kept}" if kept else ""
         at = time.monotonic() - self._began
         line = f"{at:6.2f} s  [{_STYLES[kind]}]{kind:<9}[/] [dim]{number:>4}[/]  "
-        room = self._console.width - _INDENT - 2
+        room = self._console.width - _INDENT
         self._console.print(f" {line}{escape(_shortened(text, room))}", no_wrap=True, crop=False)
         if detail:
-            self._console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, _INDENT + 1)))
+            self._console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, _INDENT)))
 
     def handed(self, text: str, correlation_id: str, detail: str = "", *, events: int = 0) -> None:
         """Show telemetry that was just handed to the cloud, and count its events."""
@@ -132,7 +133,10 @@ class Timeline:
     def _show(self, function: str, seconds: float) -> None:
         entries = self._cloud.new_entries(function)
         self._latencies.delivered(function, seconds, entries)
-        self._scores([entry for entry in entries if entry.get("message") == "scored"])
+        scored = [entry for entry in entries if entry.get("message") == "scored"]
+        if scored and self._scene and function in _DETECTORS:
+            self._scene.decisions_ms.append(metric(entries, "OwnTime"))
+        self._scores(scored)
         for entry in entries:
             self._entry(entry)
 
@@ -169,9 +173,9 @@ class Timeline:
         calm = [point for point in points if point.probability < point.threshold]
         for point in calm[:_SHOWN_SCORES]:
             against = f"{point.probability:.2f} < {point.threshold:.2f}"
-            self._line(f"[dim]{against}  {escape(point.entity)}[/]")
+            self._line(f"{against}  {point.entity}")
         if len(calm) > _SHOWN_SCORES:
-            self._line(f"[dim]… and {len(calm) - _SHOWN_SCORES} more below the threshold[/]")
+            self._line(f"… and {len(calm) - _SHOWN_SCORES} more below the threshold")
 
     def _point(self, entry: Mapping[str, Any]) -> ScorePoint | None:
         key, service = str(entry["entity"]), str(entry.get("service") or entry["function"])
@@ -183,7 +187,10 @@ class Timeline:
         return ScorePoint(int(entry["time_ms"]) / 1000, _name(key), float(entry["probability"]), threshold, detector)
 
     def _line(self, text: str) -> None:
-        self._console.print(f"{time.monotonic() - self._began:7.2f} s  [yellow]{Kind.SCORE:<9}[/]       {text}", no_wrap=True)
+        text = escape(_shortened(text, self._console.width - _INDENT))
+        self._console.print(
+            f"{time.monotonic() - self._began:7.2f} s  [yellow]{Kind.SCORE:<9}[/]       [dim]{text}[/]", no_wrap=True
+        )
 
     def _keep(self, kind: Kind, text: str, detail: str, correlation_id: str) -> int:
         """Put the entry into the record; return the number of its correlation id."""

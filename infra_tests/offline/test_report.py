@@ -1,6 +1,18 @@
 from html.parser import HTMLParser
 
-from offline.report.record import DemoRecord, Diff, Kind, Latency, Provenance, Scene, ScorePoint, SkippedResource, TimelineEntry
+from offline.report.measured import PAPER_DECISION_MS, columns, latency_figure
+from offline.report.record import (
+    Cloud,
+    DemoRecord,
+    Diff,
+    Kind,
+    Latency,
+    Provenance,
+    Scene,
+    ScorePoint,
+    SkippedResource,
+    TimelineEntry,
+)
 from offline.report.render import render
 
 
@@ -82,5 +94,43 @@ def test_scene_without_scores_has_no_curve_and_says_so_in_the_table() -> None:
     record = _record()
     record.scenes[0].scores = []
     html = render(record)
-    assert "<svg" not in html
+    assert "Scores over the scene" not in html
     assert "–" in html
+
+
+def _scene(cloud: Cloud, pair: str, *points: tuple[str, float], provenance: Provenance = Provenance.RECORDED_MOVED) -> Scene:
+    scene = Scene(f"{pair} on {cloud}", "s", provenance, "x", cloud, {"10.0.0.5"}, pair, [4.0, 8.0, 90.0])
+    scene.scores = [ScorePoint(n, f"address {entity}", p, 0.5, "network") for n, (entity, p) in enumerate(points)]
+    return scene
+
+
+def test_scenes_of_the_same_story_stand_side_by_side() -> None:
+    scenes = [_scene(Cloud.AWS, "beaconing"), _scene(Cloud.AZURE, "denied_address"), _scene(Cloud.AZURE, "beaconing")]
+    record = DemoRecord("now", "here", {}, scenes)
+    assert [[side and side.title for side in sides] for sides in record.pairs] == [
+        ["beaconing on AWS", "beaconing on Azure"],
+        [None, "denied_address on Azure"],
+    ]
+    html = render(record)
+    assert html.count("only on the other cloud") == 1
+    assert html.count('<span class="cloud Azure">') == 2
+
+
+def test_what_was_measured_is_counted_on_labelled_recordings_only() -> None:
+    found = _scene(Cloud.AWS, "a", ("10.0.0.5", 0.2), ("10.0.0.5", 0.9), ("10.0.0.6", 0.1))
+    missed = _scene(Cloud.AZURE, "a", ("10.0.0.5", 0.4), ("10.0.0.6", 0.7), ("10.0.0.7", 0.1))
+    generated = _scene(Cloud.AZURE, "b", ("10.0.0.5", 0.9), provenance=Provenance.GENERATED)
+    aws, azure, both = columns(DemoRecord("now", "here", {}, [found, missed, generated]))
+    assert (aws.right, aws.judged, aws.found, aws.attacks, aws.false_alarms, aws.benign) == (2, 2, 1, 1, 0, 1)
+    assert (azure.right, azure.judged, azure.found, azure.attacks, azure.false_alarms, azure.benign) == (1, 3, 0, 1, 1, 2)
+    assert (both.right, both.judged) == (3, 5)
+    assert (aws.decision_ms, aws.longest_ms, azure.deliveries) == (8.0, 90.0, 6)
+
+
+def test_the_figure_shows_the_papers_claim_beside_what_was_measured() -> None:
+    record = DemoRecord("now", "here", {}, [_scene(Cloud.AZURE, "a")])
+    figure = latency_figure(record)
+    assert "8.0 ms, longest 90" in figure
+    assert all(f"{claimed:,.1f} ms" in figure for claimed in PAPER_DECISION_MS.values())
+    assert "AWS, here" not in figure, "nothing was measured there"
+    assert "is no accuracy" in render(record)

@@ -44,6 +44,11 @@ class Person:
     token: str
     address: str = "198.51.100.7"
 
+    @property
+    def session(self) -> str:
+        """Id of the session that the token is."""
+        return f"{self.object_id}:{self.token}"
+
 
 @dataclass(frozen=True, slots=True)
 class ReplayedOperations:

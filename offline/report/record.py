@@ -108,15 +108,42 @@ class Latency:
     action: float
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the models said of one entity of a scene, and what its label says."""
+
+    entity: str
+    attack: bool
+    alarmed: bool
+
+    @property
+    def right(self) -> bool:
+        """Whether the two agree."""
+        return self.attack == self.alarmed
+
+
 @dataclass(slots=True)
 class Scene:
-    """One story of the demo and everything that happened in it."""
+    """One story of the demo and everything that happened in it.
+
+    Attributes
+    ----------
+    attackers : set of str
+        Ids of the entities that are labelled as attacking, or as attacked where a host's own log tells of it.
+    decisions_ms : list of float
+        Our own time in each delivery to a detecting function.
+    pair : str
+        The same for a scene's counterpart on the other cloud.
+    """
 
     title: str
     story: str
     provenance: Provenance
     source: str
     cloud: Cloud = Cloud.AWS
+    attackers: set[str] = field(default_factory=set)
+    pair: str = ""
+    decisions_ms: list[float] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
     scores: list[ScorePoint] = field(default_factory=list)
     diffs: list[Diff] = field(default_factory=list)
@@ -130,6 +157,16 @@ class Scene:
         missed = [name.replace("_", " ") for name, holds in expected.items() if not holds]
         self.failed = bool(missed)
         self.outcome = f"NOT as it must: {', '.join(missed)} did not hold" if missed else success
+
+    @property
+    def judged(self) -> list[Judged]:
+        """One for each entity that a model scored; none where all that was played is generated, which is no evidence."""
+        if self.provenance is Provenance.GENERATED:
+            return []
+        alarmed: dict[str, bool] = {}
+        for point in self.scores:
+            alarmed[point.entity] = alarmed.get(point.entity, False) or point.probability >= point.threshold
+        return [Judged(entity, entity.partition(" ")[2] in self.attackers, said) for entity, said in alarmed.items()]
 
     @property
     def highest(self) -> ScorePoint | None:
@@ -157,3 +194,15 @@ class DemoRecord:
     stacks: dict[str, int] = field(default_factory=dict)
     skipped: list[SkippedResource] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
+
+    def of(self, cloud: Cloud) -> list[Scene]:
+        """The scenes on one cloud."""
+        return [scene for scene in self.scenes if scene.cloud is cloud]
+
+    @property
+    def pairs(self) -> list[tuple[Scene | None, Scene | None]]:
+        """Scenes that tell the same story on AWS and on Azure, side by side, in the order in which they were played."""
+        by_story: dict[str, dict[Cloud, Scene]] = {}
+        for scene in self.scenes:
+            by_story.setdefault(scene.pair or scene.title, {})[scene.cloud] = scene
+        return [(told.get(Cloud.AWS), told.get(Cloud.AZURE)) for told in by_story.values()]

@@ -9,10 +9,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from offline.report.record import DemoRecord, Latency, Scene
-
-#: Decision latency that the paper claims for its AWS deployment, in milliseconds.
-PAPER_DECISION_MS = 140.0
+from offline.report import measured
+from offline.report.record import Cloud, DemoRecord, Latency, Scene
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 180, 40, 24, 12
 
@@ -29,7 +27,13 @@ def render(record: DemoRecord) -> str:
     environment.filters["score_curve"] = score_curve
     environment.filters["latency_bar"] = latency_bar
     environment.filters["ms"] = lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
-    return environment.get_template("report.html.j2").render(record=record, paper_ms=PAPER_DECISION_MS)
+    return environment.get_template("report.html.j2").render(
+        record=record,
+        clouds=list(Cloud),
+        columns=measured.columns(record),
+        figure=measured.latency_figure(record),
+        paper=measured,
+    )
 
 
 def score_curve(scene: Scene) -> Markup:

@@ -23,6 +23,7 @@ def run(stage: Stage) -> Scene:
     )
     story = "Flow logs of half an hour, in five objects. The model finds the calls home; a DNS finding is the second signal."
     with stage.timeline.scene("Command and control in the flow logs", story, flows.provenance, flows.source) as scene:
+        scene.attackers = {machine.private_address}
         before = stage.groups(machine)
         stage.flow_log(flows, objects=5)
         alone = stage.groups(machine)

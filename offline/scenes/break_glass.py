@@ -16,6 +16,7 @@ def run(stage: Stage) -> Scene:
     calls = stratus("aws.exfiltration.rds-share-snapshot", role, _SESSION, stage.now(), instead="secrets-batch-harvest")
     story = "Two independent signals about a session of the break-glass role: enough for anybody else."
     with stage.timeline.scene("The break-glass role is refused", story, calls.provenance, calls.source) as scene:
+        scene.attackers = {f"{role.id}:{_SESSION}"}
         before = stage.policies(role)
         stage.put(stolen_session(role, _SESSION), f"Exfiltration:S3/AnomalousBehavior by a session of {role.name}")
         stage.timeline.drain()

@@ -32,6 +32,7 @@ def run(stage: Stage) -> Scene:
     calls[3] = {**calls[3], "eventTime": "the day before yesterday"}
     story = "A flood leaves web-4 while its logs are damaged. One signal only: a person is told, nothing is changed."
     with stage.timeline.scene("Broken records beside a flood", story, flows.provenance, flows.source) as scene:
+        scene.attackers = {machine.private_address}
         before, known, buried = stage.groups(machine), list(_rejected(stage)), len(stage.aws.dead_letters("findings"))
         stage.flow_log(with_broken_lines(flows, _BROKEN_LINES))
         found = stage.timeline.alarmed

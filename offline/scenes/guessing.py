@@ -18,6 +18,7 @@ def run(stage: Stage) -> Scene:
     story = "To be guessed at is no reason to be isolated. Twenty minutes later the machine guesses at the database."
     source = f"{lines.source}; {flows.source}"
     with stage.timeline.scene("Password guessing, in and out", story, flows.provenance, source) as scene:
+        scene.attackers = {machine.private_address, machine.id, machine.name}
         before = stage.groups(machine)
         stage.host_log(lines, machine)
         guessed, alone = stage.timeline.alarmed, stage.groups(machine)

@@ -17,6 +17,7 @@ def run(stage: Stage) -> Scene:
     )
     story = "An application's session turns to serial consoles; then a finding on S3 data events names the same session."
     with stage.timeline.scene("Stolen instance credentials", story, calls.provenance, calls.source) as scene:
+        scene.attackers = {target}
         before = stage.policies(role)
         stage.whole_story(calls)
         alarmed, alone = stage.timeline.alarmed, stage.policies(role)

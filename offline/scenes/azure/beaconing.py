@@ -18,6 +18,7 @@ def run(stage: AzureStage) -> Scene:
     )
     story = "VNet flow logs, in blobs that grow. The model finds the calls home; an incident from DNS logs is the second signal."
     with stage.timeline.scene("Command and control in the flow logs", story, flows.provenance, flows.source) as scene:
+        scene.attackers = {machine.private_address}
         before = stage.groups(machine)
         stage.flow_log(flows, machine, steps=5)
         found, alone = stage.timeline.alarmed, stage.groups(machine)

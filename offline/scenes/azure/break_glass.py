@@ -12,9 +12,11 @@ from shared_model.events import EntityKind
 def run(stage: AzureStage) -> Scene:
     """Play the scene: two independent signals on a principal of the never-touch list."""
     world = stage.estate.services.world
-    calls = blinding(stage.person(world.break_glass, "break-glass", "token-on-call"), stage.now())
+    person = stage.person(world.break_glass, "break-glass", "token-on-call")
+    calls = blinding(person, stage.now())
     story = "Two independent signals about the break-glass account: enough for anybody else."
     with stage.timeline.scene("The break-glass account is refused", story, calls.provenance, calls.source) as scene:
+        scene.attackers = {person.session}
         before = stage.estate.rights_of(world.break_glass)
         who = account(world.break_glass, "break-glass", world.tenant_id)
         stage.incident(MASS_DOWNLOAD, [who], "names break-glass, from storage logs")

@@ -27,6 +27,7 @@ def run(stage: AzureStage) -> Scene:
     calls[3] = {**calls[3], "time": "the day before yesterday"}
     story = f"A flood leaves {machine.name} while its logs are damaged. One signal only: a person is told, nothing is changed."
     with stage.timeline.scene("Broken records beside a flood", story, flows.provenance, flows.source) as scene:
+        scene.attackers = {machine.private_address}
         before, known = stage.groups(machine), list(stage.operator.lake("rejected/"))
         buried = len(stage.operator.dead_letters(API_CALLS))
         stage.flow_log(flows, machine, damaged=_BROKEN_RECORDS)

@@ -19,6 +19,7 @@ def run(stage: AzureStage) -> Scene:
     edge = stage.estate.services.world.edge_group
     story = f"Syslog of some hosts names {_OUTSIDE}; then the flow logs show that it talks to {machine.name}, both ways."
     with stage.timeline.scene("An address from outside is denied", story, flows.provenance, flows.source) as scene:
+        scene.attackers = {_OUTSIDE}
         before, groups = stage.estate.rules_of(edge), stage.groups(machine)
         stage.incident(GUESSING_ADDRESS, [address(_OUTSIDE)], f"names {_OUTSIDE}, from Syslog")
         alone = stage.estate.rules_of(edge)

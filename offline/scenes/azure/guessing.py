@@ -19,6 +19,7 @@ def run(stage: AzureStage) -> Scene:
     story = "To be guessed at is no reason to be isolated. Twenty minutes later the machine guesses at the database."
     source = f"{lines.source}; {flows.source}"
     with stage.timeline.scene("Password guessing, in and out", story, flows.provenance, source) as scene:
+        scene.attackers = {machine.private_address, machine.name}
         before = stage.groups(machine)
         stage.host_log(lines, machine)
         guessed, alone = stage.timeline.alarmed, stage.groups(machine)

@@ -16,6 +16,7 @@ def run(stage: AzureStage) -> Scene:
     calls = blinding(person, stage.now())
     story = "A session that deployed web apps takes the subscription's logs away; then storage logs name the same person."
     with stage.timeline.scene("Stolen token of a person", story, calls.provenance, calls.source) as scene:
+        scene.attackers = {person.session}
         before = estate.rights_of(world.mallory)
         stage.operations(calls.history, "what the session did before")
         stage.operations(calls.attack, "logs, flow logs, protection and workspace are taken away")
