@@ -60,6 +60,8 @@ class Plan:
         them with the never-touch list.
     region : str
         Where the target lies, ``""`` where that is not known or makes no sense (a user).
+    population : int
+        How many of the target's kind the account has, 0 where nobody counted: a budget may allow a share of them.
     """
 
     action: str
@@ -73,6 +75,7 @@ class Plan:
     min_lifetime_s: int = 0
     resources: tuple[str, ...] = ()
     region: str = ""
+    population: int = 0
 
     @property
     def is_noop(self) -> bool:

@@ -22,13 +22,16 @@ _MANAGED_ELSEWHERE = {
 }
 
 
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
 class Budget(Protocol):
-    """Counts containments an hour and account."""
+    """Counts what is taken of a purse (an account's containments, say) in a period, atomically whoever else takes."""
 
-    def take(self, account: str, containment_id: str, *, limit: int, now_ms: int) -> bool:
-        """Take one from this hour's budget and say whether there was one left.
+    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
+        """Take one from what the purse has in this period, and say whether there was one left.
 
-        Idempotent: a containment that took one has it, however often it asks.
+        Idempotent: a taker that took one has it, however often it asks.
         """
         ...
 
@@ -39,14 +42,24 @@ class InProcessBudget:
     def __init__(self) -> None:
         self._taken: dict[tuple[str, int], set[str]] = {}
 
-    def take(self, account: str, containment_id: str, *, limit: int, now_ms: int) -> bool:
-        taken = self._taken.setdefault((account, now_ms // 3_600_000), set())
-        if containment_id in taken:
+    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
+        taken = self._taken.setdefault((purse, now_ms // period_ms), set())
+        if taker in taken:
             return True
         if len(taken) >= limit:
             return False
-        taken.add(containment_id)
+        taken.add(taker)
         return True
+
+
+def share(plan: Plan, percent: int) -> int | None:
+    """Return how many of the target's kind may be contained in a day, None where there is no limit or no known total.
+
+    One at least: of an account with three machines, ten percent would else be none for ever.
+    """
+    if not plan.population or percent >= 100:
+        return None
+    return max(1, plan.population * percent // 100)
 
 
 def refusal(plan: Plan, verdict: Verdict, never_touch: NeverTouch) -> str:

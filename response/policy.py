@@ -88,6 +88,8 @@ class Policy:
         Signals of which the newest is older than this are told of, and change nothing.
     containments_per_hour : int
         Budget per account.
+    percent_a_day : int
+        Of an account's instances (or whatever an action counts), how many may be contained in a day; 100 is no limit.
     never_touch : NeverTouch
     """
 
@@ -96,6 +98,7 @@ class Policy:
     window_ms: int = 3_600_000
     fresh_ms: int = 3_600_000
     containments_per_hour: int = 5
+    percent_a_day: int = 100
     never_touch: NeverTouch = field(default_factory=NeverTouch)
 
     def of(self, action: str) -> ActionPolicy:

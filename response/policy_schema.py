@@ -143,6 +143,7 @@ class BudgetModel(_Strict):
     """How much may be contained at most."""
 
     containments_per_hour: int = Field(default=5, ge=0, le=1000)
+    percent_a_day: int = Field(default=100, ge=1, le=100)
 
 
 class NeverTouchModel(_Strict):
@@ -184,6 +185,7 @@ class PolicyModel(_Strict):
             window_ms=self.corroboration.window * 1000,
             fresh_ms=self.freshness.limit * 1000,
             containments_per_hour=self.budget.containments_per_hour,
+            percent_a_day=self.budget.percent_a_day,
             never_touch=NeverTouch(
                 principals=(
                     *self.never_touch.principals,

@@ -32,6 +32,8 @@ from shared_model.verdicts import Verdict
 
 #: Writers that meet on one stream settle within a few rounds; more means that something else is wrong.
 _ROUNDS = 8
+#: Details of what is refused beyond the budget: the first of an hour asks a person, the others are only journalled.
+ASKS, WITH_ANOTHER = "budget", "with the first refusal of this hour"
 #: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
 _FINISHING = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
 _DECIDING = _FINISHING | {Step.REFUSED, Step.NOOP, Step.OBSERVED}
@@ -182,6 +184,10 @@ def about(room: Room) -> list[str]:
 def _words(room: Room, entry: JournalEntry) -> tuple[str, str] | None:
     reason = str(entry.detail.get("reason", ""))
     match entry.step:
+        case Step.REFUSED if entry.detail.get("told") == WITH_ANOTHER:
+            return None
+        case Step.REFUSED if entry.detail.get("asks") == ASKS:
+            return "BUDGET USED UP, is this meant?", f"{reason}. {_QUESTION}"
         case Step.REFUSED:
             return "Not contained", reason
         case Step.OBSERVED:
@@ -212,6 +218,12 @@ def _plan_of(stream: Stream, entry: JournalEntry) -> Plan | None:
         return Plan.from_json_value(entry.plan)
     containment = stream.containments.get(entry.containment_id)
     return containment.plan if containment else None
+
+
+_QUESTION = (
+    "Whatever follows within this hour is refused too, stands in the journal, and is not told one by one. If it is a mistake: "
+    "breakwater disarm --reason … . If it is an attack: contain by hand, or raise the policy's budget"
+)
 
 
 class _Desk:
@@ -302,12 +314,26 @@ class _Desk:
             return {"reason": _wanting(room, self.rule), "wants": CORROBORATION}
         if enforcing and (reason := read_switch(room.journal).objection):
             return {"reason": reason}
-        limit, account = room.policy.containments_per_hour, draft.plan.target.account
         # Last, because it is the only check that uses something up; observing uses nothing up.
-        if enforcing and not room.budget.take(account, draft.id, limit=limit, now_ms=room.now_ms):
+        return self._beyond_budget(draft) if enforcing else {}
+
+    def _beyond_budget(self, draft: Containment) -> dict[str, str]:
+        """Take from the budget; return the detail of a refusal where it is used up. Of a burst, one asks for all."""
+        room, plan = self.room, draft.plan
+        take, account, limit = room.budget.take, plan.target.account, room.policy.containments_per_hour
+        most = guard.share(plan, room.policy.percent_a_day)
+        if not take(account, draft.id, limit=limit, now_ms=room.now_ms):
             used_up = f"the budget of {limit} containments an hour is used up in account {account}"
-            return {"reason": f"{used_up}: look, then contain by hand"}
-        return {}
+        # By target and day: what is contained again after an undo is none more.
+        elif most is not None and not take(
+            f"{account}/{plan.action}", plan.target.key, limit=most, now_ms=room.now_ms, period_ms=guard.DAY_MS
+        ):
+            of_all = f"{room.policy.percent_a_day} % of {plan.population}"
+            used_up = f"{plan.action} has reached {most} targets today, the most for account {account} ({of_all})"
+        else:
+            return {}
+        asks = take(f"{account}/question", draft.id, limit=1, now_ms=room.now_ms)
+        return {"reason": f"{used_up}: look, then contain by hand", **({"asks": ASKS} if asks else {"told": WITH_ANOTHER})}
 
     def _verify(self, stream: Stream, containment: Containment) -> Stream:
         try:

@@ -10,13 +10,13 @@ from azure_functions.adapters.table_rows import encode_key, pack_json, sortable,
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
 from azure_functions.registry import SIGNALS, Group
+from response.guard import HOUR_MS
 from response.signals import Signal
 from shared_model.errors import CloudUnavailable
 from shared_model.events import Telemetry
 
 #: Late telemetry may corroborate what came long before it was delivered: kept for the window and a day.
 _LATE_S = 86_400
-_HOUR_MS = 3_600_000
 #: Rounds of a budget that others take from at the same time.
 _ROUNDS = 12
 
@@ -62,31 +62,31 @@ class TableSignals:
 
 
 class TableBudget:
-    """One row per account and hour, with the containments that took from it; changed only as it was read (ETag)."""
+    """One row per purse and period, with those who took from it; changed only as it was read (ETag)."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def take(self, account: str, containment_id: str, *, limit: int, now_ms: int) -> bool:
+    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
         if limit <= 0:
             return False
-        partition = encode_key(f"budget#{account}#{now_ms // _HOUR_MS}")
+        partition = encode_key(f"budget#{purse}#{now_ms // period_ms}")
         for _ in range(_ROUNDS):
             row = self._read(partition)
             taken: list[str] = unpack_json("taken", row) if row else []
-            if containment_id in taken:
+            if taker in taken:
                 return True
             if len(taken) >= limit:
                 return False
             after = {
                 "PartitionKey": partition,
                 "RowKey": "taken",
-                "expires": sortable(now_ms // 1000 + _LATE_S),
-                **pack_json("taken", [*taken, containment_id]),
+                "expires": sortable((now_ms + period_ms) // 1000 + _LATE_S),
+                **pack_json("taken", [*taken, taker]),
             }
             if self._write(after, row):
                 return True
-        raise CloudUnavailable(f"budget of {account}: {_ROUNDS} times another containment took from it first")
+        raise CloudUnavailable(f"budget of {purse}: {_ROUNDS} times another took from it first")
 
     def _read(self, partition: str) -> Any:
         try:

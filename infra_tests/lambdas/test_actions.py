@@ -12,6 +12,7 @@ import pytest
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
 from infra_tests.response.world import verdict
 from lambdas.actions.catalogue import ACTIONS
+from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.revoke_sessions import RevokeSessions
@@ -408,8 +409,23 @@ def test_no_action_may_delete_more_than_what_undo_takes_away() -> None:
     assert {name for name in declared if ":Delete" in name or "*" in name} == {"iam:DeleteRolePolicy"}
 
 
+def test_instances_are_counted_once_an_hour_and_without_those_that_are_gone(account: Account) -> None:
+    vpc, now = account.vpc(), [0.0]
+    group = account.group(vpc, "web")
+    gone = account.instance(vpc, [group])
+    account.clients("ec2").terminate_instances(InstanceIds=[gone])
+    instances = Instances(account.clients, clock=lambda: now[0])
+    account.instance(vpc, [group])
+    assert instances.count() == 1
+    account.instance(vpc, [group])
+    assert instances.count() == 1
+    now[0] += 3600
+    assert instances.count() == 2
+
+
 def test_a_quarantines_plan_says_where_the_instance_lies(account: Account) -> None:
     vpc = account.vpc()
     instance = Entity(EntityKind.INSTANCE, account.instance(vpc, [account.group(vpc, "web")]), ACCOUNT)
     plan = QuarantineInstance(account.clients).plan(instance, verdict("", "v", Telemetry.FLOW_LOGS, entity=instance))
+    assert plan.population == 1
     assert plan.region == account.clients("ec2").meta.region_name

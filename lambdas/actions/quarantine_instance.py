@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lambdas.actions.auto_scaling import STANDBY, AutoScaling, Membership, cannot_leave
+from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
@@ -51,6 +52,7 @@ class QuarantineInstance:
         self._clients = clients
         self._groups = QuarantineGroups(clients)
         self._auto_scaling = AutoScaling(clients)
+        self._instances = Instances(clients)
 
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         instance = self._instance(target.id)
@@ -78,6 +80,7 @@ class QuarantineInstance:
             tags=self._tags(instance, interfaces),
             resources=(target.id, *before, *sorted({group for state in before.values() for group in state["groups"]})),
             region=str(self._clients("ec2").meta.region_name),
+            population=self._instances.count(),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

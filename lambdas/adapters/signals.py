@@ -7,12 +7,12 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
+from response.guard import HOUR_MS
 from response.signals import Signal
 from shared_model.events import Telemetry
 
 #: Late telemetry may corroborate what came long before it was delivered: kept for the window and a day.
 _LATE_S = 86_400
-_HOUR_MS = 3_600_000
 _DIGITS = 15
 
 
@@ -70,28 +70,28 @@ class DynamoSignals:
 
 
 class DynamoBudget:
-    """One item per account and hour, with the set of containments that took from it."""
+    """One item per purse and period, with the set of those who took from it."""
 
     def __init__(self, clients: Clients, table: str) -> None:
         self._clients = clients
         self._table = table
 
-    def take(self, account: str, containment_id: str, *, limit: int, now_ms: int) -> bool:
+    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
         if limit <= 0:
             return False
-        hour = now_ms // _HOUR_MS
+        period = now_ms // period_ms
         try:
             with in_core_words("budget"):
                 self._clients("dynamodb").update_item(
                     TableName=self._table,
-                    Key={"pk": {"S": f"budget#{account}#{hour}"}, "sk": {"S": "taken"}},
+                    Key={"pk": {"S": f"budget#{purse}#{period}"}, "sk": {"S": "taken"}},
                     UpdateExpression="ADD taken :one SET expires = :expires",
                     ConditionExpression="attribute_not_exists(taken) OR contains(taken, :id) OR size(taken) < :limit",
                     ExpressionAttributeValues={
-                        ":one": {"SS": [containment_id]},
-                        ":id": {"S": containment_id},
+                        ":one": {"SS": [taker]},
+                        ":id": {"S": taker},
                         ":limit": {"N": str(limit)},
-                        ":expires": {"N": str(now_ms // 1000 + _LATE_S)},
+                        ":expires": {"N": str((now_ms + period_ms) // 1000 + _LATE_S)},
                     },
                 )
         except CloudRefusal as refusal:

@@ -1,0 +1,33 @@
+"""How many instances the account has in this region: what a budget's share is a share of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import in_core_words
+
+#: A count serves this long. What was launched since makes the share smaller than it is, never larger.
+_KEEP_S = 3600
+_STATES = ["pending", "running", "stopping", "stopped"]
+
+
+class Instances:
+    """Counts, a thousand a call, and at most once an hour in a function that stays warm."""
+
+    def __init__(self, clients: Clients, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clients = clients
+        self._clock = clock
+        self._counted = 0
+        self._until: float | None = None
+
+    def count(self) -> int:
+        """Return how many there are. Raises CloudUnavailable."""
+        if self._until is None or self._clock() >= self._until:
+            filters = [{"Name": "instance-state-name", "Values": _STATES}]
+            with in_core_words("DescribeInstances"):
+                pages = self._clients("ec2").get_paginator("describe_instances").paginate(Filters=filters, MaxResults=1000)
+                self._counted = sum(len(reservation["Instances"]) for page in pages for reservation in page["Reservations"])
+            self._until = self._clock() + _KEEP_S
+        return self._counted
