@@ -181,10 +181,13 @@ def test_the_kept_network_still_says_what_the_report_says():
     answer = specimen.answer()
     document = json.loads((FIGURES / "benchmarks.json").read_text(encoding="utf-8"))["specimen"]
     said = re.search(
-        r"On (\d+) made-up records .*?raises \*\*(\d+) alarms\*\*, mean score ([\d.]+)", REPORT.read_text(), re.DOTALL
+        r"On (\d+) made-up records .*?scores \*\*(\d+) at [\d.]+ or more\*\*, mean score ([\d.]+)", REPORT.read_text(), re.DOTALL
     )
     assert said is not None
-    assert (answer.rows, answer.alarms) == (int(said[1]), int(said[2])) == (document["rows"], document["alarms"])
+    assert answer.rows == int(said[1]) == document["rows"]
+    assert int(said[2]) == document["high"]
+    # Another processor may round a few scores to the other side.
+    assert answer.high == pytest.approx(document["high"], abs=2)
     assert answer.mean_score == pytest.approx(float(said[3]), abs=2e-3)
     assert answer.sha256 == document["sha256"]
 

@@ -83,7 +83,7 @@ def recipe(job: Job) -> str:
     parts = [_code(path) for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in decisive]
     parts += [f"{name} {version(name)}" for name in ("numpy", "scikit-learn", "lightgbm", "keras", "tensorflow-cpu")]
     parts += [file.sha256 for file in catalogue() if file.dataset in {"nsl_kdd", "cicids2017"}]
-    parts.append(repr((job.protocol, job.model, job.seed, training_of(job))))
+    parts.append(repr((job.protocol, job.model, job.seed, training_of(job) if job.model in NETWORKS else None)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -20,15 +20,15 @@ Scorer = Callable[[Records], NDArray[np.float64]]
 def fit_rival(rival: Rival, train: Records, encoding: Encoding, *, seed: int) -> Scorer:
     """Fit attack against benign. The SVM reads the network's encoding; trees read plain numbers, which serve them better.
 
-    The SVM is linear and fitted by averaged stochastic gradient descent on the hinge loss; its margin passes through a logistic
-    function, which moves no decision.
+    The SVM is linear and fitted by averaged stochastic gradient descent on the hinge loss; its margin is squashed into
+    [0, 1] by a function that keeps the order of even the largest margins (a logistic one would round them to 1) and the boundary.
     """
     if rival == "svm":
         from sklearn.linear_model import SGDClassifier
 
         svm = SGDClassifier(loss="hinge", alpha=1e-6, average=True, max_iter=8, tol=None, random_state=seed)
         svm.fit(encoding.apply(train), train.truth)
-        return lambda records: np.asarray(1 / (1 + np.exp(-np.clip(svm.decision_function(encoding.apply(records)), -500, 500))))
+        return lambda records: _squashed(np.asarray(svm.decision_function(encoding.apply(records)), np.float64))
     model: Any
     if rival == "random_forest":
         from sklearn.ensemble import RandomForestClassifier
@@ -43,3 +43,7 @@ def fit_rival(rival: Rival, train: Records, encoding: Encoding, *, seed: int) ->
         )  # fmt: skip
     model.fit(plain_numbers(train, encoding), train.truth)
     return lambda records: np.asarray(model.predict_proba(plain_numbers(records, encoding))[:, 1], np.float64)
+
+
+def _squashed(margin: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(0.5 + 0.5 * margin / (1 + np.abs(margin)))
