@@ -89,7 +89,11 @@ def _listed_block(address: str, never_touch: NeverTouch) -> str:
         return ""
     from ipaddress import ip_address, ip_network  # here, because few policies need it
 
-    found = ip_address(address)
+    try:
+        found = ip_address(address)
+    except ValueError:  # nobody can tell whether it lies within: then it does
+        return "it is no address that can be compared with it"
+    found = getattr(found, "ipv4_mapped", None) or found
     return next((block for block in never_touch.addresses if found in ip_network(block)), "")
 
 

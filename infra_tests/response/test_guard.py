@@ -47,6 +47,8 @@ def test_everything_the_plan_rests_on_is_compared_with_the_list(never: NeverTouc
         ("2001:db8::7", True),
         ("2001:0db8:0000::0007", True),
         ("2001:db9::7", False),
+        ("::ffff:203.0.113.9", True),
+        ("203.0.113.009", True),  # nobody can tell
     ],
 )
 def test_an_address_in_a_listed_block_is_never_blocked(address: str, kept: bool) -> None:
