@@ -12,7 +12,7 @@ help: ## list the targets
 
 setup: .venv/.ready node_modules/.ready .cache/emulator/.ready .cache/azure-runtime/.ready ## create the environment (demo and test do it by themselves)
 
-demo: setup ## the main job: deploy to the embedded AWS, replay recorded attacks, contain, undo; writes demo-report.html
+demo: setup ## the main job: both embedded clouds, recorded attacks replayed, contained, undone; writes demo-report.html
 	@$(RUN) -m offline.demo
 
 test: setup .venv-train/.ready .venv-checkov/.ready .venv-azureml/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
@@ -31,7 +31,7 @@ format: .venv/.ready ## let ruff mend what it can
 train: .venv-train/.ready ## rebuild both deployed detectors from scratch (about 20 minutes on 2 cores)
 	@.venv-train/bin/python -m training.build all
 
-evaluate: .venv-train/.ready ## NSL-KDD and CICIDS2017 again: docs/model-report.md and its figures (about 30 minutes on 2 cores; goes on where it was)
+evaluate: .venv-train/.ready ## NSL-KDD and CICIDS2017 again: docs/model-report.md and its figures (about 25 minutes on 2 cores)
 	@.venv-train/bin/python -m training.benchmarks
 
 scenarios: .venv/.ready ## write generated telemetry (flow logs, CloudTrail, syslog) with labels to build/scenarios
