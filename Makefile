@@ -69,7 +69,7 @@ lock: .venv/.ready ## resolve requirements/*.in anew
 
 node_modules/.ready: package-lock.json .venv/.ready
 	@echo "[2/4] CDK command line, storage emulator (Node comes from the Python environment)"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 .cache/azure-runtime/.ready: requirements/azure_runtime.lock .venv/.ready
