@@ -12,6 +12,9 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.stub import Stubber
+
+pytest.importorskip("moto", reason="the embedded AWS lives in the development environment, apart from training's")
+
 from moto import mock_aws
 
 from training.jobs import sagemaker, sagemaker_access, submit
