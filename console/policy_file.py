@@ -18,7 +18,7 @@ _Place = Sequence[str | int]
 #: What fits where the schema can only give a pattern.
 _FITS = {
     "techniques": "give a MITRE ATT&CK id such as T1110 or T1110.001",
-    "principals": "give the ARN of a role or user, or the object id of a user or service principal; * and ? stand for any",
+    "principals": "give the ARN of a role or user, an object id of Entra, or a sign-in name; * and ? stand for any",
     "security_groups": "give sg-… on AWS, an ARM id (/subscriptions/…) on Azure",
     "instances": "give i-… on AWS, an ARM id (/subscriptions/…) on Azure",
     "name": "begin with a small letter; then small letters, digits, - and _, 64 at most",
