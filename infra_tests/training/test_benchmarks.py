@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.benchmarks import cicids2017, ledger, novelty, nsl_kdd, specimen, unseen
+from training.benchmarks.assess import Outcome, at_budget, average_precision, calibration, precision_recall
 from training.benchmarks.encoding import Category, Encoding, fit_encoding, plain_numbers
 from training.benchmarks.intervals import allows, at_rate
+from training.benchmarks.jobs import NETWORKS, SEEDS, Job, jobs
 from training.benchmarks.records import DataNotAsPublished, Records, checked_files, drop_repeated
+from training.benchmarks.rivals import RIVALS
 from training.data_root import data_root
 
 NSL_ROW = "0,tcp,http,SF,181,5450" + ",0" * 35 + ",{attack},21"
@@ -163,6 +166,39 @@ def test_the_coarse_encoding_has_the_same_fields_in_the_same_groups():
     assert coarse.groups == (2, 4)
     assert coarse.apply(records).shape == (8, 6)
     assert coarse.apply(records)[:, 1].tolist() == pytest.approx([value / 1e6 for value in records.numbers[:, 0]])
+
+
+def test_precision_and_recall_by_hand():
+    truth, score = np.array([True, False, True, False]), np.array([0.9, 0.8, 0.1, 0.1])
+    thresholds, precision, recall = precision_recall(truth, score)
+    assert thresholds.tolist() == [0.9, 0.8, 0.1]
+    assert precision.tolist() == [1, 0.5, 0.5]
+    assert recall.tolist() == [0.5, 0.5, 1]
+    assert average_precision(truth, score) == pytest.approx(0.75)
+
+
+def test_calibration_counts_the_attacks_of_each_tenth():
+    truth, score = np.array([True, False, True, True]), np.array([0.05, 0.08, 0.95, 1.0])
+    assert calibration(truth, score) == [(pytest.approx(0.065), 0.5, 2), (pytest.approx(0.975), 1.0, 2)]
+
+
+def test_the_budget_is_kept_on_the_benign_records_that_it_was_taken_from():
+    rng = np.random.default_rng(3)
+    attacks = np.array(["benign"] * 5000 + ["x"] * 200)
+    quiet = rng.random(5200)
+    arrays = {"validation|attacks": attacks, "validation|float32": quiet, "validation|novelty": rng.random(5200)}
+    outcome = Outcome(Job("nsl_official", "svm", 1), {"records": {}}, arrays)
+    assert at_budget(outcome, "validation", "classifier", 0.004).fpr <= 0.004
+    assert at_budget(outcome, "validation", "both", 0.004).fpr <= 0.008
+
+
+def test_every_seed_runs_every_model_under_the_protocols_of_the_tables():
+    every = list(jobs())
+    assert len(every) == len(set(every))
+    for protocol in ("nsl_official", "nsl_random", "cicids_random"):
+        assert {(job.model, job.seed) for job in every if job.protocol == protocol} == {
+            (model, seed) for model in (*RIVALS, *NETWORKS) for seed in SEEDS
+        }
 
 
 def test_a_look_is_counted_once_for_each_recipe(tmp_path):

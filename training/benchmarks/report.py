@@ -285,7 +285,7 @@ def _record(document: Document) -> str:
     return f"""## Run record
 
 Seeds {", ".join(map(str, run["seeds"]))}; Python {run["python"]} on {run["machine"]}; {versions}. The sha256 of every data file stands in
-`docs/figures/benchmarks.json`. Again: `make evaluate` (about 45 minutes on two otherwise idle cores are ample; every job that is done is skipped)."""
+`docs/figures/benchmarks.json`. Again: `make evaluate` (about 25 minutes of processor time, added up job by job; what is done is skipped)."""
 
 
 def _only(tests: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from training.benchmarks.protocols import split
 from training.export import attack_probability
 
 STUDY = Path(__file__).resolve().parents[2] / "docs" / "figures" / "tuning.json"
-TRIALS, ROWS, EPOCHS = 12, 16_000, 4
+TRIALS, ROWS, EPOCHS = 8, 12_000, 3
 _DEFAULT = Training()
 
 
