@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from training.benchmarks import ledger, novelty, protocols, unseen
 from training.benchmarks.encoding import Encoding, fit_encoding
-from training.benchmarks.network import Fitted, Kind, Sizes, Training, fit, float_logits, to_int8
+from training.benchmarks.network import Fitted, Kind, Sizes, Targets, Training, fit, float_logits, to_int8
 from training.benchmarks.protocols import OFFICIAL, RANDOM, Split, split
 from training.benchmarks.records import Records
 from training.benchmarks.rivals import RIVALS, fit_rival
@@ -142,6 +142,8 @@ def fit_model(job: Job, parts: Split, encoding: Encoding, tell: Tell) -> Model:
         return Model(fit_rival(rival, parts.train, encoding, seed=job.seed), None, {}, None)
     kind = next(kind for kind in NETWORKS if kind == job.model)
     how = training_of(job)
+    targets: Targets
+    expected: Targets
     if job.protocol in RANDOM:
         rows, targets = encoding.apply(parts.train), parts.train.truth.astype(np.int64)
         watched, expected = encoding.apply(parts.validation), parts.validation.truth.astype(np.int64)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from training.benchmarks.protocols import split
 from training.export import attack_probability
 
 STUDY = Path(__file__).resolve().parents[2] / "docs" / "figures" / "tuning.json"
+if TYPE_CHECKING:
+    import optuna
+
 TRIALS, ROWS, EPOCHS = 8, 12_000, 3
-_DEFAULT = Training()
 
 
 def tune(root: Path) -> None:
@@ -58,11 +61,16 @@ def tune(root: Path) -> None:
              "dropout": used.dropout}
         )  # fmt: skip
     finished = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
-    study.optimize(objective, n_trials=max(0, TRIALS - len(finished)), show_progress_bar=True)
+    left = max(0, TRIALS - len(finished))
+    study.optimize(objective, n_trials=left, show_progress_bar=True, callbacks=[lambda study, _: _write(study)])
+
+
+def _write(study: optuna.Study) -> None:
+    """Note the trials so far, so that a study that is stopped has said what it found."""
     trials = [
         {"number": trial.number, "loss": trial.value, "settings": trial.params}
         for trial in study.trials
-        if trial.state == optuna.trial.TrialState.COMPLETE
+        if trial.value is not None
     ]
     STUDY.parent.mkdir(parents=True, exist_ok=True)
-    STUDY.write_text(json.dumps({"rows": ROWS, "epochs": EPOCHS, "trials": trials}, indent=1) + "\n")
+    STUDY.write_text(json.dumps({"rows": ROWS, "epochs": EPOCHS, "trials": trials}, indent=1) + "\n", encoding="utf-8")
