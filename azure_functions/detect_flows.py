@@ -1,6 +1,7 @@
 """Flow-log blobs of virtual networks and of network security groups → verdicts on addresses and the machines behind them.
 
 The host hands over where the blob is. A blob grows for an hour and is announced at every append, and only what is new is read.
+With a new hour's first records, what was left of the hour before is read as well.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from azure_functions.adapters.flow_log_paths import hour_before
 from azure_functions.adapters.inventory import Inventory
 from azure_functions.blob_reference import BlobReference
 from azure_functions.detection_room import DetectionRoom
 from azure_functions.function import Function, Message
 from azure_functions.registry import FLOW_LOG_CONNECTION, NSG_FLOW_LOGS, VNET_FLOW_LOGS
-from shared_model.errors import UnreadableTelemetry
+from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 
 if TYPE_CHECKING:
     from azure_functions.adapters.flow_blobs import FlowBlobs, Part
@@ -77,18 +79,41 @@ def detect_nsg_flows(blob: BlobReference) -> None:
 
 def _read_blob(room: FlowRoom, blob: BlobReference, parser: str) -> None:
     def handle(_: Message) -> None:
-        damage: list[UnreadableTelemetry] = []
+        damage: list[Exception] = []
         for part in room.blobs.new_parts(blob.container, blob.name):
-            room.function.correlate(part.name)
-            try:
-                _detect(room, part, parser)
-            except UnreadableTelemetry as reason:  # it stays so, and what comes behind it must not wait for it
-                damage.append(reason)
-            room.blobs.commit(part)
+            if part.start == 0:  # of a new hour, and not committed before the hour that is over was looked at
+                damage += _finish_hour_before(room, blob, parser)
+            damage += _read_part(room, part, parser)
         if damage:
             raise damage[0]
 
     room.function.run((Message(blob.path, blob.path.encode()),), handle).or_raise()
+
+
+def _finish_hour_before(room: FlowRoom, blob: BlobReference, parser: str) -> list[Exception]:
+    """Read what may be left of the hour before: nothing announces its blob again once the last event about it has failed."""
+    damage: list[Exception] = []
+    if before := hour_before(blob.name):
+        try:
+            for part in room.blobs.new_parts(blob.container, before, may_be_absent=True):
+                damage += _read_part(room, part, parser)
+        except CloudUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised in the end: what is wrong with it must not hold up the present hour
+            damage.append(error)
+    return damage
+
+
+def _read_part(room: FlowRoom, part: Part, parser: str) -> list[Exception]:
+    """Score a part and commit it. Returns why it could not be read: it stays so, and what comes behind it must not wait."""
+    damage: list[Exception] = []
+    room.function.correlate(part.name)
+    try:
+        _detect(room, part, parser)
+    except UnreadableTelemetry as reason:
+        damage.append(reason)
+    room.blobs.commit(part)
+    return damage
 
 
 def _detect(room: FlowRoom, part: Part, parser: str) -> None:

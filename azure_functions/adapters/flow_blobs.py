@@ -107,18 +107,20 @@ class FlowBlobs:
         self._part_bytes = part_bytes
         self._progress = ProgressTable(clients, now_s)
 
-    def new_parts(self, container: str, blob: str) -> Iterator[Part]:
+    def new_parts(self, container: str, blob: str, *, may_be_absent: bool = False) -> Iterator[Part]:
         """Give out what is new, part after part; each must be committed before the next is asked for.
+
+        Where nothing is new, that takes a row of the table and the blob's properties and blocks.
 
         Raises
         ------
         UnreadableTelemetry
-            The blob is gone.
+            The blob is gone, unless it ``may_be_absent``.
         CloudUnavailable
             Storage could not be asked, or others keep changing the blob: deliver the notification again.
         """
         given: Part | None = None
-        while part := self._next(container, blob, given):
+        while part := self._next(container, blob, given, may_be_absent):
             yield part
             given = part
 
@@ -135,7 +137,7 @@ class FlowBlobs:
         _LOGGER.info("flow log part was committed by another instance", extra={"part": part.name})
         return False
 
-    def _next(self, container: str, blob: str, given: Part | None) -> Part | None:
+    def _next(self, container: str, blob: str, given: Part | None, may_be_absent: bool) -> Part | None:
         client: BlobClient = self._clients("flow_blobs", Group.DETECT).get_blob_client(container, blob)
         for _ in range(_ATTEMPTS):
             progress = self._progress.read(container, blob)
@@ -147,6 +149,8 @@ class FlowBlobs:
             except CloudRefusal as refusal:
                 if refusal.is_conflict:
                     continue  # the blob has changed while it was read
+                if refusal.is_missing and may_be_absent:
+                    return None
                 if refusal.is_missing:
                     raise UnreadableTelemetry(client.url, "the blob is gone: keep flow logs for at least a day") from refusal
                 raise

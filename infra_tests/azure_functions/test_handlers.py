@@ -299,7 +299,7 @@ class TestContainment:
 class TestFlows:
     BLOB = f"{VNET_FLOW_LOGS}/flowLogResourceID=/X/y=2026/PT1H.json"
 
-    def write(self, app: App, seconds: range) -> None:
+    def write(self, app: App, seconds: range, blob: str = BLOB) -> None:
         world = app.services.world
         nic = app.clients("arm", "detect").call("GET", world.web_interface, query={"api-version": "2024-05-01"})
         tuples = [f"{NOW_MS + s * 1000},198.51.100.7,10.20.1.4,{40000 + s},22,6,I,E,NX,9,900,8,800" for s in seconds]
@@ -317,9 +317,10 @@ class TestFlows:
             },
         }
         text = json.dumps({"records": [record]})
-        container, _, name = self.BLOB.partition("/")
-        self.records = [*getattr(self, "records", []), text[len('{"records":[') : -2]]
-        whole = '{"records":[' + ",".join(self.records) + "]}"
+        container, _, name = blob.partition("/")
+        self.records: dict[str, list[str]] = getattr(self, "records", {})
+        self.records.setdefault(blob, []).append(text[len('{"records":[') : -2])
+        whole = '{"records":[' + ",".join(self.records[blob]) + "]}"
         app.storage.flow_blobs.get_blob_client(container, name).upload_blob(whole, overwrite=True)
 
     def test_flows_are_scored_once_and_know_their_machine(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,6 +370,69 @@ class TestFlows:
         self.write(app, range(3, 5))
         app.written(self.BLOB)
         assert [line["events"] for line in app.lines("scored")] == [2]
+
+    @pytest.fixture
+    def hours(self) -> tuple[str, str]:
+        """The blobs of the last hour of a day and of the first of the next."""
+        path = f"{VNET_FLOW_LOGS}/flowLogResourceID=/X/y=2026/m=09/d={{}}/m=00/macAddress=A/PT1H.json"
+        return path.format("21/h=23"), path.format("22/h=00")
+
+    def test_the_end_of_an_hour_that_was_never_read_is_read_with_the_next(self, app: App, hours: tuple[str, str]) -> None:
+        """The host gives up an event after five failures, and a blob that is complete is not announced again."""
+        over, present = hours
+        self.write(app, range(3), over)
+        app.written(over)
+        self.write(app, range(3, 7), over)  # and of this nobody hears
+        self.write(app, range(7, 9), present)
+        app.written(present)
+        assert [line["events"] for line in app.lines("scored")] == [3, 4, 2]
+        app.written(over)
+        self.write(app, range(9, 14), present)
+        app.written(present)
+        assert [line["events"] for line in app.lines("scored")] == [3, 4, 2, 5]
+        assert app.dead_letters("flow-logs") == []
+
+    def test_an_hour_is_not_begun_before_the_last_one_could_be_read(
+        self, app: App, hours: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        over, present = hours
+        self.write(app, range(3), over)
+        self.write(app, range(3, 7), present)
+        real = detect_flows.ROOM.blobs.new_parts
+
+        def down_for_the_hour_before(container: str, blob: str, **how: bool) -> Any:
+            if how:
+                raise CloudUnavailable("storage does not answer")
+            return real(container, blob)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(detect_flows.ROOM.blobs), "new_parts", staticmethod(down_for_the_hour_before))
+            with pytest.raises(CloudUnavailable):
+                app.written(present)
+        assert app.lines("scored") == []
+        app.written(present)
+        assert [line["events"] for line in app.lines("scored")] == [3, 4]
+
+    def test_an_hour_that_cannot_be_read_does_not_hold_up_the_next(
+        self, app: App, hours: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from shared_model.parsers import vnet_flow_logs
+
+        over, present = hours
+        self.write(app, range(3), over)
+        self.write(app, range(3, 7), present)
+        real = vnet_flow_logs.read_flows
+
+        def broken(stream: Any, *, source: str) -> Any:
+            if "/h%3D23/" in source:
+                raise KeyError("a mistake of ours")
+            return real(stream, source=source)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(vnet_flow_logs, "read_flows", broken)
+            with pytest.raises(KeyError):
+                app.written(present)
+        assert [line["events"] for line in app.lines("scored")] == [4]
 
     def test_a_blob_that_is_gone_is_buried(self, app: App) -> None:
         app.written(f"{VNET_FLOW_LOGS}/gone/PT1H.json")
