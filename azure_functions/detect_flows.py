@@ -126,6 +126,7 @@ def _detect(room: FlowRoom, part: Part, parser: str) -> None:
         batch = replace(read.batch, interfaces=room.inventory.resolve(read.batch.interfaces))
         delivery = f"{part.delivery}/{number}"
         found = detect(batch, detector, room.memory, now_ms=now_ms, correlation_id=part.name, delivery=delivery)
+        found = replace(found, verdicts=room.inventory.name_initiators(found.verdicts))
         room.conclude(found, detector, events=read.records, started=started)
         room.keep_rejected(read.rejected, delivery)
         room.function.count("NoData", read.nodata)

@@ -14,12 +14,14 @@ from azure_functions.function import Logger
 from azure_functions.registry import Group
 from infra_tests.azure_functions.app import NOW_MS, App
 from infra_tests.response.world import verdict
+from offline.azure.seed import Subscription
 from response.journal import JournalEntry, Step
 from response.notices import Notice
 from response.remediation import of_entry
 from shared_model.errors import CloudUnavailable
-from shared_model.events import Interface, Telemetry
+from shared_model.events import Entity, EntityKind, Interface, Telemetry
 from shared_model.ocsf import of_verdict
+from shared_model.verdicts import Verdict
 
 LOGGER = Logger("respond")
 
@@ -79,6 +81,84 @@ class TestInventory:
         inventory = Inventory(down, now_ms=lambda: NOW_MS, unreadable=lambda *_: None)  # type: ignore[arg-type]
         with pytest.raises(CloudUnavailable):
             inventory.resolve([Interface("000d3affffff", app.services.world.subscription_id)])
+
+
+class TestInitiators:
+    """The database's flow log told of the web server by its address."""
+
+    def inventory(self, app: App) -> Inventory:
+        return Inventory(app.clients, now_ms=lambda: app.now_ms, unreadable=lambda *_: None)
+
+    def told(self, app: App, **changes: Any) -> Verdict:
+        world = app.services.world
+        reached = Entity(EntityKind.INTERFACE, world.database_interfaces[0].lower(), world.subscription_id)
+        entity = Entity(EntityKind.ADDRESS, "10.20.1.4", world.subscription_id)
+        fields: dict[str, Any] = {"entity": entity, "completed_flow": True, "reached": (reached,), "time_ms": NOW_MS - 60_000}
+        return verdict("", "v1", Telemetry.FLOW_LOGS, **fields | changes)
+
+    def names(self, app: App, *, inventory: Inventory | None = None, **changes: Any) -> list[tuple[str, str]]:
+        (found,) = (inventory or self.inventory(app)).name_initiators([self.told(app, **changes)])
+        assert replace(found, related=()) == self.told(app, **changes | {"related": ()}), "nothing else of a verdict changes"
+        return [(entity.kind, entity.id) for entity in found.related]
+
+    def test_an_address_of_the_network_is_its_machine(self, app: App) -> None:
+        world = app.services.world
+        machine = [(EntityKind.INSTANCE, world.web.lower()), (EntityKind.INTERFACE, world.web_interface.lower())]
+        assert self.names(app) == machine
+
+    def test_every_address_of_an_interface_counts_however_it_is_spelled(self, app: App) -> None:
+        world, text = app.services.world, "fd00:0020:0000::0009"
+        (four,) = app.services.arm.resource(world.web_interface)["properties"]["ipConfigurations"]
+        inner = {"privateIPAddress": text, "privateIPAddressVersion": "IPv6", "subnet": four["properties"]["subnet"]}
+        six = {"name": "ipconfig6", "properties": inner}
+        app.services.arm.change(world.web_interface, lambda nic: nic["properties"].update(ipConfigurations=[four, six]))
+        assert self.names(app, entity=Entity(EntityKind.ADDRESS, "fd00:20::9", world.subscription_id))
+
+    @pytest.mark.parametrize("changes", [{"reached": ()}, {"completed_flow": False}])
+    def test_a_spoofed_address_names_nobody(self, app: App, changes: dict[str, Any]) -> None:
+        assert self.names(app, **changes) == []
+        assert not app.services.calls.calls(), "and costs no question"
+
+    def test_an_address_that_two_networks_have_is_left(self, app: App) -> None:
+        shop = Subscription(app.services.arm).in_group("shop")
+        shop.network("other-net", "10.20.0.0/16", web="10.20.1.0/24")
+        shop.machine("namesake", shop.interface("namesake-nic", "other-net", "web", "10.20.1.4"))
+        assert self.names(app) == []
+
+    def test_an_address_of_another_network_is_left(self, app: App) -> None:
+        shop = Subscription(app.services.arm).in_group("shop")
+        shop.network("other-net", "10.30.0.0/16", web="10.30.1.0/24")
+        shop.machine("stranger", shop.interface("stranger-nic", "other-net", "web", "10.30.1.4"))
+        assert self.names(app, entity=Entity(EntityKind.ADDRESS, "10.30.1.4", app.services.world.subscription_id)) == []
+
+    @pytest.mark.parametrize("address", ["198.51.100.7", "10.20.1.250"])
+    def test_nobodys_address_is_left(self, app: App, address: str) -> None:
+        assert self.names(app, entity=Entity(EntityKind.ADDRESS, address, app.services.world.subscription_id)) == []
+
+    def test_an_interface_that_is_not_known_was_reached_from_anywhere(self, app: App) -> None:
+        world = app.services.world
+        known, unknown = (
+            Entity(EntityKind.INTERFACE, name, world.subscription_id)
+            for name in (world.database_interfaces[0].lower(), "000d3affffff")
+        )
+        assert self.names(app, reached=(known, unknown)) == []
+
+    def test_what_has_its_names_keeps_them(self, app: App) -> None:
+        own = Entity(EntityKind.INSTANCE, "vm", app.services.world.subscription_id)
+        assert self.names(app, related=(own,)) == [(EntityKind.INSTANCE, "vm")]
+
+    def test_an_address_is_who_has_it_now_and_of_young_flows_only(self, app: App) -> None:
+        world, inventory = app.services.world, self.inventory(app)
+        assert self.names(app, inventory=inventory)
+        (configuration,) = app.services.arm.resource(world.web_interface)["properties"]["ipConfigurations"]
+        moved = {**configuration, "properties": {**configuration["properties"], "privateIPAddress": "10.20.1.99"}}
+        app.services.arm.change(world.web_interface, lambda nic: nic["properties"].update(ipConfigurations=[moved]))
+        app.now_ms = NOW_MS + 60_000
+        assert self.names(app, inventory=inventory) == []
+        then = Entity(EntityKind.ADDRESS, "10.20.1.99", world.subscription_id)
+        assert self.names(app, inventory=inventory, entity=then)
+        app.now_ms = NOW_MS + 30 * 60_000
+        assert self.names(app, inventory=inventory, entity=then) == []
 
 
 class TestSentinel:
