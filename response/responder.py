@@ -8,8 +8,9 @@ handled at the same time, at least one sees the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from response import guard
 from response.actions import Action, CloudUnavailable
@@ -21,6 +22,8 @@ from response.settling import Decision, Room, about, is_covered, repeat, settle
 from response.signals import Signal, SignalStore, corroborating
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,17 @@ def respond(
         for name in dict.fromkeys(each.stream for choice in candidates for each in choice):
             repeat(room, fold(name, journal.stream(name)))
     matching = _chosen(room, candidates)
-    decisions = [settle(room, each.rule, each.action, each.target) for each in matching]
-    if not decisions:
+    if not matching:
         text = [*about(room), "No rule of the policy applies."]
         notify(notice(f"verdict/{verdict.id}", f"Signal: {verdict.title}", text, verdict.correlation_id))
-    decisions += _decide_again(room, actions, signal, partners, again=not new)
+
+    def own() -> list[Decision]:
+        return _each_in_turn(lambda each: [settle(room, each.rule, each.action, each.target)], matching)
+
+    def of_others() -> list[Decision]:
+        return _decide_again(room, actions, signal, partners, again=not new)
+
+    decisions = _each_in_turn(lambda decide: decide(), (own, of_others))
     return Outcome(verdict.id, partners[0].verdict_id if partners else "", tuple(decisions), tuple(room.earlier))
 
 
@@ -162,13 +171,20 @@ def _decide_again(
 
     A stream on which that is not possible now holds up no other; the verdict comes again for its sake.
     """
+    wanting = {partner.verdict_id for partner in partners}
+    return _each_in_turn(
+        lambda name: _decide_stream_again(room, actions, signal, name, wanting, again=again), _streams_of(partners, room.policy)
+    )
+
+
+def _each_in_turn(decide: Callable[[_T], Iterable[Decision]], these: Iterable[_T]) -> list[Decision]:
+    """Return what is decided of each; where one cannot be decided now, the others have their turn before its error is raised."""
     decisions: list[Decision] = []
     errors: list[Exception] = []
-    wanting = {partner.verdict_id for partner in partners}
-    for name in _streams_of(partners, room.policy):
+    for each in these:
         try:
-            decisions.extend(_decide_stream_again(room, actions, signal, name, wanting, again=again))
-        except Exception as error:  # noqa: BLE001 - the boundary: raised below, after every other stream had its turn
+            decisions.extend(decide(each))
+        except Exception as error:  # noqa: BLE001 - the boundary: raised below
             errors.append(error)
     if bugs := [error for error in errors if not isinstance(error, CloudUnavailable)]:
         raise bugs[0]

@@ -17,13 +17,14 @@ from azure_functions.actions.interfaces import Interfaces, Wiring, interface_ids
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_SECURITY_GROUP
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.prefixes import is_private
+from azure_functions.actions.quarantine_groups import is_quarantine
 from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
-from azure_functions.actions.rights import refused_where_forbidden
+from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.security_rules import Direction, read_effective_rules, read_rules
 from azure_functions.clients import Clients
-from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CloudUnavailable, Plan, UndoResult, Verification
 from response.containment import containment_id
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -117,10 +118,13 @@ class BlockAddress:
 
     def check(self, plan: Plan) -> str:
         wirings = self._wirings(plan.before["interfaces"])
+        groups = self._groups(wirings)
+        # Another rule of the same verdict may have put the machine into quarantine while this one could not be carried out.
+        wirings = [wiring for wiring in wirings if not (wiring.group and is_quarantine(groups[wiring.group]))]
         for wiring in wirings:
             if list(wiring.groups) != plan.before["interfaces"][wiring.id]:
                 return f"other security groups are in force on {wiring.id} by now: plan again"
-        found = draft(plan.after["address"], wirings, self._groups(wirings), plan.after["containment"])
+        found = draft(plan.after["address"], wirings, groups, plan.after["containment"])
         if found.defeated:
             return _defeated(plan.after["address"], found.defeated)
         planned = {(group, name) for group, state in plan.after["groups"].items() for name in state["rules"]}
@@ -140,8 +144,8 @@ class BlockAddress:
                     self._writes.put_rule(group, name, rule)
                 # Last: turning it on is what has Azure look at the connections that are open now.
                 self._writes.set_flush(group, on=True)
-        except CloudRefusal as refusal:
-            raise CannotApply(f"{refusal}. Deny {plan.after['address']} by hand, or quarantine the machine") from refusal
+        except (CloudRefusal, CloudForbidden) as refusal:
+            raise cannot_apply(refusal, f"Deny {plan.after['address']} by hand, or quarantine the machine") from refusal
 
     def verify(self, plan: Plan) -> Verification:
         try:

@@ -28,6 +28,11 @@ def group_id(interface: Resource) -> str:
     )
 
 
+def is_quarantine(group: Resource) -> bool:
+    """Say whether a security group is a quarantine of Breakwater's, by its tag."""
+    return (group.get("tags") or {}).get(TAG_KEY) == TAG_VALUE
+
+
 class QuarantineGroups:
     """Finds, makes and mends quarantine groups."""
 
@@ -49,7 +54,7 @@ class QuarantineGroups:
             if group is None:
                 self._arm.write_security_group({"id": wanted, "location": location, **_content()})
                 return
-            if (group.get("tags") or {}).get(TAG_KEY) != TAG_VALUE:
+            if not is_quarantine(group):
                 raise CannotApply(
                     f"{wanted} does not carry the tag {TAG_KEY}={TAG_VALUE}: rename it, or tag it when it is Breakwater's"
                 )

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site, verdict
+from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, IsolateMachine, Killed, Site, verdict
 from response.actions import CannotApply, CloudUnavailable, Mode, Plan
 from response.journal import InProcessJournal, JournalEntry, SequenceTaken, Step
+from response.policy import Rule
 from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.verdicts import Verdict
 
 LOCKED = {"eni-a": "locked", "eni-b": "locked"}
 OPEN = {"eni-a": "open", "eni-b": "web"}
@@ -188,6 +190,27 @@ def test_a_change_that_cannot_be_made_is_kept_as_failed_and_does_not_block_the_n
     assert site.contain("i-1").decisions[0].step is Step.FAILED
     site.action.apply = allowed  # type: ignore[method-assign]
     site.contain("i-1", "2")
+    assert site.world["i-1"] == LOCKED
+
+
+def test_what_cannot_be_decided_now_does_not_keep_the_other_rules_of_a_verdict_from_their_turn() -> None:
+    """A service may be down for hours; what another one can contain must not wait for it."""
+    site = Site()
+
+    class Unreachable(IsolateMachine):
+        name = "unreachable"
+
+        def plan(self, target: Entity, verdict: Verdict) -> Plan:
+            raise CloudUnavailable("the service does not answer")
+
+    site.actions = {"unreachable": Unreachable(site.world), **site.actions}
+    enforced = site.policy.of("isolate")
+    first = Rule("first", "unreachable", EntityKind.INSTANCE)
+    site.policy = replace(site.policy, rules=(first, *site.policy.rules), actions={"isolate": enforced, "unreachable": enforced})
+    for telemetry in (Telemetry.FLOW_LOGS, Telemetry.API_CALLS):
+        with pytest.raises(CloudUnavailable, match="does not answer"):
+            site.respond(verdict("i-1", f"v-{telemetry}", telemetry))
+    assert site.steps("i-1")[-2:] == [Step.APPLIED, Step.VERIFIED]
     assert site.world["i-1"] == LOCKED
 
 
