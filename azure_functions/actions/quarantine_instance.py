@@ -22,10 +22,10 @@ from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFA
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
 from azure_functions.actions.resource_manager import Resource, ResourceManager
-from azure_functions.actions.rights import refused_where_forbidden
+from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.security_rules import read_effective_rules
 from azure_functions.clients import Clients
-from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
@@ -125,8 +125,8 @@ class QuarantineInstance:
                 self._move(self._arm, nic, state["group"])
             for group in wanted:
                 self._groups.end_connections(group)
-        except CloudRefusal as refusal:
-            raise CannotApply(f"{refusal}. Stop the machine, or deny it in the security group of its subnet") from refusal
+        except (CloudRefusal, CloudForbidden) as refusal:
+            raise cannot_apply(refusal, "Stop the machine, or deny it in the security group of its subnet") from refusal
 
     def verify(self, plan: Plan) -> Verification:
         try:

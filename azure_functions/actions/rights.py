@@ -1,4 +1,4 @@
-"""What an identity was not granted: a plan that cannot be made says so, instead of being tried until nobody looks any more.
+"""What an identity was not granted: what cannot be planned or done says so, instead of being tried until nobody looks any more.
 
 Consent to Graph's permissions and rights in further subscriptions come by and by, or never. A verdict that names something
 out of reach must not end among the poison, and take with it what other actions could do about it.
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
 
-from azure_functions.cloud_errors import CloudForbidden
-from response.actions import Action, Plan
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
+from response.actions import Action, CannotApply, Plan
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -40,3 +40,17 @@ def refused_where_forbidden(plan: _Planner[_Action]) -> _Planner[_Action]:
             )
 
     return planned
+
+
+def cannot_apply(refused: CloudRefusal | CloudForbidden, instead: str) -> CannotApply:
+    """Return what ``apply`` raises where Resource Manager refuses a change: what to grant, or what to do instead.
+
+    A policy that enforces says nothing of rights: they are assigned by a deployment with ``armed=true``, and take minutes to be
+    in force everywhere.
+    """
+    if isinstance(refused, CloudForbidden):
+        return CannotApply(
+            f"Breakwater's identity may look and not change: {refused}. Deploy with armed=true (docs/deploy-azure.md), also in "
+            f"the subscription of the resource, or take the policy back to observe. {instead}"
+        )
+    return CannotApply(f"{refused}. {instead}")

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from azure_functions.actions.catalogue import ACTIONS, HANDLES
+from azure_functions.registry import Group
+from azure_infra.permissions import action_roles
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud
 from infra_tests.response.world import HOUR_MS, NOW_MS, Site, verdict
 from response.actions import CloudUnavailable, Mode
@@ -89,6 +91,19 @@ def test_a_verdict_delivered_again_after_a_crash_finishes_what_was_begun(cloud: 
     outcome = site.respond(intrusion(cloud, Telemetry.RUNTIME))
     assert steps(site, outcome) == {"block_address": _WHOLE, "quarantine_instance": _WHOLE}
     assert len([name for name in cloud.rules(cloud.world.edge_group) if name.startswith("breakwater-")]) == 2
+
+
+def test_a_policy_that_enforces_before_anything_is_armed_fails_at_once_and_says_what_to_grant(cloud: Cloud, site: Site) -> None:
+    (reads,) = [role for role in action_roles() if role.group is Group.NETWORK and not role.armed]
+    cloud.grants.allow(cloud.identities[Group.NETWORK], reads.operations)
+    before = cloud.rules(cloud.world.edge_group), cloud.group_of(cloud.world.web_interface)
+    outcome = contain(cloud, site)
+    failed = [Step.REFUSED, Step.APPLYING, Step.FAILED]
+    assert steps(site, outcome) == {"block_address": failed, "quarantine_instance": failed}
+    for decision in outcome.decisions:
+        assert "AuthorizationFailed" in decision.reason
+        assert "Deploy with armed=true" in decision.reason
+    assert (cloud.rules(cloud.world.edge_group), cloud.group_of(cloud.world.web_interface)) == before
 
 
 def test_an_address_that_may_be_spoofed_is_not_blocked(cloud: Cloud, site: Site) -> None:
