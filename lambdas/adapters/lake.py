@@ -1,73 +1,32 @@
-"""The data lake: gzip JSON lines under the prefixes that its tables read."""
+"""The data lake on S3."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
 from shared_model.events import Rejected
-from shared_model.ocsf import API_ACTIVITY, AUTHENTICATION, DETECTION_FINDING, REMEDIATION_ACTIVITY
-
-_CLASSES = frozenset({DETECTION_FINDING, AUTHENTICATION, API_ACTIVITY, REMEDIATION_ACTIVITY})
+from shared_model.lake import ocsf_files, rejected_files
 
 
 class Lake:
-    """Writes lines. The same lines make the same object name: a message delivered again overwrites what it wrote."""
+    """Writes what ``shared_model.lake`` lays out. Without a bucket, nothing is kept."""
 
     def __init__(self, clients: Clients, bucket: str) -> None:
         self._clients = clients
         self._bucket = bucket
 
     def put_rejected(self, rejected: Sequence[Rejected], *, now_ms: int, cause: str) -> None:
-        """Keep rejected records, by the parser that rejected them."""
-        by_parser: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for record in rejected:
-            by_parser[record.source.partition(":")[0]].append(asdict(record))
-        for parser, lines in by_parser.items():
-            self._put(f"rejected/source={_safe(parser)}/dt={_day(now_ms)}", lines, cause)
+        """Keep rejected records."""
+        self._put(rejected_files(rejected, now_ms=now_ms, cause=cause))
 
     def put_ocsf(self, objects: Iterable[Mapping[str, Any]], *, cause: str) -> None:
-        """Keep OCSF objects, each under its class, account, region and day.
+        """Keep OCSF objects; what names no region happened where the function runs."""
+        self._put(ocsf_files(objects, default_region=lambda: self._clients("s3").meta.region_name, cause=cause))
 
-        What is of no class that the lake has a table for (system-log lines that are no sign-in) is left out: the
-        raw lines lie in the lake already.
-        """
-        by_prefix: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for line in objects:
-            if line["class_uid"] not in _CLASSES:
-                continue
-            cloud = line.get("cloud", {})
-            account = cloud.get("account", {}).get("uid") or "unknown"
-            region = cloud.get("region") or self._clients("s3").meta.region_name
-            place = f"class={line['class_uid']}/account={_safe(account)}/region={_safe(region)}/dt={_day(line['time'])}"
-            by_prefix[f"ocsf/{place}"].append(line)
-        for prefix, together in by_prefix.items():
-            self._put(prefix, together, cause)
-
-    def _put(self, prefix: str, lines: Sequence[Mapping[str, Any]], cause: str) -> None:
-        if not self._bucket:
-            return
-        text = "".join(json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n" for line in lines).encode()
-        name = hashlib.sha256(cause.encode() + b"\n" + text).hexdigest()[:32]
-        with in_core_words("data lake"):
-            self._clients("s3").put_object(
-                Bucket=self._bucket, Key=f"{prefix}/{name}.jsonl.gz", Body=gzip.compress(text, 6, mtime=0)
-            )
-
-
-def _day(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
-
-
-def _safe(text: str) -> str:
-    """A partition value: no slash or equals sign may come out of telemetry into a key."""
-    return re.sub(r"[^\w.-]", "_", text, flags=re.ASCII)[:128] or "unknown"
+    def _put(self, files: Iterable[tuple[str, bytes]]) -> None:
+        for path, data in files if self._bucket else ():
+            with in_core_words("data lake"):
+                self._clients("s3").put_object(Bucket=self._bucket, Key=path, Body=data)
