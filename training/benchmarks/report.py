@@ -48,6 +48,7 @@ Written by `make evaluate`; every number comes from `docs/figures/benchmarks.jso
 records**, for the comparison with the literature: the deployed detectors judge sequences, and their figures stand on their cards.
 Networks are scored as int8 by the runtime that serves; the decision is at the model's own boundary (0.5) unless a table says
 otherwise. Mean ± sample standard deviation over seeds; the seed also draws the split. Nothing here is the best of several runs.
+Five seeds are meant; a table that counts fewer was made by a run that was ended before (`make evaluate` goes on from there).
 
 ## In short
 
