@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, resource, text, value
 from azure_infra.columns import table_columns
@@ -11,13 +13,27 @@ from shared_model.events import EntityKind
 
 TOUCHES = (
     "Touches the Sentinel workspace and its resource group: adds a table, an analytics rule, a workbook and a playbook with its "
-    "identity. Where sentinelPrincipalId is given, adds an automation rule that runs the playbook on new incidents, and lets "
-    "Sentinel run playbooks of this group. Changes no rule, table or incident that is there already."
+    "identity. Where sentinelPrincipalId is given, adds automation rules that run the playbook on new incidents and on new "
+    "alerts of open ones, and lets Sentinel run playbooks of this group. Changes no rule, table or incident that is there "
+    "already."
 )
 _WORKSPACE = Ref("Microsoft.OperationalInsights/workspaces", ("parameters('workspaceName')",))
 _TABLE = _WORKSPACE.child("tables", text(names.TABLE))
 _RULE = Ref("Microsoft.SecurityInsights/alertRules", ("guid(resourceGroup().id, parameters('name'), 'verdicts')",))
-_AUTOMATION = Ref("Microsoft.SecurityInsights/automationRules", ("guid(resourceGroup().id, parameters('name'), 'triage')",))
+#: When an automation rule runs → last part of its name, its title, and its conditions besides whose incident it is.
+_TRIGGERS: Mapping[str, tuple[str, str, tuple[Json, ...]]] = {
+    "Created": ("triage", "triage new incidents", ()),
+    "Updated": (
+        "triage-alerts",
+        "triage new alerts of open incidents",
+        (
+            {
+                "conditionType": "PropertyArrayChanged",
+                "conditionProperties": {"arrayType": "Alerts", "changeType": "Added"},
+            },
+        ),
+    ),
+}
 _BUILT_IN = {
     "Microsoft Sentinel Reader": "8d289c81-5878-46d4-8554-54e1e3d8b5cb",
     "Microsoft Sentinel Automation Contributor": "f4c81013-99ee-4d62-a7ee-b3f1f648599a",
@@ -62,7 +78,7 @@ def workspace() -> Template:
         "sentinelPrincipalId",
         "string",
         "Object id of the service principal 'Azure Security Insights' in this tenant (python -m azure_infra consent says how "
-        "to find it). Empty: no automation rule is made, and the playbook is run by hand.",
+        "to find it). Empty: no automation rules are made, and the playbook is run by hand.",
         defaultValue="",
     )
     template.define("tags", {"application": "[parameters('name')]"})
@@ -88,7 +104,7 @@ def workspace() -> Template:
             "parameters('sentinelPrincipalId')",
             condition=value("not(empty(parameters('sentinelPrincipalId')))"),
         ),
-        _automation_rule(),
+        *(_automation_rule(when) for when in _TRIGGERS),
     )
     template.give("workspaceId", _WORKSPACE.id)
     return template
@@ -142,8 +158,9 @@ def _analytics_rule() -> Json:
     )
 
 
-def _automation_rule() -> Json:
-    """New incidents run the playbook; our own do not: a verdict must not be a signal for itself."""
+def _automation_rule(when: str) -> Json:
+    """New incidents, and old ones that grow, run the playbook; our own do not: a verdict must not be a signal for itself."""
+    last, title, conditions = _TRIGGERS[when]
     right = _assignment_name("Microsoft Sentinel Automation Contributor")
     own = f"extensionResourceId({_WORKSPACE.id}, '{_RULE.type}', {_RULE.names[0]})"
     not_ours = {
@@ -156,16 +173,16 @@ def _automation_rule() -> Json:
     }
     return {
         **resource(
-            _AUTOMATION,
+            Ref("Microsoft.SecurityInsights/automationRules", (f"guid(resourceGroup().id, parameters('name'), {text(last)})",)),
             names.SENTINEL,
             {
-                "displayName": f"{TITLE}: triage new incidents",
+                "displayName": f"{TITLE}: {title}",
                 "order": 100,
                 "triggeringLogic": {
                     "isEnabled": True,
                     "triggersOn": "Incidents",
-                    "triggersWhen": "Created",
-                    "conditions": [not_ours],
+                    "triggersWhen": when,
+                    "conditions": [not_ours, *conditions],
                 },
                 "actions": [
                     {

@@ -330,6 +330,9 @@ class Finding:
         How often the cloud saw it.
     sample : bool
         The cloud marks it as a sample finding, or it repeats a verdict of this system: never acted on.
+    alerts : tuple of str
+        Ids of the alerts that it groups so far, sorted: a finding to which one is added says something new. Empty where the id
+        alone names what was found.
     """
 
     finding_id: str
@@ -348,3 +351,4 @@ class Finding:
     technique: str
     count: int
     sample: bool
+    alerts: tuple[str, ...] = ()

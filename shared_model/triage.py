@@ -96,8 +96,8 @@ def finding_verdict(finding: Finding, *, now_ms: int, correlation_id: str) -> Ve
     """Return the finding as a verdict of its own, None where it names nothing that can be watched.
 
     The probability is severity / 10 and the threshold 0: every finding is a signal, and the operator's policy says
-    from which severity on it counts. The id rests on the finding's id alone: a repeated or updated
-    delivery of the same finding is the same cause.
+    from which severity on it counts. The id rests on the finding's id and the alerts that it groups: a
+    repeated or updated delivery is the same cause, while a further alert is a new one.
     """
     entities = (*finding.entities, *(Entity(EntityKind.ADDRESS, address, finding.account) for address in finding.local_addresses))
     if not entities:
@@ -107,7 +107,7 @@ def finding_verdict(finding: Finding, *, now_ms: int, correlation_id: str) -> Ve
         return None
     time_ms = min(finding.time_ms, now_ms)
     return Verdict(
-        id=verdict_id(finding.product, FINDING_VERSION, entities[0], finding.finding_id),
+        id=verdict_id(finding.product, FINDING_VERSION, entities[0], "\n".join((finding.finding_id, *finding.alerts))),
         correlation_id=correlation_id,
         detector=finding.product,
         detector_version=FINDING_VERSION,

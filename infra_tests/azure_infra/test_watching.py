@@ -106,21 +106,33 @@ def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]
 
 def test_an_incident_of_our_own_does_not_call_ourselves(most: dict[str, Deployment]) -> None:
     (rule,) = most["workspace"].of("Microsoft.SecurityInsights/alertRules")
-    (automation,) = most["workspace"].of("Microsoft.SecurityInsights/automationRules")
-    (condition,) = automation.properties["triggeringLogic"]["conditions"]
-    assert condition["conditionProperties"] == {
-        "propertyName": "IncidentRelatedAnalyticRuleIds",
-        "operator": "NotContains",
-        "propertyValues": [rule.id],
-    }
     (playbook,) = most["workspace"].of("Microsoft.Logic/workflows")
-    assert automation.properties["actions"][0]["actionConfiguration"]["logicAppResourceId"] == playbook.id
     (right,) = [
         one
         for one in most["workspace"].of("Microsoft.Authorization/roleAssignments")
         if "Automation" in one.properties["description"]
     ]
-    assert right.id in automation.after
+    automations = most["workspace"].of("Microsoft.SecurityInsights/automationRules")
+    assert len({one.id for one in automations}) == len(automations) == 2
+    for automation in automations:
+        condition, *_ = automation.properties["triggeringLogic"]["conditions"]
+        assert condition["conditionProperties"] == {
+            "propertyName": "IncidentRelatedAnalyticRuleIds",
+            "operator": "NotContains",
+            "propertyValues": [rule.id],
+        }
+        assert automation.properties["actions"][0]["actionConfiguration"]["logicAppResourceId"] == playbook.id
+        assert right.id in automation.after
+
+
+def test_incidents_are_triaged_when_they_are_new_and_when_alerts_are_added(most: dict[str, Deployment]) -> None:
+    automations = most["workspace"].of("Microsoft.SecurityInsights/automationRules")
+    more = {
+        one.properties["triggeringLogic"]["triggersWhen"]: one.properties["triggeringLogic"]["conditions"][1:]
+        for one in automations
+    }
+    added = {"conditionType": "PropertyArrayChanged", "conditionProperties": {"arrayType": "Alerts", "changeType": "Added"}}
+    assert more == {"Created": [], "Updated": [added]}
 
 
 def test_the_playbook_calls_as_itself_and_keeps_no_incident(most: dict[str, Deployment]) -> None:

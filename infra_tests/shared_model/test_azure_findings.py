@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from infra_tests.shared_model.test_azure_activity import JSON, count
 from shared_model.audit_descriptions import describe_call
 from shared_model.events import ApiCall, Entity, EntityKind, Finding, Rejected, Telemetry
+from shared_model.memory import InProcessMemory
 from shared_model.parsers.azure_activity import parse_azure_activity
 from shared_model.parsers.azure_alert_types import severity_of, technique_of, telemetry_of
 from shared_model.parsers.defender import parse_exported_alerts
 from shared_model.parsers.sentinel import parse_sentinel_incident
+from shared_model.triage import triage
 from training.data_root import data_root
 
 EVENTS = Path(__file__).parents[1] / "events" / "azure"
@@ -120,6 +122,33 @@ def test_what_is_drawn_from_our_own_verdicts_is_no_signal():
     document["object"]["properties"]["alerts"].append(other)
     assert not found(document).sample
     assert found(document).telemetry is Telemetry.SYSTEM_LOGS
+
+
+def test_an_alert_that_is_added_makes_another_verdict_and_a_delivery_again_does_not():
+    def seen(document: Any) -> str:
+        (verdict,) = triage(found(document), {}, InProcessMemory(), now_ms=0, correlation_id="c").verdicts
+        return verdict.id
+
+    document = incident()
+    alerts = document["object"]["properties"]["alerts"]
+    first = seen(document)
+    document["object"]["properties"]["lastModifiedTimeUtc"] = "2026-03-02T13:00:00Z"
+    document["object"]["properties"]["severity"] = "Low"
+    assert seen(document) == first
+    alerts.append(json.loads(json.dumps(alerts[0])))
+    assert seen(document) == first  # the same alert twice
+    alerts[1]["properties"]["systemAlertId"] = "a1e27000-0000-4000-8000-000000000002"
+    second = seen(document)
+    assert second != first
+    alerts.reverse()
+    assert seen(document) == second
+    alerts.append(json.loads(json.dumps(alerts[0])))
+    alerts[2]["properties"] |= {
+        "systemAlertId": "a1e27000-0000-4000-8000-000000000003",
+        "additionalData": {"Query": "Breakwater_CL | where Kind == 'verdict'"},
+    }
+    assert seen(document) == second  # our own verdict, come back
+    assert found(document).finding_id == found(incident()).finding_id
 
 
 def test_where_alerts_differ_the_finding_counts_as_drawn_from_what_a_detector_reads():

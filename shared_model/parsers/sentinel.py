@@ -37,7 +37,8 @@ def parse_sentinel_incident(document: object, *, source: str) -> Iterator[Findin
     Yields
     ------
     Finding or Rejected
-        One per incident, in order. Its id is the incident's resource id where there is one: comments are written under it.
+        One per incident, in order. Its id is the incident's resource id where there is one: comments are written under it. Its
+        alerts are those that tell something: neither samples nor this system's own.
     """
     for number, record in enumerate(records(document), 1):
         try:
@@ -99,6 +100,7 @@ def incident_finding(record: Mapping[str, Any]) -> Finding:
         technique=technique_of(stated, kind, tactics),
         count=_count(additional, alerts),
         sample=bool(alerts) and not telling,
+        alerts=tuple(sorted({alert.id for alert in telling if alert.id})),
     )
 
 
