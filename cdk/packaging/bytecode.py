@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cdk.packaging.imports import find, imports, parents
+from cdk.packaging.imports import closure
 from cdk.packaging.targets import Target
 
 #: Modules and packages that are loaded by name, where no import statement tells.
@@ -85,16 +85,9 @@ def _run(python: str, lines: list[str]) -> None:
 def loaded(folder: Path, modules: Iterable[str], packages: Iterable[str]) -> dict[str, Path]:
     """Modules that some modules load, read from the source, with the file of each."""
     ours = {*packages}
-    reached: dict[str, Path] = {}
-    waiting = [*modules]
-    while waiting:
-        name = waiting.pop()
-        if name in reached or (file := find(folder, name)) is None:
-            continue
-        reached[name] = file
-        waiting.extend(parents(name))
-        if file.suffix == ".py":
-            waiting.extend(wanted.module for wanted in imports(file, name) if not wanted.lazy or name.partition(".")[0] in ours)
+    reached = closure(
+        folder, *modules, follows=lambda importer, wanted: not wanted.lazy or importer.partition(".")[0] in ours
+    ).modules
     for name in _BY_NAME:
         paths = (folder / name).rglob("*.py") if (folder / name).is_dir() else (folder / name,)
         reached |= {".".join(path.relative_to(folder).with_suffix("").parts): path for path in paths if path.exists()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,8 +75,16 @@ def standard_library(python: tuple[int, int]) -> frozenset[str]:
     return frozenset(sys.stdlib_module_names).difference(*gone)
 
 
-def closure(folder: Path, *modules: str, library: frozenset[str] | None = None) -> Closure:
-    """Follow every import from some modules on, those inside functions too, but those of the standard library."""
+def closure(
+    folder: Path,
+    *modules: str,
+    library: frozenset[str] | None = None,
+    follows: Callable[[str, Import], bool] = lambda importer, wanted: True,
+) -> Closure:
+    """Follow every import from some modules on, those inside functions too, but those of the standard library.
+
+    ``follows(importer, wanted)`` may leave imports out.
+    """
     library = standard_library(LAMBDA_PYTHON) if library is None else library
     reached: dict[str, Path] = {}
     missing: list[Unresolved] = []
@@ -90,6 +98,8 @@ def closure(folder: Path, *modules: str, library: frozenset[str] | None = None) 
         if file.suffix != ".py":
             continue
         for wanted in imports(file, name):
+            if not follows(name, wanted):
+                continue
             if wanted.module.partition(".")[0] in library:
                 continue
             if find(folder, wanted.module) is None:
