@@ -34,7 +34,7 @@ param armed bool = false
 @description('Object ids of break-glass principals: no role assignment of theirs can be removed.')
 param protectedPrincipalIds array = []
 
-@description('Role definitions (ids) that undo may assign back, and no others. Empty: all but the three that manage access.')
+@description('Role definitions (ids) that undo may assign back, and no others. Empty: the ordinary built-in ones.')
 param restorableRoles array = []
 
 @description('Further ids of resources that no action may touch.')

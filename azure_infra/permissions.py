@@ -25,6 +25,28 @@ PRIVILEGED_ROLES: Mapping[str, str] = {
     "User Access Administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
     "Role Based Access Control Administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
 }
+#: Built-in roles that undo may put back where the operator lists none. Named one by one: a condition sees a role's id only, and
+#: behind the id of a custom role may stand ``*``. https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+ORDINARY_ROLES: Mapping[str, str] = {
+    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Virtual Machine Contributor": "9980e02c-c2be-4d73-94e8-173b1dc7cf3c",
+    "Virtual Machine Administrator Login": "1c0163c0-47e6-4577-8991-ea5c82e286e4",
+    "Virtual Machine User Login": "fb879df8-f326-4884-b1cf-06f3ad86be52",
+    "Network Contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
+    "Storage Account Contributor": "17d1049b-9a84-46fb-8f53-869881c3d3ab",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "Key Vault Reader": "21090545-7ca7-4776-b22c-e363652d74d2",
+    "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Monitoring Reader": "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
+    "Log Analytics Reader": "73c42c96-874c-492b-b04d-ab87d138a893",
+    "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
+    "Website Contributor": "de139f84-1756-47ae-9be6-808fbbe84772",
+    "Security Reader": "39bc4728-0917-49c7-9d2c-d95423bc2eb4",
+}
 
 
 class PermissionMalformed(ValueError):
@@ -107,16 +129,16 @@ def assignment_condition(own: Sequence[str], protected: str, restorable: str) ->
         Expressions of Breakwater's own object ids: nothing is given to them, nothing taken.
     protected, restorable : str
         Expressions of arrays: principals from whom nothing is taken, and the roles that may be put back (by id). Without
-        any listed, every role may but those of :data:`PRIVILEGED_ROLES`.
+        any listed, those of :data:`ORDINARY_ROLES` may.
     """
     ours = f"createArray({', '.join(own)})"
     role = "[Microsoft.Authorization/roleAssignments:RoleDefinitionId]"
     who = "[Microsoft.Authorization/roleAssignments:PrincipalId]"
     listed = f"concat('@Request{role} ForAnyOfAnyValues:GuidEquals {{', join({restorable}, ', '), '}}')"
-    others = f"'@Request{role} ForAnyOfAllValues:GuidNotEquals {{{', '.join(PRIVILEGED_ROLES.values())}}}'"
+    ordinary = f"'@Request{role} ForAnyOfAnyValues:GuidEquals {{{', '.join(ORDINARY_ROLES.values())}}}'"
     return (
         (
-            f"concat('((!(ActionMatches{{''{_ASSIGN}''}})) OR (', if(empty({restorable}), {others}, {listed}), "
+            f"concat('((!(ActionMatches{{''{_ASSIGN}''}})) OR (', if(empty({restorable}), {ordinary}, {listed}), "
             f"' AND @Request{who} ForAnyOfAllValues:GuidNotEquals {{', join({ours}, ', '), '}})) AND "
             f"((!(ActionMatches{{''{_UNASSIGN}''}})) OR (@Resource{who} ForAnyOfAllValues:GuidNotEquals {{', "
             f"join(concat({ours}, {protected}), ', '), '}}))')"

@@ -41,8 +41,8 @@ def subscription() -> Template:
     template.take(
         "restorableRoles",
         "array",
-        "Ids of the role definitions that undo may assign back, and no others. Empty: all but Owner, User Access Administrator "
-        "and Role Based Access Control Administrator, which are put back only where they are listed here.",
+        "Ids of the role definitions that undo may assign back, and no others. Empty: Contributor, Reader and further "
+        "ordinary built-in roles (docs/deploy-azure.md); none of your own, since nobody sees here what such a role may do.",
         defaultValue=[],
     )
     for role in action_roles():

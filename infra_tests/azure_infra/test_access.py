@@ -13,7 +13,7 @@ from azure_functions import registry
 from azure_functions.actions.catalogue import ACTIONS, GROUPS
 from azure_functions.registry import FUNCTIONS, Group, Trigger
 from azure_infra.names import APPS
-from azure_infra.permissions import GRAPH, INVENTORY, PRIVILEGED_ROLES
+from azure_infra.permissions import GRAPH, INVENTORY, ORDINARY_ROLES, PRIVILEGED_ROLES
 from infra_tests.azure_infra.access import Right, rights
 from infra_tests.azure_infra.conftest import BREAK_GLASS, MOST, PRINCIPALS, deployed
 from infra_tests.azure_infra.deployment import Deployment
@@ -120,10 +120,14 @@ def clause(condition: str, operation: str) -> str:
     return found.group(1)
 
 
-def test_undo_never_gives_back_the_power_to_give_power() -> None:
-    roles = clause(assign_condition(), "Microsoft.Authorization/roleAssignments/write")
-    assert "RoleDefinitionId] ForAnyOfAllValues:GuidNotEquals {" in roles
-    assert all(identifier in roles for identifier in PRIVILEGED_ROLES.values())
+def test_undo_gives_back_ordinary_roles_only_and_none_whose_content_nobody_knows() -> None:
+    """A role of the customer's own may hold ``*``, and a condition sees no more of it than its id."""
+    roles = clause(assign_condition(restorableRoles=[]), "Microsoft.Authorization/roleAssignments/write")
+    found = re.search(r"RoleDefinitionId\] ForAnyOfAnyValues:GuidEquals \{(.*?)\}", roles)
+    assert found
+    assert found.group(1).split(", ") == list(ORDINARY_ROLES.values())
+    assert set(ORDINARY_ROLES.values()).isdisjoint(PRIVILEGED_ROLES.values())
+    assert "RoleDefinitionId] ForAnyOfAllValues" not in roles
 
 
 def test_undo_gives_back_only_the_roles_that_are_listed_once_some_are() -> None:
