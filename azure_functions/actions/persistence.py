@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import random
 from typing import TypeVar
 
 from azure_functions.cloud_errors import CloudRefusal, CloudThrottled
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 #: Conflicts that waiting does not end: a lock on the resource, something that still uses it, what is there already.
 _LASTING = frozenset({"ScopeLocked", "OperationNotAllowed", "RoleAssignmentExists"})
+#: A pause is longer by up to this share of it.
+_SPREAD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Persistence:
         Seconds of waiting at most, over all attempts: the function's own time is short, and the queue delivers again.
     pause : callable
         Waits that many seconds.
+    chance : callable
+        How much of the spread a pause is longer, 0 to 1.
     poll_s : float
         Seconds between two looks at an operation that Azure carries out after it has answered, unless Azure says otherwise.
     """
@@ -37,6 +42,7 @@ class Persistence:
     patience_s: float = 30.0
     pause: Callable[[float], None] = field(default=time.sleep)
     poll_s: float = 1.0
+    chance: Callable[[], float] = field(default=random)
 
     def with_turns(self, attempt: Callable[[], T], *, also: frozenset[str] = frozenset()) -> T:
         """Return what ``attempt`` returns; call it again while another writer, or the service's throttling, stands in its way.
@@ -58,7 +64,8 @@ class Persistence:
                 asked_s, last = refusal.retry_after_s, str(refusal)
             except CloudThrottled as throttled:
                 asked_s, last = throttled.retry_after_s, str(throttled)
-            wait_s = asked_s or 0.2 * 2**turn
+            # Never sooner than asked; those that were turned away together must not come back together.
+            wait_s = (asked_s or 0.2 * 2**turn) * (1 + _SPREAD * self.chance())
             if turn + 1 == self.turns or waited + wait_s > self.patience_s:
                 break
             with waiting():

@@ -77,7 +77,7 @@ class Cloud:
     @property
     def persistence(self) -> Persistence:
         """Patience that costs a test no time; what would have been waited is kept."""
-        return Persistence(pause=self.pauses.append, poll_s=0)
+        return Persistence(pause=self.pauses.append, poll_s=0, chance=lambda: 0)
 
     def made(self, group: str, *, since: int = 0) -> set[str]:
         """Operations that an identity called."""
