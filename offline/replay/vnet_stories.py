@@ -10,6 +10,7 @@ from offline.report.record import Provenance
 from shared_model.events import Telemetry
 from training.data_root import data_root
 from training.scenarios import families
+from training.scenarios.family import BENIGN
 from training.scenarios.registry import NETWORK
 from training.scenarios.site import Host, Site
 
@@ -29,26 +30,28 @@ def capture(
 
 def guessing(site: Site, machine: Host, target: Host, at: datetime, *, rows: int = 120) -> Traffic:
     """SSH-Patator rows of CICIDS2017, from one machine to another."""
-    root = data_root()
-    if root is None:
-        return _told(site, machine, at, "remote-desktop-hopping")
-    return guesses(root, site, machine.address, target.address, at, rows=rows)
+    return _guesses(site, machine.address, target, at, rows, instead="rdp-guessing")
 
 
 def guessed_at(site: Site, machine: Host, outside: str, at: datetime, *, rows: int = 120) -> Traffic:
     """SSH-Patator rows of CICIDS2017, from an address outside to a machine."""
-    root = data_root()
-    if root is None:
-        told = _told(site, machine, at, "ssh-guessing")
-        (guesser,) = {each.source for each in told.connections if each.label != "benign"}
-        moved = (replace(each, source=outside) if each.source == guesser else each for each in told.connections)
-        return replace(told, connections=tuple(moved))
-    return guesses(root, site, outside, machine.address, at, rows=rows)
+    return _guesses(site, outside, machine, at, rows, instead="ssh-guessing")
 
 
 def ordinary(site: Site, machine: Host, at: datetime) -> Traffic:
     """Half an hour in which nobody attacks."""
     return quiet(data_root(), site, machine, at)
+
+
+def _guesses(site: Site, guesser: str, target: Host, at: datetime, rows: int, *, instead: str) -> Traffic:
+    root = data_root()
+    if root is not None:
+        return guesses(root, site, guesser, target.address, at, rows=rows)
+    told = _told(site, target, at, instead)
+    moved = (
+        each if each.label == BENIGN else replace(each, source=guesser, destination=target.address) for each in told.connections
+    )
+    return replace(told, connections=tuple(moved))
 
 
 def _told(site: Site, machine: Host, at: datetime, name: str) -> Traffic:

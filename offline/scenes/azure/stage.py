@@ -70,12 +70,17 @@ class AzureStage:
 
     # --- telemetry in ----------------------------------------------------------------------------------------
 
-    def flow_log(self, traffic: Traffic, machine: Machine, *, steps: int = 1, damaged: Sequence[str] = ()) -> None:
+    def flow_log(
+        self, traffic: Traffic, machine: Machine, *, steps: int = 1, damaged: Sequence[str] = (), alone: bool = False
+    ) -> None:
         """Let Network Watcher append to the interfaces' blobs, some minutes at a time, and let the functions work.
 
-        ``damaged`` stands in the first of the machine's records' places.
+        ``damaged`` stands in the first of the machine's records' places. With ``alone`` only the machine's own blobs come: what
+        the other ends' interfaces saw is late.
         """
         records = write_records(traffic.connections, traffic.site, self.estate.flow_log)
+        if alone:
+            records = tuple(record for record in records if record.mac in machine.macs)
         size = -(-len(records) // steps)
         for begin in range(0, len(records), size):
             self._append(records[begin : begin + size], machine, damaged if begin == 0 else ())
