@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
-from azure_infra.permissions import PRIVILEGED_ROLES
+from azure_infra.permissions import ORDINARY_ROLES
 from offline.azure.calls import CallLog, Grants
 from offline.azure.certificates import Certificates
 from offline.azure.credential import TENANT_ID
@@ -62,11 +62,12 @@ class Services:
         """
         own = frozenset(one.object_id for one in self.identities.values())
         holders = own | {one.lower() for one in protected}
-        condition = Condition(roles=frozenset(PRIVILEGED_ROLES.values()), receivers=own, holders=holders)
+        condition = Condition(receivers=own, holders=holders)
         rights = deployed_rights(armed=armed)
         for group, identity in self.identities.items():
             self.grants.allow(identity.client_id, rights.get(group, ()))
             self.arm.roles.conditions[identity.client_id] = condition
+            self.arm.roles.assignable[identity.client_id] = frozenset(ORDINARY_ROLES.values())
         self.grants.enforced = True
 
     @property
