@@ -82,7 +82,8 @@ class Inventory:
         A flow between two machines is in two blobs, and the one of the machine that was reached may alarm first: it knows the
         initiator by its address. This is a machine's when one interface alone of the subscription has it, now and of flows
         that are young; when it lies in the virtual network of all interfaces that the verdict has reached; and when those
-        answered it: flows that nobody completed may be spoofed, and lend a neighbour no signal. Else the verdict stays as it is; so does one from a peered network, whose routes are not known here. Raises CloudUnavailable.
+        answered it: flows that nobody completed may be spoofed, and lend a neighbour no signal. Else the verdict stays as it
+        is; so does one about an address of a peered network, whose routes are not known here. Raises CloudUnavailable.
         """
         return tuple(self._named(verdict) for verdict in verdicts)
 
