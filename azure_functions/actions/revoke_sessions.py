@@ -51,9 +51,7 @@ class RevokeSessions:
         if user is None:
             return _refused(target, no_user(principal), resources=(principal,))
         if is_external(user):
-            reason = (
-                f"{user['userPrincipalName']} signs in at another directory, which alone ends sessions: use block_sign_in"
-            )
+            reason = f"{user['userPrincipalName']} signs in at another directory, which alone ends sessions: use block_sign_in"
             return _refused(target, reason, resources=(principal, *names_of(user)))
         now = datetime.fromtimestamp(int(self._clock()), UTC)
         return Plan(
