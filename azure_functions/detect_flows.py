@@ -40,7 +40,7 @@ class FlowRoom(DetectionRoom):
         """What is new in each blob."""
         from azure_functions.adapters.flow_blobs import FlowBlobs  # here, because it brings numpy
 
-        return FlowBlobs(self.function.clients)
+        return FlowBlobs(self.function.clients, logger=self.function.logger)
 
     @cached_property
     def inventory(self) -> Inventory:

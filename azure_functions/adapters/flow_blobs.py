@@ -33,7 +33,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from azure_functions.adapters.flow_progress import Progress, ProgressTable
 from azure_functions.clients import Clients
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties
 
 _LOGGER = logging.getLogger(__name__)
+AnyLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 #: How many bytes are given at once: about 200,000 tuples, so that memory does not grow with the blob.
 PART_BYTES = 1 << 24
 #: How many bytes before the place are compared with what they were: the end of a record, which tells its time.
@@ -100,11 +101,21 @@ class FlowBlobs:
         About how much is given at once; a record that is longer is still given whole.
     now_s : callable
         Seconds since the epoch.
+    logger : Logger
+        The function's, so that its lines carry the function and the ids of the message at hand.
     """
 
-    def __init__(self, clients: Clients, *, part_bytes: int = PART_BYTES, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        *,
+        part_bytes: int = PART_BYTES,
+        now_s: Callable[[], float] = time.time,
+        logger: AnyLogger = _LOGGER,
+    ) -> None:
         self._clients = clients
         self._part_bytes = part_bytes
+        self._logger = logger
         self._progress = ProgressTable(clients, now_s)
 
     def new_parts(self, container: str, blob: str, *, may_be_absent: bool = False) -> Iterator[Part]:
@@ -134,7 +145,7 @@ class FlowBlobs:
         """
         if self._progress.write(part.container, part.blob, part._after, over=part._claim):
             return True
-        _LOGGER.info("flow log part was committed by another instance", extra={"part": part.name})
+        self._logger.info("flow log part was committed by another instance", extra={"part": part.name})
         return False
 
     def _next(self, container: str, blob: str, given: Part | None, may_be_absent: bool) -> Part | None:
@@ -145,7 +156,7 @@ class FlowBlobs:
                 raise RuntimeError(f"{given.name}: commit a part before the next is asked for")
             try:
                 with in_core_words(client.url):
-                    found = _Version(client, progress, self._part_bytes).next_part()
+                    found = _Version(client, progress, self._part_bytes, self._logger).next_part()
             except CloudRefusal as refusal:
                 if refusal.is_conflict:
                     continue  # the blob has changed while it was read
@@ -175,10 +186,12 @@ class _Version:
     progress : Progress
         How far the blob was read.
     part_bytes : int
+    logger : Logger
     """
 
-    def __init__(self, client: BlobClient, progress: Progress, part_bytes: int) -> None:
+    def __init__(self, client: BlobClient, progress: Progress, part_bytes: int, logger: AnyLogger) -> None:
         self._client = client
+        self._logger = logger
         self._progress = progress
         self._part_bytes = part_bytes
         self._properties: BlobProperties = client.get_blob_properties()
@@ -190,7 +203,7 @@ class _Version:
         base = self._progress
         reason, before = self._changed(base)
         if reason:
-            _LOGGER.warning(
+            self._logger.warning(
                 "flow log was rewritten and is read from its beginning",
                 extra={"blob": self._client.url, "reason": reason, "was_read": base.offset, "size": self._size},
             )
@@ -230,7 +243,7 @@ class _Version:
             if not complete and end < self._size:
                 complete = resynchronised(data)
             if end == self._size and not is_blank(data[complete:]):
-                _LOGGER.warning(
+                self._logger.warning(
                     "flow log ends within a record, which waits to be complete",
                     extra={"blob": self._client.url, "offset": start + complete, "bytes": end - start - complete},
                 )
