@@ -80,11 +80,11 @@ class RevokeSessions:
     def covers(self, plan: Plan, verdict: Verdict) -> bool:
         """Whether the token was issued before the deny: whoever assumes the role again has the same session name.
 
-        Where the verdict does not say when, the token is no newer than what was done with it.
+        Where the verdict does not say when, the token is no newer than what was done with it. Tokens are issued at whole seconds.
         """
         issued_ms = verdict.time_ms if verdict.session_issued_ms is None else verdict.session_issued_ms
         until = datetime.fromisoformat(plan.after["document"]["Statement"][0]["Condition"][_UNTIL]["aws:TokenIssueTime"])
-        return issued_ms <= until.timestamp() * 1000
+        return issued_ms // 1000 <= until.timestamp()
 
     def check(self, plan: Plan) -> str:
         now = self._document(plan.before["role"], plan.before["policy"])
