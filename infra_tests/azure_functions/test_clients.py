@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socketserver
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+    ServiceResponseTimeoutError,
+)
+from azure.core.pipeline.transport import HttpRequest, RequestsTransport
 
 from azure_functions.clients import LazyClients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, CloudThrottled, in_core_words
@@ -27,6 +38,44 @@ class Response:
 
     def text(self, encoding: str | None = None) -> str:
         return self._body
+
+
+class Breaking(socketserver.TCPServer):
+    """Takes so many requests whole and closes the connection without an answer; answers every one after."""
+
+    def __init__(self, breaks: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.breaks = breaks
+        self.bodies: list[bytes] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/table"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Breaking
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        if len(self.server.bodies) > self.server.breaks:
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    do_PUT = do_POST  # noqa: N815 - as http.server calls it
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def breaking(breaks: int) -> Iterator[Breaking]:
+    with Breaking(breaks) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def error(status: int, code: str = "Code", **more: Any) -> HttpResponseError:
@@ -132,14 +181,40 @@ class TestClients:
         assert app.clients.waited_s > before
 
     def test_pauses_between_attempts_count_as_waiting(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from azure.core.pipeline.transport import RequestsTransport
-
         slept: list[float] = []
         monkeypatch.setattr(RequestsTransport, "sleep", lambda self, seconds: slept.append(seconds))
         before = WAITED.seconds
         Timed().sleep(2)
         assert slept == [2]
         assert WAITED.seconds > before
+
+    @pytest.mark.parametrize(("breaks", "answered"), [(1, True), (2, False)])
+    def test_a_post_is_sent_once_more_where_an_idle_connection_was_closed(self, breaks: int, answered: bool) -> None:
+        with breaking(breaks) as server:
+            request = HttpRequest("POST", server.url, data=b"entity")
+            if answered:
+                assert Timed().send(request).status_code == 201
+            else:
+                with pytest.raises(ServiceResponseError):
+                    Timed().send(request)
+            assert server.bodies == [b"entity", b"entity"]
+
+    def test_every_other_method_is_left_to_the_sdks_own_attempts(self) -> None:
+        with breaking(1) as server, pytest.raises(ServiceResponseError):
+            Timed().send(HttpRequest("PUT", server.url, data=b"entity"))
+        assert server.bodies == [b"entity"]
+
+    def test_a_service_that_is_slow_is_not_asked_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent: list[object] = []
+
+        def slow(self: RequestsTransport, request: object, **options: object) -> None:
+            sent.append(request)
+            raise ServiceResponseTimeoutError("20 seconds")
+
+        monkeypatch.setattr(RequestsTransport, "send", slow)
+        with pytest.raises(ServiceResponseTimeoutError):
+            Timed().send(HttpRequest("POST", "http://127.0.0.1"))
+        assert len(sent) == 1
 
     def test_waiting_is_counted_also_when_it_ends_badly(self) -> None:
         before = WAITED.seconds

@@ -11,6 +11,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from azure_functions.timed_transport import Timed
 from offline.azure.azurite import FLOW_LOG_ACCOUNT, Azurite
 from offline.azure.certificates import Certificates
 from offline.azure.credential import OfflineCredential
@@ -29,11 +30,13 @@ class Storage:
         self.azurite = azurite
         self.certificates = certificates
         self._credential = OfflineCredential()
+        # The app's own: what is tested through these clients meets a broken connection as the app does.
+        self._transport = Timed(connection_verify=str(certificates.authority))
 
     @cached_property
     def tables(self) -> TableServiceClient:
         """Of the account that holds Breakwater's state."""
-        return TableServiceClient(endpoint=self.azurite.table_endpoint(), credential=self._credential, **self._trust)
+        return TableServiceClient(endpoint=self.azurite.table_endpoint(), credential=self._credential, transport=self._transport)
 
     @cached_property
     def queues(self) -> QueueServiceClient:
@@ -52,11 +55,11 @@ class Storage:
 
     def queues_at(self, endpoint: str) -> QueueServiceClient:
         """Queues of any account, as the Functions host reaches them."""
-        return QueueServiceClient(endpoint, credential=self._credential, **self._trust)
+        return QueueServiceClient(endpoint, credential=self._credential, transport=self._transport)
 
     def blobs_at(self, endpoint: str) -> BlobServiceClient:
         """Blobs of any account, as the Functions host reaches them."""
-        return BlobServiceClient(endpoint, credential=self._credential, **self._trust)
+        return BlobServiceClient(endpoint, credential=self._credential, transport=self._transport)
 
     def __call__(self, service: str, group: str) -> Any:
         """The client of a storage service, as the function app's own ``clients(service, group)`` names them."""
@@ -92,10 +95,6 @@ class Storage:
         for service in (self.blobs, self.flow_blobs):
             for container in service.list_containers():
                 service.delete_container(container.name)
-
-    @property
-    def _trust(self) -> dict[str, Any]:
-        return {"connection_verify": str(self.certificates.authority)}
 
 
 def _unless_there(make: Any, name: str) -> None:
