@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """Groups of actions by what they change: whoever takes over the rights of one has not those of the others."""
+
+    NETWORK = "network"
+    IDENTITY = "identity"
+    DATA = "data"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class BlockAddress:
     """Rules of its own, beside the others: a child resource is written, and nobody's rule is rewritten."""
 
     name: ClassVar[str] = "block_address"
+    group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",
@@ -56,7 +57,7 @@ class BlockAddress:
 
     def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
         persistence = persistence or Persistence()
-        self._arm = ResourceManager(clients, Group.NETWORK, persistence)
+        self._arm = ResourceManager(clients, self.group, persistence)
         self._writes = GroupWrites(self._arm)
         self._undoing = GroupWrites(ResourceManager(clients, Group.UNDO, persistence))
 

@@ -22,13 +22,14 @@ class BlockSignIn:
     """``accountEnabled`` of the user, and nothing else."""
 
     name: ClassVar[str] = "block_sign_in"
+    group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.EnableDisableAccount.All", "graph:User.Read.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ("graph:User.EnableDisableAccount.All", "graph:User.Read.All")
 
     def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
         persistence = persistence or Persistence()
-        self._directory = Directory(clients, Group.IDENTITY, persistence)
+        self._directory = Directory(clients, self.group, persistence)
         self._undoing = Directory(clients, Group.UNDO, persistence)
 
     @refused_where_forbidden

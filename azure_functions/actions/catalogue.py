@@ -18,13 +18,7 @@ ACTIONS: tuple[_Class, ...] = (QuarantineInstance, BlockAddress, RevokeSessions,
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.
 HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
 #: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.
-GROUPS: dict[str, Group] = {
-    QuarantineInstance.name: Group.NETWORK,
-    BlockAddress.name: Group.NETWORK,
-    RevokeSessions.name: Group.IDENTITY,
-    RemoveRoleAssignments.name: Group.IDENTITY,
-    BlockSignIn.name: Group.IDENTITY,
-}
+GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 UNDO_GROUP = Group.UNDO
 
 

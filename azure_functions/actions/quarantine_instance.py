@@ -41,6 +41,7 @@ class QuarantineInstance:
     """The previous group of each interface is kept in the plan; the quarantine group is left where it is."""
 
     name: ClassVar[str] = "quarantine_instance"
+    group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",
@@ -58,7 +59,7 @@ class QuarantineInstance:
 
     def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
         persistence = persistence or Persistence()
-        self._arm = ResourceManager(clients, Group.NETWORK, persistence)
+        self._arm = ResourceManager(clients, self.group, persistence)
         self._undoing = ResourceManager(clients, Group.UNDO, persistence)
         self._groups = QuarantineGroups(self._arm)
 

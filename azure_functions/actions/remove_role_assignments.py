@@ -34,6 +34,7 @@ class RemoveRoleAssignments:
     """
 
     name: ClassVar[str] = "remove_role_assignments"
+    group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Authorization/roleAssignments/delete",
@@ -48,7 +49,7 @@ class RemoveRoleAssignments:
     def __init__(self, clients: Clients, *, persistence: Persistence | None = None, kept_scopes: tuple[str, ...] = ()) -> None:
         persistence = persistence or Persistence()
         self._kept_scopes = tuple(scope.lower() for scope in kept_scopes)
-        self._roles = RoleAssignments(clients, Group.IDENTITY, persistence)
+        self._roles = RoleAssignments(clients, self.group, persistence)
         self._undoing = RoleAssignments(clients, Group.UNDO, persistence)
 
     @refused_where_forbidden

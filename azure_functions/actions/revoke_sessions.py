@@ -32,6 +32,7 @@ class RevokeSessions:
     """One call of Graph; when it was made is read back from the user."""
 
     name: ClassVar[str] = "revoke_sessions"
+    group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All", "graph:User.RevokeSessions.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ()
@@ -39,7 +40,7 @@ class RevokeSessions:
     def __init__(
         self, clients: Clients, *, persistence: Persistence | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._directory = Directory(clients, Group.IDENTITY, persistence or Persistence())
+        self._directory = Directory(clients, self.group, persistence or Persistence())
         self._clock = clock
 
     @refused_where_forbidden

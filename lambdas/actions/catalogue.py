@@ -5,10 +5,13 @@ from __future__ import annotations
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.revoke_sessions import RevokeSessions
 from lambdas.clients import Clients
+from lambdas.registry import Group
 from response.actions import Action
 from shared_model.events import EntityKind
 
 ACTIONS: tuple[type[QuarantineInstance] | type[RevokeSessions], ...] = (QuarantineInstance, RevokeSessions)
+#: The group of each action.
+GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.
 HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
 

@@ -10,6 +10,7 @@ from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -27,6 +28,7 @@ class QuarantineInstance:
     """Out of its auto-scaling group first (else the group would end it as unhealthy), then off the network."""
 
     name: ClassVar[str] = "quarantine_instance"
+    group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
     permissions: ClassVar[tuple[str, ...]] = (
         "autoscaling:DescribeAutoScalingInstances",

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from response.containment import containment_id
 from shared_model.events import Entity, EntityKind
@@ -31,6 +32,7 @@ class RevokeSessions:
     """An own inline policy per containment: undo takes away exactly what was added, and nobody's statement is rewritten."""
 
     name: ClassVar[str] = "revoke_sessions"
+    group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
     permissions: ClassVar[tuple[str, ...]] = ("iam:GetRole", "iam:GetRolePolicy", "iam:PutRolePolicy")
     undo_permissions: ClassVar[tuple[str, ...]] = ("iam:DeleteRolePolicy", "iam:GetRolePolicy")
