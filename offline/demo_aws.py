@@ -12,14 +12,26 @@ from offline.aws.embedded import EmbeddedAws
 from offline.aws.followed import FollowedAws
 from offline.operator_policy import arm
 from offline.report.record import DemoRecord, Scene, SkippedResource
-from offline.scenes import beaconing, break_glass, broken_records, guessing, ordinary, quarantine, stolen_credentials
+from offline.scenes import (
+    beaconing,
+    break_glass,
+    broken_records,
+    crash,
+    dry_run,
+    guessing,
+    ordinary,
+    quarantine,
+    stolen_credentials,
+)
 from offline.scenes.stage import Stage
 from offline.seed import seed
 from offline.timeline import Timeline
 
 #: Played in this order.
 SCENES: tuple[Callable[[Stage], Scene], ...] = (
+    dry_run.run,
     quarantine.run,
+    crash.run,
     beaconing.run,
     stolen_credentials.run,
     guessing.run,
