@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from response.actions import Plan
-from response.journal import JournalEntry, Step
+from response.journal import JournalEntry, Step, link
 from shared_model.events import Entity
 
 #: Steps that a containment's own progress consists of; the others (REFUSED, NOOP, OBSERVED) leave it as it is.
@@ -146,6 +146,7 @@ class Stream:
             plan=containment.plan.to_json_value() if plan else None,
             detail=detail or {},
             expires_ms=containment.expires_ms if expires else None,
+            previous=link(self.name, self.entries),
         )
 
 

@@ -1,14 +1,20 @@
 """The journal: immutable events, one stream per (action, target), appended in order.
 
-The present state of a containment is a fold over its stream; nothing is ever updated or deleted.
+The present state of a containment is a fold over its stream; nothing is ever updated or deleted. Each entry carries the
+digest of the one before it in its stream (:func:`link`), so that what was changed afterwards is found (``response/chain.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol
+
+#: Version of the digests: how an entry is written down before it is hashed.
+_VERSION = 1
 
 
 class Step(StrEnum):
@@ -62,6 +68,10 @@ class JournalEntry:
     verdict : str
         The verdict as :func:`response.signals.kept` writes it, at most 30,000 characters (on a REFUSED that
         :attr:`awaits_corroboration`): whoever brings the second signal decides it again from here.
+    previous : str
+        Digest of the entry before it, see :func:`link`; ``""`` on entries from before there was a chain.
+    sealed : str
+        Digest that is stored beside the entry, ``""`` where none is. It says nothing new: it names what was changed since.
     """
 
     stream: str
@@ -76,6 +86,8 @@ class JournalEntry:
     detail: Mapping[str, Any]
     expires_ms: int | None = None
     verdict: str = ""
+    previous: str = ""
+    sealed: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
@@ -83,9 +95,41 @@ class JournalEntry:
         return f"{self.stream}/{self.sequence}"
 
     @property
+    def digest(self) -> str:
+        """``1:`` and SHA-256 (hex) of the entry as canonical JSON: sorted keys, no spaces, ASCII, no fields at their defaults.
+
+        A field that a later version adds, with a default, leaves the digests of what was written before as they are.
+        """
+        written = {name: value for name, value in self.as_written().items() if name not in _DEFAULTS or value != _DEFAULTS[name]}
+        return _digest(written)
+
+    def as_written(self) -> dict[str, Any]:
+        """Return the fields that are kept, by name: all but ``sealed``."""
+        values = asdict(self)
+        del values["sealed"]
+        return values
+
+    @property
     def awaits_corroboration(self) -> bool:
         """Refused for want of a second signal, and for nothing else."""
         return self.step is Step.REFUSED and self.detail.get("wants") == CORROBORATION
+
+
+#: Defaults of the fields that have one.
+_DEFAULTS = {each.name: each.default for each in fields(JournalEntry) if each.default is not MISSING}
+
+
+def link(stream: str, before: Sequence[JournalEntry]) -> str:
+    """Return what the next entry of a stream carries as ``previous``: the digest of the last of those before it.
+
+    The first entry of a stream carries the digest of the stream's name, so that none can be moved to another stream.
+    """
+    return before[-1].digest if before else _digest({"stream": stream})
+
+
+def _digest(written: Mapping[str, Any]) -> str:
+    text = json.dumps(written, separators=(",", ":"), sort_keys=True)
+    return f"{_VERSION}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 class SequenceTaken(Exception):
@@ -126,7 +170,7 @@ class InProcessJournal:
             raise SequenceTaken(f"{entry.stream} already has an entry {entry.sequence}")
         if entry.sequence != len(entries) + 1:
             raise ValueError(f"{entry.stream} has {len(entries)} entries: the next is not {entry.sequence}")
-        entries.append(entry)
+        entries.append(replace(entry, sealed=entry.digest))
 
     def stream(self, name: str) -> list[JournalEntry]:
         return list(self._streams.get(name, ()))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from response.journal import Journal, JournalEntry, SequenceTaken, Step
+from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
 from shared_model.errors import CloudUnavailable
 
 #: Name of the stream. No containment has it: theirs are ``<action>#<entity key>``.
@@ -90,6 +90,7 @@ def turn(journal: Journal, *, armed: bool, by: str, reason: str, now_ms: int) ->
             actor=by,
             plan=None,
             detail={"reason": reason},
+            previous=link(STREAM, entries),
         )
         try:
             journal.append(entry)

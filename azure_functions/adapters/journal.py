@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -110,13 +109,14 @@ def _to_row(entry: JournalEntry) -> dict[str, Any]:
         "RowKey": _sequence(entry.sequence),
         "step": str(entry.step),
         "containment_id": entry.containment_id,
-        **pack_json("entry", asdict(entry)),
+        "digest": entry.digest,
+        **pack_json("entry", entry.as_written()),
     }
 
 
 def _from_row(row: Mapping[str, Any]) -> JournalEntry:
     entry = unpack_json("entry", row)
-    return JournalEntry(**{**entry, "step": Step(entry["step"])})
+    return JournalEntry(**{**entry, "step": Step(entry["step"])}, sealed=row.get("digest", ""))
 
 
 def _stream(row: Mapping[str, Any]) -> str:

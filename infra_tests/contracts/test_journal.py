@@ -9,8 +9,9 @@ import pytest
 
 from infra_tests.contracts.conftest import Stores
 from infra_tests.response.world import HOUR_MS, NOW_MS, verdict
+from response.chain import check
 from response.containment import stream_name
-from response.journal import CORROBORATION, Journal, JournalEntry, SequenceTaken, Step
+from response.journal import CORROBORATION, Journal, JournalEntry, SequenceTaken, Step, link
 from response.signals import kept
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Evidence
@@ -42,6 +43,17 @@ def test_entries_come_back_in_order_as_they_were_written(stores: Stores) -> None
         stores.journal().append(each)
     assert stores.journal().stream(STREAM) == entries
     assert stores.journal().stream("isolate#nobody") == []
+
+
+def test_the_chain_is_kept(stores: Stores) -> None:
+    first = entry(1, previous=link(STREAM, ()), plan={"share": 1.0, "names": ["ü", "\u0000"]})
+    entries = [first, entry(2, previous=link(STREAM, [first]), verdict="{}")]
+    for each in entries:
+        stores.journal().append(each)
+    read = stores.journal().stream(STREAM)
+    assert read == entries
+    assert [each.sealed for each in read] == [each.digest for each in entries]
+    assert list(check(STREAM, read, {})) == []
 
 
 def test_of_two_writers_of_a_number_one_wins(journal: Journal) -> None:

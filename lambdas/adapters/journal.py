@@ -103,6 +103,7 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         "verdict_id": {"S": entry.verdict_id},
         "actor": {"S": entry.actor},
         "detail": {"S": _json(entry.detail)},
+        "digest": {"S": entry.digest},
     }
     if entry.plan is not None:
         item["plan"] = {"S": _json(entry.plan)}
@@ -110,6 +111,8 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         item["expires_ms"] = {"N": str(entry.expires_ms)}
     if entry.verdict:
         item["verdict"] = {"S": entry.verdict}
+    if entry.previous:
+        item["previous"] = {"S": entry.previous}
     if entry.step in EXPIRES:
         item["expiring"] = {"S": _EXPIRING}
     return item
@@ -129,6 +132,8 @@ def _from_item(item: Mapping[str, Any]) -> JournalEntry:
         detail=json.loads(item["detail"]["S"]),
         expires_ms=int(item["expires_ms"]["N"]) if "expires_ms" in item else None,
         verdict=item["verdict"]["S"] if "verdict" in item else "",
+        previous=item["previous"]["S"] if "previous" in item else "",
+        sealed=item["digest"]["S"] if "digest" in item else "",
     )
 
 
