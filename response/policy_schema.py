@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from response.actions import Mode
 from response.hours import parse_hours
 from response.policy import ActionPolicy, AtEnd, NeverTouch, Policy, PolicyError, Rule
+from response.rules import PrincipalKind
 from shared_model.events import EntityKind, Telemetry
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -54,7 +55,7 @@ _KINDS = {
         for name in ("OrganizationAccountAccessRole", "AWSControlTowerExecution", "stacksets-exec-*", "*/stacksets-exec-*")
     ),
 }
-PrincipalKind = Literal["root", "service_linked", "identity_center", "breakwater", "users", "landing_zone"]
+ProtectedKind = Literal["root", "service_linked", "identity_center", "breakwater", "users", "landing_zone"]
 SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0-9a-f]+|{_ARM_ID})$")]
 Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f]+|{_ARM_ID})$")]
 
@@ -94,6 +95,7 @@ class WhenModel(_Strict):
     techniques: list[Technique] = []
     telemetry: list[Telemetry] = []
     entities: list[EntityKind] = []
+    principals: list[PrincipalKind] = []
     min_probability: float = Field(default=0.0, ge=0, le=1)
     min_severity: Severity | None = None
     accounts: list[Account] = []
@@ -116,6 +118,12 @@ class RuleModel(_Strict):
     def _alone_needs_no_other(self) -> RuleModel:
         if self.alone and self.corroborate:
             raise ValueError("alone: true needs no second signal, corroborate names one: take out one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _principals_are_targets(self) -> RuleModel:
+        if self.when.principals and self.target is not EntityKind.PRINCIPAL:
+            raise ValueError(f"when.principals says which principals to act on, and the target is {self.target}: take it out")
         return self
 
 
@@ -150,7 +158,7 @@ class NeverTouchModel(_Strict):
     """What is never changed."""
 
     principals: list[Principal] = []
-    principal_kinds: list[PrincipalKind] = []
+    principal_kinds: list[ProtectedKind] = []
     tags: list[Annotated[str, Field(min_length=1, max_length=128)]] = []
     security_groups: list[SecurityGroup] = []
     instances: list[Instance] = []
@@ -240,6 +248,7 @@ def _rule(model: RuleModel) -> Rule:
         techniques=tuple(model.when.techniques),
         telemetry=frozenset(model.when.telemetry),
         entities=frozenset(model.when.entities),
+        principals=frozenset(model.when.principals),
         min_probability=max(model.when.min_probability, _FROM[model.when.min_severity or "low"]),
         accounts=frozenset(model.when.accounts),
         tags=dict(model.when.tags),

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from response.actions import Plan
 from response.hours import Hours
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
+
+
+class PrincipalKind(StrEnum):
+    """What a principal of AWS is: some actions fit the one and not the other."""
+
+    USER = "user"
+    ROLE = "role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Rule:
     telemetry : frozenset of Telemetry
     entities : frozenset of EntityKind
         Kinds that the verdict itself must be about.
+    principals : frozenset of PrincipalKind
+        A principal to act on must be one of these. Only an ARN says; an object id of Azure does not, and does not match.
     min_probability : float
     accounts : frozenset of str
         AWS accounts or Azure subscriptions of the target.
@@ -53,6 +63,7 @@ class Rule:
     techniques: tuple[str, ...] = ()
     telemetry: frozenset[Telemetry] = frozenset()
     entities: frozenset[EntityKind] = frozenset()
+    principals: frozenset[PrincipalKind] = frozenset()
     min_probability: float = 0.0
     accounts: frozenset[str] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +90,8 @@ class Rule:
         """Yield each condition on the verdict that does not hold, in words."""
         target = self.pick(verdict)
         if target is None:
-            yield f"it names no {self.target} to act on"
+            kinds = f" ({_one_of(self.principals)})" if self.principals else ""
+            yield f"it names no {self.target}{kinds} to act on"
         if verdict.probability < self.min_probability:
             yield f"its probability {verdict.probability:.2f} is below {self.min_probability:.2f}"
         if self.detectors and verdict.detector not in self.detectors:
@@ -95,7 +107,7 @@ class Rule:
 
     def pick(self, verdict: Verdict) -> Entity | None:
         """Return the entity to act on, None where the verdict names none of that kind."""
-        return next((entity for entity in (verdict.entity, *verdict.related) if entity.kind is self.target), None)
+        return next((entity for entity in (verdict.entity, *verdict.related) if self._may_act_on(entity)), None)
 
     def fits(self, plan: Plan, now_ms: int) -> bool:
         """Say whether what only the resource and the clock say holds too."""
@@ -115,9 +127,18 @@ class Rule:
             if value is None or not fnmatchcase(value, pattern):
                 yield f"its tag {key} is {'absent' if value is None else value}, not {pattern}"
 
+    def _may_act_on(self, entity: Entity) -> bool:
+        return entity.kind is self.target and (not self.principals or _principal_kind(entity.id) in self.principals)
+
     def takes(self, telemetry: Telemetry) -> bool:
         """Say whether a second signal from that telemetry counts for this rule."""
         return not self.corroborate or telemetry in self.corroborate
+
+
+def _principal_kind(identifier: str) -> PrincipalKind | None:
+    """Return what an IAM ARN says the principal is, None where it is another kind or no such ARN."""
+    resource = identifier.split(":", 5)[-1] if identifier.startswith("arn:") else ""
+    return next((kind for kind in PrincipalKind if resource.startswith(f"{kind}/")), None)
 
 
 def _one_of(wanted: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent
+from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, access_key
 from shared_model.parsers.azure_fields import subscription_of
 
 
@@ -25,6 +25,8 @@ class Described:
 
 def describe_call(call: ApiCall) -> Described:
     related = [call.principal, *call.aliases] if call.session else [*call.aliases]
+    if key := access_key(call.access_key_id, call.account):
+        related.append(key)
     if call.instance_id:
         # An id of Azure names the subscription that the machine lies in, which need not be the one that saw the call.
         owner = subscription_of(call.instance_id) or call.account

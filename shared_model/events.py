@@ -7,6 +7,7 @@ system stands behind it in the docstrings. Times are milliseconds since the epoc
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -38,11 +39,16 @@ class EntityKind(StrEnum):
 
     PRINCIPAL = "principal"  # IAM user, role, root; Azure service principal or user: its ARN or object id
     SESSION = "session"  # one assumed-role session: "<role id>:<session name>"
+    ACCESS_KEY = "access_key"  # long-term key of an IAM user: "AKIA…"
     INSTANCE = "instance"  # EC2 instance or VM id
     INTERFACE = "interface"  # ENI or NIC id
     ADDRESS = "address"  # IP address, canonical text
     HOST = "host"  # host name in system logs
     BUCKET = "bucket"
+
+
+#: Ids of long-term access keys. Those of temporary credentials (ASIA…) end by themselves, and nothing deactivates one.
+_ACCESS_KEY = re.compile(r"AKIA[A-Z0-9]{12,124}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,6 +76,11 @@ class Entity:
         """Read :attr:`key` back; of one that was too long, what stands for it. Raises ValueError on any other text."""
         account, kind, identifier = key.split("/", 2)
         return cls(EntityKind(kind), identifier, account)
+
+
+def access_key(identifier: str, account: str) -> Entity | None:
+    """Return the long-term access key of that id, None where it is none (temporary credentials, another cloud's, nothing)."""
+    return Entity(EntityKind.ACCESS_KEY, identifier, account) if _ACCESS_KEY.fullmatch(identifier) else None
 
 
 def _bounded(key: str) -> str:

@@ -14,6 +14,7 @@ _SUCCESS, _FAILURE = 1, 2
 _RESOURCE_TYPES = {
     EntityKind.PRINCIPAL: "Principal",
     EntityKind.SESSION: "Session",
+    EntityKind.ACCESS_KEY: "Access Key",
     EntityKind.INSTANCE: "Instance",
     EntityKind.INTERFACE: "Network Interface",
     EntityKind.ADDRESS: "IP Address",

@@ -14,7 +14,7 @@ from response.actions import Plan
 from response.hours import parse_hours
 from response.journal import Step
 from response.policy import PolicyError, Rule, parse_policy
-from shared_model.events import EntityKind, Telemetry
+from shared_model.events import Entity, EntityKind, Telemetry
 
 OPEN = {"eni-a": "open", "eni-b": "web"}
 FLOWS = verdict("i-1", "v", Telemetry.FLOW_LOGS)
@@ -56,6 +56,34 @@ def test_what_does_not_hold_is_said(rule: Rule, why: str) -> None:
     (miss,) = rule.misses(FLOWS)
     assert why in miss
     assert not rule.matches(FLOWS)
+
+
+ALICE = Entity(EntityKind.PRINCIPAL, f"arn:aws:iam::{ACCOUNT}:user/ops/alice", ACCOUNT)
+WEB = Entity(EntityKind.PRINCIPAL, f"arn:aws-us-gov:iam::{ACCOUNT}:role/user/web", ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "principals", "picked"),
+    [
+        ([], (ALICE, WEB), ALICE),
+        (["role"], (ALICE, WEB), WEB),
+        (["user", "role"], (WEB, ALICE), WEB),
+        (["user"], (WEB,), None),
+        (
+            ["user"],
+            (replace(WEB, id="00000000-0000-4000-8000-00000000a11c"), replace(WEB, id=f"arn:aws:iam::{ACCOUNT}:root")),
+            None,
+        ),
+    ],
+)
+def test_a_rule_for_users_or_roles_acts_on_the_first_such(
+    kinds: list[str], principals: tuple[Entity, ...], picked: Entity | None
+) -> None:
+    rule = rule_from(target="principal", when={"principals": kinds})
+    about = replace(FLOWS, related=principals)
+    assert rule.pick(about) == picked
+    assert rule.matches(about) is (picked is not None)
+    assert picked or next(rule.misses(about)) == "it names no principal (user) to act on"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +214,8 @@ def test_alone_an_old_signal_is_not_enough() -> None:
         ({"corroborate": ["rumour"]}, "rules.0.corroborate.0"),
         ({"when": {"min_severity": "severe"}}, "rules.0.when.min_severity"),
         ({"when": {"accounts": ["mine"]}}, "rules.0.when.accounts.0"),
+        ({"target": "principal", "when": {"principals": ["robot"]}}, "rules.0.when.principals.0"),
+        ({"when": {"principals": ["role"]}}, "rules.0"),
     ],
 )
 def test_a_mistake_names_its_place(changes: dict[str, Any], place: str) -> None:

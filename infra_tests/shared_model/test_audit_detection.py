@@ -87,6 +87,20 @@ def test_failures_of_one_session_make_one_verdict_with_its_evidence():
     assert "credential access" in verdict.title
 
 
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("AKIAIOSFODNN7EXAMPLE", (Entity(EntityKind.ACCESS_KEY, "AKIAIOSFODNN7EXAMPLE", ACCOUNT),)),
+        ("ASIAIOSFODNN7EXAMPLE", ()),  # a console session's: it ends by itself, and nothing deactivates it
+        ("", ()),
+    ],
+)
+def test_a_users_verdict_names_the_key_that_was_used(key: str, named: tuple[Entity, ...]):
+    (verdict,) = detect([call(number, failed=True, access_key_id=key) for number in range(6)]).verdicts
+    assert verdict.entity == CALL.principal
+    assert verdict.related == named
+
+
 def test_below_the_threshold_there_is_a_score_and_no_verdict():
     result = detect([call(1, failed=True), call(2)])
     assert result.verdicts == ()

@@ -72,6 +72,27 @@ def test_the_shape_of_the_api_reads_like_the_shape_of_eventbridge():
     assert finding("api_pascal_case").entities == (Entity(EntityKind.PRINCIPAL, f"arn:aws:iam::{ACCOUNT}:user/alice", ACCOUNT),)
 
 
+@pytest.mark.parametrize(("key", "named"), [("AKIAIOSFODNN7EXAMPLE", True), ("GeneratedFindingAccessKeyId", False)])
+def test_a_users_finding_names_the_user_and_then_the_key_that_was_used(key: str, named: bool):
+    document = event("instance_credential_exfiltration")
+    user = {"accessKeyId": key, "principalId": "AIDAEXAMPLE", "userName": "alice", "userType": "IAMUser"}
+    document["detail"]["resource"]["accessKeyDetails"] = user
+    result = only(document)
+    assert isinstance(result, Finding)
+    alice = Entity(EntityKind.PRINCIPAL, f"arn:aws:iam::{ACCOUNT}:user/alice", ACCOUNT)
+    assert result.entities[:1] == (alice,)
+    assert (Entity(EntityKind.ACCESS_KEY, key, ACCOUNT) in result.entities) is named
+    assert len([entity for entity in result.entities if entity.kind is EntityKind.ACCESS_KEY]) == named
+
+
+def test_an_attack_sequence_names_the_keys_of_its_actors():
+    document = event("attack_sequence")
+    document["detail"]["service"]["detection"]["sequence"]["actors"][0]["user"]["credentialUid"] = "AKIAIOSFODNN7EXAMPLE"
+    result = only(document)
+    assert isinstance(result, Finding)
+    assert [entity.kind for entity in result.entities] == [EntityKind.PRINCIPAL, EntityKind.ACCESS_KEY]
+
+
 def test_an_attack_sequence_names_its_actors_and_endpoints():
     result = finding("attack_sequence")
     assert result.entities == (Entity(EntityKind.PRINCIPAL, f"arn:aws:iam::{ACCOUNT}:user/alice", ACCOUNT),)

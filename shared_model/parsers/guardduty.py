@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shared_model.events import Entity, EntityKind, Finding, Rejected
+from shared_model.events import Entity, EntityKind, Finding, Rejected, access_key
 from shared_model.parsers.fields import (
     ID_LIMIT,
     FieldError,
@@ -154,9 +154,13 @@ def _entities(detail: Mapping[str, Any], account: str, action: Mapping[str, Any]
     partition = text(detail, "partition") or "aws"
     key = mapping(detail, "resource.accessKeyDetails")
     caller = list(_caller(text(key, "userType"), text(key, "userName"), text(key, "principalId"), account, partition))
+    if used := access_key(text(key, "accessKeyId"), account):
+        caller.append(used)
     for actor in _items(lookup(detail, "service.detection.sequence.actors")):
         user = mapping(actor, "user")
         caller += _caller(text(user, "type"), text(user, "name"), text(user, "uid"), account, partition)
+        if used := access_key(text(user, "credentialUid"), account):
+            caller.append(used)
     buckets = [
         Entity(EntityKind.BUCKET, name, account)
         for bucket in _items(lookup(detail, "resource.s3BucketDetails"))
