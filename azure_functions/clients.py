@@ -29,14 +29,16 @@ _LOGS_AUDIENCES = {
     "https://management.chinacloudapi.cn": "https://monitor.azure.cn",
 }
 _LOGS_AUDIENCE = "https://monitor.azure.com"
+#: Of every storage account, in every cloud.
+_STORAGE_AUDIENCE = "https://storage.azure.com"
 
 
 class Clients(Protocol):
     """Gives the client of a service that speaks for an identity group.
 
     Services: ``tables``, ``queues``, ``blobs`` (of the state account), ``flow_blobs``, ``logs`` (Logs Ingestion),
-    ``network``, ``compute``, ``authorization`` (the management SDKs' clients, each for one subscription), and ``arm``
-    and ``graph`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
+    ``network``, ``compute``, ``authorization`` (the management SDKs' clients, each for one subscription), and ``arm``,
+    ``graph`` and ``lake`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
     """
 
     @property
@@ -90,7 +92,8 @@ class LazyClients:
         }
         if service in _REST:
             endpoint = _needed(settings, _REST[service])
-            return RestClient(endpoint, credential, f"{endpoint.rstrip('/')}/.default", **pauses)
+            audience = _STORAGE_AUDIENCE if service == "lake" else endpoint.rstrip("/")
+            return RestClient(endpoint, credential, f"{audience}/.default", **pauses)
         if service in _MANAGEMENT:
             return _MANAGEMENT[service](settings, credential, subscription_id, pauses)
         if service == "logs":
@@ -195,7 +198,7 @@ _STORAGE: Mapping[str, Callable[[Settings, TokenCredential, Timed], Any]] = {
     "blobs": _blobs("blob_endpoint"),
     "flow_blobs": _blobs("flow_log_endpoint"),
 }
-_REST = {"arm": "arm_endpoint", "graph": "graph_endpoint"}
+_REST = {"arm": "arm_endpoint", "graph": "graph_endpoint", "lake": "blob_endpoint"}
 _MANAGEMENT: Mapping[str, Callable[[Settings, TokenCredential, str, Mapping[str, Any]], Any]] = {
     "network": _network,
     "compute": _compute,

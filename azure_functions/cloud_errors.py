@@ -98,8 +98,14 @@ def _translated(operation: str, error: HttpResponseError) -> CloudRefusal | Clou
 
 def _code(error: HttpResponseError) -> str:
     # Storage calls it error_code, Resource Manager and Graph send an OData error; Tables leave some errors undecoded.
-    code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or _table_code(error) or error.reason or ""
-    return str(getattr(code, "value", code))
+    code = getattr(error, "error_code", None) or getattr(error.error, "code", None) or _table_code(error) or _header_code(error)
+    return str(getattr(code, "value", code) or error.reason or "")
+
+
+def _header_code(error: HttpResponseError) -> str:
+    """Storage's own word where no SDK of storage was asked."""
+    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
+    return headers.get("x-ms-error-code", "")
 
 
 def _table_code(error: HttpResponseError) -> str:

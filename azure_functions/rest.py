@@ -1,4 +1,4 @@
-"""JSON over HTTP with a managed identity: for Resource Manager and Graph calls that need no management SDK."""
+"""HTTP with a managed identity: for Resource Manager and Graph calls that need no management SDK, and to write a blob."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RestClient:
     Parameters
     ----------
     endpoint : str
-        ``https://management.azure.com`` or ``https://graph.microsoft.com``.
+        ``https://management.azure.com``, ``https://graph.microsoft.com`` or that of a storage account's blobs.
     credential : TokenCredential
     scope : str
         What the token is for.
@@ -75,6 +75,12 @@ class RestClient:
         response = self.send_request(request)
         response.raise_for_status()
         return response.json() if response.content else None
+
+    def put_bytes(self, path: str, data: bytes, *, headers: Mapping[str, str]) -> None:
+        """Write bytes as they are. Raises as :meth:`call`."""
+        from azure.core.rest import HttpRequest
+
+        self.send_request(HttpRequest("PUT", self._address(path), content=data, headers=dict(headers))).raise_for_status()
 
     def each(self, path: str, *, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Yield every item of a list, page by page."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+from urllib.request import getproxies
 
 from azure.core.exceptions import ServiceResponseError, ServiceResponseTimeoutError
 from azure.core.pipeline.transport import RequestsTransport
@@ -11,7 +13,19 @@ from azure_functions.waiting import waiting
 
 
 class Timed(RequestsTransport):  # type: ignore[misc]  # azure-core types it only where it is private
-    """Counts requests, and the pauses between their attempts, as waiting."""
+    """Counts requests, and the pauses between their attempts, as waiting.
+
+    Parameters
+    ----------
+    **options
+        As RequestsTransport. Without any, what the environment says of proxies and certificates holds. It is read here, once:
+        requests would walk through the whole environment for each call, and look for passwords in ``~/.netrc``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        if authorities := os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE"):
+            options.setdefault("connection_verify", authorities)
+        super().__init__(use_env_settings=bool(getproxies()), **options)
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send the request, on the clock.

@@ -103,6 +103,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def processor_s(pid: int) -> float:
+    """Seconds of processor time of a process so far, user and system, all threads. Raises OSError when it is gone."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:

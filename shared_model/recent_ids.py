@@ -26,8 +26,9 @@ AT_LEAST, MINUTES = 256, 30
 #: the thirty minutes, or 54 for five. Of a session that is faster still, the oldest may be scored once more.
 AT_MOST = 16_384
 _SHORT_ID = 12  # hex digits of a remembered id: 48 bits
+_STAMPED_ID = _SHORT_ID + 4  # and of one with its minute
 _MINUTE_MS = 60_000
-_MINUTES_MASK = 0xFFFF  # four more hex digits: the minute of the event, modulo 45 days
+_MINUTES_MASK = 0xFFFF  # the minute of the event, modulo 45 days
 
 
 def unseen(entity: NDArray[np.intp], ids: NDArray[np.uint64], remembered: Sequence[Remembered | None]) -> NDArray[np.intp]:
@@ -54,12 +55,10 @@ def unseen(entity: NDArray[np.intp], ids: NDArray[np.uint64], remembered: Sequen
         known[order[1:][repeats]] = True
     seen = [(number, state.recent) for number, state in enumerate(remembered) if state is not None and state.recent]
     if seen:
-        # Every id in six bytes, big-endian, as short_ids writes them.
-        digits = np.frombuffer(bytes.fromhex("".join(_ids_alone(recent) for _, recent in seen)), np.uint8)
-        short = digits.reshape(-1, 6).astype(np.uint64) @ (np.uint64(1) << np.arange(40, -8, -8, dtype=np.uint64))
+        digits = _digits([text for _, recent in seen for text in recent])
+        short = digits.astype(np.uint64) @ (np.uint64(1) << np.arange(40, -8, -8, dtype=np.uint64))
         owner = np.repeat([number for number, _ in seen], [len(recent) for _, recent in seen])
-        order = np.lexsort((short, owner))
-        known |= _contains(owner[order], short[order], entity, ids >> np.uint64(64 - 4 * _SHORT_ID))
+        known |= _contains(owner, short, entity, ids >> np.uint64(64 - 4 * _SHORT_ID))
     return np.flatnonzero(~known)
 
 
@@ -71,7 +70,7 @@ def _has_repeats(ids: NDArray[np.uint64]) -> bool:
 def _contains(
     entity: NDArray[np.intp], short: NDArray[np.uint64], asked_entity: NDArray[np.intp], asked: NDArray[np.uint64]
 ) -> NDArray[np.bool_]:
-    """Which asked (entity, short id) stand in the table, which is sorted by both."""
+    """Which asked (entity, short id) stand in the table."""
     table = (entity.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ short
     question = (asked_entity.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ asked
     order = np.argsort(table, kind="stable")
@@ -117,7 +116,11 @@ def _is_old(text: str, newest: int) -> bool:
     return MINUTES < age <= _MINUTES_MASK // 2  # beyond that it is the minute of an event that is newer
 
 
-def _ids_alone(recent: tuple[str, ...]) -> str:
-    """Join the ids without their minutes, where they have any."""
+def _digits(recent: Sequence[str]) -> NDArray[np.uint8]:
+    """Return remembered ids without their minutes, as :func:`short_ids` writes them: uint8 (n, 6), big-endian."""
     text = "".join(recent)
-    return text if len(text) == _SHORT_ID * len(recent) else "".join([each[:_SHORT_ID] for each in recent])
+    # All of them have a minute or none has, save where a version that kept no time left its own behind.
+    width = next((width for width in (_STAMPED_ID, _SHORT_ID) if len(text) == width * len(recent)), 0)
+    if not width:
+        text, width = "".join([each[:_SHORT_ID] for each in recent]), _SHORT_ID
+    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, width // 2)[:, : _SHORT_ID // 2]

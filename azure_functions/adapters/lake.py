@@ -1,9 +1,11 @@
-"""The data lake in container ``lake``."""
+"""The data lake in container ``lake``. Every object is one request of its own (docs/decisions/044)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from email.utils import formatdate
 from typing import Any
+from urllib.parse import quote
 
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import in_core_words
@@ -13,6 +15,8 @@ from shared_model.lake import ocsf_files, rejected_files
 
 #: Entra and the Activity log of a subscription belong to no region.
 _NO_REGION = "global"
+#: Put Blob: https://learn.microsoft.com/rest/api/storageservices/put-blob, up to 5,000 MiB in one request.
+_PUT = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob", "Content-Type": "application/octet-stream"}
 
 
 class Lake:
@@ -40,4 +44,5 @@ class Lake:
 
     def _put(self, path: str, data: bytes) -> None:
         with in_core_words("data lake"):
-            self._clients("blobs", self._group).get_blob_client(LAKE, path).upload_blob(data, overwrite=True)
+            headers = {**_PUT, "x-ms-date": formatdate(usegmt=True)}
+            self._clients("lake", self._group).put_bytes(f"/{LAKE}/{quote(path, safe='/~')}", data, headers=headers)

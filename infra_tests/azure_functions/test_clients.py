@@ -136,6 +136,12 @@ def test_a_code_that_tables_leave_in_the_body() -> None:
     assert raised.value.code == "EntityAlreadyExists"
 
 
+def test_a_code_that_storage_says_in_a_header() -> None:
+    with pytest.raises(CloudRefusal) as raised, in_core_words("data lake"):
+        raise error(404, "", headers={"x-ms-error-code": "ContainerNotFound"}, body="<?xml version='1.0'?><Error/>")
+    assert raised.value.code == "ContainerNotFound"
+
+
 def test_errors_of_our_own_pass() -> None:
     with pytest.raises(ZeroDivisionError), in_core_words("journal"):
         raise ZeroDivisionError
@@ -215,6 +221,25 @@ class TestClients:
         with pytest.raises(ServiceResponseTimeoutError):
             Timed().send(HttpRequest("POST", "http://127.0.0.1"))
         assert len(sent) == 1
+
+    def test_the_environment_is_read_once_and_passwords_nowhere(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/authority.pem")
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+        with RequestsTransport(use_env_settings=False) as plain:
+            assert not plain.session.trust_env  # what the option means: neither the environment nor ~/.netrc
+        transport = Timed()
+        transport.open()
+        assert not transport.session.trust_env
+        assert transport.connection_config.verify == "/authority.pem"
+        assert Timed(connection_verify="/other.pem").connection_config.verify == "/other.pem"
+
+    def test_a_proxy_of_the_environment_is_heeded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        transport = Timed()
+        transport.open()
+        assert transport.session.trust_env
 
     def test_waiting_is_counted_also_when_it_ends_badly(self) -> None:
         before = WAITED.seconds

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_model.memory import Remembered
-from shared_model.recent_ids import RECENT, hex_ids
+from shared_model.recent_ids import RECENT, hex_ids, short_ids, stamped_ids, unseen
 from shared_model.remembering import remember
 from shared_model.windows import Events, cut, gather, kept_rows, merge
 
@@ -50,6 +50,18 @@ def test_a_stride_that_would_leave_events_out_is_refused(stride):
     sequences, _ = step(batch((0, 1, 1)))
     with pytest.raises(ValueError, match="stride"):
         cut(sequences, length=T, stride=stride)
+
+
+def test_ids_remembered_with_and_without_their_minute_are_told_alike():
+    events = batch((0, 10, 1), (0, 20, 2), (1, 30, 3), (1, 40, 4))
+    with_minute = Remembered(b"", (), (), recent=tuple(stamped_ids(events.ids[:1], events.times_ms[:1])))
+    without = Remembered(b"", (), (), recent=tuple(short_ids(events.ids[2:3])))
+    for remembered, new in (
+        ([with_minute, without, None], [1, 3]),
+        ([with_minute, None, None], [1, 2, 3]),
+        ([None, without, None], [0, 1, 3]),
+    ):
+        assert unseen(events.entity, events.ids, remembered).tolist() == new
 
 
 def test_new_events_follow_the_remembered_ones():

@@ -11,6 +11,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from azure_functions.rest import RestClient
 from azure_functions.timed_transport import Timed
 from offline.azure.azurite import FLOW_LOG_ACCOUNT, Azurite
 from offline.azure.certificates import Certificates
@@ -53,6 +54,12 @@ class Storage:
         """Of the account that Network Watcher writes to."""
         return self.blobs_at(self.azurite.blob_endpoint(FLOW_LOG_ACCOUNT))
 
+    @cached_property
+    def lake(self) -> RestClient:
+        """Of the account that holds Breakwater's state, without an SDK."""
+        endpoint = self.azurite.blob_endpoint()
+        return RestClient(endpoint, self._credential, "https://storage.azure.com/.default", transport=self._transport)
+
     def queues_at(self, endpoint: str) -> QueueServiceClient:
         """Queues of any account, as the Functions host reaches them."""
         return QueueServiceClient(endpoint, credential=self._credential, transport=self._transport)
@@ -63,10 +70,9 @@ class Storage:
 
     def __call__(self, service: str, group: str) -> Any:
         """The client of a storage service, as the function app's own ``clients(service, group)`` names them."""
-        try:
-            return {"tables": self.tables, "queues": self.queues, "blobs": self.blobs, "flow_blobs": self.flow_blobs}[service]
-        except KeyError:
-            raise KeyError(f"storage has no service {service}: give the test a stand-in for it") from None
+        if service not in ("tables", "queues", "blobs", "flow_blobs", "lake"):
+            raise KeyError(f"storage has no service {service}: give the test a stand-in for it")
+        return getattr(self, service)
 
     def create(
         self,

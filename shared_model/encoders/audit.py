@@ -84,6 +84,11 @@ FEATURES: tuple[str, ...] = (
     "present",
 )
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
+# Of each block: its byte in a row, its number of codes, the lowest code that is a level, and the column where code 0 would be.
+_BLOCK_BYTES = np.array([dict(ROW.fields or {})[field][1] for field, _, _ in _BLOCKS])
+_BLOCK_SIZES = np.array([len(levels) for _, levels, _ in _BLOCKS], np.uint8)
+_BLOCK_LOWEST = np.array([0 if zero else 1 for _, _, zero in _BLOCKS], np.uint8)
+_BLOCK_COLUMNS = np.array([_COLUMN[f"{field}={levels[0 if zero else 1]}"] for field, levels, zero in _BLOCKS]) - _BLOCK_LOWEST
 
 
 def encode_api_calls(calls: Sequence[ApiCall]) -> NDArray[np.uint8]:
@@ -151,17 +156,17 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
         Not scaled. Padding is all zero.
     """
     count, length, _ = windows.shape
-    rows = np.ascontiguousarray(windows).view(ROW)[..., 0]
+    raw = np.ascontiguousarray(windows)
+    rows = raw.view(ROW)[..., 0]
     present = rows["kind"] > 0
     dense = np.zeros((count, length, len(FEATURES)), np.float32)
     dense[..., _COLUMN["system_event"]] = rows["kind"] == _SYSTEM_EVENT
     dense[..., _COLUMN["read_only"]] = rows["read_only"] > 0
-    flat = dense.reshape(count * length, len(FEATURES))
-    for field, levels, zero in _BLOCKS:
-        codes = rows[field].reshape(-1)
-        start = _COLUMN[f"{field}={levels[0 if zero else 1]}"] - (0 if zero else 1)
-        (stated,) = np.nonzero(present.reshape(-1) & (codes < len(levels)) & (zero | (codes > 0)))
-        flat[stated, start + codes[stated]] = 1
+    # All blocks at once: for the one window of one event, what counts is the number of calls.
+    codes = raw.reshape(count * length, ROW_BYTES)[:, _BLOCK_BYTES]
+    stated = present.reshape(-1, 1) & (codes < _BLOCK_SIZES) & (codes >= _BLOCK_LOWEST)
+    begins = np.arange(0, dense.size, len(FEATURES))
+    dense.reshape(-1)[(begins[:, None] + (_BLOCK_COLUMNS + codes))[stated]] = 1
     first = present & ~_shifted(present)
     for field in _RELATED:
         _relate(dense, field, rows[field], present, first)

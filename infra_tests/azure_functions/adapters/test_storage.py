@@ -14,7 +14,8 @@ import pytest
 from azure_functions.adapters.lake import Lake
 from azure_functions.adapters.policy import PolicyBlob
 from azure_functions.adapters.queues import DeadLetters, VerdictQueue
-from azure_functions.registry import CONTAINERS, POLICY, POLICY_BLOB, QUEUES, Group
+from azure_functions.cloud_errors import CloudRefusal
+from azure_functions.registry import CONTAINERS, LAKE, POLICY, POLICY_BLOB, QUEUES, Group
 from infra_tests.response.world import verdict
 from offline.azure.storage import Storage
 from response.actions import Mode
@@ -100,6 +101,12 @@ class TestLake:
         ((name, data),) = blobs(clients).items()
         assert name.startswith(f"ocsf/class=2004/account={SUBSCRIPTION}/region=global/dt=2026-09-21/")
         assert [json.loads(line) for line in gzip.decompress(data).splitlines()] == [self.LINE]
+
+    def test_a_container_that_is_not_there_is_said_in_the_services_word(self, clients: Storage) -> None:
+        clients.blobs.delete_container(LAKE)
+        with pytest.raises(CloudRefusal, match="data lake: 404") as refused:
+            Lake(clients, Group.DETECT).put_ocsf([self.LINE], cause="event-1")
+        assert refused.value.code == "ContainerNotFound"
 
     def test_another_cause_and_what_has_no_table(self, clients: Storage) -> None:
         lake = Lake(clients, Group.DETECT)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from offline import processes
 from offline.azure.functions_host.functions import Function, read_functions
 from offline.azure.functions_host.host_settings import HostSettings, read_host_settings
 from offline.azure.functions_host.library import messages
@@ -151,6 +152,11 @@ class Invoker:
                 and (not invocation_id or each.record.invocation_id == invocation_id)
                 and (system or not each.record.system)
             ]
+
+    @property
+    def processor_ms(self) -> float:
+        """What the present worker has used of the processor so far, all threads together; counted in hundredths of a second."""
+        return processes.processor_s(self._living().process.pid) * 1000
 
     def close(self) -> None:
         """End the worker."""
