@@ -71,8 +71,8 @@ def alerts() -> tuple[Alert, ...]:
         ),
         Alert(
             "budget-used-up",
-            "The hourly budget of containments is used up: what comes after is refused.",
-            f'{names.TABLE} | where Kind == "action" and Step == "REFUSED" and Reason has "budget"',
+            "The budget of containments is used up: what comes after waits for a person's word.",
+            f'{names.TABLE} | where Step == "PROPOSED" and Reason has_any ("budget", "the most", "more than")',
             severity=1,
             sentinel=True,
         ),

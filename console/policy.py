@@ -49,9 +49,10 @@ def _effect(policy: Policy, actions: list[str]) -> str:
     """What each action may do: the line to read before anything is armed."""
     ruled = {rule.action for rule in policy.rules}
     enforced = [name for name in actions if name in ruled and policy.of(name).mode is Mode.ENFORCE]
-    observed = [name for name in actions if name in ruled and name not in enforced]
+    asked = [name for name in actions if name in ruled and policy.of(name).mode is Mode.APPROVE]
+    observed = [name for name in actions if name in ruled and policy.of(name).mode is Mode.OBSERVE]
     idle = [name for name in actions if name not in ruled]
-    said = (("enforces", enforced), ("only observes", observed), ("has no rule for", idle))
+    said = (("enforces", enforced), ("asks before", asked), ("only observes", observed), ("has no rule for", idle))
     return "; ".join(f"{verb} {', '.join(names)}" for verb, names in said if names)
 
 

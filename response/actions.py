@@ -23,6 +23,7 @@ class Mode(StrEnum):
     """How far an action may go by itself."""
 
     OBSERVE = "observe"  # say what would be done
+    APPROVE = "approve"  # propose it: a person says yes, or no
     ENFORCE = "enforce"  # do it
 
 

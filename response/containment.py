@@ -13,14 +13,18 @@ from typing import Any
 
 from response.actions import Plan
 from response.journal import JournalEntry, Step, link
+from response.proposals import Proposal, advance
 from shared_model.events import Entity
 
-#: Steps that a containment's own progress consists of; the others (REFUSED, NOOP, OBSERVED) leave it as it is.
+#: Steps that a containment's own progress consists of; the others (REFUSED, PROPOSED …) leave it as it is.
 _PROGRESS = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING, Step.UNDONE})
 _CHECKED = frozenset({Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
 #: Steps that settle what a verdict leads to. APPLYING does not: it is resumed.
 #: UNDONE does: what a person undid while it was stuck at APPLYING is not begun again by the same verdict.
-_SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.APPLIED, Step.FAILED, Step.UNDONE})
+#: PROPOSED does: the rest is for a person's answer.
+_SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.PROPOSED, Step.APPLIED, Step.FAILED, Step.UNDONE})
+#: After these, somebody has looked, or is asked to: what was refused before is not begun again.
+_LOOKED_AT = frozenset({Step.FAILED, Step.UNDONE, Step.DENIED})
 #: What stands at APPLYING for longer than this is stuck, and may be undone.
 _APPLYING_MS = 15 * 60_000
 #: Whoever takes up an APPLYING that is older than this renews it first. No function that responds runs for longer than
@@ -97,8 +101,10 @@ class Stream:
     decided : mapping of verdict id to JournalEntry
         The entry that settled what this verdict leads to; for one that is waiting, until the second signal comes.
     waiting : mapping of verdict id to JournalEntry
-        Refusals for want of a second signal. Once a containment of this target failed or was undone, what was refused
+        Refusals for want of a second signal. Once a containment of this target failed, was undone or denied, what was refused
         before is not decided again: someone has looked, or is asked to.
+    proposals : mapping of proposal id to Proposal
+        In the order in which they were first made.
     entries : tuple of JournalEntry
     """
 
@@ -107,6 +113,7 @@ class Stream:
     containments: Mapping[str, Containment]
     decided: Mapping[str, JournalEntry]
     waiting: Mapping[str, JournalEntry]
+    proposals: Mapping[str, Proposal]
     entries: tuple[JournalEntry, ...]
 
     @property
@@ -125,7 +132,7 @@ class Stream:
     def entry(
         self,
         step: Step,
-        containment: Containment,
+        containment: Containment | Proposal,
         *,
         now_ms: int,
         actor: str = "",
@@ -133,7 +140,7 @@ class Stream:
         detail: Mapping[str, Any] | None = None,
         expires: bool = False,
     ) -> JournalEntry:
-        """Return the next entry of this stream about a containment."""
+        """Return the next entry of this stream about a containment, or about a proposal."""
         return JournalEntry(
             stream=self.name,
             sequence=self.last + 1,
@@ -165,14 +172,16 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
     containments: dict[str, Containment] = {}
     decided: dict[str, JournalEntry] = {}
     waiting: dict[str, JournalEntry] = {}
+    proposals: dict[str, Proposal] = {}
     for entry in entries:
+        proposals = advance(proposals, entry)
         undo_refused = entry.step is Step.REFUSED and entry.containment_id in containments
         if entry.step in _SETTLED and not undo_refused and (entry.verdict_id not in decided or entry.verdict_id in waiting):
             decided[entry.verdict_id] = entry
             waiting.pop(entry.verdict_id, None)
         if entry.awaits_corroboration:
             waiting[entry.verdict_id] = entry
-        elif entry.step in (Step.FAILED, Step.UNDONE):
+        elif entry.step in _LOOKED_AT:
             waiting.clear()
         if entry.step is Step.APPLYING and entry.plan is not None:
             containments[entry.containment_id] = Containment(
@@ -188,7 +197,7 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
             )
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
-    return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, tuple(entries))
+    return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, proposals, tuple(entries))
 
 
 def _advance(containment: Containment, entry: JournalEntry) -> Containment:

@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from response.actions import Action, CloudUnavailable
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
+from response.lapsing import lapse, tell_of_lapse
 from response.notices import Notify, notice
 from response.policy import AtEnd, Policy
+from response.proposals import Proposal
 from response.switch import read_switch
 from shared_model.errors import BreakwaterError
 
@@ -38,7 +40,7 @@ class Ended:
     ----------
     containment_id, correlation_id : str
     step : Step
-        UNDONE, REFUSED (``reason`` says when it may) or EXPIRY_DUE (a person was asked).
+        UNDONE, REFUSED (``reason`` says when it may), EXPIRY_DUE (a person was asked) or LAPSED (nobody answered a proposal).
     reason : str
     left : tuple of str
         What was not restored because someone changed it since.
@@ -111,7 +113,7 @@ def expire(
     notify: Notify,
     since_ms: int | None = None,
 ) -> tuple[tuple[Ended, ...], tuple[Exception, ...]]:
-    """End, or ask about, every containment whose time to live is over.
+    """End, or ask about, every containment whose time to live is over, and end every proposal that nobody answered in time.
 
     One that cannot be ended now, whatever the reason, does not hold up the others: its error is returned beside the
     results, and the next run tries it again.
@@ -129,12 +131,27 @@ def expire(
     for name in sorted(set(journal.expiring(now_ms))):
         with _kept_in(errors):
             stream = fold(name, journal.stream(name))
+            for proposal in stream.proposals.values():
+                with _kept_in(errors):
+                    ended.extend(_lapsed(desk, stream, proposal, since_ms))
             for containment in stream.containments.values():
                 with _kept_in(errors):
                     before = _ended_before(desk, stream, containment, since_ms)
                     result = _expire_one(desk, policy, name, containment)
                     ended.extend(each for each in (before, result) if each is not None)
     return tuple(ended), tuple(errors)
+
+
+def _lapsed(desk: _Desk, stream: Stream, proposal: Proposal, since_ms: int | None) -> Iterator[Ended]:
+    """End a proposal that nobody answered in time, or tell again of one that an earlier delivery of the request ended."""
+    before = proposal.answer if proposal.step is Step.LAPSED else None
+    if before is not None and since_ms is not None and before.time_ms >= since_ms:
+        tell_of_lapse(before, proposal, desk.notify)
+        reason = str(before.detail.get("reason", ""))
+        yield Ended(proposal.id, proposal.correlation_id, Step.LAPSED, reason, (), (), (before,))
+    entry = lapse(stream, proposal, journal=desk.journal, now_ms=desk.now_ms, notify=desk.notify)
+    if entry is not None:
+        yield Ended(proposal.id, proposal.correlation_id, Step.LAPSED, str(entry.detail["reason"]), (), (entry,))
 
 
 def _ended_before(desk: _Desk, stream: Stream, containment: Containment, since_ms: int | None) -> Ended | None:

@@ -8,11 +8,17 @@ from datetime import timedelta
 
 from response import guard
 from response.actions import Mode, Plan
-from response.policy import Policy, Rule
+from response.policy import FourEyes, Policy, Rule
 from response.signals import Signal
 from response.switch import Switch
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
+
+_WHO = {
+    FourEyes.NONE: "whoever may answer",
+    FourEyes.OTHER: "nobody whom the verdict is about",
+    FourEyes.TWO: "two people, neither of them whom the verdict is about",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,13 @@ def _course(
     if action.mode is Mode.OBSERVE:
         yield f"observed: {rule.action} on {target.kind} {target.id} would be journalled and told, and nothing changed"
         return
+    asks = f"who answers within {timedelta(seconds=action.answer_within_s)} ({_WHO[action.four_eyes]})"
+    if action.mode is Mode.APPROVE:
+        yield f"proposed: {rule.action} on {target.kind} {target.id} waits for {asks}; switch, budget and state count then"
+        return
     if switch.objection:
         yield f"refused: {switch.objection}"
         return
-    yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}"
+    yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}; what comes after waits for {asks}"
     ends = f"{timedelta(seconds=action.time_to_live_s)}, then {action.at_end}"
     yield f"enforced: {rule.action} on {target.kind} {target.id}, for {ends}"

@@ -23,6 +23,10 @@ class Step(StrEnum):
     OBSERVED = "OBSERVED"  # observe mode: would have been done
     REFUSED = "REFUSED"  # guard or plan said no; detail.reason says why
     NOOP = "NOOP"  # already so
+    PROPOSED = "PROPOSED"  # a person is asked; again, with another plan, where the state changed since it was shown
+    APPROVED = "APPROVED"  # a person said yes; detail.missing says how many more are needed
+    DENIED = "DENIED"  # a person said no
+    LAPSED = "LAPSED"  # nobody answered a proposal in time
     APPLYING = "APPLYING"  # written BEFORE the change, with plan.before
     APPLIED = "APPLIED"
     VERIFIED = "VERIFIED"
@@ -36,8 +40,8 @@ class Step(StrEnum):
     ARMED = "ARMED"
 
 
-#: Entries by which the schedule finds a containment: one that is stuck at APPLYING has no APPLIED.
-EXPIRES = frozenset({Step.APPLYING, Step.APPLIED})
+#: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED.
+EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED})
 #: ``detail["wants"]`` of a refusal that ends when an independent second signal comes.
 CORROBORATION = "corroboration"
 
@@ -60,14 +64,14 @@ class JournalEntry:
     actor : str
         Who or what decided: ``policy:<rule>`` or the person's ARN.
     plan : mapping or None
-        The whole plan as JSON values (on OBSERVED, REFUSED, APPLYING).
+        The whole plan as JSON values (on OBSERVED, REFUSED, PROPOSED, APPLYING).
     detail : mapping
         Reason, verification, restored and left of an undo; ``wants`` of a refusal that is not the last word.
     expires_ms : int or None
-        When the containment ends (on APPLYING and APPLIED).
+        When the containment ends (on APPLYING and APPLIED), or the proposal (on PROPOSED).
     verdict : str
         The verdict as :func:`response.signals.kept` writes it, at most 30,000 characters (on a REFUSED that
-        :attr:`awaits_corroboration`): whoever brings the second signal decides it again from here.
+        :attr:`awaits_corroboration`, and on PROPOSED): whoever brings the second signal, or the answer, goes on from here.
     previous : str
         Digest of the entry before it, see :func:`link`; ``""`` on entries from before there was a chain.
     sealed : str

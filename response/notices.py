@@ -18,12 +18,18 @@ class Notice:
         At most 100 ASCII characters (the limit of SNS e-mail subjects).
     text : str
     correlation_id : str
+    proposal_id : str
+        The proposal that it asks about, ``""`` where it asks nothing: whoever tells it may add a link to the plan.
+    until_ms : int
+        Until when the proposal can be answered.
     """
 
     id: str
     subject: str
     text: str
     correlation_id: str
+    proposal_id: str = ""
+    until_ms: int = 0
 
 
 #: Tells a person. Called after the journal has the entry, and must not raise: the journal is the record, a notice is

@@ -19,6 +19,7 @@ from shared_model.events import EntityKind
 __all__ = [
     "ActionPolicy",
     "AtEnd",
+    "FourEyes",
     "NeverTouch",
     "Policy",
     "PolicyError",
@@ -41,13 +42,23 @@ class AtEnd(StrEnum):
     UNDO = "undo"  # restore, never before the plan's minimum lifetime
 
 
+class FourEyes(StrEnum):
+    """Who may answer a proposal."""
+
+    NONE = "none"  # whoever may answer at all
+    OTHER = "other"  # nobody whom the verdict is about
+    TWO = "two"  # two different people, of whom each is attested, and neither is whom the verdict is about
+
+
 @dataclass(frozen=True, slots=True)
 class ActionPolicy:
-    """How far one action may go, and how long what it did lasts."""
+    """How far one action may go, how long what it did lasts, and who answers what it proposes, how soon."""
 
     mode: Mode = Mode.OBSERVE
     time_to_live_s: int = 24 * 3600
     at_end: AtEnd = AtEnd.ASK
+    answer_within_s: int = 4 * 3600
+    four_eyes: FourEyes = FourEyes.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +98,10 @@ class Policy:
     fresh_ms : int
         Signals of which the newest is older than this are told of, and change nothing.
     containments_per_hour : int
-        Budget per account.
+        Budget per account. What comes beyond it is proposed instead, and asked about once.
     percent_a_day : int
-        Of an account's instances (or whatever an action counts), how many may be contained in a day; 100 is no limit.
+        Of an account's instances (or whatever an action counts), how many may be contained in a day without a person's word;
+        100 is no limit.
     never_touch : NeverTouch
     """
 

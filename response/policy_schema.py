@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from response.actions import Mode
 from response.hours import parse_hours
-from response.policy import ActionPolicy, AtEnd, NeverTouch, Policy, PolicyError, Rule
+from response.policy import ActionPolicy, AtEnd, FourEyes, NeverTouch, Policy, PolicyError, Rule
 from response.rules import PrincipalKind
 from shared_model.events import EntityKind, Telemetry
 
@@ -133,6 +133,8 @@ class ActionModel(_Strict):
     mode: Mode = Mode.OBSERVE
     time_to_live: Duration = 24 * 3600
     at_end: AtEnd = AtEnd.ASK
+    answer_within: Duration = 4 * 3600
+    four_eyes: FourEyes = FourEyes.OTHER
 
 
 class CorroborationModel(_Strict):
@@ -188,7 +190,8 @@ class PolicyModel(_Strict):
         return Policy(
             rules=tuple(_rule(rule) for rule in self.rules),
             actions={
-                name: ActionPolicy(action.mode, action.time_to_live, action.at_end) for name, action in self.actions.items()
+                name: ActionPolicy(action.mode, action.time_to_live, action.at_end, action.answer_within, action.four_eyes)
+                for name, action in self.actions.items()
             },
             window_ms=self.corroboration.window * 1000,
             fresh_ms=self.freshness.limit * 1000,

@@ -18,8 +18,10 @@ from response.containment import fold, stream_name
 from response.journal import Journal, JournalEntry, Step
 from response.notices import Notify, notice
 from response.policy import Policy, Rule
-from response.settling import Decision, Room, about, is_covered, repeat, settle
+from response.room import Room
+from response.settling import Decision, is_covered, settle
 from response.signals import Signal, SignalStore, corroborating
+from response.telling import about, repeat
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -206,7 +208,7 @@ def _decide_stream_again(
         for each in _chosen(of_verdict, _matching(room.policy, actions, verdict, within=name)):
             if each.stream != name or not each.rule.takes(signal.telemetry):
                 continue
-            waits = verdict.id in stream.waiting and not is_covered(stream, each.action, verdict)
+            waits = verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict)
             if not (waits or left_half_way):
                 continue
             decision = settle(of_verdict, each.rule, each.action, each.target)

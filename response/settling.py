@@ -1,42 +1,36 @@
-"""One verdict on one stream: plan → guard → mode → APPLYING → apply → APPLIED → verify.
+"""One verdict on one stream: plan → guard → mode → OBSERVED, PROPOSED, or APPLYING and what follows (``applying.py``).
 
 The rules that keep a containment from being lost or made twice:
 
 * ``APPLYING``, with the whole plan and the state before, is in the journal before anything is changed.
-* Whoever comes to a stream whose last containment stands at ``APPLYING`` (the same verdict delivered again, or the next one)
-  finishes it with the plan that is written there; ``apply`` is idempotent.
-* Nobody applies and undoes at the same time. An ``APPLYING`` keeps every undo away for longer than its writer can live; who
-  resumes an old one renews it first, and an undo that has begun meanwhile has taken the number that the renewal needs.
 * An append that loses its sequence number to another writer starts over from the stream as it now is.
 * A verdict that the containment in force does not cover (a session whose token is newer than the deny) begins another.
-* Nothing is changed while the master switch is off: it is read right before each change, also of what is being finished.
+* What a person is asked about is not asked twice, and what one denied is not begun for as long as the question would have stood.
 * A verdict that is settled in the stream is settled: delivered again it changes nothing. Only a refusal for want of a
   second signal is decided again, when that has come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import hashlib
+from dataclasses import dataclass, replace
 
 from response import guard
-from response.actions import Action, CannotApply, CloudUnavailable, Mode, Plan, Verification
+from response.actions import Action, CloudUnavailable, Mode, Plan
+from response.applying import Applier
 from response.containment import Containment, Stream, containment_id, fold, stream_name
-from response.journal import CORROBORATION, Journal, JournalEntry, SequenceTaken, Step
-from response.notices import Notify, notice
-from response.policy import Policy, Rule
-from response.signals import Signal, kept
+from response.journal import CORROBORATION, JournalEntry, SequenceTaken, Step
+from response.policy import Rule
+from response.proposals import ASKS, WITH_ANOTHER, Proposal
+from response.room import Room
+from response.signals import kept
 from response.switch import read_switch
+from response.telling import moment
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
 #: Writers that meet on one stream settle within a few rounds; more means that something else is wrong.
 _ROUNDS = 8
-#: Details of what is refused beyond the budget: the first of an hour asks a person, the others are only journalled.
-ASKS, WITH_ANOTHER = "budget", "with the first refusal of this hour"
-#: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
-_FINISHING = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
-_DECIDING = _FINISHING | {Step.REFUSED, Step.NOOP, Step.OBSERVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,53 +59,18 @@ class Decision:
     entries: tuple[JournalEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What every step of one response needs.
-
-    Attributes
-    ----------
-    verdict : Verdict
-    partners : tuple of Signal
-        Independent second signals, newest first.
-    look_again : callable
-        Looks for those that came meanwhile.
-    policy, journal, budget, now_ms, notify
-    earlier : list of JournalEntry
-        Collects what an earlier delivery wrote.
-    """
-
-    verdict: Verdict
-    partners: tuple[Signal, ...]
-    look_again: Callable[[], tuple[Signal, ...]]
-    policy: Policy
-    journal: Journal
-    budget: guard.Budget
-    now_ms: int
-    notify: Notify
-    earlier: list[JournalEntry] = field(default_factory=list)
-
-    @property
-    def partner(self) -> Signal | None:
-        """The newest second signal, None where there is none."""
-        return next(iter(self.partners), None)
-
-    def among(self, partners: tuple[Signal, ...], rule: Rule) -> Room:
-        """Return the room with those of these second signals that count for the rule."""
-        return replace(self, partners=tuple(each for each in partners if rule.takes(each.telemetry)))
-
-
 def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
     """Bring the verdict of the room to its end on one stream. Raises CloudUnavailable: deliver it again."""
     name = stream_name(rule.action, target)
     desk = _Desk(room.among(room.partners, rule), rule, action)
+    applier = desk.applier
     for _ in range(_ROUNDS):
         stream = fold(name, room.journal.stream(name))
         try:
             if stream.current is not None:
-                stream = desk.finish(stream, stream.current)
+                stream = applier.finish(stream, stream.current)
             waiting = room.verdict.id in stream.waiting
-            corroborated_now = waiting and desk.room.partner is not None and not is_covered(stream, action, room.verdict)
+            corroborated_now = waiting and desk.room.partner is not None and not is_covered(stream, action, desk.room)
             if room.verdict.id not in stream.decided or corroborated_now:
                 stream = desk.decide(stream, target)
         except SequenceTaken:
@@ -119,7 +78,7 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
         settled = stream.decided[room.verdict.id]
         # Who recorded the second signal may have read this stream just before the refusal stood in it.
         if desk.room.partner is None and settled.awaits_corroboration:
-            desk.room = room.among(room.look_again(), rule)
+            desk.room = applier.room = room.among(room.look_again(), rule)
             if desk.room.partner is not None:
                 continue
         return Decision(
@@ -130,75 +89,35 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
             step=settled.step,
             reason=settled.detail.get("reason", ""),
             containment_id=settled.containment_id,
-            entries=tuple(desk.written),
+            entries=tuple(applier.written),
         )
     raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
 
 
-def is_covered(stream: Stream, action: Action, verdict: Verdict) -> bool:
-    """Whether this verdict would change nothing: its target is contained already, or said to be contained if it were enforced."""
+def is_covered(stream: Stream, action: Action, room: Room) -> bool:
+    """Whether this verdict would change nothing: its target is contained already, asked about, or was observed."""
     current = stream.current
     if current is not None:
-        return current.step is Step.APPLIED and action.covers(current.plan, verdict)
+        return current.step is Step.APPLIED and action.covers(current.plan, room.verdict)
+    if _asked(stream, action, room) is not None:
+        return True
     observed = [entry for entry in stream.entries[-1:] if entry.step is Step.OBSERVED and entry.plan is not None]
-    return any(action.covers(Plan.from_json_value(entry.plan), verdict) for entry in observed if entry.plan is not None)
+    return any(action.covers(Plan.from_json_value(entry.plan), room.verdict) for entry in observed if entry.plan is not None)
 
 
-def repeat(room: Room, stream: Stream, *, after: int = 0) -> None:
-    """Tell again, and collect, what an earlier delivery may have written into this stream without telling anyone.
-
-    That is what stands there about the verdict, and any containment that it may have found unfinished. A refused undo
-    (it has no plan) is no work of the responder.
-    """
-    verdict = room.verdict
-    for entry in stream.entries[after:]:
-        own = entry.verdict_id == verdict.id and entry.step in _DECIDING and (entry.plan or entry.step is not Step.REFUSED)
-        finished = entry.step in _FINISHING and entry.time_ms >= verdict.time_ms
-        if (own or finished) and entry not in room.earlier:
-            room.earlier.append(entry)
-            tell(room, stream, entry)
+def _asked(stream: Stream, action: Action, room: Room) -> Proposal | None:
+    """The open proposal that, approved, contains what the verdict found."""
+    open_ones = (each for each in reversed(list(stream.proposals.values())) if each.is_open(room.now_ms))
+    return next((each for each in open_ones if action.covers(each.plan, room.verdict)), None)
 
 
-def tell(room: Room, stream: Stream, entry: JournalEntry) -> None:
-    """Tell a person of an entry that one should know of."""
-    found = _words(room, entry)
-    plan = _plan_of(stream, entry)
-    if found is None or plan is None:
-        return
-    subject, why = found
-    lines = [*about(room), f"Change: {plan.summary}", *(f"Touches: {touched}" for touched in plan.touches), why]
-    room.notify(notice(entry.id, f"{subject}: {plan.target.kind} {plan.target.id}", lines, room.verdict.correlation_id))
-
-
-def about(room: Room) -> list[str]:
-    """Say what the verdict says."""
-    verdict = room.verdict
-    return [
-        f"{verdict.title} ({verdict.entity.kind} {verdict.entity.id}, account {verdict.entity.account})",
-        f"{verdict.detector}: probability {verdict.probability:.2f}, threshold {verdict.threshold:.2f}, {verdict.technique}",
-        f"Second signal: {room.partner.detector} from {room.partner.telemetry}" if room.partner else "",
-        *(f"Evidence: {evidence.summary}" for evidence in verdict.evidence),
-    ]
-
-
-def _words(room: Room, entry: JournalEntry) -> tuple[str, str] | None:
-    reason = str(entry.detail.get("reason", ""))
-    match entry.step:
-        case Step.REFUSED if entry.detail.get("told") == WITH_ANOTHER:
-            return None
-        case Step.REFUSED if entry.detail.get("asks") == ASKS:
-            return "BUDGET USED UP, is this meant?", f"{reason}. {_QUESTION}"
-        case Step.REFUSED:
-            return "Not contained", reason
-        case Step.OBSERVED:
-            return "Would contain", f"{entry.stream.partition('#')[0]} is in mode observe"
-        case Step.APPLIED:
-            return "Contained", f"To undo it: breakwater undo {entry.containment_id}"
-        case Step.FAILED:
-            return "FAILED to contain", f"{reason}. What was done can be undone: {entry.containment_id}"
-        case Step.DRIFTED | Step.UNREACHABLE:
-            return f"Containment {entry.step}", "Look at the target: the change could not be read back as made."
-    return None
+def _denied(stream: Stream, action: Action, room: Room) -> str:
+    """Why a person's no still counts, ``""`` where there is none."""
+    for proposal in reversed(list(stream.proposals.values())):
+        if proposal.holds_denied(room.now_ms) and proposal.answer and action.covers(proposal.plan, room.verdict):
+            said = f"{proposal.answer.actor} denied it ({proposal.answer.detail.get('reason', '')})"
+            return f"{said}: it is not begun, nor asked about again, before {moment(proposal.expires_ms)}"
+    return ""
 
 
 def _wanting(room: Room, rule: Rule) -> str:
@@ -213,94 +132,45 @@ def _wanting(room: Room, rule: Rule) -> str:
     return f"one signal ({verdict.telemetry}): {needed}"
 
 
-def _plan_of(stream: Stream, entry: JournalEntry) -> Plan | None:
-    if entry.plan is not None:
-        return Plan.from_json_value(entry.plan)
-    containment = stream.containments.get(entry.containment_id)
-    return containment.plan if containment else None
-
-
-_QUESTION = (
-    "Whatever follows within this hour is refused too, stands in the journal, and is not told one by one. If it is a mistake: "
-    "breakwater disarm --reason … . If it is an attack: contain by hand, or raise the policy's budget"
-)
-
-
 class _Desk:
-    """One settling in progress: what it has written, and which plan it has applied itself."""
+    """One settling in progress."""
 
     def __init__(self, room: Room, rule: Rule, action: Action) -> None:
         self.room = room
         self.rule = rule
         self.action = action
-        self.written: list[JournalEntry] = []
-        self._applied = ""
+        self.applier = Applier(room, action)
 
     def decide(self, stream: Stream, target: Entity) -> Stream:
-        """Begin a containment, or say why there is none."""
+        """Begin a containment, ask about it, or say why there is none."""
         current = stream.current
         if current is not None and current.step is Step.UNDOING:
             raise CloudUnavailable(f"containment {current.id} is being undone: this verdict is looked at after that")
         if current is None or not self.action.covers(current.plan, self.room.verdict):
             return self._begin(stream, self.action.plan(target, self.room.verdict))
-        return self._already_contained(stream, current)
-
-    def finish(self, stream: Stream, containment: Containment) -> Stream:
-        """Carry the current containment through apply and verify, from wherever its entries stop."""
-        if not containment.is_under_way:
-            return stream
-        now_ms = self.room.now_ms
-        if containment.step is Step.APPLYING:
-            try:
-                stream = self._apply(stream, containment)
-            except CannotApply as error:
-                return self._append(stream, stream.entry(Step.FAILED, containment, now_ms=now_ms, detail={"reason": str(error)}))
-            stream = self._append(stream, stream.entry(Step.APPLIED, containment, now_ms=now_ms, expires=True))
-        return self._verify(stream, containment)
-
-    def _apply(self, stream: Stream, containment: Containment) -> Stream:
-        if self._applied == containment.id:  # and lost the number of its APPLIED
-            return stream
-        if containment.is_old(self.room.now_ms):
-            detail = {"reason": "taken up again"}
-            renewal = stream.entry(Step.APPLYING, containment, now_ms=self.room.now_ms, plan=True, detail=detail, expires=True)
-            stream = self._append(stream, renewal)
-        if reason := self.action.check(containment.plan):
-            raise CannotApply(reason)
-        # The last word before every change. What a killed function left half made is for a person to end.
-        if reason := read_switch(self.room.journal).objection:
-            raise CannotApply(reason)
-        self.action.apply(containment.plan)
-        self._applied = containment.id
-        return stream
+        return self._noted(stream, current, f"already contained by {current.id}")
 
     def _begin(self, stream: Stream, plan: Plan) -> Stream:
         room, verdict, action_policy = self.room, self.room.verdict, self.room.policy.of(self.action.name)
-        lifetime_s = max(action_policy.time_to_live_s, plan.min_lifetime_s)
-        draft = Containment(
-            id=containment_id(self.action.name, plan.target, verdict.id),
-            stream=stream.name,
-            verdict_id=verdict.id,
-            correlation_id=verdict.correlation_id,
-            actor=self.rule.actor,
-            plan=plan,
-            step=Step.APPLYING,
-            applied_ms=room.now_ms,
-            expires_ms=room.now_ms + lifetime_s * 1000,
-        )
+        draft = draft_of(plan, stream.name, verdict, room, actor=self.rule.actor)
         if plan.is_noop:
             return self._append(stream, stream.entry(Step.NOOP, draft, now_ms=room.now_ms, detail={"reason": "already so"}))
-        enforcing = action_policy.mode is Mode.ENFORCE
-        if detail := self._against(draft, enforcing=enforcing):
+        if detail := self._against(stream, draft, action_policy.mode):
             entry = stream.entry(Step.REFUSED, draft, now_ms=room.now_ms, plan=True, detail=detail)
             return self._append(stream, replace(entry, verdict=kept(verdict)) if entry.awaits_corroboration else entry)
         detail = {"corroborated_by": room.partner.verdict_id if room.partner else ""}
-        step = Step.APPLYING if enforcing else Step.OBSERVED
-        entry = stream.entry(step, draft, now_ms=room.now_ms, plan=True, detail=detail, expires=enforcing)
-        stream = self._append(stream, entry)
-        return self.finish(stream, draft) if enforcing else stream
+        if action_policy.mode is Mode.OBSERVE:
+            return self._append(stream, stream.entry(Step.OBSERVED, draft, now_ms=room.now_ms, plan=True, detail=detail))
+        # Last, because it is the only look that uses something up; observing and proposing use nothing up.
+        used_up = beyond_budget(room, draft) if action_policy.mode is Mode.ENFORCE else ""
+        if action_policy.mode is Mode.APPROVE or used_up:
+            return self._propose(stream, draft, used_up, detail)
+        stream = self._append(
+            stream, stream.entry(Step.APPLYING, draft, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
+        )
+        return self.applier.finish(stream, draft)
 
-    def _against(self, draft: Containment, *, enforcing: bool) -> dict[str, str]:
+    def _against(self, stream: Stream, draft: Containment, mode: Mode) -> dict[str, str]:
         """Return the detail of a refusal, empty when nothing speaks against the plan."""
         room = self.room
         if reason := guard.refusal(draft.plan, room.verdict, room.policy.never_touch):
@@ -312,52 +182,73 @@ class _Desk:
         fresh = room.now_ms - room.verdict.time_ms <= room.policy.fresh_ms
         if room.partner is None and not (self.rule.alone and fresh):
             return {"reason": _wanting(room, self.rule), "wants": CORROBORATION}
-        if enforcing and (reason := read_switch(room.journal).objection):
+        if mode is not Mode.OBSERVE and (reason := _denied(stream, self.action, room)):
+            return {"reason": reason, "told": "with the denial"}
+        if mode is Mode.ENFORCE and (reason := read_switch(room.journal).objection):
             return {"reason": reason}
-        # Last, because it is the only check that uses something up; observing uses nothing up.
-        return self._beyond_budget(draft) if enforcing else {}
+        return {}
 
-    def _beyond_budget(self, draft: Containment) -> dict[str, str]:
-        """Take from the budget; return the detail of a refusal where it is used up. Of a burst, one asks for all."""
-        room, plan = self.room, draft.plan
-        take, account, limit = room.budget.take, plan.target.account, room.policy.containments_per_hour
-        most = guard.share(plan, room.policy.percent_a_day)
-        if not take(account, draft.id, limit=limit, now_ms=room.now_ms):
-            used_up = f"the budget of {limit} containments an hour is used up in account {account}"
-        # By target and day: what is contained again after an undo is none more.
-        elif most is not None and not take(
-            f"{account}/{plan.action}", plan.target.key, limit=most, now_ms=room.now_ms, period_ms=guard.DAY_MS
-        ):
-            of_all = f"{room.policy.percent_a_day} % of {plan.population}"
-            used_up = f"{plan.action} has reached {most} targets today, the most for account {account} ({of_all})"
-        else:
-            return {}
-        asks = take(f"{account}/question", draft.id, limit=1, now_ms=room.now_ms)
-        return {"reason": f"{used_up}: look, then contain by hand", **({"asks": ASKS} if asks else {"told": WITH_ANOTHER})}
+    def _propose(self, stream: Stream, draft: Containment, used_up: str, detail: dict[str, str]) -> Stream:
+        """Ask a person, unless one is asked already. Of a burst, one question asks for all."""
+        room = self.room
+        if asked := _asked(stream, self.action, room):
+            return self._noted(stream, asked, f"already proposed: {asked.id}")
+        account, limit = draft.plan.target.account, room.policy.containments_per_hour
+        if not used_up and not room.budget.take(f"{account}/proposals", draft.id, limit=limit, now_ms=room.now_ms):
+            used_up = f"more than {limit} proposals within an hour in account {account}"
+        if used_up:
+            asks = room.budget.take(f"{account}/question", draft.id, limit=1, now_ms=room.now_ms)
+            detail |= {"reason": used_up, "question": _question(account, room.now_ms)}
+            detail |= {"asks": ASKS} if asks else {"told": WITH_ANOTHER}
+        until_ms = room.now_ms + room.policy.of(self.action.name).answer_within_s * 1000
+        proposed = replace(draft, expires_ms=until_ms)
+        entry = stream.entry(Step.PROPOSED, proposed, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
+        return self._append(stream, replace(entry, verdict=kept(room.verdict)))
 
-    def _verify(self, stream: Stream, containment: Containment) -> Stream:
-        try:
-            found = self.action.verify(containment.plan)
-        except CloudUnavailable:
-            found = Verification.UNREACHABLE
-        return self._append(stream, stream.entry(Step(found), containment, now_ms=self.room.now_ms))
-
-    def _already_contained(self, stream: Stream, containment: Containment) -> Stream:
-        """A further verdict that the containment in force covers: written down, and nothing else."""
-        verdict = self.room.verdict
-        further = replace(
-            containment,
-            id=containment_id(containment.plan.action, containment.plan.target, verdict.id),
-            verdict_id=verdict.id,
-            correlation_id=verdict.correlation_id,
-            actor=self.rule.actor,
-        )
-        detail = {"reason": f"already contained by {containment.id}"}
-        return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail=detail))
+    def _noted(self, stream: Stream, known: Containment | Proposal, reason: str) -> Stream:
+        """A further verdict that changes nothing: written down, and nothing else."""
+        further = draft_of(known.plan, stream.name, self.room.verdict, self.room, actor=self.rule.actor)
+        return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail={"reason": reason}))
 
     def _append(self, stream: Stream, entry: JournalEntry) -> Stream:
-        self.room.journal.append(entry)
-        self.written.append(entry)
-        stream = stream.followed_by(entry)
-        tell(self.room, stream, entry)
-        return stream
+        return self.applier.append(stream, entry)
+
+
+def draft_of(plan: Plan, stream: str, verdict: Verdict, room: Room, *, actor: str) -> Containment:
+    """Return the containment that this plan would be, from now on."""
+    lifetime_s = max(room.policy.of(plan.action).time_to_live_s, plan.min_lifetime_s)
+    return Containment(
+        id=containment_id(plan.action, plan.target, verdict.id),
+        stream=stream,
+        verdict_id=verdict.id,
+        correlation_id=verdict.correlation_id,
+        actor=actor,
+        plan=plan,
+        step=Step.APPLYING,
+        applied_ms=room.now_ms,
+        expires_ms=room.now_ms + lifetime_s * 1000,
+    )
+
+
+def beyond_budget(room: Room, draft: Containment, *, whatever: bool = False) -> str:
+    """Take from the budget; return why nothing is left, ``""`` where it was taken.
+
+    With ``whatever``, it is contained all the same: then it counts in the day's share though the hour's budget is used up.
+    """
+    plan, take = draft.plan, room.budget.take
+    account, limit = plan.target.account, room.policy.containments_per_hour
+    most = guard.share(plan, room.policy.percent_a_day)
+    hour = "" if take(account, draft.id, limit=limit, now_ms=room.now_ms) else f"{limit} containments an hour"
+    if hour and not whatever:
+        return f"the budget of {hour} is used up in account {account}"
+    # By target and day: what is contained again after an undo is none more.
+    share, day = f"{account}/{plan.action}", guard.DAY_MS
+    if most is not None and not take(share, plan.target.key, limit=most, now_ms=room.now_ms, period_ms=day):
+        of_all = f"{room.policy.percent_a_day} % of {plan.population}"
+        return f"{plan.action} has reached {most} targets today, the most for account {account} ({of_all})"
+    return f"the budget of {hour} is used up in account {account}" if hour else ""
+
+
+def _question(account: str, now_ms: int) -> str:
+    """Name the question of one account and hour, which asks for all that came beyond the budget."""
+    return hashlib.sha256(f"{account}\n{now_ms // guard.HOUR_MS}".encode()).hexdigest()[:12]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+
+import pytest
 
 from azure_functions.adapters.sentinel import action_row, verdict_row
 from azure_functions.registry import FUNCTIONS
@@ -12,7 +15,8 @@ from azure_infra.columns import COLUMNS
 from infra_tests.azure_infra.conftest import FLOW_LOGS, MOST, WORKSPACE, deployed
 from infra_tests.azure_infra.deployment import Deployment
 from infra_tests.azure_infra.expressions import Later
-from infra_tests.response.world import verdict
+from infra_tests.response.world import Site, verdict
+from response.actions import Mode
 from response.journal import JournalEntry, Step
 from shared_model.events import Telemetry
 
@@ -58,12 +62,29 @@ def test_poison_is_seen_wherever_the_host_puts_it(most: dict[str, Deployment]) -
     assert _queues_that_are_watched(theirs) == ["st"]
 
 
-def test_the_budgets_alert_knows_its_refusal(most: dict[str, Deployment]) -> None:
+@pytest.mark.parametrize(
+    ("mode", "policy"),
+    [
+        ("enforce", {"containments_per_hour": 0}),
+        ("approve", {"containments_per_hour": 0}),
+        ("enforce", {"percent_a_day": 1}),
+    ],
+)
+def test_the_budgets_alert_knows_what_came_beyond_it(most: dict[str, Deployment], mode: str, policy: dict[str, int]) -> None:
     (alert,) = [
         one for one in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules") if "budget" in one.content["name"]
     ]
-    (word,) = re.findall(r'Reason has "(\w+)"', alert.properties["criteria"]["allOf"][0]["query"])
-    assert f"the {word} of" in (FOLDER.parent / "response" / "settling.py").read_text()
+    query = alert.properties["criteria"]["allOf"][0]["query"]
+    words = re.findall(r'"([^"]+)"', query.partition("has_any")[2])
+    site = Site(mode=Mode(mode))
+    site.policy = replace(site.policy, **policy)
+    plan = site.action.plan
+    site.action.plan = lambda target, verdict: replace(plan(target, verdict), population=3)  # type: ignore[method-assign]
+    for machine in ("i-1", "i-2"):
+        site.contain(machine)
+    last = site.stream("i-2").entries[-1]
+    assert f'Step == "{last.step}"' in query
+    assert any(word in last.detail["reason"] for word in words)
 
 
 def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]) -> None:

@@ -55,7 +55,7 @@ def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
             "    traget: instance",
             ["3: rules.0.target: is missing", "5: rules.0.traget: * did you mean target?"],
         ),
-        ("enforce", "arm", ["10: actions.quarantine_instance.mode: Input should be 'observe' or 'enforce' (it is 'arm')"]),
+        ("enforce", "arm", ["10: actions.quarantine_instance.mode: Input should be 'observe', 'approve' or 'enforce'"]),
         ("0.5", "7", ["7: rules.0.when.min_probability: Input should be less than or equal to 1 (it is 7)"]),
         (
             "24h",

@@ -13,6 +13,7 @@ from infra_tests.contracts.conftest import Stores
 from infra_tests.response.test_arrival_order import BOTH, CALLS, FLOWS, Rules
 from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
 from lambdas.registry import FUNCTIONS
+from response.actions import Mode
 from response.containment import LONGEST_RUN_MS
 from response.expiry import BY_EXPIRY, expire
 from response.journal import Journal, JournalEntry, Step
@@ -96,7 +97,23 @@ def test_what_is_due_ends_by_itself(stores: Stores) -> None:
 def test_the_budget_holds_across_targets(stores: Stores) -> None:
     site = on(stores, Site())
     site.policy = replace(site.policy, containments_per_hour=1)
-    assert [site.contain(machine).decisions[0].step for machine in ("i-1", "i-2")] == [Step.APPLIED, Step.REFUSED]
+    assert [site.contain(machine).decisions[0].step for machine in ("i-1", "i-2")] == [Step.APPLIED, Step.PROPOSED]
+
+
+def test_what_was_proposed_is_answered_once_or_lapses(stores: Stores) -> None:
+    site = on(stores, Site(mode=Mode.APPROVE))
+    assert [site.contain(machine).decisions[0].step for machine in ("i-1", "i-2", "i-3")] == [Step.PROPOSED] * 3
+    site.world["i-2"]["eni-c"] = "web"  # changed since it was shown
+    assert [site.answer(machine).step for machine in ("i-1", "i-2")] == [Step.APPLIED, Step.PROPOSED]
+    assert site.answer("i-1", "bob", approves=False).step is Step.REFUSED
+    assert site.answer("i-2").step is Step.APPLIED
+    now_ms = NOW_MS + 4 * HOUR_MS + 1
+    ended, errors = expire(
+        policy=site.policy, actions=site.actions, journal=site.journal, now_ms=now_ms, notify=site.notices.append
+    )
+    assert (Step.LAPSED in [each.step for each in ended], errors) == (True, ())
+    assert site.steps("i-3")[-1] is Step.LAPSED
+    assert (site.world["i-2"], site.world["i-3"]) == ({"eni-c": "locked"}, {"eni-d": "db"})
 
 
 def test_no_function_that_responds_runs_for_so_long_that_it_could_apply_while_somebody_undoes() -> None:

@@ -1,4 +1,4 @@
-"""Beyond the budget: refused, and one question for the whole burst."""
+"""Beyond the budget: proposed, and one question for the whole burst."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from response.actions import Plan
 from response.guard import DAY_MS, share
 from response.journal import Step
 from response.policy import Rule
-from response.settling import WITH_ANOTHER
+from response.proposals import WITH_ANOTHER
 from shared_model.events import Entity, EntityKind, Telemetry
 
 BURST = 50
@@ -44,10 +44,12 @@ def test_a_burst_of_fifty_becomes_five_containments_and_one_question() -> None:
         site.contain(f"m-{number}")
     assert locked(site) == 5
     assert len(questions(site)) == 1
-    refused = [entry for number in range(BURST) for entry in site.journal.stream(f"isolate#{ACCOUNT}/instance/m-{number}")]
-    beyond = [entry for entry in refused if "budget of 5" in str(entry.detail.get("reason"))]
+    written = [entry for number in range(BURST) for entry in site.journal.stream(f"isolate#{ACCOUNT}/instance/m-{number}")]
+    beyond = [entry for entry in written if entry.step is Step.PROPOSED]
     assert len({entry.stream for entry in beyond}) == BURST - 5
+    assert all("budget of 5" in str(entry.detail["reason"]) for entry in beyond)
     assert {entry.detail.get("told") for entry in beyond} == {None, WITH_ANOTHER}
+    assert len({entry.detail["question"] for entry in beyond}) == 1
 
 
 def test_the_next_hour_may_ask_again() -> None:
@@ -63,7 +65,7 @@ def test_the_next_hour_may_ask_again() -> None:
 def test_killed_after_the_question_was_taken_it_is_still_asked() -> None:
     site = crowded(containments_per_hour=0)
     site.respond(verdict("m-0", "flow", Telemetry.FLOW_LOGS))
-    site.journal.kill_before = Step.REFUSED
+    site.journal.kill_before = Step.PROPOSED
     with pytest.raises(Killed):
         site.respond(verdict("m-0", "dns", Telemetry.DNS_LOGS))
     site.contain("m-1")

@@ -83,6 +83,6 @@ def test_what_is_said_of_one_signal_is_what_happens(mode: Mode, alone: bool, age
     assert said.applies is bool(decisions)
     if decisions:
         refused = any(line.startswith(("refused", "corroboration: refused")) for line in said.why)
-        ends = {Mode.OBSERVE: Step.OBSERVED, Mode.ENFORCE: Step.APPLIED}
+        ends = {Mode.OBSERVE: Step.OBSERVED, Mode.APPROVE: Step.PROPOSED, Mode.ENFORCE: Step.APPLIED}
         assert decisions[0].step is (Step.REFUSED if refused else ends[mode])
         assert decisions[0].target.account == ACCOUNT

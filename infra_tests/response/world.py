@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from response.actions import Action, Mode, Plan, UndoResult, Verification
+from response.approval import Answer, Answered, settle_answer
+from response.containment import Stream, fold
 from response.expiry import Ended, undo
 from response.guard import InProcessBudget
 from response.journal import InProcessJournal, JournalEntry, Step
 from response.notices import Notice
+from response.people import Person
 from response.policy import ActionPolicy, AtEnd, NeverTouch, Policy, Rule
+from response.proposals import digest
 from response.responder import Outcome, respond
 from response.signals import InProcessSignals
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -142,6 +146,35 @@ class Site:
             now_ms=self.now_ms,
             notify=self.notices.append,
         )
+
+    def answer(
+        self, machine: str, by: Person | str = "alice", *, approves: bool = True, request: str = "", **changes: Any
+    ) -> Answered:
+        """Answer the last proposal about a machine, as somebody to whom its plan was just shown."""
+        stream = self.stream(machine)
+        proposal = list(stream.proposals.values())[-1]
+        person = Person(by, f"id-of-{by}") if isinstance(by, str) else by
+        fields: dict[str, Any] = {
+            "proposal_id": proposal.id,
+            "approves": approves,
+            "by": person,
+            "request": request or f"request-{stream.last}-{person.name}",
+            "reason": "seen it",
+            "plan": digest(proposal.plan),
+        }
+        return settle_answer(
+            Answer(**(fields | changes)),
+            policy=self.policy,
+            actions=self.actions,
+            journal=self.journal,
+            budget=self.budget,
+            now_ms=self.now_ms,
+            notify=self.notices.append,
+        )
+
+    def stream(self, machine: str) -> Stream:
+        name = f"isolate#{ACCOUNT}/instance/{machine}"
+        return fold(name, self.journal.stream(name))
 
     def steps(self, machine: str) -> list[Step]:
         return [entry.step for entry in self.journal.stream(f"isolate#{ACCOUNT}/instance/{machine}")]

@@ -1,0 +1,78 @@
+"""APPLYING → apply → APPLIED → verify, of a containment that was decided on: by a policy, or by a person.
+
+* Whoever comes to a stream whose last containment stands at ``APPLYING`` finishes it with the plan that is written there;
+  ``apply`` is idempotent.
+* Nobody applies and undoes at the same time. An ``APPLYING`` keeps every undo away for longer than its writer can live; who
+  resumes an old one renews it first, and an undo that has begun meanwhile has taken the number that the renewal needs.
+* Nothing is changed while the master switch is off: it is read right before each change, also of what is being finished.
+"""
+
+from __future__ import annotations
+
+from response.actions import Action, CannotApply, CloudUnavailable, Verification
+from response.containment import Containment, Stream
+from response.journal import JournalEntry, Step
+from response.room import Room
+from response.switch import read_switch
+from response.telling import tell
+
+
+class Applier:
+    """One containment being carried out: what it has written, and which plan it has applied itself.
+
+    Attributes
+    ----------
+    room : Room
+    action : Action
+    written : list of JournalEntry
+    """
+
+    def __init__(self, room: Room, action: Action) -> None:
+        self.room = room
+        self.action = action
+        self.written: list[JournalEntry] = []
+        self._applied = ""
+
+    def finish(self, stream: Stream, containment: Containment) -> Stream:
+        """Carry a containment through apply and verify, from wherever its entries stop."""
+        if not containment.is_under_way:
+            return stream
+        now_ms = self.room.now_ms
+        if containment.step is Step.APPLYING:
+            try:
+                stream = self._apply(stream, containment)
+            except CannotApply as error:
+                return self.append(stream, stream.entry(Step.FAILED, containment, now_ms=now_ms, detail={"reason": str(error)}))
+            stream = self.append(stream, stream.entry(Step.APPLIED, containment, now_ms=now_ms, expires=True))
+        return self._verify(stream, containment)
+
+    def append(self, stream: Stream, entry: JournalEntry) -> Stream:
+        """Write the entry, tell of it, and return the stream with it. Raises SequenceTaken."""
+        self.room.journal.append(entry)
+        self.written.append(entry)
+        stream = stream.followed_by(entry)
+        tell(self.room, stream, entry)
+        return stream
+
+    def _apply(self, stream: Stream, containment: Containment) -> Stream:
+        if self._applied == containment.id:  # and lost the number of its APPLIED
+            return stream
+        if containment.is_old(self.room.now_ms):
+            detail = {"reason": "taken up again"}
+            renewal = stream.entry(Step.APPLYING, containment, now_ms=self.room.now_ms, plan=True, detail=detail, expires=True)
+            stream = self.append(stream, renewal)
+        if reason := self.action.check(containment.plan):
+            raise CannotApply(reason)
+        # The last word before every change. What a killed function left half made is for a person to end.
+        if reason := read_switch(self.room.journal).objection:
+            raise CannotApply(reason)
+        self.action.apply(containment.plan)
+        self._applied = containment.id
+        return stream
+
+    def _verify(self, stream: Stream, containment: Containment) -> Stream:
+        try:
+            found = self.action.verify(containment.plan)
+        except CloudUnavailable:
+            found = Verification.UNREACHABLE
+        return self.append(stream, stream.entry(Step(found), containment, now_ms=self.room.now_ms))

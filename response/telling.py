@@ -1,0 +1,119 @@
+"""What a person is told of an entry of the journal: once, and again under the same id where a function may have been killed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from response.actions import Plan
+from response.containment import Stream
+from response.journal import JournalEntry, Step
+from response.notices import notice
+from response.proposals import ASKS
+from response.room import Room
+
+#: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
+_FINISHING = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
+_DECIDING = _FINISHING | {Step.REFUSED, Step.NOOP, Step.OBSERVED, Step.PROPOSED}
+
+
+def repeat(room: Room, stream: Stream, *, after: int = 0) -> None:
+    """Tell again, and collect, what an earlier delivery may have written into this stream without telling anyone.
+
+    That is what stands there about the verdict, and any containment that it may have found unfinished. A refused undo
+    (it has no plan) is no work of the responder.
+    """
+    verdict = room.verdict
+    for entry in stream.entries[after:]:
+        own = entry.verdict_id == verdict.id and entry.step in _DECIDING and (entry.plan or entry.step is not Step.REFUSED)
+        finished = entry.step in _FINISHING and entry.time_ms >= verdict.time_ms
+        if (own or finished) and entry not in room.earlier:
+            room.earlier.append(entry)
+            tell(room, stream, entry)
+
+
+def tell(room: Room, stream: Stream, entry: JournalEntry) -> None:
+    """Tell a person of an entry that one should know of."""
+    found = _words(room, stream, entry)
+    plan = _plan_of(stream, entry)
+    if found is None or plan is None:
+        return
+    subject, why = found
+    lines = [*about(room), f"Change: {plan.summary}", *(f"Touches: {touched}" for touched in plan.touches), why]
+    told = notice(entry.id, f"{subject}: {plan.target.kind} {plan.target.id}", lines, room.verdict.correlation_id)
+    proposal = stream.proposals.get(entry.containment_id)
+    if proposal is not None and proposal.is_open(room.now_ms):
+        told = replace(told, proposal_id=proposal.id, until_ms=proposal.expires_ms)
+    room.notify(told)
+
+
+def about(room: Room) -> list[str]:
+    """Say what the verdict says."""
+    verdict = room.verdict
+    return [
+        f"{verdict.title} ({verdict.entity.kind} {verdict.entity.id}, account {verdict.entity.account})",
+        f"{verdict.detector}: probability {verdict.probability:.2f}, threshold {verdict.threshold:.2f}, {verdict.technique}",
+        f"Second signal: {room.partner.detector} from {room.partner.telemetry}" if room.partner else "",
+        *(f"Evidence: {evidence.summary}" for evidence in verdict.evidence),
+    ]
+
+
+def _words(room: Room, stream: Stream, entry: JournalEntry) -> tuple[str, str] | None:
+    """Return the subject and what there is to say, None where it is not told."""
+    reason, identifier = str(entry.detail.get("reason", "")), entry.containment_id
+    if entry.detail.get("told"):
+        return None
+    match entry.step:
+        case Step.PROPOSED | Step.APPROVED | Step.DENIED:
+            return _of_proposal(stream, entry, reason)
+        case Step.REFUSED if entry.detail.get("request"):
+            return "Answer refused", f"{entry.actor}: {reason}"
+        case Step.REFUSED:
+            return "Not contained", reason
+        case Step.OBSERVED:
+            return "Would contain", f"{entry.stream.partition('#')[0]} is in mode observe"
+        case Step.APPLIED:
+            return "Contained", f"Decided by {entry.actor}. To undo it: breakwater undo {identifier}"
+        case Step.FAILED:
+            return "FAILED to contain", f"{reason}. What was done can be undone: {identifier}"
+        case Step.DRIFTED | Step.UNREACHABLE:
+            return f"Containment {entry.step}", "Look at the target: the change could not be read back as made."
+    return None
+
+
+def _of_proposal(stream: Stream, entry: JournalEntry, reason: str) -> tuple[str, str] | None:
+    missing = int(entry.detail.get("missing", 0))
+    match entry.step:
+        case Step.PROPOSED if entry.detail.get("asks") == ASKS:
+            question = entry.detail.get("question")
+            others = f"What follows within this hour waits for the same answer and is not told one by one: {_OTHERS} {question}"
+            return "BUDGET USED UP, is this meant?", f"{reason}. {others}. {_MISTAKE}. {_how_to_answer(entry)}"
+        case Step.PROPOSED:
+            return ("Changed since it was shown, approve?" if reason else "Approve?"), f"{reason}\n{_how_to_answer(entry)}"
+        case Step.APPROVED if missing:
+            return "One more approval is needed", f"Approved by {entry.actor}. {_how_to_answer(entry, stream)}"
+        case Step.DENIED:
+            return "Denied", f"By {entry.actor}: {reason}"
+    return None  # what is approved by all whom it needs is told of when it is contained
+
+
+_OTHERS = "breakwater proposals --question"
+_MISTAKE = "If it is a mistake: breakwater disarm --reason …"
+
+
+def _how_to_answer(entry: JournalEntry, stream: Stream | None = None) -> str:
+    proposal = stream.proposals.get(entry.containment_id) if stream else None
+    until, identifier = moment(proposal.expires_ms if proposal else entry.expires_ms or entry.time_ms), entry.containment_id
+    return f"To answer, until {until}: breakwater approve {identifier}, or breakwater deny {identifier} --reason …"
+
+
+def moment(time_ms: int) -> str:
+    """Return a time as a person reads it, in UTC."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _plan_of(stream: Stream, entry: JournalEntry) -> Plan | None:
+    if entry.plan is not None:
+        return Plan.from_json_value(entry.plan)
+    known = stream.containments.get(entry.containment_id) or stream.proposals.get(entry.containment_id)
+    return known.plan if known else None
