@@ -177,7 +177,7 @@ _SEEDS = iter(range(1_000_000))
 
 def _records(count: int) -> list[dict[str, Any]]:
     seed_ = next(_SEEDS)
-    stories = generate(seed_, telemetry=Telemetry.API_CALLS)
+    stories = generate(seed_, telemetry=Telemetry.API_CALLS, cloud="aws")
     records = islice((record for story in stories for record in story.records), count)
     return [{**record, "eventID": f"{record['eventID']}-{seed_}"} for record in records]
 

@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _one_call_each() -> Iterator[dict[str, Any]]:
-    stories = cycle(generate(5, telemetry=Telemetry.API_CALLS))
+    stories = cycle(generate(5, telemetry=Telemetry.API_CALLS, cloud="aws"))
     for number, record in enumerate(chain.from_iterable(story.records for story in stories)):
         body = json.dumps(envelope({**record, "eventID": f"{record['eventID']}-{number}"}))
         yield {

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from shared_model.encoders.audit import encode_api_calls, encode_system_events
 from shared_model.events import ApiCall, Rejected, SystemEvent, Telemetry
+from shared_model.parsers.azure_audit import parse_audit_records
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
 from training.loaders.cloudtrail_logs import RecordedAttack, embed, read_panther, read_stratus
 from training.scenarios import AUDIT_CLASSES, BENIGN, Family, Scenario, Split, families, generate
-from training.scenarios.audit_benign import owner_of
-from training.scenarios.audit_story import LabelledRecord
+from training.scenarios.audit_story import LabelledRecord, attack_story, owner_of
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
 from training.sequences import Story
 from training.splits import HELD_OUT_PANTHER, HELD_OUT_STRATUS
@@ -45,16 +45,18 @@ class Event:
 
 
 def scenario_stories(split: Split, *, seed: int, repeats: int, progress: Callable[[str], None] = lambda _: None) -> list[Story]:
-    """Stories of every audit and system-log family of the split, told ``repeats`` times.
+    """Stories of every audit and system-log family of the split, told ``repeats`` times, and of each API attack its control.
 
-    Benign families are told four times as often, families that are drawn anew each time three times as often.
+    Benign families are told three times as often, families that are drawn anew each time three times as often.
     """
     stories: list[Story] = []
     chosen = [family for family in families(split=split) if family.telemetry != Telemetry.FLOW_LOGS]
     for number, family in enumerate(chosen):
-        times = repeats * (3 if "/any-" in family.name else 1) * (1 if family.is_attack else 4)
+        times = repeats * (3 if "any-" in family.name else 1) * (1 if family.is_attack else 3)
         for scenario in generate(seed, only=(family,), repeats=times):
             stories += stories_of(scenario)
+            if family.is_attack and family.telemetry == Telemetry.API_CALLS:
+                stories += record_stories(attack_story(family, scenario.seed, control=True), f"control of {family.name}")
         if (number + 1) % 12 == 0:
             progress(f"{number + 1}/{len(chosen)} families")
     return stories
@@ -69,11 +71,12 @@ def stories_of(scenario: Scenario) -> list[Story]:
 
 
 def record_stories(told: Iterable[LabelledRecord], family: str) -> list[Story]:
-    """Parse and encode CloudTrail records, one story for each entity. Raises GeneratedRecordRejected for one that is refused."""
+    """Parse and encode audit records of either cloud, one story an entity. Raises GeneratedRecordRejected for one refused."""
     calls: list[ApiCall] = []
     labels: list[int] = []
     for line in told:
-        for call in parse_cloudtrail(line.record, source=family):
+        parse = parse_cloudtrail if "eventSource" in line.record else parse_audit_records
+        for call in parse(line.record, source=family):
             if isinstance(call, Rejected):
                 raise GeneratedRecordRejected(f"{family}: {call.field}: {call.reason}: {call.raw[:200]}")
             calls.append(call)
@@ -139,7 +142,7 @@ def recorded_stories(
     """
     for attack in attacks:
         for turn, calls in enumerate(histories):
-            profile = owner_of(split, random.Random(f"{attack.name}#{seed}#{turn}"))
+            profile = owner_of(split, "aws", random.Random(f"{attack.name}#{seed}#{turn}"))
             name = f"{attack.source}/{attack.name}"
             attacked = record_stories(embed(attack, profile, seed, calls=calls), name)
             yield from (story for story in attacked if story.attack)

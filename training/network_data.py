@@ -15,9 +15,8 @@ from shared_model.events import FlowBatch
 from shared_model.parsers.vpc_flow_logs import read_flows
 from training.loaders.single_flows import read_cicids, read_netflow, workday
 from training.loaders.zeek import Capture, iot23_connections, monitored_site, read_ctu_day, read_iot23
-from training.scenarios import BENIGN, NETWORK_CLASSES, Scenario, Split, families, generate
+from training.scenarios import BENIGN, NETWORK_CLASSES, Scenario, Split, connections_of, families, generate
 from training.scenarios.flow_log import FlowLog, Layout, write_flow_log
-from training.scenarios.registry import NETWORK
 from training.scenarios.site import around, build_site, internet_address
 from training.sequences import Story
 from training.splits import WORKDAYS
@@ -107,7 +106,7 @@ def grafted_stories(root: Path, names: Iterable[str], split: Split, *, seed: int
                 part = calm[begin : begin + rng.randrange(60, 260)]
                 site = around(rng, device, part[0].start_ms + rng.randrange(1 + (part[-1].start_ms - part[0].start_ms)))
                 layout = rng.choice(tuple(Layout))
-                for connections, kind in ((part + list(NETWORK[family](site)), "in"), (part, "without")):
+                for connections, kind in ((part + list(connections_of(family, site)), "in"), (part, "without")):
                     stories += flow_stories(write_flow_log(connections, site, layout=layout), f"{family.name} {kind} zeek/{name}")
     return stories
 
@@ -135,7 +134,7 @@ def workday_stories(root: Path, names: Iterable[str], split: Split, *, seed: int
             if turn % 4 == 0:
                 family = rng.choice(attacks)
                 title = family.name
-                connections += NETWORK[family](around(rng, host, site.start_ms))
+                connections += connections_of(family, around(rng, host, site.start_ms))
             elif turn % 4 == 1 and guesses:
                 title, at, guesser, pause = "guessing", float(site.start_ms), internet_address(rng), rng.lognormvariate(7.3, 1.2)
                 for shape in rng.choices(guesses, k=rng.randrange(20, 80)):

@@ -79,7 +79,7 @@ def test_the_card_says_what_the_evaluation_says(name):
 def windows_of(name: str, family_name: str, seed: int):
     stories_of = network_data.stories_of if name == "network" else audit_data.stories_of
     family = next(family for family in families() if family.name == family_name)
-    stories = [story for scenario in generate(seed, only=(family,), repeats=6) for story in stories_of(scenario)]
+    stories = [story for scenario in generate(seed, only=(family,), repeats=16) for story in stories_of(scenario)]
     windows = cut_stories(stories)
     return (windows.rows if name == "network" else audit.expand(windows.rows)), windows.evidence
 

@@ -1,30 +1,53 @@
-"""Generated telemetry is read by the real parsers, is the same for the same seed, and its families do not cross splits."""
+"""Generated telemetry is read by the real parsers of both clouds, is the same for the same seed, and no family crosses splits."""
 
 from __future__ import annotations
 
 import io
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from shared_model.events import ApiCall, Rejected, SystemEvent, Telemetry
+from shared_model.parsers import vnet_flow_logs
+from shared_model.parsers.azure_audit import parse_audit_records
+from shared_model.parsers.azure_system_logs import parse_azure_system_logs
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
 from shared_model.parsers.vpc_flow_logs import read_flows
-from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Layout, Split, envelope, families, generate, network_scenario
+from training.azure_records import as_row
+from training.scenarios import (
+    AUDIT_CLASSES,
+    NETWORK_CLASSES,
+    Layout,
+    Split,
+    connections_of,
+    envelope,
+    families,
+    generate,
+    named,
+    network_scenario,
+)
 from training.scenarios.__main__ import write
-from training.scenarios.audit_attacks import ATTACKS, LONE, RESERVED, lone
+from training.scenarios.audit_story import attack_story, benign_days
+from training.scenarios.catalogue import catalogue, drawn_attack
 from training.scenarios.connections import Outcome, attempt, tcp
 from training.scenarios.flow_log import write_flow_log
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
+from training.scenarios.library import attack_operations, reserved, scenarios_by_family
 from training.scenarios.script import operations, play
 from training.scenarios.site import build_site
+from training.scenarios.vnet_flow_log import FlowLog, document, write_records
 
 EVERY = families()
 NETWORK = families(Telemetry.FLOW_LOGS)
 AUDIT = families(Telemetry.API_CALLS)
 SYSTEM = families(Telemetry.SYSTEM_LOGS)
+_NETWORK_ID = (
+    "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/web"
+)
+_LOG_ID = _NETWORK_ID.replace("virtualNetworks/web", "networkWatchers/nw/flowLogs/web")
 
 
 @pytest.mark.parametrize("family", NETWORK, ids=lambda family: family.name)
@@ -40,8 +63,7 @@ def test_every_line_of_a_flow_log_is_read(family):
 
 @pytest.mark.parametrize("layout", list(Layout))
 def test_labels_meet_their_records_in_both_layouts(layout):
-    family = next(family for family in NETWORK if family.name == "network/ssh-guessing")
-    scenario = network_scenario(family, 5, layout=layout)
+    scenario = network_scenario(named("network/ssh-guessing"), 5, layout=layout)
     assert scenario.flow_log is not None
     (read,) = read_flows(io.BytesIO(scenario.flow_log.encode()), source="test")
     guessed = [scenario.labels[record - 1] == "brute_force" for record in read.batch.record.tolist()]
@@ -70,16 +92,30 @@ def test_a_long_connection_is_one_record_a_minute_and_loses_nothing():
     assert all(int(fields[11]) - int(fields[10]) <= 60 for fields in outward)
 
 
+@pytest.mark.parametrize("family", NETWORK, ids=lambda family: family.name)
+def test_every_family_of_flows_is_read_from_a_vnet_flow_log_too(family):
+    site = build_site(random.Random(9))
+    hosts = tuple(replace(host, interface_id=f"000D3A{number:06X}") for number, host in enumerate(site.hosts))
+    site = replace(site, hosts=hosts, _by_address={host.address: host for host in hosts})
+    connections = list(connections_of(family, site))
+    records = write_records(connections, site, FlowLog(_LOG_ID, _NETWORK_ID))
+    (read,) = vnet_flow_logs.read_flows(io.BytesIO(document(records)), source="test")
+    assert read.rejected == ()
+    assert len(read.batch) > 0
+
+
 @pytest.mark.parametrize("family", AUDIT, ids=lambda family: family.name)
-def test_every_record_of_a_trail_is_read(family):
+def test_every_audit_record_is_read(family):
     scenario = next(generate(3, only=(family,)))
-    calls = list(parse_cloudtrail({"Records": list(scenario.records)}, source="test"))
+    parse = parse_cloudtrail if family.cloud == "aws" else parse_audit_records
+    calls = list(parse({"Records" if family.cloud == "aws" else "records": list(scenario.records)}, source="test"))
     assert not [call for call in calls if isinstance(call, Rejected)]
     assert len(calls) == len(scenario.labels)
+    assert {call.provider for call in calls if isinstance(call, ApiCall)} == {family.cloud}
 
 
 def test_the_envelope_and_the_file_give_the_same_calls():
-    scenario = next(generate(4, only=(AUDIT[0],)))
+    scenario = next(generate(4, only=families(Telemetry.API_CALLS, cloud="aws")[:1]))
     from_file = list(parse_cloudtrail({"Records": list(scenario.records)}, source="test"))
     from_events = [call for record in scenario.records for call in parse_cloudtrail(envelope(record), source="test")]
     assert [call.event_id for call in from_file if isinstance(call, ApiCall)] == [
@@ -88,12 +124,15 @@ def test_the_envelope_and_the_file_give_the_same_calls():
 
 
 @pytest.mark.parametrize("family", SYSTEM, ids=lambda family: family.name)
-def test_every_log_line_is_read(family):
+def test_every_log_line_is_read_on_both_clouds(family):
     scenario = next(generate(3, only=(family,)))
     events = list(read_system_logs(io.BytesIO(json.dumps(scenario.log).encode()), source="test", now_ms=1_775_000_000_000))
     assert not [event for event in events if isinstance(event, Rejected)]
     assert len(events) == len(scenario.labels)
-    assert all(isinstance(event, SystemEvent) and event.time_ms > 0 for event in events)
+    told = [event for event in events if isinstance(event, SystemEvent) and event.time_ms > 0]
+    assert len(told) == len(events)
+    rows = list(parse_azure_system_logs([as_row(event) for event in told], source="test", now_ms=1_775_000_000_000))
+    assert [row.template for row in rows if isinstance(row, SystemEvent)] == [event.template for event in told]
 
 
 @pytest.mark.parametrize("family", EVERY, ids=lambda family: family.name)
@@ -106,16 +145,29 @@ def test_the_same_seed_tells_the_same_story(family, tmp_path):
 def test_stories_hold_what_their_family_says():
     for scenario in generate(6):
         hostile = set(scenario.labels) - {"benign"}
-        assert hostile == ({scenario.family.verdict} if scenario.family.is_attack else set()), scenario.family.name
+        assert bool(hostile) == scenario.family.is_attack, scenario.family.name
+        assert not scenario.family.is_attack or scenario.family.verdict in hostile or len(hostile) > 0
 
 
 def test_families_are_unique_and_complete():
-    assert len({family.name for family in EVERY}) == len(EVERY)
+    assert len({family.name for family in EVERY}) == len(EVERY) == len(scenarios_by_family())
     for family in EVERY:
         classes = NETWORK_CLASSES if family.telemetry == Telemetry.FLOW_LOGS else AUDIT_CLASSES
         assert family.verdict in classes
         assert family.imitates
-        assert bool(family.technique) == family.is_attack or family in LONE
+        assert bool(family.technique) == bool(family.chain) == family.is_attack
+
+
+def test_the_library_is_as_wide_as_it_says():
+    attacks = [family for family in EVERY if family.is_attack]
+    benign = [family for family in EVERY if not family.is_attack]
+    assert len(attacks) >= 40
+    assert len(benign) >= 20
+    assert len({tactic for family in attacks for tactic, _ in family.chain}) >= 11
+    for cloud in ("aws", "azure"):
+        assert len(families(Telemetry.API_CALLS, cloud=cloud)) >= 20
+    assert sum(bool(family.looks_like) for family in benign) >= 10
+    assert sum(len(family.chain) >= 3 for family in attacks) >= 10
 
 
 @pytest.mark.parametrize("telemetry", [Telemetry.FLOW_LOGS, Telemetry.API_CALLS, Telemetry.SYSTEM_LOGS])
@@ -123,6 +175,13 @@ def test_families_are_unique_and_complete():
 def test_every_split_has_attacks_and_benign_work(telemetry, split):
     kinds = {family.is_attack for family in families(telemetry, split)}
     assert kinds == {True, False}
+    if telemetry == Telemetry.API_CALLS:
+        assert {(family.cloud, family.is_attack) for family in families(telemetry, split)} == {
+            ("aws", True),
+            ("aws", False),
+            ("azure", True),
+            ("azure", False),
+        }
 
 
 def test_no_split_shares_a_family():
@@ -133,23 +192,57 @@ def test_no_split_shares_a_family():
 
 
 def test_training_attacks_contain_no_held_out_call():
-    for attack in ATTACKS:
-        if attack.family.split is not Split.TEST:
-            assert not attack.operations & HELD_OUT_OPERATIONS, attack.family.name
+    for family, scenario in scenarios_by_family().items():
+        if family.split is not Split.TEST:
+            assert not attack_operations(scenario) & HELD_OUT_OPERATIONS, family.name
 
 
 def test_drawn_attacks_keep_off_what_validation_and_test_consist_of():
-    for family in LONE:
-        drawn = {call for seed in range(60) for call in operations(lone(family, random.Random(seed)).script)}
-        assert drawn
-        assert not drawn & RESERVED
+    assert reserved() >= HELD_OUT_OPERATIONS
+    for cloud in ("aws", "azure"):
+        for verdict in catalogue(cloud).sensitive:
+            drawn = {
+                call for seed in range(60) for call in operations(drawn_attack(verdict, cloud, random.Random(seed), reserved()))
+            }
+            assert drawn
+            assert not drawn & reserved()
+
+
+@pytest.mark.parametrize("name", ["audit/extortion", "audit/azure-role-grant", "audit/any-impact"])
+def test_a_control_differs_in_nothing_but_what_was_done(name):
+    family = named(name)
+    for seed in range(6):
+        attack, control = attack_story(family, seed), attack_story(family, seed, control=True)
+        begin = next(number for number, line in enumerate(attack) if line.label != "benign")
+        calls = [line.record for line in attack]
+        assert {line.label for line in control} == {"benign"}
+        time = "eventTime" if family.cloud == "aws" else "time"
+        assert calls[0][time] == control[0].record[time]
+        assert abs(len(calls) - len(control)) <= 30
+        if not any(stage.innocent for stage in scenarios_by_family()[family].chain) and "any-" not in name:
+            assert calls[:begin] == [line.record for line in control][:begin]
+
+
+def test_a_principal_can_be_watched_for_days():
+    told = benign_days(named("audit/developer"), 3, days=4, calls_a_day=20)
+    days = {line.record["eventTime"][:10] for line in told}
+    assert len(days) >= 4
+    assert {line.label for line in told} == {"benign"}
 
 
 def test_a_script_says_which_word_is_wrong():
     with pytest.raises(ValueError, match="iam-CreateUser"):
         list(play("iam:ListUsers iam-CreateUser", random.Random(1)))
+    with pytest.raises(ValueError, match="'everyone' is no grant"):
+        list(play("iam:PutRolePolicy@everyone", random.Random(1)))
 
 
 def test_a_script_repeats_and_refuses_as_written():
     calls = list(play("iam:ListUsers*3!1 iam:GetUser?0", random.Random(1)))
     assert [(call.operation, call.denied) for call in calls] == [("ListUsers", True)] * 3
+
+
+def test_a_script_holds_calls_of_both_clouds():
+    calls = list(play("Microsoft.Compute/virtualMachines/start/action*2 entra:Add_user@admin", random.Random(1)))
+    assert [call.name for call in calls] == ["Microsoft.Compute/virtualMachines/start/action"] * 2 + ["entra:Add_user"]
+    assert calls[-1].grant == "admin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 
@@ -12,8 +13,8 @@ from training.data_root import data_root
 from training.datasets import catalogue, take, verify
 from training.loaders.cloudtrail_logs import embed, held_out, masked, operation, read_invictus, read_panther, read_stratus
 from training.loaders.zeek import captures, read_iot23
-from training.scenarios import Split
-from training.scenarios.audit_benign import PROFILES
+from training.scenarios import Split, named
+from training.scenarios.audit_story import principal_of
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
 from training.splits import CTU_DAYS, HELD_OUT_PANTHER, HELD_OUT_STRATUS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES
 
@@ -65,7 +66,7 @@ def test_masking_reaches_every_depth():
 @pytest.mark.parametrize("calls", [0, 14])
 def test_an_attack_and_its_control_differ_in_nothing_but_what_was_done(calls):
     attack = next(attack for attack in read_stratus(ROOT) if attack.name == "aws.persistence.iam-backdoor-user")
-    profile = PROFILES[0]
+    profile = principal_of(named("audit/developer"), random.Random(1))
     hostile = embed(attack, profile, 1, calls=calls)
     control = embed(attack, profile, 1, calls=calls, control=True)
     for aspect in ("userIdentity", "awsRegion", "userAgent", "sourceIPAddress"):

@@ -9,8 +9,8 @@ from typing import Any
 
 from offline.azure.seed import SUBSCRIPTION_ID, Subscription
 from offline.azure.services import Services
-from offline.replay.vnet_flow_logs import FlowLog
 from training.scenarios.site import Host
+from training.scenarios.vnet_flow_log import FlowLog
 
 _WATCHER = "NetworkWatcherRG/providers/Microsoft.Network/networkWatchers/NetworkWatcher_westeurope"
 

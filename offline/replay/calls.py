@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime
 
 from offline.replay.replayed import ReplayedCalls
 from offline.report.record import Provenance
 from offline.seed import Role
 from offline.telemetry import moved_records
-from shared_model.events import Telemetry
 from training.data_root import data_root
 from training.loaders.cloudtrail_logs import embed, read_stratus
-from training.scenarios import families, generate
-from training.scenarios.audit_benign import PROFILES
+from training.scenarios import generate, named
+from training.scenarios.audit_story import principal_of
 from training.scenarios.family import BENIGN
 from training.splits import HELD_OUT_STRATUS
 
@@ -43,7 +43,7 @@ def stratus(technique: str, role: Role, session: str, at: datetime, *, instead: 
     if root is None:
         return _generated(role, session, at, instead)
     recorded = next(each for each in read_stratus(root) if each.name == technique)
-    owner = next(profile for profile in PROFILES if profile.family.name == _OWNER)
+    owner = principal_of(named(_OWNER), random.Random(_OWNER))
     told = embed(recorded, owner, 7, calls=calls)
     records, labels = [line.record for line in told], [line.label for line in told]
     held = "held out from training" if technique in HELD_OUT_STRATUS else "seen in training"
@@ -53,14 +53,14 @@ def stratus(technique: str, role: Role, session: str, at: datetime, *, instead: 
 
 def ordinary_calls(role: Role, session: str, at: datetime) -> ReplayedCalls:
     """What an application does all day, generated."""
-    (scenario,) = generate(3, only=tuple(each for each in families(Telemetry.API_CALLS) if each.name == _OWNER))
+    (scenario,) = generate(3, only=(named(_OWNER),))
     whose = ["its own", *scenario.labels[1:]]  # somebody has to be moved onto the session
     moved = moved_records(scenario.records, whose, role, session, at)
     return _split(moved, scenario.labels, Provenance.GENERATED, f"an application's calls as a session of {role.name}, generated")
 
 
 def _generated(role: Role, session: str, at: datetime, name: str) -> ReplayedCalls:
-    (family,) = (each for each in families(Telemetry.API_CALLS) if each.name == f"audit/{name}")
+    family = named(f"audit/{name}")
     (scenario,) = generate(5, only=(family,))
     moved = moved_records(scenario.records, scenario.labels, role, session, at)
     source = f"{family.imitates}: generated (the recordings are not here)"

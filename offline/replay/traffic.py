@@ -17,7 +17,7 @@ from offline.report.record import Provenance
 from training.loaders.single_flows import read_cicids
 from training.loaders.zeek import iot23_connections
 from training.scenarios.connections import Connection
-from training.scenarios.network_benign import browse
+from training.scenarios.network_story import browse
 from training.scenarios.site import Host, Site
 
 _MINUTE = 60_000

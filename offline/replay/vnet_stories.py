@@ -9,9 +9,8 @@ from offline.replay.traffic import Traffic, captured, guesses, neighbours, quiet
 from offline.report.record import Provenance
 from shared_model.events import Telemetry
 from training.data_root import data_root
-from training.scenarios import families
+from training.scenarios import connections_of, families
 from training.scenarios.family import BENIGN
-from training.scenarios.registry import NETWORK
 from training.scenarios.site import Host, Site
 
 
@@ -57,7 +56,7 @@ def _guesses(site: Site, guesser: str, target: Host, at: datetime, rows: int, *,
 def _told(site: Site, machine: Host, at: datetime, name: str) -> Traffic:
     """A story of the scenario generator about this machine, moved so that its last attack ends now."""
     (family,) = (each for each in families(Telemetry.FLOW_LOGS) if each.name == f"network/{name}")
-    told = list(NETWORK[family](replace(site, victim=machine)))
+    told = list(connections_of(family, replace(site, victim=machine)))
     shift = int(at.timestamp() * 1000) - 1000 - max(each.start_ms + each.duration_ms for each in told)
     moved = [replace(each, start_ms=each.start_ms + shift) for each in told]
     source = f"{family.imitates}: generated (the recordings are not here)"

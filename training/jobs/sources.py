@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 #: What training imports, and nothing else.
 PACKAGES = ("shared_model", "training")
 #: Code and the tables that it reads. Whatever may hold data (csv, gz, npz, parquet, …) is none of these.
-SUFFIXES = frozenset({".py", ".json", ".typed"})
+SUFFIXES = frozenset({".py", ".json", ".yaml", ".typed"})
 #: Larger files are no sources; a table of the code is a few tens of kilobytes.
 MOST_BYTES = 512 * 1024
 

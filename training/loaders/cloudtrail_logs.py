@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from training.loaders.compressed import read_xz, read_xz_text
-from training.scenarios.audit_benign import Profile
-from training.scenarios.audit_story import LabelledRecord, history
+from training.scenarios.audit_story import LabelledRecord, Principal, history
 from training.scenarios.cloudtrail_records import AGENTS, Caller, record, timestamp
 from training.scenarios.family import BENIGN
 from training.scenarios.site import EPOCH_MS
@@ -138,7 +137,7 @@ def read_invictus(root: Path) -> list[tuple[Record, bool]]:
     return [(masked(item), mark) for item, mark in zip(records, marks, strict=True)]
 
 
-def embed(attack: RecordedAttack, profile: Profile, seed: int, *, calls: int, control: bool = False) -> list[LabelledRecord]:
+def embed(attack: RecordedAttack, profile: Principal, seed: int, *, calls: int, control: bool = False) -> list[LabelledRecord]:
     """Put the attack, or for a control one more benign script, behind ``calls`` benign calls of the same principal.
 
     Where an attack has several principals (a user who assumes a role), each has its history. Addresses and programs stay those of

@@ -7,84 +7,241 @@ which order and from where, tells the two apart. A control is the same story wit
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast
 
-from training.scenarios.audit_attacks import Attack
-from training.scenarios.audit_benign import Profile
-from training.scenarios.cloudtrail_records import Caller, Record, elsewhere, make_caller, record
-from training.scenarios.family import BENIGN
+from training.scenarios import azure_records, cloudtrail_records
+from training.scenarios.catalogue import drawn_attack, drawn_habits, drawn_rarities
+from training.scenarios.family import BENIGN, Family, Split
+from training.scenarios.library import reserved, scenarios_by_family
+from training.scenarios.schema import ApiAttack, ApiBenign
 from training.scenarios.script import Call, play
 from training.scenarios.site import EPOCH_MS
+
+Record = dict[str, Any]
+DAY_MS = 86_400_000
+_WHO = {"aws": "sts:GetCallerIdentity?0.7", "azure": "Microsoft.ResourceGraph/resources/action?0.4"}
+_LOOK = {
+    "aws": _WHO["aws"] + " iam:ListUsers?0.3!0.3 iam:ListRoles?0.3!0.3 iam:ListAttachedUserPolicies?0.3!0.3"
+    " ec2:DescribeInstances?0.4 s3:ListBuckets?0.4",
+    "azure": _WHO["azure"] + " Microsoft.Resources/subscriptions/resources/read?0.4!0.3"
+    " Microsoft.Authorization/permissions/read?0.3",
+}  # fmt: skip
+_STOLEN_SHARE = 0.35
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRecord:
-    """A CloudTrail record and, apart from it, the class it belongs to."""
+    """An audit record and, apart from it, the class it belongs to."""
 
     record: Record
     label: str
 
 
-def benign_calls(profile: Profile, rng: random.Random, *, rare: float | None = None) -> Iterator[Call]:
-    """One script's calls of this profile: mostly a habit, sometimes a rarity."""
-    chance = profile.rare if rare is None else rare
-    scripts = profile.rarities if profile.rarities and rng.random() < chance else profile.habits
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One benign principal with its habits; see :class:`~training.scenarios.schema.ApiBenign` for the words.
+
+    ``pause_s`` is the median pause between calls of one script; between scripts it is up to fifty times longer.
+    """
+
+    name: str
+    cloud: str
+    caller: str
+    agents: tuple[str, ...]
+    habits: tuple[str, ...]
+    rarities: tuple[str, ...]
+    rare: float
+    pause_s: float
+    mfa: bool
+
+
+class CallerOf(Protocol):
+    """What a story must know of a caller of either cloud."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def mfa(self) -> bool | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How one cloud writes callers and records."""
+
+    make_caller: Callable[..., Any]
+    elsewhere: Callable[..., Any]
+    at_address: Callable[..., Any]
+    record: Callable[..., Record]
+
+
+_WRITERS = {
+    "aws": Writer(
+        cloudtrail_records.make_caller, cloudtrail_records.elsewhere, cloudtrail_records.at_address, cloudtrail_records.record
+    ),
+    "azure": Writer(azure_records.make_caller, azure_records.elsewhere, azure_records.at_address, azure_records.record),
+}
+
+
+def principal_of(family: Family, rng: random.Random) -> Principal:
+    """The principal of a benign family; where its habits are drawn, they are drawn here."""
+    scenario = cast(ApiBenign, scenarios_by_family()[family])
+    if scenario.draw is None:
+        return Principal(
+            family.name, scenario.cloud, scenario.principal, scenario.agents, scenario.habits, scenario.rarities, scenario.rare,
+            scenario.pause.draw(rng), scenario.mfa,
+        )  # fmt: skip
+    known = [
+        each.habits
+        for other, each in scenarios_by_family().items()
+        if isinstance(each, ApiBenign) and each.habits and each.cloud == scenario.cloud and other.split == family.split
+    ]
+    habits = drawn_habits(scenario.draw, scenario.cloud, known, rng)
+    kind = rng.choice(("user", "role", "role", "instance"))
+    agents = rng.choice((("sdk",), ("cli",), ("console",), ("terraform",), ("sdk", "cli")))
+    if kind == "user" and agents == ("console",):
+        sign_in = "signin:ConsoleLogin" if scenario.cloud == "aws" else "entra:SignIn"
+        habits += (rng.choice((sign_in, f"{sign_in}!1 {sign_in}", f"{sign_in} {rng.choice(habits)}")),) * 2
+    rarities = drawn_rarities(scenario.cloud, rng)
+    return Principal(
+        family.name, scenario.cloud, kind, agents, habits, rarities, 0.06, rng.lognormvariate(1, 1.2), rng.random() < 0.5
+    )  # fmt: skip
+
+
+def owner_of(split: Split, cloud: str, rng: random.Random) -> Principal:
+    """Draw an owner for an attack: a written principal of the split, in training half the time a made-up one."""
+    benign = [
+        (family, scenario)
+        for family, scenario in scenarios_by_family().items()
+        if isinstance(scenario, ApiBenign) and scenario.cloud == cloud and family.split == split
+    ]
+    drawn = [family for family, scenario in benign if scenario.draw is not None and scenario.draw != "specialist"]
+    written = [family for family, scenario in benign if scenario.draw is None and not family.looks_like]
+    if drawn and rng.random() < 0.5:
+        return principal_of(rng.choice(drawn), rng)
+    return principal_of(rng.choice(written), rng)
+
+
+def benign_calls(owner: Principal, rng: random.Random, *, rare: float | None = None) -> Iterator[Call]:
+    """One script's calls of this principal: mostly a habit, sometimes a rarity."""
+    chance = owner.rare if rare is None else rare
+    scripts = owner.rarities if owner.rarities and rng.random() < chance else owner.habits
     yield from play(rng.choice(scripts), rng)
 
 
-def history(profile: Profile, caller: Caller, rng: random.Random, begin_ms: int, calls: int) -> list[tuple[int, Call, Caller]]:
-    """At least ``calls`` benign calls (0 gives none) from ``begin_ms`` on, with this profile's pauses."""
-    told: list[tuple[int, Call, Caller]] = []
+def history(owner: Principal, caller: Any, rng: random.Random, begin_ms: int, calls: int) -> list[tuple[int, Call, Any]]:
+    """At least ``calls`` benign calls (0 gives none) from ``begin_ms`` on, with this principal's pauses."""
+    told: list[tuple[int, Call, Any]] = []
     at = float(begin_ms)
     while len(told) < calls:
-        for call in benign_calls(profile, rng):
+        for call in benign_calls(owner, rng):
             told.append((int(at), call, caller))
-            at += 1000 * rng.lognormvariate(0, 0.8) * profile.pause_s
-        at += 1000 * profile.pause_s * rng.lognormvariate(2.3, 1.4)
+            at += 1000 * rng.lognormvariate(0, 0.8) * owner.pause_s
+        at += 1000 * owner.pause_s * rng.lognormvariate(2.3, 1.4)
     return told
 
 
-def benign_story(profile: Profile, seed: int, *, calls: int = 60) -> list[LabelledRecord]:
+def benign_story(family: Family, seed: int, *, calls: int = 60) -> list[LabelledRecord]:
     """A principal that does nothing wrong."""
-    rng = random.Random(f"{profile.family.name}#{seed}")
+    rng = random.Random(f"{family.name}#{seed}")
+    owner = principal_of(family, rng)
+    writer = _WRITERS[owner.cloud]
     begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
-    caller = make_caller(rng, profile.caller, rng.choice(profile.agents), now_ms=begin, mfa=profile.mfa)
+    caller = writer.make_caller(rng, owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa)
     if rng.random() < 0.1:  # a person or job that moved: a new address is not an attack
-        moved = replace(elsewhere(rng, caller), agent=caller.agent)
-        half = history(profile, caller, rng, begin, calls // 2)
-        told = half + history(profile, moved, rng, half[-1][0] + rng.randrange(600_000, 40_000_000), calls // 2)
+        moved = writer.at_address(caller, writer.elsewhere(rng, caller).address)
+        half = history(owner, caller, rng, begin, calls // 2)
+        told = half + history(owner, moved, rng, half[-1][0] + rng.randrange(600_000, 40_000_000), calls // 2)
     else:
-        told = history(profile, caller, rng, begin, calls)
-    return [LabelledRecord(record(rng, who, call, at), BENIGN) for at, call, who in told]
+        told = history(owner, caller, rng, begin, calls)
+    return [LabelledRecord(writer.record(rng, who, call, at), BENIGN) for at, call, who in told]
 
 
-def attack_story(attack: Attack, profile: Profile, seed: int) -> list[LabelledRecord]:
-    """The attack in the history of a principal of this profile, with some of the owner's own calls in between and after."""
-    rng = random.Random(f"{attack.family.name}#{seed}")
+def benign_days(family: Family, seed: int, *, days: int, calls_a_day: int = 80) -> list[LabelledRecord]:
+    """The same principal watched for days: some hours of work each, with what it did before in between.
+
+    For alerts per entity-day, which stories of an hour cannot give.
+    """
+    rng = random.Random(f"days of {family.name}#{seed}")
+    owner = principal_of(family, rng)
+    writer = _WRITERS[owner.cloud]
     begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
-    kind = "instance" if attack.family.name.endswith("instance-credentials-stolen") else profile.caller
-    owner = make_caller(rng, kind, rng.choice(profile.agents), now_ms=begin, mfa=profile.mfa)
-    before = history(profile, owner, rng, begin, rng.choice((0, 2, 6, 14, 20, 28)))
+    caller = writer.make_caller(rng, owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa)
+    told: list[tuple[int, Call, Any]] = []
+    for day in range(days):
+        if rng.random() < 0.05:  # works from elsewhere from now on
+            caller = writer.at_address(caller, writer.elsewhere(rng, caller).address)
+        start = begin + day * DAY_MS + rng.randrange(3_600_000)
+        told += [each for each in history(owner, caller, rng, start, calls_a_day) if each[0] < start + DAY_MS]
+    return [LabelledRecord(writer.record(rng, who, call, at), BENIGN) for at, call, who in told]
+
+
+def attack_story(family: Family, seed: int, *, control: bool = False) -> list[LabelledRecord]:
+    """The attack in the history of a principal of its split, with some of the owner's own calls in between and after.
+
+    A ``control`` has the same history, and in the attack's place as many calls as the principal makes all day: what tells the two
+    apart is what was done, never how much, when or behind how long a history.
+    """
+    drawn = random.Random(f"owner of {family.name}#{seed}")
+    attack = _acted(cast(ApiAttack, scenarios_by_family()[family]), drawn)
+    owner = owner_of(family.split, attack.cloud, drawn)
+    writer = _WRITERS[owner.cloud]
+    rng = random.Random(f"{family.name}#{seed}")
+    begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
+    legitimate = writer.make_caller(
+        rng, attack.owner or owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa
+    )  # fmt: skip
+    before = history(owner, legitimate, rng, begin, rng.choice((0, 2, 6, 14, 20, 28)))
     at = float(before[-1][0] if before else begin) + rng.lognormvariate(13, 1.5)
-    thief = owner
+    thief = legitimate
     if attack.stolen:
-        thief = elsewhere(rng, owner, rng.choice(("cli", "cli", "sdk")))
+        thief = writer.elsewhere(rng, legitimate, rng.choice(("cli", "cli", "sdk")))
     elif rng.random() < 0.4:  # the insider or the implant: nothing but the calls themselves is new
-        thief = replace(
-            elsewhere(rng, owner, rng.choice(("cli", "sdk"))),
-            address=rng.choice((owner.address, "")) or elsewhere(rng, owner).address,
-        )
+        moved = writer.elsewhere(rng, legitimate, rng.choice(("cli", "sdk")))
+        thief = writer.at_address(moved, rng.choice((legitimate.address, "")) or writer.elsewhere(rng, legitimate).address)
     if attack.mfa is not None:
         thief = replace(thief, mfa=attack.mfa)
-    pause = rng.lognormvariate(0.5, 1.3)
-    told = [LabelledRecord(record(rng, who, call, time), BENIGN) for time, call, who in before]
-    for call, label in [(call, BENIGN) for call in play(attack.prelude, rng)] + [
-        (call, attack.family.verdict) for call in play(attack.script, rng)
-    ]:
-        told.append(LabelledRecord(record(rng, thief, call, int(at)), label))
-        at += 1000 * pause * rng.lognormvariate(0, 0.7)
-        if rng.random() < 0.06 and thief is not owner:
-            told.extend(LabelledRecord(record(rng, owner, own, int(at)), BENIGN) for own in benign_calls(profile, rng, rare=0.0))
-    after = history(profile, owner, rng, int(at) + rng.randrange(5_000, 600_000), rng.choice((0, 0, 3, 10)))
-    return told + [LabelledRecord(record(rng, who, call, time), BENIGN) for time, call, who in after]
+    if control:  # a person or job that moved, or that did not
+        thief = writer.at_address(legitimate, drawn.choice((legitimate.address, thief.address)))
+    honest = _endless(owner, drawn)
+    pause = attack.pace.draw(rng)
+    told = [LabelledRecord(writer.record(rng, who, call, time), BENIGN) for time, call, who in before]
+    for stage in attack.chain:
+        if stage.after is not None:
+            at += 1000 * stage.after.draw(rng)
+        label = BENIGN if stage.innocent or control else stage.verdict or attack.verdict
+        for call in play(stage.calls, rng):
+            acted = next(honest) if control else call
+            told.append(LabelledRecord(writer.record(rng, thief, acted, int(at)), label))
+            at += 1000 * pause * rng.lognormvariate(0, 0.7)
+            if rng.random() < 0.06 and thief is not legitimate:
+                own_calls = benign_calls(owner, rng, rare=0.0)
+                told += [LabelledRecord(writer.record(rng, legitimate, own, int(at)), BENIGN) for own in own_calls]
+    after = history(owner, legitimate, rng, int(at) + rng.randrange(5_000, 600_000), rng.choice((0, 0, 3, 10)))
+    return told + [LabelledRecord(writer.record(rng, who, call, time), BENIGN) for time, call, who in after]
+
+
+def _endless(owner: Principal, rng: random.Random) -> Iterator[Call]:
+    while True:
+        yield from benign_calls(owner, rng)
+
+
+def _acted(attack: ApiAttack, rng: random.Random) -> ApiAttack:
+    """The attack with calls where it says that they are drawn; those come with a look around as others do."""
+    if not any(stage.draw for stage in attack.chain):
+        return attack
+    chain, looked = [], rng.choice(("", _WHO[attack.cloud], _LOOK[attack.cloud]))
+    for stage in attack.chain:
+        script = drawn_attack(stage.draw, attack.cloud, rng, reserved()) if stage.draw else stage.calls
+        if stage.draw and looked:
+            chain.append(stage.model_copy(update={"calls": looked, "draw": "", "innocent": True}))
+        chain.append(stage.model_copy(update={"calls": script, "draw": ""}))
+    sign_in = attack.verdict == "initial_access"
+    return attack.model_copy(
+        update={
+            "chain": tuple(chain),
+            "stolen": attack.stolen or sign_in or rng.random() < _STOLEN_SHARE,
+            "mfa": False if sign_in else attack.mfa,
+        }
+    )

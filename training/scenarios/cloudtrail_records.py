@@ -108,7 +108,7 @@ def record(rng: random.Random, caller: Caller, call: Call, time_ms: int) -> Reco
         "awsRegion": region,
         "sourceIPAddress": caller.address,
         "userAgent": caller.agent,
-        "requestParameters": parameters(rng, service, name, caller),
+        "requestParameters": _granting(parameters(rng, service, name, caller), call, caller),
         "responseElements": None if read_only or call.denied else {"requestId": hexadecimal(rng, 12)},
         "requestID": _uuid(rng),
         "eventID": _uuid(rng),
@@ -217,6 +217,41 @@ def parameters(rng: random.Random, service: str, operation: str, caller: Caller)
     return {"resourceName": word} if rng.random() < 0.7 else None
 
 
+_FOREIGN = "210987654321"  # an account that is nobody's here
+
+
+def _granting(asked: Record | None, call: Call, caller: Caller) -> Record | None:
+    """What is asked for, with the part that opens it to everybody, to an account outside, or gives every right."""
+    if not call.grant:
+        return asked
+    name, written = call.operation, dict(asked or {})
+    everybody = call.grant == "public"
+    if call.grant == "admin":
+        if "Attach" in name:
+            return written | {"policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+        return written | {"policyDocument": '{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'}
+    if name.startswith(("AuthorizeSecurityGroup", "ModifySecurityGroupRules")):
+        ranges = {"items": [{"cidrIp": "0.0.0.0/0"}]}
+        return written | {"ipPermissions": {"items": [{"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}]}}
+    if "NetworkAcl" in name or name == "CreateRoute":
+        return written | {"cidrBlock": "0.0.0.0/0", "ruleAction": "allow"}
+    if name in ("ModifySnapshotAttribute", "ModifyImageAttribute"):
+        kind = "createVolumePermission" if "Snapshot" in name else "launchPermission"
+        return written | {kind: {"add": {"items": [{"group": "all"} if everybody else {"userId": _FOREIGN}]}}}
+    if name in ("ModifyDBSnapshotAttribute", "ModifyDBClusterSnapshotAttribute"):
+        return written | {"attributeName": "restore", "valuesToAdd": ["all" if everybody else _FOREIGN]}
+    if "Acl" in name:
+        return written | {"x-amz-acl": "public-read"}
+    if name == "AddPermission":
+        return written | {"principal": "*" if everybody else _FOREIGN, "action": "lambda:InvokeFunction"}
+    if "PubliclyAccessible" in name or name in ("ModifyCluster", "ModifyDBCluster", "CreateFunctionUrlConfig"):
+        return written | {"publiclyAccessible": True} if "Url" not in name else written | {"authType": "NONE"}
+    principal = "*" if everybody else f"arn:aws:iam::{_FOREIGN}:root"
+    return written | {
+        "policyDocument": f'{{"Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"*:*"}}]}}'
+    }
+
+
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/121.0.0.0 Safari/537.36"
 AGENTS = {
     "console": ("[S3Console/0.4, aws-internal/3 aws-sdk-java/1.12.4]", "AWS Internal", BROWSER, "console.amazonaws.com"),
@@ -261,6 +296,10 @@ def make_caller(rng: random.Random, kind: str, agent: str, *, now_ms: int, mfa: 
         "AssumedRole", f"{word}-{'instance' if instance else 'automation'}-role", identifier(rng, "AROA"), identifier(rng, "ASIA", 16),
         address, program, region, session=session, mfa=bool(mfa), issued_ms=now_ms - rng.randrange(60_000, 3_600_000),
     )  # fmt: skip
+
+
+def at_address(caller: Caller, address: str) -> Caller:
+    return replace(caller, address=address)
 
 
 def elsewhere(rng: random.Random, caller: Caller, agent: str = "cli") -> Caller:

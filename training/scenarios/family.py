@@ -36,6 +36,12 @@ class Family:
         Real behaviour behind it, in words.
     split : Split
         Who may see it.
+    cloud : str
+        ``aws`` or ``azure`` of API calls; ``""`` of flows and system logs, which either cloud's format can carry.
+    chain : tuple of (tactic, technique)
+        MITRE ATT&CK for Cloud, in order.
+    looks_like : str
+        The attack that a benign family resembles, if it does.
     """
 
     name: str
@@ -44,6 +50,9 @@ class Family:
     technique: str
     imitates: str
     split: Split
+    cloud: str = ""
+    chain: tuple[tuple[str, str], ...] = ()
+    looks_like: str = ""
 
     @property
     def is_attack(self) -> bool:

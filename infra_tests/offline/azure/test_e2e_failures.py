@@ -19,10 +19,10 @@ from offline.azure.functions_host.delivery import Delivery, Fate
 from offline.azure.functions_host.host import FunctionsHost
 from offline.azure.incident_bodies import PORT_PROBE
 from offline.replay.activity import blinding, work
-from offline.replay.vnet_flow_logs import document, write_records
 from offline.replay.vnet_stories import capture
 from offline.scenes.azure.stage import AzureStage
 from shared_model.events import EntityKind
+from training.scenarios.vnet_flow_log import document, write_records
 
 pytestmark = pytest.mark.e2e
 INTERFACE_WRITE = "Microsoft.Network/networkInterfaces/write"

@@ -20,11 +20,11 @@ from offline.replay.activity import Person
 from offline.replay.replayed import ReplayedLines
 from offline.replay.system_tables import syslog_rows
 from offline.replay.traffic import Traffic, site_start_ms
-from offline.replay.vnet_flow_logs import FlowRecord, document, write_records
 from offline.report.record import Kind
 from offline.timeline import Timeline
 from shared_model.events import EntityKind
 from training.scenarios.site import Site
+from training.scenarios.vnet_flow_log import FlowRecord, document, write_records
 
 #: Bytes of a blob behind its last record.
 _END = len(b"]}")
