@@ -23,6 +23,7 @@ class Group(StrEnum):
     RESPOND = "respond"
     NETWORK = "network"
     IDENTITY = "identity"
+    DATA = "data"
     UNDO = "undo"
 
 

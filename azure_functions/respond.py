@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from azure_functions.actions.catalogue import GROUPS
 from azure_functions.function import Function, Message, Poison
 from azure_functions.registry import STATE_CONNECTION, VERDICTS
 from azure_functions.response_room import ResponseRoom
 from response.responder import respond as respond_to
 from shared_model.verdicts import Verdict
 
-_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "network_client_id", "identity_client_id")
+_IDENTITIES = tuple(f"{group}_client_id" for group in sorted(set(GROUPS.values())))
+_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", *_IDENTITIES)
 FUNCTION = Function("respond", needs=_NEEDS)
 ROOM = ResponseRoom(FUNCTION)
 BLUEPRINT = func.Blueprint()

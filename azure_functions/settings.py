@@ -38,7 +38,7 @@ class Settings:
         Comma-separated object ids and ARM ids of Breakwater itself, which no action may touch.
     memory_days : str
         How long an entity that is not seen again is remembered.
-    detect_client_id, respond_client_id, network_client_id, identity_client_id, undo_client_id : str
+    detect_client_id, respond_client_id, network_client_id, identity_client_id, data_client_id, undo_client_id : str
         Client id of the user-assigned identity of each group.
     """
 
@@ -61,6 +61,7 @@ class Settings:
     respond_client_id: str = ""
     network_client_id: str = ""
     identity_client_id: str = ""
+    data_client_id: str = ""
     undo_client_id: str = ""
 
     @classmethod

@@ -156,6 +156,7 @@ module rights 'subscription.json' = {
     respondPrincipalId: room.outputs.respondPrincipalId
     networkPrincipalId: room.outputs.networkPrincipalId
     identityPrincipalId: room.outputs.identityPrincipalId
+    dataPrincipalId: room.outputs.dataPrincipalId
     undoPrincipalId: room.outputs.undoPrincipalId
     protectedPrincipalIds: protectedPrincipalIds
     restorableRoles: restorableRoles

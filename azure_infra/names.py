@@ -72,7 +72,7 @@ def _functions(*modules: str) -> tuple[FunctionSpec, ...]:
 _CONTAINS, _UNDOES = ("respond",), ("expire_containments",)
 APPS: tuple[App, ...] = (
     App("detect", (Group.DETECT,), tuple(spec for spec in FUNCTIONS if spec.module not in _CONTAINS + _UNDOES)),
-    App("contain", (Group.RESPOND, Group.NETWORK, Group.IDENTITY), _functions(*_CONTAINS)),
+    App("contain", (Group.RESPOND, Group.NETWORK, Group.IDENTITY, Group.DATA), _functions(*_CONTAINS)),
     App("undo", (Group.UNDO, Group.RESPOND), _functions(*_UNDOES)),
 )
 

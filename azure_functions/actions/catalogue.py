@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.block_sign_in import BlockSignIn
+from azure_functions.actions.close_storage_account import CloseStorageAccount
 from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
 from azure_functions.actions.revoke_sessions import RevokeSessions
@@ -12,9 +13,23 @@ from azure_functions.registry import Group
 from response.actions import Action
 from shared_model.events import EntityKind
 
-_Class = type[QuarantineInstance] | type[BlockAddress] | type[RevokeSessions] | type[RemoveRoleAssignments] | type[BlockSignIn]
+_Class = (
+    type[QuarantineInstance]
+    | type[BlockAddress]
+    | type[RevokeSessions]
+    | type[RemoveRoleAssignments]
+    | type[BlockSignIn]
+    | type[CloseStorageAccount]
+)
 
-ACTIONS: tuple[_Class, ...] = (QuarantineInstance, BlockAddress, RevokeSessions, RemoveRoleAssignments, BlockSignIn)
+ACTIONS: tuple[_Class, ...] = (
+    QuarantineInstance,
+    BlockAddress,
+    RevokeSessions,
+    RemoveRoleAssignments,
+    BlockSignIn,
+    CloseStorageAccount,
+)
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.
 HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
 #: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.

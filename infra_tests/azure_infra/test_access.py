@@ -71,7 +71,7 @@ def test_the_responder_itself_may_nothing_on_the_customers_resources(given: list
 
 def test_only_those_who_contain_or_undo_may_change_anything(given: list[Right]) -> None:
     changing = {right.who for right in given if any(one.endswith(("/write", "/delete")) for one in right.operations)}
-    assert changing == {Group.NETWORK, Group.IDENTITY, Group.UNDO, Group.RESPOND}
+    assert changing == {Group.NETWORK, Group.IDENTITY, Group.DATA, Group.UNDO, Group.RESPOND}
     (comments,) = [
         right for right in given if right.who == Group.RESPOND and right.operations and "/resourceGroups/soc" in right.on
     ]

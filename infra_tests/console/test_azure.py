@@ -215,10 +215,9 @@ def _account(services: Services, name: str, application: str, *, lake: bool) -> 
         {
             "location": "westeurope",
             "tags": {"application": application},
-            "properties": {
-                "isHnsEnabled": lake,
-                "primaryEndpoints": {kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("table", "queue", "blob")},
-            },
+            "sku": {"name": "Standard_LRS"},
+            "kind": "StorageV2",
+            "properties": {"isHnsEnabled": lake},
         },
     )
 

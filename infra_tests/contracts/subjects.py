@@ -10,6 +10,7 @@ from typing import Any
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.block_sign_in import BlockSignIn
 from azure_functions.actions.catalogue import GROUPS, UNDO_GROUP
+from azure_functions.actions.close_storage_account import CloseStorageAccount
 from azure_functions.actions.quarantine_instance import QuarantineInstance as QuarantineMachine
 from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
 from azure_functions.actions.revoke_sessions import RevokeSessions as RevokeSignIns
@@ -183,6 +184,18 @@ def azure_block_sign_in(cloud: Cloud) -> Subject:
     return _on_user(cloud, BlockSignIn(cloud.clients, persistence=cloud.persistence), lambda user: user["accountEnabled"])
 
 
+def azure_close_storage_account(cloud: Cloud) -> Subject:
+    account, subscription = cloud.world.storage, cloud.world.subscription_id
+    return _on_azure(
+        cloud,
+        CloseStorageAccount(cloud.clients, persistence=cloud.persistence),
+        about(Entity(EntityKind.BUCKET, account.lower(), subscription)),
+        lambda: cloud.arm.resource(account)["properties"],
+        None,  # two switches that are off already cannot be turned further off
+        gone=Entity(EntityKind.BUCKET, f"{account.lower()}gone", subscription),
+    )
+
+
 def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any]) -> Subject:
     alice, subscription = cloud.world.alice, cloud.world.subscription_id
     cloud.graph.add_user(alice, "alice@example.com")
@@ -245,4 +258,5 @@ ON_AZURE = (
     azure_remove_role_assignments,
     azure_revoke_sessions,
     azure_block_sign_in,
+    azure_close_storage_account,
 )

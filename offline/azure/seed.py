@@ -136,14 +136,24 @@ class Subscription:
         }
         return self._put("Microsoft.Compute/virtualMachines", name, properties, tags, power=power)
 
+    def storage_account(
+        self, name: str, *, kind: str = "StorageV2", tags: dict[str, str] | None = None, **properties: Any
+    ) -> str:
+        """A storage account; ``properties`` as the API names them."""
+        return self._put(
+            "Microsoft.Storage/storageAccounts", name, properties, tags or {}, sku={"name": "Standard_LRS"}, kind=kind
+        )
+
     def assign(self, principal_id: str, role: str, scope: str = "", **more: Any) -> str:
         """Give a principal a role at a scope, by default the subscription."""
         return self.manager.roles.assign(scope or self.path, principal_id, role, **more)
 
-    def _put(self, type_name: str, name: str, properties: dict[str, Any], tags: dict[str, str], *, power: str = "") -> str:
+    def _put(
+        self, type_name: str, name: str, properties: dict[str, Any], tags: dict[str, str], *, power: str = "", **more: Any
+    ) -> str:
         if not self._group:
             raise RuntimeError("say in_group() first: a resource lies in a resource group")
-        body = {"location": self.location, "tags": tags, "properties": properties}
+        body = {"location": self.location, "tags": tags, "properties": properties, **more}
         made = self.manager.put(f"{self._group}/providers/{type_name}/{name}", body, power=power)
         return str(made["id"])
 
@@ -172,6 +182,7 @@ class World:
     operations: str
     deployer: str
     deployer_assignments: tuple[str, ...]
+    storage: str
     workspace: str
     incident: str
 
@@ -184,7 +195,7 @@ def seed(manager: ResourceManager, graph: Graph | None = None) -> World:
 
     ``mallory`` may read the subscription, and more as a member of the group ``operations``; ``synced`` comes from an on-premises
     directory; ``break_glass`` is the only Owner and an administrator of the directory; ``deployer`` is a service principal with
-    two assignments of its own.
+    two assignments of its own. The storage account takes anonymous reads and keys.
     """
     shop = Subscription(manager).in_group("shop", owner="shop-team")
     edge = shop.security_group(
@@ -229,6 +240,15 @@ def seed(manager: ResourceManager, graph: Graph | None = None) -> World:
         graph.add_user(people["break-glass"], "break-glass@example.com", privileged=True)
         graph.add_group(operations, "Operations", people["mallory"])
         graph.add_service_principal(deployer, made_up("application deployer"), "deployer")
+    storage = shop.storage_account(
+        "shopdata",
+        tags={"service": "web"},
+        allowBlobPublicAccess=True,
+        allowSharedKeyAccess=True,
+        minimumTlsVersion="TLS1_2",
+        publicNetworkAccess="Enabled",
+        supportsHttpsTrafficOnly=True,
+    )
     workspace = manager.put(
         f"{shop.path}/resourceGroups/shop/providers/Microsoft.OperationalInsights/workspaces/shop-logs",
         {"location": LOCATION, "properties": {"sku": {"name": "PerGB2018"}, "retentionInDays": 90}},
@@ -257,6 +277,7 @@ def seed(manager: ResourceManager, graph: Graph | None = None) -> World:
         operations=operations,
         deployer=deployer,
         deployer_assignments=assignments,
+        storage=storage,
         workspace=str(workspace["id"]),
         incident=incident,
     )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
+from azure_functions.registry import Group
 from azure_infra.permissions import ORDINARY_ROLES
 from offline.azure.calls import CallLog, Grants
 from offline.azure.certificates import Certificates
@@ -19,7 +20,7 @@ from offline.azure.resource_manager.roles import Condition
 from offline.azure.rights import deployed_rights
 from offline.azure.seed import SUBSCRIPTION_ID, World, seed
 
-GROUPS = ("detect", "respond", "network", "identity", "undo")
+GROUPS = tuple(str(group) for group in Group)
 """The identity groups of the function app; each has a user-assigned identity here."""
 
 

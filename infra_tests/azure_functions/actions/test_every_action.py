@@ -1,4 +1,4 @@
-"""What all five actions have in common: a plan that writes nothing, and the same end however often they are interrupted."""
+"""What all actions have in common: a plan that writes nothing, and the same end however often they are interrupted."""
 
 from __future__ import annotations
 
@@ -92,6 +92,11 @@ CASES = (
         "block_sign_in",
         lambda cloud: _principal(cloud, cloud.world.alice),
         lambda cloud: cloud.graph.object(cloud.world.alice)["accountEnabled"],
+    ),
+    Case(
+        "close_storage_account",
+        lambda cloud: about(EntityKind.BUCKET, cloud.world.storage.lower()),
+        lambda cloud: cloud.arm.resource(cloud.world.storage)["properties"],
     ),
 )
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

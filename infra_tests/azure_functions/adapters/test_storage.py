@@ -34,6 +34,7 @@ HANDLES = {
     "revoke_sessions": frozenset({EntityKind.PRINCIPAL}),
     "remove_role_assignments": frozenset({EntityKind.PRINCIPAL}),
     "block_sign_in": frozenset({EntityKind.PRINCIPAL}),
+    "close_storage_account": frozenset({EntityKind.BUCKET}),
 }
 
 

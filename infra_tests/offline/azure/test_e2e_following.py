@@ -155,4 +155,4 @@ def test_every_identity_kept_to_what_the_templates_grant_it(stage: AzureStage) -
     for group, identity in services.identities.items():
         assert services.calls.undeclared(identity.client_id, rights.get(group, ())) == set(), group
     assert services.calls.calls(services.identities[Group.NETWORK].client_id), "the tests before this one changed networks"
-    assert {GROUPS[action.name] for action in ACTIONS} == {Group.NETWORK, Group.IDENTITY}
+    assert {GROUPS[action.name] for action in ACTIONS} == {Group.NETWORK, Group.IDENTITY, Group.DATA}

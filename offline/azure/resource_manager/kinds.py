@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from offline.azure.endpoint import Link
 from offline.azure.resource_manager.errors import ArmError, bad_request, reference_not_found
 from offline.azure.resource_manager.store import Resource, Store, new_etag, new_guid
+from offline.azure.web import member
 
 
 class Kind:
@@ -72,6 +73,18 @@ class Kind:
             return self.accept(resource, before, store)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise bad_request("InvalidRequestFormat", f"Cannot parse the request: {type(error).__name__} {error}.") from error
+
+    def patched(self, present: Resource, sent: dict[str, Any], store: Store) -> Resource:
+        """The resource as a PATCH leaves it. Here: tags that are sent replace those that are there, and nothing else can be sent.
+
+        Raises
+        ------
+        ArmError
+        """
+        del store
+        if unknown := set(sent) - {"tags"}:
+            raise ArmError(400, "InvalidRequestContent", f"Only tags can be patched here, not {', '.join(sorted(unknown))}.")
+        return {**present, "tags": member(sent, "tags")}
 
     def show(self, resource: Resource, store: Store) -> Resource:
         """The resource as it is answered: a copy with what the platform works out from other resources."""

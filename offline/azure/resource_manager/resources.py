@@ -15,6 +15,7 @@ from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
 from offline.azure.resource_manager.networks import Networks, subnet_links
 from offline.azure.resource_manager.security_groups import SecurityGroups, rule_links
+from offline.azure.resource_manager.storage_accounts import StorageAccounts
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.resource_manager.writes import Writes
 from offline.azure.web import Answer, BadBody, Request, member
@@ -27,7 +28,6 @@ _PLAIN = (
     "Microsoft.Network/networkWatchers/flowLogs",
     "Microsoft.Network/publicIPAddresses",
     "Microsoft.OperationalInsights/workspaces",
-    "Microsoft.Storage/storageAccounts",
 )
 _CHILD_LINKS = {
     "microsoft.network/networksecuritygroups/securityrules": rule_links,
@@ -49,6 +49,7 @@ class Resources:
             Networks(),
             Machines(),
             Machines("Microsoft.Compute/virtualMachineScaleSets/virtualMachines"),
+            StorageAccounts(),
             *map(Kind, _PLAIN),
         )
         self._kinds = {kind.type.lower(): kind for kind in kinds}
@@ -125,7 +126,7 @@ class Resources:
         resource = self.get(address)
         if "instanceview" in request.query.get("$expand", "").lower():
             resource["properties"]["instanceView"] = instance_view(resource, self._power_of(address))
-        return Answer(200, resource, {"ETag": resource["etag"]})
+        return Answer(200, resource, _etag_of(resource))
 
     def _power_of(self, address: Address) -> str:
         return power_state(self._store.get(address.path) or {})
@@ -148,7 +149,7 @@ class Resources:
         if present is None:
             raise not_found(address.path)
         if request.method == "PATCH":
-            return self._tag(kind, present, request)
+            return self._patch(kind, present, request)
         kind.check_delete(present, self._store)
         return self._writes.delete(kind, present, request, lambda: self._store.delete(present["id"]))
 
@@ -177,14 +178,13 @@ class Resources:
         headers = self._writes.put(kind, changed, holder, request)
         return Answer(201 if position is None else 200, self.get(address), headers)
 
-    def _tag(self, kind: Kind, present: Resource, request: Request) -> Answer:
-        """PATCH: the tags that are sent replace the tags that are there; nothing else can be patched here."""
-        sent = request.object()
-        if unknown := set(sent) - {"tags"}:
-            raise ArmError(400, "InvalidRequestContent", f"Only tags can be patched here, not {', '.join(sorted(unknown))}.")
-        present["tags"] = member(sent, "tags")
-        present["etag"] = kind.next_etag(present)
-        return Answer(200, kind.show(present, self._store), {"ETag": present["etag"]})
+    def _patch(self, kind: Kind, present: Resource, request: Request) -> Answer:
+        """PATCH: done at once."""
+        changed = kind.patched(present, request.object(), self._store)
+        changed["etag"] = kind.next_etag(present)
+        self._store.put(changed)
+        shown = kind.show(changed, self._store)
+        return Answer(200, shown, _etag_of(shown))
 
     def _act(self, address: Address, request: Request) -> Answer:
         present = self._store.get(address.path)
@@ -207,6 +207,10 @@ class Resources:
         if parent and (address.types[-1] in parent.nested or address.types[-1] == "instanceView"):
             return parent
         raise unknown_type(address.namespace, address.types)
+
+
+def _etag_of(shown: Resource) -> dict[str, str]:
+    return {"ETag": shown["etag"]} if "etag" in shown else {}
 
 
 def _named(address: Address, body: dict[str, Any], present: Resource | None) -> Resource:
