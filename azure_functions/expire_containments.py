@@ -37,6 +37,7 @@ def _expire(_: Message) -> None:
         policy=ROOM.policy, actions=ROOM.actions, journal=ROOM.journal, now_ms=FUNCTION.now_ms(), notify=ROOM.notify
     )
     _log(FUNCTION, ROOM, ended)
+    errors = (*errors, *ROOM.anchor())  # last, so that it holds what was just written
     for error in errors:
         FUNCTION.logger.error("not ended", extra={"reason": str(error)}, exc_info=error)
     if errors:

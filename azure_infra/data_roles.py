@@ -13,6 +13,7 @@ from azure_functions import registry
 from azure_functions.registry import CONNECTIONS, STATE_CONNECTION, Group, Trigger
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, resource, text, value
+from shared_model.lake import ANCHORS
 
 _TABLES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities"
 _QUEUES = "Microsoft.Storage/storageAccounts/queueServices/queues"
@@ -102,7 +103,7 @@ def grants() -> Iterator[DataGrant]:
     detect, respond = Group.DETECT, Group.RESPOND
     for group, prefixes in (
         (detect, ("ocsf/*", "rejected/*", "dead-letters/*")),
-        (respond, ("ocsf/class=7001/*", "dead-letters/*")),
+        (respond, ("ocsf/class=7001/*", f"{ANCHORS}/*", "dead-letters/*")),
     ):
         yield DataGrant(group, WRITE, names.container(names.STATE, registry.LAKE), prefixes)
     yield DataGrant(respond, "Storage Blob Data Reader", names.container(names.STATE, registry.POLICY))

@@ -70,6 +70,12 @@ def alerts() -> tuple[Alert, ...]:
             severity=0,
         ),
         Alert(
+            "journal-broken",
+            "The journal does not verify: an entry was altered, is missing, or was put in.",
+            'AppTraces | where Message has "journal does not verify"',
+            severity=0,
+        ),
+        Alert(
             "budget-used-up",
             "The budget of containments is used up: what comes after waits for a person's word.",
             f'{names.TABLE} | where Step == "PROPOSED" and Reason has_any ("budget", "the most", "more than")',

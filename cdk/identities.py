@@ -24,6 +24,7 @@ from cdk.permissions import (
 from lambdas.actions.catalogue import ACTIONS
 from lambdas.registry import FUNCTIONS, FunctionSpec
 from response.policy import NeverTouch
+from shared_model.lake import ANCHORS
 
 _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
@@ -156,6 +157,8 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
     else:
         journal = _table_arn(names, "journal")
         yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/class={_ACTIONS_CLASS}/*")
+        if spec.queue == "containments":
+            yield _allow(["s3:PutObject"], f"{around.lake_arn}/{ANCHORS}/*")
         if spec.queue == "verdicts":
             yield _allow(_SIGNALS, _table_arn(names, "signals"))
         yield _allow(_JOURNAL, journal, f"{journal}/index/*")

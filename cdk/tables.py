@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from cdk.names import Names
+from response.anchors import PREFIX
 
 #: What would change or remove an entry of the journal. Denied to everybody, the account's administrators included:
 #: who wants to must first change the table's own policy, which is on record in CloudTrail.
@@ -49,14 +50,17 @@ def tables(scope: Construct, names: Names, telemetry_key: kms.IKey, response_key
     memory = _table(scope, "Memory", names, telemetry_key, sort_key=False, ttl="expires")
     signals = _table(scope, "Signals", names, response_key, ttl="expires")
     journal = _table(scope, "Journal", names, response_key)
-    for index, hash_key, range_key, range_type in (
-        ("expiring", "expiring", "expires_ms", dynamodb.AttributeType.NUMBER),
-        ("containments", "containment_id", "sk", dynamodb.AttributeType.STRING),
+    whole, keys = dynamodb.ProjectionType.ALL, dynamodb.ProjectionType.KEYS_ONLY
+    for index, hash_key, range_key, range_type, projection in (
+        ("expiring", "expiring", "expires_ms", dynamodb.AttributeType.NUMBER, whole),
+        ("containments", "containment_id", "sk", dynamodb.AttributeType.STRING, whole),
+        ("written", "written", "time_ms", dynamodb.AttributeType.NUMBER, keys),
     ):
         journal.add_global_secondary_index(
             index_name=index,
             partition_key=dynamodb.Attribute(name=hash_key, type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name=range_key, type=range_type),
+            projection_type=projection,
         )
     journal.add_to_resource_policy(
         iam.PolicyStatement(
@@ -65,6 +69,19 @@ def tables(scope: Construct, names: Names, telemetry_key: kms.IKey, response_key
             principals=[iam.AnyPrincipal()],
             actions=list(JOURNAL_FORBIDDEN),
             resources=["*"],  # in a table's own policy: this table
+        )
+    )
+    journal.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="OnlyTheScheduleAnchors",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["dynamodb:PutItem", "dynamodb:PartiQLInsert"],
+            resources=["*"],
+            conditions={
+                "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": [f"{PREFIX}#*"]},
+                "ArnNotLike": {"aws:PrincipalArn": names.role_arn("expire_containments")},
+            },
         )
     )
     return Tables(memory, signals, journal)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from console import containments, explain, policy, switch
+from console import containments, explain, journal, policy, switch
 from console.clouds import VARIABLE, Cloud, meant, open_deployment
 from console.deployment import Deployment, Print
 from shared_model.errors import BreakwaterError
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         _add(commands, name, text, run).add_argument("containment", help="its id, as status and the notification print it")
     switch.add_to(commands)
+    journals = journal.add_to(commands)
     policies = commands.add_parser("policy", help="check the policy, or put it where the functions read it").add_subparsers(
         required=True, metavar="command"
     )
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_to(policies)
     # Before the command or behind it: both are understood.
     _where(parser, cloud="", name="breakwater", account="")
-    for each in (*commands.choices.values(), *policies.choices.values()):
+    for each in (*commands.choices.values(), *policies.choices.values(), *journals.choices.values()):
         _where(each, cloud=argparse.SUPPRESS, name=argparse.SUPPRESS, account=argparse.SUPPRESS)
     return parser
 

@@ -30,6 +30,7 @@ def _end(message: Message) -> None:
             since_ms=message.sent_ms if message.deliveries > 1 else None,
         )
         _log(ended)
+        errors = (*errors, *ROOM.anchor())  # last, so that it holds what was just written
         for error in errors[1:]:
             FUNCTION.logger.error("cannot be ended now", exc_info=error)
         if errors:  # the first one is logged where every error of a message is

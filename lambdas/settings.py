@@ -25,7 +25,7 @@ class Settings:
     signals_table : str
         DynamoDB table of recent signals and the hourly budget (keys ``pk``, ``sk``, TTL ``expires``).
     journal_table : str
-        DynamoDB table of the journal (keys ``pk``, ``sk``; no TTL; indexes ``expiring``, ``containments``).
+        DynamoDB table of the journal (keys ``pk``, ``sk``; no TTL; indexes ``expiring``, ``written``, ``containments``).
     verdict_queue_url, dead_letter_queue_url : str
         FIFO queue of verdicts; the dead-letter queue of this function's own source queue.
     lake_bucket : str

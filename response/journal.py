@@ -38,6 +38,7 @@ class Step(StrEnum):
     UNDONE = "UNDONE"
     DISARMED = "DISARMED"  # the master switch (response/switch.py), in its own stream
     ARMED = "ARMED"
+    ANCHORED = "ANCHORED"  # heads of streams (response/anchors.py), in a stream of its own
 
 
 #: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED.
@@ -155,6 +156,13 @@ class Journal(Protocol):
         """Names of streams with an entry at a step of :data:`EXPIRES` whose ``expires_ms`` lies before the given time."""
         ...
 
+    def written(self, since_ms: int) -> Iterable[str]:
+        """Names of streams with an entry of that time or later; streams of anchors are left out.
+
+        An entry that was written a moment ago may be missing, and a name may lead to a stream without one.
+        """
+        ...
+
     def find(self, containment_id: str) -> str | None:
         """Name of the stream that holds that containment."""
         ...
@@ -184,6 +192,13 @@ class InProcessJournal:
             name
             for name, entries in self._streams.items()
             if any(e.step in EXPIRES and e.expires_ms is not None and e.expires_ms < before_ms for e in entries)
+        )
+
+    def written(self, since_ms: int) -> Iterable[str]:
+        return tuple(
+            name
+            for name, entries in self._streams.items()
+            if any(e.step is not Step.ANCHORED and e.time_ms >= since_ms for e in entries)
         )
 
     def find(self, containment_id: str) -> str | None:

@@ -19,6 +19,11 @@ _SUCCEEDED = {
 }
 
 
+def is_remediation(entry: JournalEntry) -> bool:
+    """Whether the entry is about a containment: the master switch and anchors are not."""
+    return entry.step not in (Step.ARMED, Step.DISARMED, Step.ANCHORED)
+
+
 def of_entry(entry: JournalEntry) -> dict[str, Any]:
     """Return the entry as an OCSF object."""
     action, _, target = entry.stream.partition("#")

@@ -18,6 +18,8 @@ from typing import Any
 from shared_model.events import Rejected
 from shared_model.ocsf import API_ACTIVITY, AUTHENTICATION, DETECTION_FINDING, REMEDIATION_ACTIVITY
 
+#: Where copies of the journal's anchors lie.
+ANCHORS = "journal-anchors"
 _CLASSES = frozenset({DETECTION_FINDING, AUTHENTICATION, API_ACTIVITY, REMEDIATION_ACTIVITY})
 
 
@@ -49,6 +51,11 @@ def ocsf_files(
         by_prefix[f"ocsf/{place}"].append(line)
     for prefix, lines in by_prefix.items():
         yield _file(prefix, lines, cause)
+
+
+def anchor_file(copy: Mapping[str, Any], *, now_ms: int, cause: str) -> tuple[str, bytes]:
+    """Return path and content for the copy of a journal's anchor. Another content has another path: nothing is written over."""
+    return _file(f"{ANCHORS}/dt={_day(now_ms)}", [copy], cause)
 
 
 def _file(prefix: str, lines: Sequence[Mapping[str, Any]], cause: str) -> tuple[str, bytes]:

@@ -1,9 +1,9 @@
 """The journal on Azure Tables: an insert of a number that is free, and queries. Nothing here can update or delete.
 
-Two further kinds of rows are its indexes, inserted too and never changed: by the time at which something expires, and by
-containment id. They are written BEFORE the entry that they lead to. A function killed in between leaves a row that leads
-to a stream without that entry, which whoever reads the stream sees; the other way round a containment would be in force
-that neither the schedule nor a person finds.
+Three further kinds of rows are its indexes, inserted too and never changed: by the time at which something expires or was
+written, and by containment id. They are written BEFORE the entry that they lead to. A function killed in between leaves a
+row that leads to a stream without that entry, which whoever reads the stream sees; the other way round a containment would
+be in force that neither the schedule nor a person finds.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _DIGITS = 10
 #: was asked about long ago, or the schedule stood still for a month.
 _LOOK_BACK_MS = 30 * 86_400_000
 #: Partitions of the indexes. No stream's key holds a ``~``, except in place of its tail.
-_EXPIRING, _CONTAINMENT = "~expiring", "~containment"
+_EXPIRING, _WRITTEN, _CONTAINMENT = "~expiring", "~written", "~containment"
 _EXISTS = "EntityAlreadyExists"
 
 
 class TableJournal:
-    """Table ``journal``: partition = stream, row = zero-padded sequence; partitions ``~expiring`` and ``~containment…``."""
+    """Table ``journal``: partition stream, row padded sequence; partitions ``~expiring``, ``~written``, ``~containment…``."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -52,6 +52,10 @@ class TableJournal:
             since=sortable(before_ms - _LOOK_BACK_MS),
             until=sortable(before_ms),
         )
+        return dict.fromkeys(_stream(row) for row in rows)
+
+    def written(self, since_ms: int) -> Iterable[str]:
+        rows = self._query("PartitionKey eq @pk and RowKey ge @since", pk=_WRITTEN, since=sortable(since_ms))
         return dict.fromkeys(_stream(row) for row in rows)
 
     def find(self, containment_id: str) -> str | None:
@@ -90,6 +94,8 @@ def _index_rows(entry: JournalEntry) -> Iterator[dict[str, Any]]:
     stream = pack_json("stream", entry.stream)
     digest = hashlib.sha256(stream["stream0"].encode()).hexdigest()[:32]
     yield {"PartitionKey": _containment_partition(entry.containment_id), "RowKey": digest, **stream}
+    if entry.step is not Step.ANCHORED:
+        yield {"PartitionKey": _WRITTEN, "RowKey": f"{sortable(entry.time_ms)}~{digest}", **stream}
     if entry.step in EXPIRES and entry.expires_ms is not None:
         yield {"PartitionKey": _EXPIRING, "RowKey": f"{sortable(entry.expires_ms)}~{digest}", **stream}
 

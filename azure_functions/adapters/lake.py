@@ -11,7 +11,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import in_core_words
 from azure_functions.registry import LAKE, Group
 from shared_model.events import Rejected
-from shared_model.lake import ocsf_files, rejected_files
+from shared_model.lake import anchor_file, ocsf_files, rejected_files
 
 #: Entra and the Activity log of a subscription belong to no region.
 _NO_REGION = "global"
@@ -35,6 +35,10 @@ class Lake:
         """Keep OCSF objects."""
         for path, data in ocsf_files(objects, default_region=lambda: _NO_REGION, cause=cause):
             self._put(path, data)
+
+    def put_anchor(self, copy: Mapping[str, Any], *, now_ms: int, cause: str) -> None:
+        """Keep the copy of an anchor of the journal."""
+        self._put(*anchor_file(copy, now_ms=now_ms, cause=cause))
 
     def put_dead_letter(self, body: bytes, *, name: str) -> str:
         """Keep a body that is too large for a queue, untouched. Returns where it lies."""

@@ -35,6 +35,7 @@ from azure_functions.registry import CONTAINERS, NSG_FLOW_LOGS, POLICY, POLICY_B
 from azure_functions.settings import PREFIX, Settings
 from offline.azure.services import Services
 from offline.azure.storage import Storage
+from response.anchors import is_anchors
 from response.journal import JournalEntry
 from shared_model.verdicts import Verdict
 
@@ -147,8 +148,10 @@ class App:
         return list(self.storage.blobs.get_container_client("lake").list_blob_names())
 
     def journal(self) -> list[JournalEntry]:
+        """Every entry of every stream but anchors."""
         journal = TableJournal(self.clients)
-        return [entry for name in sorted(journal.streams()) for entry in journal.stream(name)]
+        names = sorted(name for name in journal.streams() if not is_anchors(name))
+        return [entry for name in names for entry in journal.stream(name)]
 
     def steps(self) -> list[str]:
         return [entry.step for entry in self.journal()]

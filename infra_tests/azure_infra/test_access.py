@@ -218,7 +218,7 @@ def test_each_writes_its_own_part_of_the_lake_and_nobody_reads_or_deletes_there(
     patterns = {who: re.findall(r"StringLike '([^']+)'", right.condition) for who, right in here.items()}
     assert patterns == {
         Group.DETECT: ["ocsf/*", "rejected/*", "dead-letters/*"],
-        Group.RESPOND: ["ocsf/class=7001/*", "dead-letters/*"],
+        Group.RESPOND: ["ocsf/class=7001/*", "journal-anchors/*", "dead-letters/*"],
     }
 
 

@@ -146,8 +146,14 @@ def test_alarms_and_nobody_else_outside_iam_publish_notifications(templates: Tem
 
 def test_nobody_rewrites_the_journal(templates: Templates) -> None:
     journal = templates.named("AWS::DynamoDB::Table", "TableName", "breakwater-journal")
-    (deny,) = journal["ResourcePolicy"]["PolicyDocument"]["Statement"]
+    deny, anchors = journal["ResourcePolicy"]["PolicyDocument"]["Statement"]
     assert (deny["Effect"], deny["Principal"], set(deny["Action"])) == ("Deny", {"AWS": "*"}, set(JOURNAL_FORBIDDEN))
+    assert (anchors["Effect"], anchors["Principal"]) == ("Deny", {"AWS": "*"})
+    assert set(anchors["Action"]) == {"dynamodb:PutItem", "dynamodb:PartiQLInsert"}
+    assert anchors["Condition"] == {
+        "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["anchors#*"]},
+        "ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/breakwater-expire-containments-{REGION}"},
+    }
     assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(JOURNAL_FORBIDDEN)
 
 

@@ -142,7 +142,11 @@ def test_the_journal_outlives_its_stack_and_is_found_by_its_indexes(templates: T
     indexes = {
         i["IndexName"]: [k["AttributeName"] for k in i["KeySchema"]] for i in journal["Properties"]["GlobalSecondaryIndexes"]
     }
-    assert indexes == {"expiring": ["expiring", "expires_ms"], "containments": ["containment_id", "sk"]}
+    assert indexes == {
+        "expiring": ["expiring", "expires_ms"],
+        "containments": ["containment_id", "sk"],
+        "written": ["written", "time_ms"],
+    }
 
 
 def test_new_objects_are_told_by_prefix_and_trail_digests_are_not(templates: Templates) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from infra_tests.contracts.conftest import Stores
 from infra_tests.response.world import HOUR_MS, NOW_MS, verdict
+from response.anchors import anchor, as_copy, stream_of
+from response.audit import read_copies, verify
 from response.chain import check
 from response.containment import stream_name
 from response.journal import CORROBORATION, Journal, JournalEntry, SequenceTaken, Step, link
@@ -94,6 +97,30 @@ def test_expiring_names_streams_with_what_is_due_or_stuck(journal: Journal, step
     assert set(journal.expiring(NOW_MS + HOUR_MS + 1)) == {STREAM}
 
 
+def test_what_was_written_since_names_streams_but_no_anchors(journal: Journal) -> None:
+    journal.append(entry(1, Step.REFUSED))
+    journal.append(entry(1, stream="other", time_ms=NOW_MS + 5))
+    journal.append(entry(1, Step.ANCHORED, stream="anchors#2026-09-21", containment_id="anchors#2026-09-21"))
+    assert set(journal.written(0)) == {STREAM, "other"}
+    assert set(journal.written(NOW_MS)) == {STREAM, "other"}
+    assert set(journal.written(NOW_MS + 1)) == {"other"}
+    assert list(journal.written(NOW_MS + 6)) == []
+
+
+def test_anchors_hold_what_was_written(journal: Journal) -> None:
+    journal.append(entry(1, previous=link(STREAM, ())))
+    journal.append(entry(1, previous=link("other", ()), stream="other"))
+    (first,) = anchor(journal, now_ms=NOW_MS).anchors
+    assert anchor(journal, now_ms=NOW_MS + 1).anchors == ()
+    journal.append(entry(2, previous=link(STREAM, journal.stream(STREAM))))
+    anchor(journal, now_ms=NOW_MS + 1)
+    anchor(journal, now_ms=NOW_MS + 24 * HOUR_MS)
+    days = [stream_of(NOW_MS), stream_of(NOW_MS + 24 * HOUR_MS)]
+    copies = read_copies([json.dumps(as_copy(first))])
+    found = verify(journal, [STREAM, "other", *days], now_ms=NOW_MS + 24 * HOUR_MS, copies=copies)
+    assert (found.problems, found.entries, found.anchors, found.since) == ((), 3, 3, 0)
+
+
 def test_a_containment_is_found_by_its_id(journal: Journal) -> None:
     journal.append(entry(1, Step.APPLYING))
     journal.append(entry(2))
@@ -113,5 +140,5 @@ def test_a_name_of_any_length_is_a_stream(journal: Journal) -> None:
 
 def test_nothing_can_update_or_delete(journal: Journal) -> None:
     public = {name for name in dir(journal) if not name.startswith("_")}
-    assert public >= {"append", "stream", "expiring", "find"}
+    assert public >= {"append", "stream", "expiring", "written", "find"}
     assert not {name for name in public if any(word in name for word in ("delete", "remove", "update", "put", "clear", "set"))}

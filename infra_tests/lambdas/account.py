@@ -14,6 +14,7 @@ import pytest
 from lambdas.clients import LazyClients
 from lambdas.function import Function
 from lambdas.settings import Settings
+from response.anchors import is_anchors
 from response.journal import JournalEntry
 from response.policy import policy_json
 
@@ -103,12 +104,16 @@ class Account:
         return taken
 
     def journal(self) -> list[JournalEntry]:
-        """Every entry of every stream, by stream and sequence."""
+        """Every entry of every stream but anchors, by stream and sequence."""
         from lambdas.adapters.journal import DynamoJournal
 
         items = self.clients("dynamodb").scan(TableName=self.settings.journal_table)["Items"]
         journal = DynamoJournal(self.clients, self.settings.journal_table)
-        return [entry for name in sorted({item["pk"]["S"] for item in items}) for entry in journal.stream(name)]
+        return [
+            entry
+            for name in sorted({item["pk"]["S"] for item in items if not is_anchors(item["pk"]["S"])})
+            for entry in journal.stream(name)
+        ]
 
     def steps(self) -> list[str]:
         return [entry.step for entry in self.journal()]
@@ -184,10 +189,11 @@ def _table(dynamodb: Any, name: str, *, keys: tuple[str, ...], journal_indexes: 
     attributes = dict.fromkeys(keys, "S")
     extra: dict[str, Any] = {}
     if journal_indexes:
-        attributes |= {"expiring": "S", "expires_ms": "N", "containment_id": "S"}
+        attributes |= {"expiring": "S", "expires_ms": "N", "containment_id": "S", "written": "S", "time_ms": "N"}
         extra["GlobalSecondaryIndexes"] = [
             _index("expiring", "expiring", "expires_ms"),
             _index("containments", "containment_id", "sk"),
+            _index("written", "written", "time_ms", projection="KEYS_ONLY"),
         ]
     dynamodb.create_table(
         TableName=name,
@@ -198,9 +204,9 @@ def _table(dynamodb: Any, name: str, *, keys: tuple[str, ...], journal_indexes: 
     )
 
 
-def _index(name: str, partition: str, sort: str) -> dict[str, Any]:
+def _index(name: str, partition: str, sort: str, projection: str = "ALL") -> dict[str, Any]:
     return {
         "IndexName": name,
         "KeySchema": [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
-        "Projection": {"ProjectionType": "ALL"},
+        "Projection": {"ProjectionType": projection},
     }

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra_tests.response.world import NOW_MS, Site
@@ -39,11 +39,13 @@ def faults(entries: list[JournalEntry], known: dict[int, str] | None = None) -> 
 TEXTS = st.lists(st.text(max_size=8), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(0, 8))
 def test_what_was_written_in_order_is_sound(texts: list[str], unchained: int) -> None:
     assert faults(chained(texts, unchained)) == []
 
 
+@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_what_is_altered_in_place_is_named(texts: list[str], data: st.DataObject) -> None:
     entries = chained(texts)
@@ -52,6 +54,7 @@ def test_what_is_altered_in_place_is_named(texts: list[str], data: st.DataObject
     assert faults(entries) == [(number, Fault.ALTERED)]
 
 
+@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_what_is_altered_and_sealed_anew_is_named_by_what_follows_it(texts: list[str], data: st.DataObject) -> None:
     entries = chained([*texts, "last"])
@@ -61,6 +64,7 @@ def test_what_is_altered_and_sealed_anew_is_named_by_what_follows_it(texts: list
     assert faults(entries) == [(number, Fault.ALTERED)]
 
 
+@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_what_is_missing_is_named(texts: list[str], data: st.DataObject) -> None:
     entries = chained([*texts, "last"])
@@ -68,6 +72,7 @@ def test_what_is_missing_is_named(texts: list[str], data: st.DataObject) -> None
     assert faults(entries[: number - 1] + entries[number:]) == [(number, Fault.MISSING)]
 
 
+@settings(deadline=None)
 @given(TEXTS, st.data())
 def test_a_stream_that_was_written_anew_is_found_by_its_anchor(texts: list[str], data: st.DataObject) -> None:
     """Whoever has the responder's identity can make the chain fit again, but not the anchors."""

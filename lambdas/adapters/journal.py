@@ -17,10 +17,12 @@ _DIGITS = 10
 _LOOK_BACK_MS = 30 * 86_400_000
 #: The index's one partition, for the entries of every step that expires.
 _EXPIRING = "APPLIED"
+#: The one partition of the index by time, of all entries but anchors.
+_WRITTEN = "ENTRY"
 
 
 class DynamoJournal:
-    """Table with keys ``pk`` (stream) and ``sk`` (zero-padded sequence); indexes ``expiring`` and ``containments``."""
+    """Table with keys ``pk`` (stream) and ``sk`` (sequence, padded); indexes ``expiring``, ``written``, ``containments``."""
 
     def __init__(self, clients: Clients, table: str) -> None:
         self._clients = clients
@@ -60,6 +62,14 @@ class DynamoJournal:
             },
         }
         return (item["pk"]["S"] for item in self._query(query))
+
+    def written(self, since_ms: int) -> Iterable[str]:
+        query = {
+            "IndexName": "written",
+            "KeyConditionExpression": "written = :written AND time_ms >= :since",
+            "ExpressionAttributeValues": {":written": {"S": _WRITTEN}, ":since": {"N": str(since_ms)}},
+        }
+        return dict.fromkeys(item["pk"]["S"] for item in self._query(query))
 
     def find(self, containment_id: str) -> str | None:
         query = {
@@ -113,6 +123,8 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         item["verdict"] = {"S": entry.verdict}
     if entry.previous:
         item["previous"] = {"S": entry.previous}
+    if entry.step is not Step.ANCHORED:
+        item["written"] = {"S": _WRITTEN}
     if entry.step in EXPIRES:
         item["expiring"] = {"S": _EXPIRING}
     return item

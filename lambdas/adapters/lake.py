@@ -8,7 +8,7 @@ from typing import Any
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
 from shared_model.events import Rejected
-from shared_model.lake import ocsf_files, rejected_files
+from shared_model.lake import anchor_file, ocsf_files, rejected_files
 
 
 class Lake:
@@ -25,6 +25,10 @@ class Lake:
     def put_ocsf(self, objects: Iterable[Mapping[str, Any]], *, cause: str) -> None:
         """Keep OCSF objects; what names no region happened where the function runs."""
         self._put(ocsf_files(objects, default_region=lambda: self._clients("s3").meta.region_name, cause=cause))
+
+    def put_anchor(self, copy: Mapping[str, Any], *, now_ms: int, cause: str) -> None:
+        """Keep the copy of an anchor of the journal."""
+        self._put([anchor_file(copy, now_ms=now_ms, cause=cause)])
 
     def _put(self, files: Iterable[tuple[str, bytes]]) -> None:
         for path, data in files if self._bucket else ():

@@ -185,7 +185,7 @@ class TestJournal:
                 clients.tables.get_table_client("journal").create_entity(row)
 
         journal = TableJournal(clients)
-        for inserts in range(3):
+        for inserts in range(4):
             with pytest.raises(CloudUnavailable):
                 TableJournal(Dies(inserts)).append(entry(step=Step.APPLYING))
             assert journal.stream(STREAM) == []
