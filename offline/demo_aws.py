@@ -16,6 +16,7 @@ from offline.scenes import (
     beaconing,
     break_glass,
     broken_records,
+    burst,
     crash,
     dry_run,
     guessing,
@@ -27,6 +28,8 @@ from offline.scenes.stage import Stage
 from offline.seed import seed
 from offline.timeline import Timeline
 
+#: More than all scenes together contain: the budget has a scene of its own.
+_AN_HOUR = 50
 #: Played in this order.
 SCENES: tuple[Callable[[Stage], Scene], ...] = (
     dry_run.run,
@@ -37,6 +40,7 @@ SCENES: tuple[Callable[[Stage], Scene], ...] = (
     guessing.run,
     break_glass.run,
     broken_records.run,
+    burst.run,
     ordinary.run,
 )
 
@@ -54,7 +58,7 @@ def play(record: DemoRecord, console: Console) -> None:
         began = time.monotonic()
         console.print("[bold]Seeding[/] an account: network, machines, roles; arming the policy")
         world = seed(aws)
-        arm(aws)
+        arm(aws, containments_per_hour=_AN_HOUR)
         aws.drain()  # S3 announces every new notification with a test message
         record.phases["AWS seed"] = time.monotonic() - began
         began = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,10 @@ _OF_STEP: Mapping[str, Kind] = {
     "OBSERVED": Kind.DECISION,
     "REFUSED": Kind.REFUSAL,
     "NOOP": Kind.NOOP,
+    "PROPOSED": Kind.DECISION,
+    "APPROVED": Kind.DECISION,
+    "DENIED": Kind.REFUSAL,
+    "LAPSED": Kind.REFUSAL,
     "APPLYING": Kind.DECISION,
     "APPLIED": Kind.CHANGE,
     "VERIFIED": Kind.CHANGE,
@@ -43,6 +48,8 @@ _DETECTORS = {
 }
 #: Scores of one delivery that are shown on the terminal; the report has all of them.
 _SHOWN_SCORES = 3
+#: Entries that say the same, where a scene asks to fold them.
+_SHOWN_ALIKE = 2
 #: Columns before the text of a line.
 _INDENT = 27
 
@@ -69,6 +76,7 @@ class Timeline:
         self._scene: Scene | None = None
         self._latencies = Latencies()
         self._began = 0.0
+        self._folding: Counter[tuple[Kind, str]] | None = None
         self.verdicts = 0
 
     @property
@@ -97,6 +105,10 @@ class Timeline:
     def note(self, kind: Kind, text: str, detail: str = "", correlation_id: str = "") -> None:
         """Show one entry of the present scene."""
         kept = self._keep(kind, text, detail, correlation_id)
+        if self._folding is not None:
+            self._folding[kind, text] += 1
+            if self._folding[kind, text] > _SHOWN_ALIKE:
+                return
         number = f"#{kept}" if kept else ""
         at = time.monotonic() - self._began
         line = f"{at:6.2f} s  [{_STYLES[kind]}]{kind:<9}[/] [dim]{number:>4}[/]  "
@@ -104,6 +116,18 @@ class Timeline:
         self._console.print(f" {line}{escape(_shortened(text, room))}", no_wrap=True, crop=False)
         if detail:
             self._console.print(Padding(f"[dim]{escape(detail)}[/]", (0, 0, 0, _INDENT)))
+
+    @contextmanager
+    def folded(self) -> Iterator[None]:
+        """Show only the first entries of those that say the same in the block; the report has all of them."""
+        self._folding = folding = Counter()
+        try:
+            yield
+        finally:
+            self._folding = None
+        for (kind, text), count in folding.items():
+            if count > _SHOWN_ALIKE:
+                self._console.print(f"{'':{_INDENT}}[dim]… and {count - _SHOWN_ALIKE} times more {kind} {escape(text)}[/]")
 
     def handed(self, text: str, correlation_id: str, detail: str = "", *, events: int = 0) -> None:
         """Show telemetry that was just handed to the cloud, and count its events."""
