@@ -31,7 +31,8 @@ format: .venv/.ready ## let ruff mend what it can
 train: .venv-train/.ready ## rebuild both deployed detectors from scratch (about 20 minutes on 2 cores)
 	@.venv-train/bin/python -m training.build all
 
-evaluate: .venv-train/.ready ## NSL-KDD and CICIDS2017 again: docs/model-report.md and its figures (about 25 minutes on 2 cores)
+evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, with its figures (about an hour of processor time; goes on where it was stopped)
+	@.venv-train/bin/python -m training.trials
 	@.venv-train/bin/python -m training.benchmarks
 
 scenarios: .venv/.ready ## write generated telemetry (flow logs, CloudTrail, syslog) with labels to build/scenarios

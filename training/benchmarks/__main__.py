@@ -55,7 +55,7 @@ def run_jobs(root: Path, chosen: list[jobs.Job], within: float | None) -> None:
     """Run every job of these whose result is not there yet."""
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(2)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     begun = time.monotonic()
     columns = (TextColumn("{task.description:60}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from training.benchmarks.assess import Outcome, at_boundary, average_precision, calibration, outcomes, precision_recall
+from training.benchmarks.assess import Outcome, average_precision, calibration, outcomes, precision_recall
 from training.benchmarks.jobs import NETWORKS, SEEDS
 from training.benchmarks.protocols import OFFICIAL, RANDOM
 from training.benchmarks.rivals import RIVALS
 from training.benchmarks.tuning import STUDY
+from training.trials import stage
+from training.trials.platforms import PAPER_MS
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 TITLES = {
@@ -25,13 +27,16 @@ MODELS = (*RIVALS, *NETWORKS)
 PAPER = {"accuracy": 98.7, "f1": 98.2, "fpr": 1.3}
 
 
-def draw_all() -> list[str]:
-    """Draw every figure that there are results for; returns the names of the files."""
-    drawn = [name for name, draw in _DRAWINGS.items() if draw(name)]
-    return drawn
+def draw_all(document: dict[str, Any]) -> list[str]:
+    """Draw every figure that there are results for; returns the names of the files, those of an earlier run included."""
+    for name, draw in _DRAWINGS.items():
+        draw(name, document)
+    return sorted(path.name for path in FIGURES.glob("*.svg"))
 
 
-def _accuracy_per_epoch(name: str) -> bool:
+def _accuracy_per_epoch(name: str, _: dict[str, Any]) -> None:
+    if not any(outcomes(protocol, model) for protocol in RANDOM for model in NETWORKS):
+        return
     with _axes(name, 2, "epoch", "accuracy (%)") as axes:
         for place, protocol in zip(axes, RANDOM, strict=True):
             for model, colour in zip(NETWORKS, ("tab:gray", "tab:blue"), strict=True):
@@ -45,25 +50,26 @@ def _accuracy_per_epoch(name: str) -> bool:
             place.set_ylim(96, 100.1)
             place.set_title(TITLES[protocol])
         axes[0].legend(fontsize=7)
-    return True
 
 
-def _false_positives(name: str) -> bool:
+def _false_positives(name: str, document: dict[str, Any]) -> None:
     protocols = (*RANDOM, OFFICIAL)
     with _axes(name, 3, "", "false positives (% of benign)") as axes:
         for place, protocol in zip(axes, protocols, strict=True):
             for index, model in enumerate(MODELS):
-                rates = [100 * at_boundary(outcome, outcome.tests[0]).fpr for outcome in outcomes(protocol, model)]
-                if rates:
-                    place.bar(index, np.mean(rates), color="tab:blue" if model == "cnn_lstm" else "tab:gray", width=0.7)
-                    place.plot([index] * len(rates), rates, "k.", ms=3)
+                tests = document["boundary"][protocol].get(model)
+                if tests:
+                    rate = next(iter(tests.values()))["fpr"]
+                    place.bar(index, rate["mean"], color="tab:blue" if model == "cnn_lstm" else "tab:gray", width=0.7)
+                    place.errorbar(index, rate["mean"], rate["spread"], color="black", lw=1, capsize=2)
             place.axhline(PAPER["fpr"], color="tab:red", lw=0.8, ls=":")
             place.set_xticks(range(len(MODELS)), [TITLES[model] for model in MODELS], rotation=35, ha="right", fontsize=7)
             place.set_title(TITLES[protocol])
-    return True
 
 
-def _precision_recall(name: str) -> bool:
+def _precision_recall(name: str, _: dict[str, Any]) -> None:
+    if not _comparable():
+        return
     with _axes(name, 3, "recall", "precision") as axes:
         for place, protocol in zip(axes, (*RANDOM, OFFICIAL), strict=True):
             for model in MODELS:
@@ -76,10 +82,11 @@ def _precision_recall(name: str) -> bool:
             place.set_ylim(0.5 if protocol == OFFICIAL else 0.97, 1.003)
             place.set_title(f"{TITLES[protocol]} (average precision)", fontsize=8)
             place.legend(fontsize=6)
-    return True
 
 
-def _calibration(name: str) -> bool:
+def _calibration(name: str, _: dict[str, Any]) -> None:
+    if not _comparable():
+        return
     with _axes(name, 3, "score, mean of its tenth", "share of attacks") as axes:
         for place, protocol in zip(axes, (*RANDOM, OFFICIAL), strict=True):
             place.plot([0, 1], [0, 1], "k:", lw=0.7)
@@ -90,12 +97,11 @@ def _calibration(name: str) -> bool:
                     place.plot([x for x, _, _ in points], [y for _, y, _ in points], "o-", ms=3, lw=1, label=TITLES[model])
             place.set_title(TITLES[protocol])
         axes[0].legend(fontsize=7)
-    return True
 
 
-def _tuning(name: str) -> bool:
+def _tuning(name: str, _: dict[str, Any]) -> None:
     if not STUDY.is_file():
-        return False
+        return
     trials: list[dict[str, Any]] = json.loads(STUDY.read_text())["trials"]
     losses = [trial["loss"] for trial in trials]
     settings = ("rate", "dropout", "filters")
@@ -111,7 +117,41 @@ def _tuning(name: str) -> bool:
             place.set_xlabel(setting)
             if setting == "rate":
                 place.set_xscale("log")
-    return True
+
+
+def _latency(name: str, _: dict[str, Any]) -> None:
+    found = stage.document("platforms")
+    known = {cloud: ms for cloud, ms in found["latency_ms"].items() if ms} if found is not None else {}
+    if not known:
+        return
+    with _axes(name, 1, "", "decision on one API call (ms, median)") as (place,):
+        for index, (cloud, ms) in enumerate(known.items()):
+            for offset, height, colour in ((-0.2, ms, "tab:blue"), (0.2, PAPER_MS[cloud], "tab:gray")):
+                place.bar(index + offset, height, color=colour, width=0.35)
+                place.annotate(f"{height:g}", (index + offset, height), ha="center", va="bottom", fontsize=7)
+        place.set_xticks(range(len(known)), [{"aws": "AWS", "azure": "Azure"}[cloud] for cloud in known])
+        place.set_yscale("log")
+        place.set_title("here (blue), as the paper claims (gray)", fontsize=8)
+
+
+def _transfer(name: str, _: dict[str, Any]) -> None:
+    found = stage.document("transfer")
+    if found is None:
+        return
+    with _axes(name, 2, "share of the target's flows that is labelled (%)", "recall at FPR 1e-2 (%)") as axes:
+        for place, pair in zip(axes, found["pairs"].values(), strict=False):
+            for start, colour in (("pretrained", "tab:blue"), ("scratch", "tab:gray")):
+                points = [
+                    (100 * float(share), one[start]["recall_1e-2"]) for share, one in pair["shares"].items() if start in one
+                ]
+                known = [(share, 100 * recall["mean"], 100 * recall["spread"]) for share, recall in points if recall is not None]
+                label = "pre-trained" if start == "pretrained" else "from scratch"
+                if known:
+                    shares, means, spreads = zip(*known, strict=True)
+                    place.errorbar(shares, means, spreads, fmt="o-", ms=3, lw=1, color=colour, label=label)
+            place.set_xscale("symlog", linthresh=1)
+            place.set_title(f"{pair['source']} → {pair['target']}", fontsize=7)
+        axes[0].legend(fontsize=7)
 
 
 _DRAWINGS = {
@@ -120,7 +160,14 @@ _DRAWINGS = {
     "precision-recall.svg": _precision_recall,
     "calibration.svg": _calibration,
     "tuning.svg": _tuning,
+    "latency.svg": _latency,
+    "transfer.svg": _transfer,
 }
+
+
+def _comparable() -> bool:
+    """Whether the network and its best rival have scores under every protocol; a figure of an earlier run stays otherwise."""
+    return all(_first(protocol, model) for protocol in (*RANDOM, OFFICIAL) for model in ("lightgbm", "cnn_lstm"))
 
 
 def _first(protocol: str, model: str) -> list[Outcome]:
@@ -137,7 +184,8 @@ def _axes(name: str, count: int, x: str, y: str) -> Iterator[Any]:
     mpl.rcParams.update({"svg.hashsalt": "breakwater", "font.size": 8, "axes.grid": True, "grid.alpha": 0.3})
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, count, figsize=(3.6 * count, 3.0), layout="constrained")
+    figure, rows = plt.subplots(1, count, figsize=(3.6 * count, 3.0), layout="constrained", squeeze=False)
+    axes = rows[0]
     for place in axes:
         place.set_xlabel(x)
     axes[0].set_ylabel(y)

@@ -10,26 +10,28 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.benchmarks import ledger, novelty, protocols, unseen
-from training.benchmarks.encoding import Encoding, fit_encoding
-from training.benchmarks.network import Fitted, Kind, Sizes, Targets, Training, fit, float_logits, to_int8
+from training.benchmarks import distilled, ledger, novelty, protocols, unseen
+from training.benchmarks.encoding import Encoding, fit_encoding, plain_numbers
+from training.benchmarks.network import Fitted, Kind, Sizes, Training, fit, float_logits, to_int8
 from training.benchmarks.protocols import OFFICIAL, RANDOM, Split, split
 from training.benchmarks.records import Records
-from training.benchmarks.rivals import RIVALS, fit_rival
+from training.benchmarks.rivals import RIVALS, boosted, fit_rival
 from training.datasets import catalogue
 from training.export import attack_probability, run_tflite
 
 WORK = Path(__file__).resolve().parents[2] / "build" / "benchmarks"
 NETWORKS: tuple[Kind, ...] = ("lstm", "cnn_lstm")
 SEEDS = (1, 2, 3, 4, 5)
+#: Mixtures that a network learns from the trees under a random split, besides the records.
+MIXED = 60_000
 Scores = NDArray[np.float64]
 Tell = Callable[[str], None]
 
@@ -43,6 +45,11 @@ class Job:
     @property
     def folder(self) -> Path:
         return WORK / "results" / self.protocol / f"{self.model}-{self.seed}"
+
+    @property
+    def novelty(self) -> Path:
+        """Novelty scores, which know of no model: one file for all models of a protocol and seed."""
+        return WORK / "results" / self.protocol / f"novelty-{self.seed}.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +79,24 @@ def jobs() -> Iterator[Job]:
 
 def training_of(job: Job) -> Training:
     """Settings of the network's training; epochs are what two cores afford."""
-    if job.model == "lstm":
-        return Training(epochs=6)
-    return Training(epochs={OFFICIAL: 5, "nsl_random": 10, "cicids_random": 14}.get(job.protocol, 5))
+    if job.protocol in RANDOM:
+        return Training(epochs=10 if job.model == "cnn_lstm" else 5, dropout=0.05)
+    return Training(epochs=6 if job.model == "lstm" else 5)
 
 
 def recipe(job: Job) -> str:
     """Hash of what decides the result: this room's code, versions, the data's checksums, the job."""
-    decisive = _DECIDES | ({"unseen"} if job.protocol not in RANDOM and job.model in NETWORKS else frozenset())
+    if job.protocol not in RANDOM:
+        return _hashed(job, {"novelty", "unseen"})
+    return _hashed(job, {"distilled", "unseen"} if job.model in NETWORKS else set())
+
+
+def _hashed(job: Job, besides: set[str]) -> str:
+    decisive = _DECIDES | besides
     parts = [_code(path) for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in decisive]
     parts += [f"{name} {version(name)}" for name in ("numpy", "scikit-learn", "lightgbm", "keras", "tensorflow-cpu")]
     parts += [file.sha256 for file in catalogue() if file.dataset in {"nsl_kdd", "cicids2017"}]
-    parts.append(repr((job.protocol, job.model, job.seed, training_of(job) if job.model in NETWORKS else None)))
+    parts.append(repr((job.protocol, job.model, job.seed, training_of(job) if job.model in NETWORKS else None, MIXED)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -97,7 +110,7 @@ def _code(path: Path) -> str:
     return ast.unparse(tree)
 
 
-_DECIDES = frozenset({"records", "nsl_kdd", "cicids2017", "encoding", "network", "novelty", "rivals", "protocols"})
+_DECIDES = frozenset({"records", "nsl_kdd", "cicids2017", "encoding", "network", "rivals", "protocols"})
 
 
 def done(job: Job) -> bool:
@@ -108,16 +121,14 @@ def done(job: Job) -> bool:
 
 def run(job: Job, root: Path, tell: Tell) -> None:
     """Fit, score validation and tests, write ``result.json`` and ``scores.npz``; note each look at a final test."""
-    parts = split(job.protocol, job.seed, root)
-    encoding = fit_encoding(parts.train, parts.groups)
-    model = fit_model(job, parts, encoding, tell)
-    benign = parts.train.take(~parts.train.truth)
-    strange = novelty.fit_reconstruction(encoding.apply(benign), seed=job.seed)
+    parts, encoding = _prepared(job.protocol, job.seed, root)
+    model = fit_model(job, parts, encoding, root, tell)
+    if job.protocol not in RANDOM:
+        score_novelty(job, parts, encoding)
     arrays: dict[str, NDArray[Any]] = {}
     for name, records in {"validation": parts.validation, **parts.tests}.items():
         arrays[f"{name}|attacks"] = records.attacks
         arrays[f"{name}|float32"] = model.score(records)
-        arrays[f"{name}|novelty"] = strange.error(encoding.apply(records))
         if model.int8 is not None:
             arrays[f"{name}|int8"] = model.int8(records)
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -135,35 +146,94 @@ def run(job: Job, root: Path, tell: Tell) -> None:
     (job.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
-def fit_model(job: Job, parts: Split, encoding: Encoding, tell: Tell) -> Model:
+def score_novelty(job: Job, parts: Split, encoding: Encoding) -> None:
+    """Write the novelty scores of this protocol and seed, unless an earlier job did."""
+    made_by = _hashed(Job(job.protocol, "novelty", job.seed), {"novelty", "unseen"})
+    if job.novelty.is_file():
+        with np.load(job.novelty) as stored:
+            if str(stored["recipe"]) == made_by:
+                return
+    benign = parts.train.take(~parts.train.truth)
+    rebuilt = novelty.fit_reconstruction(encoding.apply(benign), seed=job.seed)
+    dependence = novelty.fit_dependence(benign, encoding, seed=job.seed)
+    arrays: dict[str, NDArray[Any]] = {"recipe": np.array(made_by)}
+    for name, records in {"validation": parts.validation, **parts.tests}.items():
+        arrays[f"{name}|reconstruction"] = rebuilt.error(encoding.apply(records))
+        arrays[f"{name}|dependence"] = dependence(records)
+    job.novelty.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(job.novelty, **arrays)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)
+def _prepared(protocol: str, seed: int, root: Path) -> tuple[Split, Encoding]:
+    """The split and its encoding, kept for the next model of the same protocol and seed."""
+    parts = split(protocol, seed, root)
+    return parts, fit_encoding(parts.train, parts.groups)
+
+
+@lru_cache(maxsize=1)
+def _teacher(protocol: str, seed: int, root: Path) -> Any:
+    """LightGBM of a random split: the rival, and the network's teacher."""
+    parts, encoding = _prepared(protocol, seed, root)
+    return boosted(seed).fit(plain_numbers(parts.train, encoding), parts.train.truth)
+
+
+def fit_model(job: Job, parts: Split, encoding: Encoding, root: Path, tell: Tell) -> Model:
     """Fit the job's model on the training part; early stopping looks at the validation part."""
+    if job.model == "lightgbm" and job.protocol in RANDOM:
+        trees = _teacher(job.protocol, job.seed, root)
+        return Model(lambda records: np.asarray(trees.predict_proba(plain_numbers(records, encoding))[:, 1]), None, {}, None)
     if job.model not in NETWORKS:
         rival = next(rival for rival in RIVALS if rival == job.model)
         return Model(fit_rival(rival, parts.train, encoding, seed=job.seed), None, {}, None)
     kind = next(kind for kind in NETWORKS if kind == job.model)
     how = training_of(job)
-    targets: Targets
-    expected: Targets
-    if job.protocol in RANDOM:
-        rows, targets = encoding.apply(parts.train), parts.train.truth.astype(np.int64)
-        watched, expected = encoding.apply(parts.validation), parts.validation.truth.astype(np.int64)
-    else:
-        encoding = unseen.coarse(encoding)
-        learnt = unseen.thinned(parts.train, seed=job.seed)
-        teacher = unseen.Teacher(parts.train, encoding, seed=job.seed)
-        real, made = teacher.lesson(learnt), teacher.lesson(unseen.mixtures(learnt, seed=job.seed))
-        rows, targets = np.concatenate([real.rows, made.rows]), np.concatenate([real.targets, made.targets])
-        validation = teacher.lesson(parts.validation)
-        watched, expected = validation.rows, validation.targets
+    lesson = _distilled(job, parts, encoding, root) if job.protocol in RANDOM else _unseen(job, parts, encoding)
     fitted = fit(
-        Sizes(kind, encoding.groups, 2), how, rows, targets, watched, expected, seed=job.seed,
+        Sizes(kind, lesson.encoding.groups, 2), how, lesson.rows, lesson.targets, lesson.watched, lesson.expected, seed=job.seed,
         progress=lambda epoch: tell(f"{job.protocol} {job.model} seed {job.seed}: epoch {epoch} of {how.epochs}"),
     )  # fmt: skip
-    shuffled = rows[np.random.default_rng(job.seed).permutation(len(rows))[:400]]
-    return network_model(fitted, encoding, to_int8(fitted, shuffled))
+    shuffled = lesson.rows[np.random.default_rng(job.seed).permutation(len(lesson.rows))[:400]]
+    return network_model(fitted, lesson.encoding, to_int8(fitted, shuffled))
 
 
-def network_model(fitted: Fitted, encoding: Encoding, content: bytes) -> Model:
+class Encoder(Protocol):
+    """What turns records into a network's rows."""
+
+    @property
+    def groups(self) -> tuple[int, ...]: ...
+    def apply(self, records: Records) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a network learns, and what it is watched on: encoded rows with the probabilities of benign and attack."""
+
+    encoding: Encoder
+    rows: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    watched: NDArray[np.float32]
+    expected: NDArray[np.float32]
+
+
+def _distilled(job: Job, parts: Split, encoding: Encoding, root: Path) -> Lesson:
+    trees = _teacher(job.protocol, job.seed, root)
+    cuts = distilled.cut_encoding(encoding, trees)
+    rows, targets = distilled.lessons(parts.train, cuts, trees, MIXED, seed=job.seed)
+    return Lesson(cuts, rows, targets, cuts.apply(parts.validation), distilled.known(parts.validation))
+
+
+def _unseen(job: Job, parts: Split, encoding: Encoding) -> Lesson:
+    coarse = unseen.coarse(encoding)
+    learnt = unseen.thinned(parts.train, seed=job.seed)
+    teacher = unseen.Teacher(parts.train, coarse, seed=job.seed)
+    real, made = teacher.lesson(learnt), teacher.lesson(unseen.mixtures(learnt, seed=job.seed))
+    watched = teacher.lesson(parts.validation)
+    rows, targets = np.concatenate([real.rows, made.rows]), np.concatenate([real.targets, made.targets])
+    return Lesson(coarse, rows, targets, watched.rows, watched.targets)
+
+
+def network_model(fitted: Fitted, encoding: Encoder, content: bytes) -> Model:
     """Score with the float32 graph, and with the int8 file through the runtime that serves."""
     details = {"parameters": fitted.parameters, "bytes": len(content), "history": fitted.history}
     return Model(

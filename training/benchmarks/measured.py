@@ -61,9 +61,38 @@ def measure(root: Path) -> dict[str, Any]:
         "looks": _looks(),
         "specimen": _specimen(),
     }
+    if MEASURED.is_file():
+        carry(json.loads(MEASURED.read_text(encoding="utf-8")), document)
     MEASURED.parent.mkdir(parents=True, exist_ok=True)
     MEASURED.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return document
+
+
+def carry(earlier: dict[str, Any], document: dict[str, Any]) -> None:
+    """Keep the figures of models of which this run has no scores, marked as carried: ``make evaluate`` replaces them.
+
+    Only what a model says at its own boundary is kept. What an earlier rule made of it is not.
+    """
+    carried = document["carried"] = []
+    for protocol, models in earlier["boundary"].items():
+        for model, tests in models.items():
+            if model not in document["boundary"][protocol]:
+                document["boundary"][protocol][model] = tests
+                carried.append([protocol, model])
+    ordered = {
+        protocol: {model: models[model] for model in MODELS if model in models}
+        for protocol, models in document["boundary"].items()
+    }
+    document["boundary"] = ordered
+    for protocol, entry in earlier["rates"].items():
+        kept = document["rates"].setdefault(protocol, {"benign": entry["benign"], "models": {}})["models"]
+        kept |= {model: cells for model, cells in entry["models"].items() if model not in kept}
+    for protocol, models in earlier["engines"].items():
+        kept = document["engines"].setdefault(protocol, {})
+        kept |= {model: one for model, one in models.items() if model not in kept}
+    for family, models in earlier["left_out"].items():
+        kept = document["left_out"].setdefault(family, {})
+        kept |= {model: {"boundary": one["boundary"]} for model, one in models.items() if model not in kept}
 
 
 def _run_record() -> dict[str, Any]:

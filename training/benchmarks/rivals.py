@@ -33,16 +33,21 @@ def fit_rival(rival: Rival, train: Records, encoding: Encoding, *, seed: int) ->
     if rival == "random_forest":
         from sklearn.ensemble import RandomForestClassifier
 
-        model = RandomForestClassifier(80, n_jobs=2, random_state=seed)
+        model = RandomForestClassifier(80, n_jobs=1, random_state=seed)
     else:
-        from lightgbm import LGBMClassifier
-
-        model = LGBMClassifier(
-            n_estimators=250, num_leaves=63, learning_rate=0.1, n_jobs=1, random_state=seed, deterministic=True,
-            force_row_wise=True, bagging_fraction=0.9, bagging_freq=1, verbose=-1,
-        )  # fmt: skip
+        model = boosted(seed)
     model.fit(plain_numbers(train, encoding), train.truth)
     return lambda records: np.asarray(model.predict_proba(plain_numbers(records, encoding))[:, 1], np.float64)
+
+
+def boosted(seed: int) -> Any:
+    """Untrained LightGBM, as the comparison and the teachers of the random splits use it."""
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(
+        n_estimators=250, num_leaves=63, learning_rate=0.1, n_jobs=1, random_state=seed, deterministic=True,
+        force_row_wise=True, bagging_fraction=0.9, bagging_freq=1, verbose=-1,
+    )  # fmt: skip
 
 
 def _squashed(margin: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,190 @@
+"""Trials of sequence models: what is kept, what a window holds, what an attacker may change, and what figures mean."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import numpy as np
+import pytest
+
+from shared_model.encoders.network import FEATURES
+from training.data_root import data_root
+from training.scenarios.connections import Connection
+from training.sequences import Story
+from training.trials import flows, sections, stage
+from training.trials.evasion import EVASIONS
+from training.trials.flow_sets import DIRECTION, flow_set
+from training.trials.measures import averaged, figures_at, matthews, threshold_for
+from training.trials.models import Examples, fit_trees, statistics, thinned
+from training.trials.stages import STAGES
+
+
+def story(length: int, hostile: bool, value: float) -> Story:
+    rows = np.full((length, len(FEATURES)), value, np.float32)
+    rows[:, -1] = 1
+    return Story(rows, np.full(length, int(hostile)), "made", hostile, 0.1)
+
+
+def test_a_window_never_reaches_into_another_sequence():
+    flows_of_two = flow_set("made", [story(20, False, 5.0), story(3, True, 7.0)])
+    (window,) = flows_of_two.windows(np.array([21]))
+    assert (window[:14] == 0).all()
+    assert (window[14:, 0] == 7).all()
+    assert flows_of_two.windows(np.array([19]))[0, :, -1].all()
+
+
+def test_direction_is_no_feature():
+    features = flow_set("made", [story(4, False, 5.0)]).features
+    blank = [FEATURES.index(name) for name in DIRECTION]
+    assert not features[:, blank].any()
+    assert features[:, [place for place in range(len(FEATURES)) if place not in blank]].all()
+
+
+def test_the_threshold_comes_from_the_last_fifth_of_every_sequence():
+    learnt, held = flows.examples([flow_set("made", [story(50, False, 1.0), story(10, True, 2.0)])], seed=1)
+    assert (len(learnt), int(learnt.hostile.sum())) == (48, 8)
+    assert (len(held), int(held.hostile.sum())) == (12, 2)
+
+
+def test_statistics_are_of_the_events_and_not_of_the_padding():
+    windows = np.zeros((1, 16, 2), np.float32)
+    windows[0, 13:] = [[2, 1], [4, 1], [6, 1]]
+    newest, mean, spread, low, high = statistics(windows).reshape(5, 2)[:, 0]
+    assert [newest, mean, low, high] == [6, 4, 2, 6]
+    assert spread == pytest.approx(np.std([2, 4, 6]))
+
+
+def test_no_recording_outweighs_the_others():
+    hostile = np.array([True] * 10 + [False] * 100 + [True] * 40)
+    groups = np.array([0] * 110 + [1] * 40)
+    kept = thinned(hostile, groups, 20, seed=1)
+    assert (len(kept), int(hostile[kept].sum())) == (10 + 20 + 20, 30)
+
+
+@pytest.mark.training
+def test_the_forest_on_single_flows_is_blind_to_what_came_before():
+    pytest.importorskip("sklearn", reason="scikit-learn lives in the training environment (make train makes it)")
+    rng = np.random.default_rng(1)
+    windows = rng.normal(size=(400, 16, 3)).astype(np.float32)
+    windows[..., -1] = 1
+    examples = Examples(windows, windows[:, -1, 0] > 0)
+    score = fit_trees("forest_flow", examples, seed=1)
+    scrambled = windows.copy()
+    scrambled[:, :-1] = 9
+    assert (score(windows) == score(scrambled)).all()
+
+
+def test_a_rate_is_left_out_where_the_sample_does_not_allow_it():
+    hostile = np.r_[np.ones(50, bool), np.zeros(300, bool)]
+    score = np.r_[np.full(40, 0.9), np.full(10, 0.1), np.linspace(0, 0.5, 300)]
+    figures = figures_at(hostile, score, 0.6)
+    assert (figures["found"], figures["false"], figures["recall"]) == (40, 0, 0.8)
+    assert figures["recall_1e-2"] == 0.8
+    assert figures["recall_1e-3"] is None
+    assert figures_at(~np.ones(400, bool), np.zeros(400), 0.6)["recall"] is None
+
+
+def test_matthews_by_hand():
+    assert matthews(50, 0, 50, 0) == 1
+    assert matthews(25, 25, 25, 25) == 0
+    assert matthews(0, 0, 50, 50) is None
+
+
+def test_a_threshold_is_reached_by_no_more_than_the_rate():
+    score = np.linspace(0, 1, 1000)
+    assert np.mean(score >= threshold_for(score, 0.01)) <= 0.01
+    assert np.mean(score >= threshold_for(score, 0.01)) > 0.008
+
+
+def test_an_average_says_over_how_many_seeds():
+    one = figures_at(np.array([True, False] * 200), np.linspace(0, 1, 400), 0.5)
+    assert averaged([one, one])["seeds"] == 2
+    assert averaged([one, one])["recall"]["spread"] == 0
+
+
+def attack() -> list[Connection]:
+    calm = [Connection(1000 * i, 50, "10.0.0.1", 40000 + i, "192.0.2.1", 443, 6, 5, 900, 5, 9000) for i in range(20)]
+    hostile = [
+        Connection(500 + 1000 * i, 9, "10.0.0.1", 50000, "192.0.2.9", 6667, 6, 2, 120, 2, 120, label="command_and_control")
+        for i in range(20)
+    ]
+    scan = [Connection(30_000 + i, 9, "10.0.0.1", 50000, f"192.0.2.{i}", 23, 6, 1, 40, 0, 0, label="scan") for i in range(9)]
+    return sorted(calm + hostile + scan, key=lambda one: one.start_ms)
+
+
+@pytest.mark.parametrize("name", EVASIONS)
+def test_evasion_leaves_benign_connections_and_the_aim_of_the_attack_alone(name):
+    before = attack()
+    after = EVASIONS[name](before, random.Random(1))
+    assert [one for one in before if one.label == "benign"] == [one for one in after if one in before and one.label == "benign"]
+    scans = [[(one.destination, one.destination_port) for one in told if one.label == "scan"] for told in (before, after)]
+    assert sorted(scans[0]) == sorted(scans[1])
+    assert sum(one.label != "benign" for one in after) == 29
+    assert all(one.bytes_out <= max(1400 * one.packets_out, 900) for one in after)
+    assert [one.start_ms for one in after] == sorted(one.start_ms for one in after)
+
+
+def test_each_evasion_but_none_changes_something():
+    before = attack()
+    changed = {name for name, evade in EVASIONS.items() if evade(before, random.Random(1)) != before}
+    assert changed == set(EVASIONS) - {"none"}
+
+
+def counting_stage(calls: list[str]) -> stage.Stage:
+    def run(key, _root):
+        calls.append(key)
+        return {"value": len(key)}
+
+    return stage.Stage(
+        "made", "what?", lambda: ["a", "bb"], run, lambda results: {"sum": sum(one["value"] for one in results.values())},
+        ("training/trials/measures.py",), (),
+    )  # fmt: skip
+
+
+def test_a_cell_is_computed_once_and_the_document_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "WORK", tmp_path / "work")
+    monkeypatch.setattr(stage, "DOCUMENTS", tmp_path / "documents")
+    monkeypatch.setattr(stage, "_PACKAGES", ("numpy",))
+    monkeypatch.setattr(stage.Stage, "recipe", lambda self: "one")
+    calls: list[str] = []
+    made = counting_stage(calls)
+    assert made.write() is None
+    assert made.kept("a") is None
+    made.compute("a", tmp_path)
+    assert made.kept("a") == {"value": 1}
+    path = made.write()
+    assert path is not None
+    written = json.loads(path.read_text())
+    assert (written["sum"], written["run"]["cells"], written["run"]["of"]) == (1, 1, 2)
+    monkeypatch.setattr(stage.Stage, "recipe", lambda self: "another")
+    assert made.kept("a") is None
+    assert calls == ["a"]
+
+
+def test_every_stage_names_code_that_is_there():
+    for one in STAGES.values():
+        assert len(set(one.cells())) == len(one.cells())
+        for module in one.modules:
+            assert (stage.DOCUMENTS.parents[2] / module).is_file(), module
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_section_is_printed_from_the_stored_document(name):
+    found = stage.document(name)
+    if found is None:
+        assert sections.sections({name: None}) == []
+        pytest.skip(f"{name} has not been computed")
+    (text,) = sections.sections({name: found})
+    assert text.startswith("## ")
+    assert f"{found['run']['cells']} of {found['run']['of']} cells" in text
+
+
+@pytest.mark.skipif(data_root() is None, reason="there is no recorded data (BREAKWATER_DATA is not set)")
+def test_the_day_that_is_tested_is_later_than_every_day_of_training():
+    train, test = flows.divided("ctu", "011", str(data_root()))
+    assert ([one.name for one in train], test.name) == (["ctu-008", "ctu-010"], "ctu-011")
+    train, test = flows.divided("iot23", "8-1", str(data_root()))
+    assert test.name == "iot23-8-1"
+    assert test.name not in {one.name for one in train}
+    assert len(train) == len(flows.CAPTURES) - 1

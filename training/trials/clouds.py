@@ -1,0 +1,75 @@
+"""What a network that learnt one cloud says of the other: generated API calls, families and operations that training never saw.
+
+The networks are small ones for this question. Attack and benign families of the tests are those of the test split, of which
+training tells nothing. A threshold is what 1 % of benign windows of the validation families of the cloud that was learnt reach.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from training.scenarios import Split
+from training.trials.audit_sets import CLOUDS, Judged, drawn, judged, stories
+from training.trials.measures import averaged, figures_at, threshold_for
+from training.trials.models import Examples, fit_network, fit_trees, joined
+from training.trials.stage import Document, Stage
+
+LEARNT = {"aws": ("aws",), "azure": ("azure",), "both": CLOUDS}
+SEEDS = (1, 2, 3)
+MODELS = ("cnn_lstm", "lightgbm_window", "forest_flow")
+_TARGET = 1e-2
+
+
+def cells() -> list[str]:
+    """``LEARNT_SEED``: every cell is tested on both clouds."""
+    return [f"{learnt}_{seed}" for seed in SEEDS for learnt in LEARNT]
+
+
+def run(key: str, _: Path) -> Document:
+    """Figures on the unseen families of both clouds."""
+    learnt, _, text = key.partition("_")
+    seed = int(text)
+    train, held = (
+        joined([_windows(cloud, split, seed) for cloud in LEARNT[learnt]]) for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    found: Document = {}
+    for model in MODELS:
+        score = (
+            fit_network(model, train, held, seed=seed, detector="audit").score
+            if model == "cnn_lstm"
+            else fit_trees(model, train, seed=seed)
+        )
+        threshold = threshold_for(score(held.windows[~held.hostile]), _TARGET)
+        for cloud in CLOUDS:
+            test = _tested(cloud).examples
+            found.setdefault(cloud, {})[model] = figures_at(test.hostile, score(test.windows), threshold)
+    return found
+
+
+@cache
+def _windows(cloud: str, split: Split, seed: int) -> Examples:
+    return drawn(stories(cloud, split, seed=seed + 10 * (split is Split.VALIDATION)), seed=seed)
+
+
+@cache
+def _tested(cloud: str) -> Judged:
+    return judged(stories(cloud, Split.TEST, seed=77))
+
+
+def sum_up(results: dict[str, Document]) -> Document:
+    """Figures by what was learnt, what was tested and model."""
+    table: Document = {}
+    for learnt in LEARNT:
+        every = [found for key, found in results.items() if key.startswith(f"{learnt}_")]
+        if every:
+            table[learnt] = {cloud: {model: averaged(one[cloud][model] for one in every) for model in MODELS} for cloud in CLOUDS}
+    return {"learnt": table}
+
+
+STAGE = Stage(
+    "clouds", "one cloud learnt, the other tested", cells, run, sum_up,
+    ("training/trials/clouds.py", "training/trials/audit_sets.py", "training/trials/models.py", "training/trials/measures.py",
+     "training/architecture.py", "shared_model/encoders/audit.py", "training/audit_data.py"),
+    (),
+)  # fmt: skip
