@@ -159,7 +159,29 @@ def operator_grants() -> Iterator[tuple[str, Ref]]:
 
 
 def add_operators(template: Template) -> None:
-    """The people who may, by their own Entra identity."""
+    """The people who may, by their own Entra identity; and those who also turn the master switch."""
+    _add_people(template)
+    who = template.take(
+        "disarmPrincipalIds",
+        "array",
+        "Object ids of the users or groups that turn the master switch (disarm, arm). It is an entry of the journal, and Azure "
+        "has no conditions for tables: whoever has this right can insert any entry, an approval among them. Everybody else in "
+        "operatorPrincipalIds stops all changes within a minute by uploading a policy that observes.",
+        defaultValue=[],
+    )
+    each, on = f"{who}[copyIndex()]", names.table(registry.JOURNAL)
+    definition = _definition(APPEND)
+    ref = Ref(_ASSIGNMENTS, (f"guid({on.id}, {each}, {text(APPEND.title)})",))
+    properties = {
+        "roleDefinitionId": value(f"subscriptionResourceId('{definition.type}', {definition.names[0]})"),
+        "principalId": value(each),
+        "description": "Breakwater: turns the master switch, an entry of the journal.",
+    }
+    copy = {"name": "master-switch", "count": value(f"length({who})")}
+    template.add(resource(ref, names.AUTHORIZATION, properties, after=[definition, on], scope=value(on.id), copy=copy))
+
+
+def _add_people(template: Template) -> None:
     people = template.take(
         "operatorPrincipalIds",
         "array",

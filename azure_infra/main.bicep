@@ -68,6 +68,9 @@ param storageAccess string = 'SelectedNetworks'
 @description('Object ids of the users or groups that set the policy and approve an undo.')
 param operatorPrincipalIds array = []
 
+@description('Object ids of the users or groups that turn the master switch. They can insert any entry into the journal.')
+param disarmPrincipalIds array = []
+
 @description('Public addresses (CIDR) from which people may reach the storage accounts with their Entra identity.')
 param operatorAddresses array = []
 
@@ -136,6 +139,7 @@ module room 'resource_group.json' = {
     subnetId: subnetId
     storageAccess: storageAccess
     operatorPrincipalIds: operatorPrincipalIds
+    disarmPrincipalIds: disarmPrincipalIds
     operatorAddresses: operatorAddresses
     notifyEmails: notifyEmails
     rawDays: rawDays

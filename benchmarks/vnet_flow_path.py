@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -106,7 +107,7 @@ def run(storage: OneRow, detector: Detector, *, remembering: bool = True) -> Pas
     """Detect on the storage's one blob; what is remembered of its entities is kept in this process, or not at all."""
     memory = InProcessMemory()
     records = flows = entities = rejected = verdicts = 0
-    blobs = FlowBlobs(storage)
+    blobs = FlowBlobs(storage, logger=logging.getLogger(__name__))
     began = time.process_time()
     for part in blobs.new_parts("flows", "PT1H.json"):
         for number, read in enumerate(vnet_flow_logs.read_flows(part.open(), source="benchmark")):

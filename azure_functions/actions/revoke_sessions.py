@@ -66,9 +66,12 @@ class RevokeSessions:
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:
-        """Whether the session began before the revocation; where that is not known, whether what was done in it was."""
+        """Whether the session began before the revocation; where that is not known, whether what was done in it was.
+
+        The revocation is told in whole seconds, and reaches what was issued within its own.
+        """
         issued_ms = verdict.time_ms if verdict.session_issued_ms is None else verdict.session_issued_ms
-        return issued_ms <= datetime.fromisoformat(plan.after["valid_from"]).timestamp() * 1000
+        return issued_ms // 1000 <= datetime.fromisoformat(plan.after["valid_from"]).timestamp()
 
     def check(self, plan: Plan) -> str:
         return "" if self._directory.user(plan.before["user"]) else f"{plan.before['user']} was deleted, and its sessions with it"

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -43,9 +42,10 @@ from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 from shared_model.parsers.azure_records import RECORD_LIMIT, complete_end, is_blank, resynchronised
 
 if TYPE_CHECKING:
+    import logging
+
     from azure.storage.blob import BlobClient, BlobProperties
 
-_LOGGER = logging.getLogger(__name__)
 AnyLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 #: How many bytes are given at once: about 200,000 tuples, so that memory does not grow with the blob.
 PART_BYTES = 1 << 24
@@ -97,21 +97,21 @@ class FlowBlobs:
     ----------
     clients : Clients
         Services ``flow_blobs`` (read only) and ``tables``, both of the detecting group.
+    logger : Logger
+        The function's, so that its lines carry the function and the ids of the message at hand.
     part_bytes : int
         About how much is given at once; a record that is longer is still given whole.
     now_s : callable
         Seconds since the epoch.
-    logger : Logger
-        The function's, so that its lines carry the function and the ids of the message at hand.
     """
 
     def __init__(
         self,
         clients: Clients,
         *,
+        logger: AnyLogger,
         part_bytes: int = PART_BYTES,
         now_s: Callable[[], float] = time.time,
-        logger: AnyLogger = _LOGGER,
     ) -> None:
         self._clients = clients
         self._part_bytes = part_bytes

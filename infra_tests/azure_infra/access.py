@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azure_infra.data_roles import BUILT_IN
-from infra_tests.azure_infra.conftest import OPERATOR, PRINCIPALS, SENTINEL
+from infra_tests.azure_infra.conftest import OPERATOR, PRINCIPALS, SENTINEL, SWITCH_HOLDER
 from infra_tests.azure_infra.deployment import Deployed, Deployment
 
 _BUILT_IN = {identifier: title for title, identifier in BUILT_IN.items()} | {
@@ -18,6 +18,7 @@ _BUILT_IN = {identifier: title for title, identifier in BUILT_IN.items()} | {
 _WHO = {principal: str(group) for group, principal in PRINCIPALS.items()} | {
     SENTINEL: "Azure Security Insights",
     OPERATOR: "an operator",
+    SWITCH_HOLDER: "who turns the switch",
 }
 
 

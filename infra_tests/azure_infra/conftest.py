@@ -20,7 +20,7 @@ FLOW_LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Micr
 ROOM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
 WRITER = f"{ROOM}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/breakwater-flow-log-writer"
 NAMESPACE = f"{ROOM}/providers/Microsoft.EventHub/namespaces/breakwater-events"
-PLAYBOOK, SENTINEL, BREAK_GLASS, OPERATOR = (f"99999999-0000-4000-8000-00000000000{number}" for number in range(4))
+PLAYBOOK, SENTINEL, BREAK_GLASS, OPERATOR, SWITCH_HOLDER = (f"99999999-0000-4000-8000-00000000000{n}" for n in range(5))
 APPLICATION = "88888888-0000-4000-8000-000000000000"
 PRINCIPALS = {group: f"77777777-0000-4000-8000-00000000000{number}" for number, group in enumerate(Group)}
 
@@ -42,6 +42,7 @@ MOST: dict[str, dict[str, Any]] = {
         "healthCallers": [BREAK_GLASS],
         "callerRanges": ["203.0.113.0/24"],
         "operatorPrincipalIds": [OPERATOR],
+        "disarmPrincipalIds": [SWITCH_HOLDER],
         "operatorAddresses": ["203.0.113.7"],
         "notifyEmails": ["soc@example.com"],
         "watchApiCalls": True,

@@ -159,7 +159,7 @@ def test_conditions_are_as_long_as_azure_takes() -> None:
 def test_nobody_may_change_or_delete_an_entry_of_the_journal(given: list[Right]) -> None:
     here = [right for right in given if right.on.endswith(f"/tables/{registry.JOURNAL}")]
     assert {(right.who, right.data) for right in here if right.who != "an operator"} == {
-        (Group.RESPOND, frozenset({f"{_ENTITIES}/read", f"{_ENTITIES}/add/action"}))
+        (who, frozenset({f"{_ENTITIES}/read", f"{_ENTITIES}/add/action"})) for who in (Group.RESPOND, "who turns the switch")
     }
 
 
@@ -193,6 +193,13 @@ def test_operators_alone_ask_for_an_undo_and_set_the_policy(given: list[Right]) 
 def test_operators_see_the_journal_but_change_nothing_in_it(given: list[Right]) -> None:
     roles = {right.role for right in given if right.who == "an operator" and right.on.endswith(f"/tables/{registry.JOURNAL}")}
     assert roles == {"Storage Table Data Reader"}
+
+
+def test_who_turns_the_switch_adds_to_the_journal_and_can_do_nothing_else(given: list[Right]) -> None:
+    (right,) = [right for right in given if right.who == "who turns the switch"]
+    assert right.on.endswith(f"/tables/{registry.JOURNAL}")
+    assert right.role == "breakwater table appender"
+    assert {name.rpartition("entities/")[2] for name in right.data} == {"add/action", "read"}
 
 
 def test_without_operators_nobody_has_their_rights(least: dict[str, Deployment]) -> None:

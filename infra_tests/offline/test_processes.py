@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from infra_tests.offline.endings import HOWEVER, nothing_is_left
 from infra_tests.offline.tiny import Tiny
 from offline import processes
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Starts an embedded AWS with one warm function, says which processes there are, and waits or fails.
 PROGRAM = """
 import json, signal, sys
@@ -30,56 +25,9 @@ with EmbeddedAws.start() as aws:
 """
 
 
-def _started() -> tuple[subprocess.Popen[str], list[int]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    pids = [int(pid) for pid in process.stdout.readline().strip("[]\n").split(",")]
-    assert len(pids) == 3, "server, emulator, function"
-    return process, pids
-
-
-def _await_end(descriptors: list[int]) -> bool:
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    left = set(descriptors)
-    while left:
-        ended = poll.poll(20_000)
-        if not ended:
-            return False
-        for descriptor, _ in ended:
-            poll.unregister(descriptor)
-            left.discard(descriptor)
-    return True
-
-
-@pytest.mark.parametrize("how", ["leave", "fail", "SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("how", HOWEVER)
 def test_however_we_end_nothing_is_left(how: str) -> None:
-    process, pids = _started()
-    watched = [os.pidfd_open(pid) for pid in pids]
-    try:
-        assert process.stdin is not None
-        if how in ("leave", "fail"):
-            process.stdin.write(f"{how}\n")
-            process.stdin.flush()
-        else:
-            process.send_signal(getattr(signal, how))
-        process.wait(30)
-        assert _await_end(watched)
-    finally:
-        for descriptor in watched:
-            os.close(descriptor)
-        for pid in pids:
-            processes.kill(pid)
-        process.stdin.close()
-        process.stdout.close()
+    assert nothing_is_left(PROGRAM, how, count=3), "server, emulator, function"
 
 
 def test_server_emulator_and_function_listen_on_loopback_only(tiny: Tiny) -> None:

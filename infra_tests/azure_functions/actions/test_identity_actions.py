@@ -256,6 +256,8 @@ class TestSessions:
         [
             (NOW_MS - 1, NOW_MS + 60_000, True),
             (NOW_MS + 60_000, NOW_MS + 60_000, False),
+            (NOW_MS + 999, NOW_MS + 60_000, True),  # within the second of the revocation
+            (NOW_MS + 1000, NOW_MS + 60_000, False),
             (None, NOW_MS, True),  # no session begins after what was done in it
             (None, NOW_MS + 60_000, False),
         ],

@@ -48,6 +48,10 @@ class NetworkWatcher:
             self._put(("," if len(self.blocks) > 1 else "") + json.dumps(each, separators=(",", ":")))
 
 
+def reader(clients, **options) -> FlowBlobs:
+    return FlowBlobs(clients, logger=logging.getLogger("breakwater.detect_flows"), **options)
+
+
 @pytest.fixture
 def watcher(storage):
     storage.create(tables=[PROGRESS], flow_containers=[CONTAINER])
@@ -68,19 +72,19 @@ def read_all(flow_blobs) -> list[int]:
 
 
 def test_each_append_is_read_once(storage, watcher):
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     assert read_all(blobs) == []
     watcher.append(record(1))
     assert read_all(blobs) == [1]
     assert read_all(blobs) == []
     watcher.append(record(2), record(3))
-    assert read_all(FlowBlobs(storage)) == [2, 3]  # the place is kept in the table, not in the process
+    assert read_all(reader(storage)) == [2, 3]  # the place is kept in the table, not in the process
 
 
 def test_a_large_blob_comes_in_parts_of_whole_records(storage, watcher):
     watcher.append(*(record(number, tuples=20) for number in range(9)))
     parts = []
-    blobs = FlowBlobs(storage, part_bytes=700)
+    blobs = reader(storage, part_bytes=700)
     for part in blobs.new_parts(CONTAINER, BLOB):
         parts.append(numbers(part))
         blobs.commit(part)
@@ -90,14 +94,14 @@ def test_a_large_blob_comes_in_parts_of_whole_records(storage, watcher):
 
 def test_a_record_that_is_longer_than_a_part_is_given_whole(storage, watcher):
     watcher.append(record(1, tuples=500), record(2))
-    assert read_all(FlowBlobs(storage, part_bytes=64)) == [1, 2]
+    assert read_all(reader(storage, part_bytes=64)) == [1, 2]
 
 
 def test_after_a_crash_the_same_bytes_come_again_as_the_same_delivery(storage, watcher):
     watcher.append(record(1))
-    crashed = next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))  # and never committed
+    crashed = next(reader(storage).new_parts(CONTAINER, BLOB))  # and never committed
     watcher.append(record(2))
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     again, *rest = [(part.delivery, numbers(part), blobs.commit(part)) for part in blobs.new_parts(CONTAINER, BLOB)]
     assert again == (crashed.delivery, [1], True)
     assert [numbers for _, numbers, _ in rest] == [[2]]
@@ -105,7 +109,7 @@ def test_after_a_crash_the_same_bytes_come_again_as_the_same_delivery(storage, w
 
 def test_of_two_instances_that_race_the_later_goes_on_with_what_is_left(storage, watcher):
     watcher.append(record(1), record(2))
-    one, other = FlowBlobs(storage), FlowBlobs(storage)
+    one, other = reader(storage), reader(storage)
     ours, theirs = one.new_parts(CONTAINER, BLOB), other.new_parts(CONTAINER, BLOB)
     mine, same = next(ours), next(theirs)
     assert mine.delivery == same.delivery  # by which its effect is known to be there already
@@ -121,7 +125,7 @@ def test_of_two_instances_that_race_the_later_goes_on_with_what_is_left(storage,
 
 def test_a_part_must_be_committed_before_the_next(storage, watcher):
     watcher.append(record(1))
-    parts = FlowBlobs(storage).new_parts(CONTAINER, BLOB)
+    parts = reader(storage).new_parts(CONTAINER, BLOB)
     next(parts)
     with pytest.raises(RuntimeError, match="commit a part before the next"):
         next(parts)
@@ -136,7 +140,7 @@ def test_a_part_must_be_committed_before_the_next(storage, watcher):
 )
 def test_a_blob_that_was_rewritten_is_read_from_its_beginning(storage, watcher, caplog, rewrite, reason):
     watcher.append(record(1), record(2), record(3))
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     assert read_all(blobs) == [1, 2, 3]
     rewrite(watcher, watcher.client.download_blob().readall())
     with caplog.at_level(logging.WARNING):
@@ -149,7 +153,7 @@ def test_a_blob_written_at_once_is_known_by_its_last_bytes(storage, watcher, cap
     def upload(*records):
         watcher.client.upload_blob(json.dumps({"records": records}, indent=1), overwrite=True)
 
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     upload(record(1))
     assert read_all(blobs) == [1]
     upload(record(1), record(2))
@@ -163,7 +167,7 @@ def test_damage_does_not_hide_what_comes_after_it(storage, watcher):
     watcher.append(record(1))
     watcher._put(',{"time":"2026-11-23T09:02:00Z","flows":[{"tuples":["1')
     watcher.append(record(3))
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     (part,) = [part for part in blobs.new_parts(CONTAINER, BLOB) if blobs.commit(part)]
     assert b"09:03:00Z" in part.data
     watcher.append(record(4))
@@ -173,7 +177,7 @@ def test_damage_does_not_hide_what_comes_after_it(storage, watcher):
 def test_a_record_that_is_not_complete_waits(storage, watcher, caplog):
     whole = json.dumps({"records": [record(1), record(2)]}).encode()
     watcher.client.upload_blob(whole[:-40], overwrite=True)
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     assert read_all(blobs) == [1]
     assert "waits to be complete" in caplog.text
     watcher.client.upload_blob(whole, overwrite=True)
@@ -183,7 +187,7 @@ def test_a_record_that_is_not_complete_waits(storage, watcher, caplog):
 def test_a_blob_that_is_gone_can_never_be_read(storage, watcher):
     watcher.client.delete_blob()
     with pytest.raises(UnreadableTelemetry, match="gone"):
-        next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))
+        next(reader(storage).new_parts(CONTAINER, BLOB))
 
 
 class Interfering:
@@ -211,15 +215,15 @@ def test_a_blob_that_grows_while_it_is_read_is_looked_at_again(storage, watcher)
     watcher.append(record(1))
     later = iter([record(2), record(3)])
     growing = Interfering(storage, "download_blob", lambda: watcher.append(*[each for each in [next(later, None)] if each]))
-    assert read_all(FlowBlobs(growing)) == [1, 2, 3]
+    assert read_all(reader(growing)) == [1, 2, 3]
 
 
 def test_a_blob_that_never_stands_still_is_left_to_a_later_delivery(storage, watcher):
     watcher.append(record(1))
     restless = Interfering(storage, "download_blob", lambda: watcher.append(record(1)))
     with pytest.raises(CloudUnavailable, match="deliver the notification again"):
-        next(FlowBlobs(restless).new_parts(CONTAINER, BLOB))
-    assert set(read_all(FlowBlobs(storage))) == {1}
+        next(reader(restless).new_parts(CONTAINER, BLOB))
+    assert set(read_all(reader(storage))) == {1}
 
 
 def test_what_stands_between_the_claims_of_two_instances_is_given_to_both_alike(storage, watcher):
@@ -228,10 +232,10 @@ def test_what_stands_between_the_claims_of_two_instances_is_given_to_both_alike(
 
     def steal():
         if not stolen:
-            stolen.append(next(FlowBlobs(storage).new_parts(CONTAINER, BLOB)))
+            stolen.append(next(reader(storage).new_parts(CONTAINER, BLOB)))
             watcher.append(record(2))
 
-    part = next(FlowBlobs(Interfering(storage, "get_blob_properties", steal)).new_parts(CONTAINER, BLOB))
+    part = next(reader(Interfering(storage, "get_blob_properties", steal)).new_parts(CONTAINER, BLOB))
     assert part.delivery == stolen[0].delivery
 
 
@@ -240,7 +244,7 @@ def test_many_instances_at_once_lose_nothing_and_double_nothing(storage, watcher
     deliveries: dict[str, list[int]] = {}
 
     def instance(_: int) -> None:
-        blobs = FlowBlobs(storage, part_bytes=150)
+        blobs = reader(storage, part_bytes=150)
         for part in blobs.new_parts(CONTAINER, BLOB):
             assert deliveries.setdefault(part.delivery, numbers(part)) == numbers(part)
             blobs.commit(part)
@@ -254,7 +258,7 @@ def test_without_its_table_nothing_is_read(storage):
     storage.create(flow_containers=[CONTAINER])
     NetworkWatcher(storage).append(record(1))
     with pytest.raises(CloudRefusal, match="TableNotFound"):
-        next(FlowBlobs(storage).new_parts(CONTAINER, BLOB))
+        next(reader(storage).new_parts(CONTAINER, BLOB))
 
 
 def vnet_record(minute: int) -> dict:
@@ -282,10 +286,10 @@ def test_a_crash_behind_the_stored_memory_scores_nothing_again(storage, watcher)
         return seen
 
     watcher.append(vnet_record(0))
-    work(next(FlowBlobs(storage).new_parts(CONTAINER, BLOB)))  # and ended before it could commit
+    work(next(reader(storage).new_parts(CONTAINER, BLOB)))  # and ended before it could commit
     assert len(verdicts) == 1
     watcher.append(vnet_record(1))
-    blobs = FlowBlobs(storage)
+    blobs = reader(storage)
     for part in blobs.new_parts(CONTAINER, BLOB):
         duplicates += work(part)
         blobs.commit(part)
@@ -298,7 +302,7 @@ def test_damage_in_the_midst_of_a_large_blob_costs_its_own_records_only(storage,
     watcher.append(*(vnet_record(minute) for minute in range(3)))
     watcher._put(',{"time":"T3","flowRecords":{"flows":[{"aclID":"x"')
     watcher.append(*(vnet_record(minute) for minute in range(4, 12)))
-    blobs, minutes, rejected = FlowBlobs(storage, part_bytes=1 << 13), set(), 0
+    blobs, minutes, rejected = reader(storage, part_bytes=1 << 13), set(), 0
     for part in blobs.new_parts(CONTAINER, BLOB):
         for read in read_flows(part.open(), source="test"):
             minutes |= set(((read.batch.start_ms - 1_700_000_000_000) // 60_000).tolist())

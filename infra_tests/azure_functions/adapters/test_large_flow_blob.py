@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tracemalloc
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -47,7 +48,7 @@ def records(tuples: int) -> bytes:
 def test_a_gibibyte_is_read_in_the_memory_of_a_few_parts(storage) -> None:
     storage.create(tables=[PROGRESS])
     account = Account(storage, RepeatedBlob(records(1500), _GIB))
-    blobs, ends = FlowBlobs(account), [0]
+    blobs, ends = FlowBlobs(account, logger=logging.getLogger(__name__)), [0]
     tracemalloc.start()
     try:
         for part in blobs.new_parts("logs", "PT1H.json"):

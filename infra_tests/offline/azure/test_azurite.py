@@ -13,6 +13,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 from cryptography import x509
 
+from infra_tests.offline.endings import HOWEVER, nothing_is_left
 from offline import processes
 from offline.azure.azurite import ACCOUNTS, Azurite, azurite
 from offline.azure.certificates import Certificates, make_certificates
@@ -95,3 +96,23 @@ def test_the_authority_signs_nothing_else_and_the_certificate_names_loopback_onl
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(made.authority.read_bytes()))
     assert made.key.stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["authority.pem", "server.key", "server.pem"]
+
+
+#: Starts Azurite, says which processes there are, and waits or fails.
+PROGRAM = """
+import json, signal, sys, tempfile
+from pathlib import Path
+from offline import processes
+from offline.azure.azurite import azurite
+from offline.azure.certificates import make_certificates
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background has it ignored
+with tempfile.TemporaryDirectory() as name, azurite(Path(name), make_certificates(Path(name) / "certificates")) as running:
+    print(json.dumps([running.process.pid, *processes.descendants(running.process.pid)]), flush=True)
+    if sys.stdin.readline() == "fail\\n":
+        raise RuntimeError("as asked")
+"""
+
+
+@pytest.mark.parametrize("how", HOWEVER)
+def test_however_its_starter_ends_no_azurite_is_left(how: str) -> None:
+    assert nothing_is_left(PROGRAM, how)
