@@ -13,6 +13,7 @@ from offline.aws.followed import FollowedAws
 from offline.operator_policy import arm
 from offline.report.record import DemoRecord, Scene, SkippedResource
 from offline.scenes import (
+    audit,
     beaconing,
     break_glass,
     broken_records,
@@ -42,6 +43,7 @@ SCENES: tuple[Callable[[Stage], Scene], ...] = (
     broken_records.run,
     burst.run,
     ordinary.run,
+    audit.run,
 )
 
 
