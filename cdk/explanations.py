@@ -24,8 +24,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r".*:table/[^*]+/index/\*", "The indexes of one table."),
     (r"arn:[^*]+:autoscaling:[^*]+:autoScalingGroup:\*:autoScalingGroupName/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:ec2:[^*]+:(instance|network-interface|security-group|vpc)/\*", _WHEN_IT_HAPPENS),
-    (r"arn:[^*]+:iam::[^*]+:role/\*", _WHEN_IT_HAPPENS),
-    (r"\*", "Describe calls of EC2 and Auto Scaling know no resources."),
+    (r"arn:[^*]+:iam::[^*]+:(role|user)/\*", _WHEN_IT_HAPPENS),
+    (r"\*", "Describe calls of EC2 and Auto Scaling, and IAM's count, know no resources."),
 )
 BOUNDARY = "A boundary gives nothing: it names the actions of all roles, and each role's own policy names the resources."
 RUNTIME = "python3.12 is the newest runtime of Lambda on which the engine's native code loads (docs/decisions)."

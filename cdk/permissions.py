@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from cdk.names import Names
 from cdk.tables import JOURNAL_FORBIDDEN, JOURNAL_PROTECTION
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
+from lambdas.actions.restrict_role import DENY_ALL
 from response.policy import NeverTouch
 
 Conditions = Mapping[str, Mapping[str, str]]
@@ -28,6 +29,7 @@ class Grant:
     resources : tuple of str
         ARN patterns; ``{partition}``, ``{region}`` and ``{account}`` are filled in.
     conditions : mapping
+        ``{partition}`` is filled in.
     """
 
     resources: tuple[str, ...]
@@ -42,7 +44,10 @@ _IS_QUARANTINE: Conditions = {"StringEquals": {f"aws:ResourceTag/{TAG_KEY}": TAG
 _BECOMES_QUARANTINE: Conditions = {"StringEquals": {f"aws:RequestTag/{TAG_KEY}": TAG_VALUE}}
 _WITH_ITS_GROUP: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
 _ANYTHING = (Grant(("*",)),)
-_ROLES = (Grant(("arn:{partition}:iam::{account}:role/*",)),)
+_ROLE = ("arn:{partition}:iam::{account}:role/*",)
+_ROLES = (Grant(_ROLE),)
+_USERS = (Grant(("arn:{partition}:iam::{account}:user/*",)),)
+_DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
 _EMPTY_QUARANTINE = (Grant(_ec2("security-group"), _IS_QUARANTINE),)
 
@@ -53,6 +58,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "autoscaling:ExitStandby": _SCALING,
     "ec2:CreateSecurityGroup": (Grant(_ec2("security-group"), _BECOMES_QUARANTINE), Grant(_ec2("vpc"))),
     "ec2:CreateTags": (Grant(_ec2("security-group"), _WITH_ITS_GROUP),),
+    "ec2:DescribeIamInstanceProfileAssociations": _ANYTHING,
     "ec2:DescribeInstances": _ANYTHING,
     "ec2:DescribeNetworkInterfaces": _ANYTHING,
     "ec2:DescribeSecurityGroups": _ANYTHING,
@@ -62,15 +68,28 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     ),
     "ec2:RevokeSecurityGroupEgress": _EMPTY_QUARANTINE,
     "ec2:RevokeSecurityGroupIngress": _EMPTY_QUARANTINE,
+    "iam:DeleteRolePermissionsBoundary": (Grant(_ROLE, _DENY_ALL),),
     "iam:DeleteRolePolicy": _ROLES,
+    "iam:DeleteUserPolicy": _USERS,
+    "iam:GetAccessKeyLastUsed": _USERS,
+    "iam:GetAccountSummary": _ANYTHING,
+    "iam:GetLoginProfile": _USERS,
     "iam:GetRole": _ROLES,
     "iam:GetRolePolicy": _ROLES,
+    "iam:GetUser": _USERS,
+    "iam:GetUserPolicy": _USERS,
+    "iam:ListAccessKeys": _USERS,
+    "iam:ListInstanceProfilesForRole": _ROLES,
+    "iam:PutRolePermissionsBoundary": (Grant(_ROLE, _DENY_ALL),),
     "iam:PutRolePolicy": _ROLES,
+    "iam:PutUserPolicy": _USERS,
+    "iam:UpdateAccessKey": _USERS,
 }
-#: Undo gives an interface back the groups that it had, whichever those are.
+#: Undo gives an interface back the groups that it had, and a role its boundary, whichever those are.
 UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {
     **GRANTS,
     "ec2:ModifyNetworkInterfaceAttribute": (Grant(_ec2("instance", "network-interface", "security-group")),),
+    "iam:PutRolePermissionsBoundary": _ROLES,
 }
 _IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
 _READS = ("Describe", "Get", "List")
@@ -104,7 +123,11 @@ def action_statements(
                 pattern.format(partition=names.partition, region=names.region, account=names.account)
                 for pattern in grant.resources
             ],
-            conditions=dict(grant.conditions) or None,
+            conditions={
+                operator: {key: value.format(partition=names.partition) for key, value in keys.items()}
+                for operator, keys in grant.conditions.items()
+            }
+            or None,
         )
 
 
@@ -119,9 +142,9 @@ def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[
         tag = f"aws:ResourceTag/{key}"
         conditions = {"Null": {tag: "false"}, "StringNotEqualsIgnoreCase": {tag: "false"}}
         yield _deny(f"NeverTouchTag{number}", changes, ["*"], conditions)
-    roles = [pattern for pattern in never.principals if ":role/" in pattern]
-    if roles and (ours := [name for name in changes if name.startswith("iam:")]):
-        yield _deny("NeverTouchRoles", ours, roles)
+    principals = [pattern for pattern in never.principals if ":role/" in pattern or ":user/" in pattern]
+    if principals and (ours := [name for name in changes if name.startswith("iam:")]):
+        yield _deny("NeverTouchPrincipals", ours, principals)
 
 
 def deny_own_roles(names: Names) -> iam.PolicyStatement:

@@ -229,8 +229,8 @@ def test_the_responder_alone_cannot_touch_what_the_policy_forbids(templates: Tem
         }
         changes = {p for p in action.permissions if not p.partition(":")[2].startswith(("Describe", "Get", "List"))}
         assert all(set(many(s["Action"])) == changes for s in by_tag)
-    (roles,) = [s for s in policies["contain-revoke-sessions"] if s.get("Sid") == "NeverTouchRoles"]
-    assert "arn:*:iam::*:role/*break-glass*" in roles["Resource"]
+    (principals,) = [s for s in policies["contain-revoke-sessions"] if s.get("Sid") == "NeverTouchPrincipals"]
+    assert {"arn:*:iam::*:role/*break-glass*", "arn:*:iam::*:user/*break-glass*"} <= set(principals["Resource"])
 
 
 def test_interfaces_can_only_be_put_into_quarantine_groups(templates: Templates) -> None:
@@ -239,6 +239,25 @@ def test_interfaces_can_only_be_put_into_quarantine_groups(templates: Templates)
     for s in statements:
         if s["Effect"] == "Allow" and groups in many(s["Resource"]):
             assert s["Condition"], s
+
+
+def test_the_responder_can_set_no_boundary_but_the_one_that_denies_everything(templates: Templates) -> None:
+    roles = templates.role_statements()
+    deny_all = {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AWSDenyAll"}}
+    for name, change in (
+        (f"breakwater-respond-{REGION}", "iam:PutRolePermissionsBoundary"),
+        (f"breakwater-expire-containments-{REGION}", "iam:DeleteRolePermissionsBoundary"),
+    ):
+        statements = [s for policy in roles[name].values() for s in policy if s["Effect"] == "Allow"]
+        (only,) = [s for s in statements if change in many(s["Action"])]
+        assert only["Condition"] == deny_all
+
+
+@pytest.mark.parametrize("name", ["respond", "expire-containments"])
+def test_the_inline_policies_of_a_role_are_no_longer_than_iam_takes(templates: Templates, name: str) -> None:
+    policies = templates.role_statements()[f"breakwater-{name}-{REGION}"].values()
+    documents = [{"Version": "2012-10-17", "Statement": statements} for statements in policies]
+    assert sum(len(json.dumps(document, separators=(",", ":"))) for document in documents) <= 10_240
 
 
 def test_what_each_role_may_do_is_as_reviewed(templates: Templates) -> None:

@@ -17,13 +17,18 @@ from azure_functions.actions.revoke_sessions import RevokeSessions as RevokeSign
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud
 from infra_tests.azure_functions.actions.cloud import NOW_MS as CLOUD_NOW_MS
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
+from infra_tests.lambdas.actions.iam import ALLOW, access_key, role, user
 from infra_tests.response.world import IsolateMachine, verdict
+from lambdas.actions.block_sign_in import BlockSignIn as BlockUser
+from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
 from lambdas.actions.quarantine_instance import QuarantineInstance
+from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
 from response.actions import Action
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
 
+_PASSWORD = "correct horse battery staple 1!"
 _NOBODY = "00000000-0000-4000-8000-00000000dead"
 
 
@@ -94,11 +99,7 @@ def aws_quarantine_instance(account: Account) -> Subject:
 
 
 def aws_revoke_sessions(account: Account) -> Subject:
-    iam = account.clients("iam")
-    made = iam.create_role(RoleName="web", AssumeRolePolicyDocument="{}", MaxSessionDuration=3600)["Role"]
-    session = Entity(EntityKind.SESSION, f"{made['RoleId']}:alice", ACCOUNT)
-    gone = Entity(EntityKind.PRINCIPAL, f"{made['Arn']}-gone", ACCOUNT)
-    other = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}'
+    iam, (principal, session) = account.clients("iam"), role(account, "web")
     operations = _calls(account)
 
     def policies() -> dict[str, Any]:
@@ -107,10 +108,62 @@ def aws_revoke_sessions(account: Account) -> Subject:
 
     return Subject(
         action=RevokeSessions(account.clients, clock=lambda: NOW_MS / 1000),
-        verdict=about(session, Entity(EntityKind.PRINCIPAL, made["Arn"], ACCOUNT)),
+        verdict=about(session, principal),
         state=policies,
-        interfere=lambda: iam.put_role_policy(RoleName="web", PolicyName=next(iter(policies())), PolicyDocument=other),
-        gone=about(gone),
+        interfere=lambda: iam.put_role_policy(RoleName="web", PolicyName=next(iter(policies())), PolicyDocument=ALLOW),
+        gone=about(replace(principal, id=f"{principal.id}-gone")),
+        operations=operations,
+    )
+
+
+def aws_deactivate_access_keys(account: Account) -> Subject:
+    iam, alice = account.clients("iam"), user(account, "alice")
+    first, second = access_key(account, "alice"), access_key(account, "alice")
+    operations = _calls(account)
+
+    def interfere() -> None:
+        iam.update_access_key(UserName="alice", AccessKeyId=first.id, Status="Active")
+        iam.delete_access_key(UserName="alice", AccessKeyId=second.id)
+
+    return Subject(
+        action=DeactivateAccessKeys(account.clients),
+        verdict=about(alice, first),
+        state=lambda: {key["AccessKeyId"]: key["Status"] for key in iam.list_access_keys(UserName="alice")["AccessKeyMetadata"]},
+        interfere=interfere,
+        gone=about(replace(alice, id=f"{alice.id}-gone")),
+        operations=operations,
+    )
+
+
+def aws_block_sign_in(account: Account) -> Subject:
+    iam, alice = account.clients("iam"), user(account, "alice")
+    iam.create_login_profile(UserName="alice", Password=_PASSWORD)
+    operations = _calls(account)
+
+    def policies() -> dict[str, Any]:
+        names = iam.list_user_policies(UserName="alice")["PolicyNames"]
+        return {name: iam.get_user_policy(UserName="alice", PolicyName=name)["PolicyDocument"] for name in names}
+
+    return Subject(
+        action=BlockUser(account.clients),
+        verdict=about(alice),
+        state=policies,
+        interfere=lambda: iam.put_user_policy(UserName="alice", PolicyName=next(iter(policies())), PolicyDocument=ALLOW),
+        gone=about(replace(alice, id=f"{alice.id}-gone")),
+        operations=operations,
+    )
+
+
+def aws_restrict_role(account: Account) -> Subject:
+    iam, (principal, session) = account.clients("iam"), role(account, "web")
+    others = iam.create_policy(PolicyName="others", PolicyDocument=ALLOW)["Policy"]["Arn"]
+    operations = _calls(account)
+    return Subject(
+        action=RestrictRole(account.clients),
+        verdict=about(session, principal),
+        state=lambda: iam.get_role(RoleName="web")["Role"].get("PermissionsBoundary"),
+        interfere=lambda: iam.put_role_permissions_boundary(RoleName="web", PermissionsBoundary=others),
+        gone=about(replace(principal, id=f"{principal.id}-gone")),
         operations=operations,
     )
 
@@ -232,7 +285,7 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
     """Say which permissions the calls since then needed. One identity makes them all here: the caller knows the half."""
     made: set[str] = set()
     #: Reads of the test itself.
-    own = {"iam:ListRolePolicies"}
+    own = {"iam:ListRolePolicies", "iam:ListUserPolicies"}
     also = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",)}
 
     def record(model: Any, **_: Any) -> None:
@@ -251,7 +304,13 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
 
 
 IN_PROCESS = (isolate_machine,)
-ON_AWS = (aws_quarantine_instance, aws_revoke_sessions)
+ON_AWS = (
+    aws_quarantine_instance,
+    aws_revoke_sessions,
+    aws_deactivate_access_keys,
+    aws_block_sign_in,
+    aws_restrict_role,
+)
 ON_AZURE = (
     azure_quarantine_instance,
     azure_block_address,

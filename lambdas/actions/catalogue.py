@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from lambdas.actions.block_sign_in import BlockSignIn
+from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
 from lambdas.actions.quarantine_instance import QuarantineInstance
+from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
 from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Action
 from shared_model.events import EntityKind
 
-ACTIONS: tuple[type[QuarantineInstance] | type[RevokeSessions], ...] = (QuarantineInstance, RevokeSessions)
+_Class = type[QuarantineInstance] | type[RevokeSessions] | type[DeactivateAccessKeys] | type[BlockSignIn] | type[RestrictRole]
+
+ACTIONS: tuple[_Class, ...] = (
+    QuarantineInstance,
+    RevokeSessions,
+    DeactivateAccessKeys,
+    BlockSignIn,
+    RestrictRole,
+)
 #: The group of each action.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.

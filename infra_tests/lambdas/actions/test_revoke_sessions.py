@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
+from infra_tests.lambdas.actions.iam import ALLOW, assumes, profile, role, trust
 from infra_tests.response.world import verdict
+from lambdas.actions import role_users
 from lambdas.actions.revoke_sessions import RevokeSessions
 from response.actions import CannotApply, Plan, Verification
 from shared_model.events import Entity, EntityKind, Telemetry
-
-#: A policy that somebody else put on a role.
-_OWN = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}'
-
-
-def role(account: Account, name: str, *, path: str = "/", hours: int = 1) -> tuple[Entity, Entity]:
-    """Make a role; return it as principal, and a session of it."""
-    made = account.clients("iam").create_role(
-        RoleName=name, Path=path, AssumeRolePolicyDocument="{}", MaxSessionDuration=hours * 3600
-    )["Role"]
-    return (
-        Entity(EntityKind.PRINCIPAL, made["Arn"], ACCOUNT),
-        Entity(EntityKind.SESSION, f"{made['RoleId']}:alice@example.com", ACCOUNT),
-    )
 
 
 def revoke(account: Account) -> RevokeSessions:
@@ -55,7 +44,7 @@ class TestRevoke:
         assert action.check(plan) == ""
         action.apply(plan)
         assert action.verify(plan) is Verification.VERIFIED
-        assert calls() == set(RevokeSessions.permissions)
+        assert calls() == set(RevokeSessions.permissions) - set(role_users.PERMISSIONS)
         (name,) = policies(account, "web")
         document = account.clients("iam").get_role_policy(RoleName="web", PolicyName=name)["PolicyDocument"]
         (statement,) = document["Statement"]
@@ -77,6 +66,56 @@ class TestRevoke:
         assert list(plan.after["document"]["Statement"][0]["Condition"]) == ["DateLessThanEquals"]
         assert "every user and workload" in plan.touches[0]
 
+    def test_a_role_wide_plan_says_which_instances_and_services_it_hits(
+        self, account: Account, calls: Callable[[], set[str]]
+    ) -> None:
+        partner = "arn:aws:iam::210987654321:root"
+        refused = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        services = ["ec2.amazonaws.com", "lambda.amazonaws.com"]
+        principal, session = role(account, "web", trusted=trust(assumes(Service=services, AWS=partner), refused))
+        vpc = account.vpc()
+        group = account.group(vpc, "web")
+        first, second, other, bare = (account.instance(vpc, [group]) for _ in range(4))
+        role(account, "batch")
+        profile(account, "web", "front", first)
+        profile(account, "web", "back", second)
+        profile(account, "batch", "batch", other)
+        calls()
+        plan = plan_role(revoke(account), principal)
+        assert set(role_users.PERMISSIONS) <= calls()
+        touched = "; ".join(plan.touches)
+        assert "instances with its profile back, front in eu-central-1 (no other region is looked at): " in touched
+        assert ", ".join(sorted((first, second))) in touched
+        assert not {other, bare} & set(touched.replace(",", " ").split())
+        assert "whatever ec2.amazonaws.com, lambda.amazonaws.com runs under it" in touched
+        assert f"who may assume it: {partner}" in touched
+        assert "*" not in touched
+        assert plan.population == 2
+        assert not any("profile" in line for line in plan_session(revoke(account), principal, session).touches)
+
+    def test_more_instances_than_a_person_reads_are_counted(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        principal, _ = role(account, "web")
+        profile(account, "web", "web")
+        arn = account.clients("iam").get_instance_profile(InstanceProfileName="web")["InstanceProfile"]["Arn"]
+        pages = [
+            {
+                "IamInstanceProfileAssociations": [
+                    {"InstanceId": f"i-{page}{number:03}", "IamInstanceProfile": {"Arn": arn}} for number in range(30)
+                ]
+            }
+            for page in range(2)
+        ]
+        paginator = SimpleNamespace(paginate=lambda **_: pages)
+        monkeypatch.setattr(account.clients("ec2"), "get_paginator", lambda _: paginator)
+        (line,) = (line for line in plan_role(revoke(account), principal).touches if "profile" in line)
+        assert line.endswith("i-0019 and 40 more")
+
+    def test_a_session_of_an_instance_names_the_instance(self, account: Account) -> None:
+        principal, session = role(account, "web")
+        own = replace(session, id=f"{session.id.partition(':')[0]}:i-0123456789abcdef0")
+        assert any("instance i-0123456789abcdef0" in line for line in plan_session(revoke(account), principal, own).touches)
+        assert not any("instance" in line for line in plan_session(revoke(account), principal, session).touches)
+
     @pytest.mark.parametrize("seen_in", ["", "999999999999"])
     def test_a_role_of_another_account_is_not_its_namesake_in_this_one(self, account: Account, seen_in: str) -> None:
         own, session = role(account, "web")
@@ -89,7 +128,7 @@ class TestRevoke:
     def test_sessions_of_one_role_are_revoked_and_restored_apart(self, account: Account) -> None:
         principal, alice = role(account, "web")
         bob = Entity(EntityKind.SESSION, alice.id.replace("alice", "bob"), ACCOUNT)
-        account.clients("iam").put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=_OWN)
+        account.clients("iam").put_role_policy(RoleName="web", PolicyName="own", PolicyDocument=ALLOW)
         action = revoke(account)
         plans = [plan_session(action, principal, session) for session in (alice, bob)]
         for plan in plans:
@@ -106,7 +145,7 @@ class TestRevoke:
         plan = plan_session(action, principal, session)
         action.apply(plan)
         (name,) = policies(account, "web")
-        account.clients("iam").put_role_policy(RoleName="web", PolicyName=name, PolicyDocument=_OWN)
+        account.clients("iam").put_role_policy(RoleName="web", PolicyName=name, PolicyDocument=ALLOW)
         assert action.verify(plan) is Verification.DRIFTED
         assert "changed since" in action.undo(plan).left[0]
         assert policies(account, "web") == [name]

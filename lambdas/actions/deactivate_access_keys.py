@@ -1,0 +1,157 @@
+"""Deactivate the access keys of an IAM user: all that are active, or the one that a verdict names."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lambdas.actions.iam_principals import Users, if_there
+from lambdas.actions.population import Principals
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal
+from lambdas.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
+
+ACTIVE, INACTIVE = "Active", "Inactive"
+_LIVES_ON = (
+    "temporary credentials that were got with them (GetSessionToken, GetFederationToken) live on for up to 36 hours, and so does "
+    "a console session: block_sign_in denies these",
+    "roles that were assumed with them: their sessions live on, revoke_sessions ends them",
+)
+
+
+class DeactivateAccessKeys:
+    """Only the status of keys that were active: undo reactivates exactly those."""
+
+    name: ClassVar[str] = "deactivate_access_keys"
+    group: ClassVar[Group] = Group.IDENTITY
+    handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.ACCESS_KEY})
+    permissions: ClassVar[tuple[str, ...]] = (
+        "iam:GetAccessKeyLastUsed",
+        "iam:GetAccountSummary",
+        "iam:GetUser",
+        "iam:ListAccessKeys",
+        "iam:UpdateAccessKey",
+    )
+    undo_permissions: ClassVar[tuple[str, ...]] = ("iam:ListAccessKeys", "iam:UpdateAccessKey")
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._users = Users(clients)
+        self._principals = Principals(clients)
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        found = self._users.find(target, verdict)
+        if found.refusal:
+            return _refused(target, found.refusal, resources=found.resources)
+        user = str(found.described["UserName"])
+        keys = self._keys(user) or {}
+        if target.kind is EntityKind.ACCESS_KEY:
+            if target.id not in keys:
+                reason = f"{user} has no access key {target.id}: it was deleted, or is another user's"
+                return _refused(target, reason, resources=found.resources)
+            keys = {target.id: keys[target.id]}
+        if not keys:
+            reason = f"{user} has no access keys: block_sign_in keeps it from the console"
+            return _refused(target, reason, resources=found.resources)
+        active = [key for key, status in keys.items() if status == ACTIVE]
+        return Plan(
+            action=self.name,
+            target=target,
+            before={"user": user, "keys": dict.fromkeys(active, ACTIVE)},
+            after={"user": user, "keys": dict.fromkeys(active, INACTIVE)},
+            touches=(f"whatever works as {found.arn} with these keys", *map(self._last_used, active), *_LIVES_ON),
+            summary=f"deactivate {', '.join(active) or 'no key'} of {user}",
+            tags=found.tags,
+            resources=(*found.resources, *active),
+            population=self._principals.count("Users"),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whether every key that the verdict names was deactivated. Where it names none, the user may have a new one: no."""
+        used = {e.id for e in (verdict.entity, *verdict.related) if e.kind is EntityKind.ACCESS_KEY}
+        return bool(used) and used <= set(plan.after["keys"])
+
+    def check(self, plan: Plan) -> str:
+        return "" if self._keys(plan.before["user"]) is not None else f"{plan.before['user']} was deleted, and its keys with it"
+
+    def apply(self, plan: Plan) -> None:
+        user = plan.after["user"]
+        now = self._keys(user) or {}
+        for key in plan.after["keys"]:
+            if now.get(key) == ACTIVE:
+                try:
+                    self._set(user, key, INACTIVE)
+                except CloudRefusal as refusal:
+                    raise CannotApply(f"{refusal}. Deactivate {key} of {user} by hand") from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            now = self._keys(plan.after["user"]) or {}
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        # Of a user, a key that was made since counts too: whoever had the old one may have made it.
+        looked_at = now if plan.target.kind is EntityKind.PRINCIPAL else plan.after["keys"]
+        return Verification.DRIFTED if any(now.get(key) == ACTIVE for key in looked_at) else Verification.VERIFIED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        user = plan.before["user"]
+        now = self._keys(user)
+        if now is None:
+            return UndoResult((), (f"{user} was deleted since, and its keys with it",))
+        restored: list[str] = []
+        left: list[str] = []
+        for key in plan.before["keys"]:
+            if key not in now:
+                left.append(f"{key} of {user} was deleted since: its holder needs a new one")
+            elif now[key] == ACTIVE:
+                restored.append(f"{key} of {user} is active already")
+            else:
+                try:
+                    gone = not self._set(user, key, ACTIVE)
+                    (left if gone else restored).append(f"{key} of {user} {'was deleted since' if gone else 'is active'}")
+                except CloudRefusal as refusal:
+                    left.append(f"{key} of {user} stays inactive: {refusal}")
+        return UndoResult(tuple(restored), tuple(left))
+
+    def _keys(self, user: str) -> dict[str, str] | None:
+        """Return the status of each key of a user by its id, None where there is no such user."""
+
+        def listed() -> dict[str, Any]:
+            pages = self._clients("iam").get_paginator("list_access_keys").paginate(UserName=user)
+            return {each["AccessKeyId"]: each["Status"] for page in pages for each in page["AccessKeyMetadata"]}
+
+        found = if_there("ListAccessKeys", listed)
+        return None if found is None else dict(sorted(found.items()))
+
+    def _last_used(self, key: str) -> str:
+        answer = if_there("GetAccessKeyLastUsed", lambda: self._clients("iam").get_access_key_last_used(AccessKeyId=key)) or {}
+        used = answer.get("AccessKeyLastUsed", {})
+        if not used.get("LastUsedDate"):
+            return f"{key}: not used since IAM keeps account of it"
+        return f"{key}: last used {used['LastUsedDate']:%Y-%m-%d %H:%M} UTC for {used.get('ServiceName')} in {used.get('Region')}"
+
+    def _set(self, user: str, key: str, status: str) -> bool:
+        """Set a key's status. Says whether there still is such a key."""
+
+        def update() -> dict[str, Any]:
+            self._clients("iam").update_access_key(UserName=user, AccessKeyId=key, Status=status)
+            return {key: status}
+
+        return if_there("UpdateAccessKey", update) is not None
+
+
+def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
+    return Plan(
+        action=DeactivateAccessKeys.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"deactivate {target.id}"
+        if target.kind is EntityKind.ACCESS_KEY
+        else f"deactivate the access keys of {target.id}",
+        refusal=reason,
+        resources=resources,
+    )

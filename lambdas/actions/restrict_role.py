@@ -1,0 +1,150 @@
+"""Restrict a role to nothing: a permissions boundary that denies everything, in place of the boundary that it has.
+
+The boundary is AWS's own policy AWSDenyAll. Nobody in the account can edit it, and the identity that contains may set no
+other one, so that it can take rights away by this and never give any. Policies, trust and tags of the role stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lambdas.actions import role_users
+from lambdas.actions.iam_principals import Roles
+from lambdas.actions.population import Principals
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
+
+#: An explicit deny in a boundary stands against every allow, also one that a resource's own policy gives.
+DENY_ALL = "arn:{partition}:iam::aws:policy/AWSDenyAll"
+_LIVES_ON = (
+    "undo gives sessions that are still valid then their rights back: where they are stolen, revoke_sessions too",
+    "roles that it has assumed: their sessions live on, revoke_sessions ends them",
+)
+
+
+class RestrictRole:
+    """One call sets the boundary, one call sets it back: nothing of the role is taken apart."""
+
+    name: ClassVar[str] = "restrict_role"
+    group: ClassVar[Group] = Group.IDENTITY
+    handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.SESSION})
+    permissions: ClassVar[tuple[str, ...]] = (
+        *role_users.PERMISSIONS,
+        "iam:GetAccountSummary",
+        "iam:GetRole",
+        "iam:PutRolePermissionsBoundary",
+    )
+    undo_permissions: ClassVar[tuple[str, ...]] = (
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:GetRole",
+        "iam:PutRolePermissionsBoundary",
+    )
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._roles = Roles(clients)
+        self._users = role_users.RoleUsers(clients)
+        self._principals = Principals(clients)
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        found = self._roles.find(target, verdict)
+        if found.refusal:
+            return _refused(target, found.refusal, resources=found.resources)
+        role, before = str(found.described["RoleName"]), _boundary(found.described)
+        after = DENY_ALL.format(partition=found.arn.split(":")[1])
+        instead = f", instead of its boundary {before}" if before else ""
+        return Plan(
+            action=self.name,
+            target=target,
+            before={"role": role, "boundary": before},
+            after={"role": role, "boundary": after},
+            touches=(f"every user, workload and session of {found.arn}, at once", *self._users.of(found.described), *_LIVES_ON),
+            summary=f"deny everything to {role} by the boundary AWSDenyAll{instead}",
+            tags=found.tags,
+            resources=found.resources,
+            population=self._principals.count("Roles"),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whatever the role does, in whichever session."""
+        return True
+
+    def check(self, plan: Plan) -> str:
+        role = plan.before["role"]
+        now = self._now(role)
+        if now is None:
+            return f"there is no role {role} any more"
+        if now[0] in (plan.before["boundary"], plan.after["boundary"]):
+            return ""
+        return f"the boundary of {role} is {_named(now[0])} now, no longer {_named(plan.before['boundary'])}: plan again"
+
+    def apply(self, plan: Plan) -> None:
+        role = plan.after["role"]
+        now = self._now(role)
+        try:
+            if now is None or now[0] != plan.after["boundary"]:
+                self._set(role, plan.after["boundary"])
+        except CloudRefusal as refusal:
+            raise CannotApply(f"{refusal}. Revoke the sessions of {role}, or detach its policies by hand") from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            now = self._now(plan.after["role"])
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.VERIFIED if now is not None and now[0] == plan.after["boundary"] else Verification.DRIFTED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        role, before = plan.before["role"], plan.before["boundary"]
+        now = self._now(role)
+        if now is None:
+            return UndoResult((), (f"{role} was deleted since",))
+        if now[0] == before:
+            return UndoResult((f"{role} has the boundary that it had: {_named(before)}",))
+        if now[0] != plan.after["boundary"]:
+            reason = f"{role} has the boundary {_named(now[0])}: someone changed it since; it had {_named(before)}"
+            return UndoResult((), (reason,))
+        try:
+            self._set(role, before)
+        except CloudRefusal as refusal:
+            return UndoResult((), (f"{role} stays restricted, its boundary {_named(before)} cannot be set: {refusal}",))
+        return UndoResult((f"boundary of {role}: {_named(before)}",))
+
+    def _now(self, role: str) -> tuple[str | None] | None:
+        """Return the boundary in force, None where there is no such role."""
+        described = self._roles.read(role)
+        return None if described is None else (_boundary(described),)
+
+    def _set(self, role: str, boundary: str | None) -> None:
+        iam = self._clients("iam")
+        if boundary:
+            with in_core_words("PutRolePermissionsBoundary"):
+                iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+        else:
+            with in_core_words("DeleteRolePermissionsBoundary"):
+                iam.delete_role_permissions_boundary(RoleName=role)
+
+
+def _boundary(role: Any) -> str | None:
+    return (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn")
+
+
+def _named(boundary: str | None) -> str:
+    return boundary or "none"
+
+
+def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
+    return Plan(
+        action=RestrictRole.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"restrict the role of {target.id}" if target.kind is EntityKind.SESSION else f"restrict {target.id}",
+        refusal=reason,
+        resources=resources,
+    )

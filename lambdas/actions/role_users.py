@@ -1,0 +1,83 @@
+"""Who runs under a role: what a plan that takes its rights away must tell a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import in_core_words
+
+#: Instances and principals that are named one by one; of more, how many.
+_NAMED = 20
+PERMISSIONS: tuple[str, ...] = ("ec2:DescribeIamInstanceProfileAssociations", "iam:ListInstanceProfilesForRole")
+
+
+class RoleUsers:
+    """Instances by their profiles; services and principals by the trust policy. AWS has no call that lists sessions."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def of(self, role: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return one line for each kind of user that the role, as IAM describes it, has. Raises CloudUnavailable."""
+        return (*self._instances(str(role["RoleName"])), *_trusted(role), *_last_used(role))
+
+    def _instances(self, role: str) -> Iterator[str]:
+        with in_core_words("ListInstanceProfilesForRole"):
+            pages = self._clients("iam").get_paginator("list_instance_profiles_for_role").paginate(RoleName=role)
+            profiles = {profile["Arn"]: profile["InstanceProfileName"] for page in pages for profile in page["InstanceProfiles"]}
+        if not profiles:
+            return
+        ec2, instances = self._clients("ec2"), list[str]()
+        with in_core_words("DescribeIamInstanceProfileAssociations"):
+            filters = [{"Name": "state", "Values": ["associating", "associated"]}]
+            pages = ec2.get_paginator("describe_iam_instance_profile_associations").paginate(
+                Filters=filters, PaginationConfig={"PageSize": 1000}
+            )
+            for association in (each for page in pages for each in page["IamInstanceProfileAssociations"]):
+                if association["IamInstanceProfile"]["Arn"] in profiles:
+                    instances.append(association["InstanceId"])
+        found = _some(sorted(instances)) or "none"
+        names = _some(sorted(profiles.values()))
+        yield f"instances with its profile {names} in {ec2.meta.region_name} (no other region is looked at): {found}"
+
+
+def _trusted(role: Mapping[str, Any]) -> Iterator[str]:
+    services, others = set[str](), set[str]()
+    for statement in statements_of(role.get("AssumeRolePolicyDocument")):
+        if statement.get("Effect") == "Allow":
+            for kind, principal in principals_of(statement):
+                (services if kind == "Service" else others).add(principal)
+    if services:
+        yield f"whatever {_some(sorted(services))} runs under it"
+    if others:
+        yield f"who may assume it: {_some(sorted(others))}"
+
+
+def _last_used(role: Mapping[str, Any]) -> Iterator[str]:
+    used = role.get("RoleLastUsed") or {}
+    if when := used.get("LastUsedDate"):
+        yield f"last used {when:%Y-%m-%d %H:%M} UTC in {used.get('Region', 'an unknown region')} (IAM knows it some hours late)"
+
+
+def statements_of(document: object) -> tuple[Mapping[str, Any], ...]:
+    """Return the statements of a policy document; one alone may stand without a list."""
+    found = document.get("Statement", []) if isinstance(document, Mapping) else []
+    return tuple(each for each in (found if isinstance(found, list) else [found]) if isinstance(each, Mapping))
+
+
+def principals_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield kind (``AWS``, ``Service``, ``Federated`` …) and name of each principal; a ``*`` alone is of kind AWS."""
+    principal = statement.get("Principal")
+    if isinstance(principal, str):
+        yield "AWS", principal
+    elif isinstance(principal, Mapping):
+        for kind, names in principal.items():
+            for name in names if isinstance(names, list) else [names]:
+                yield str(kind), str(name)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
