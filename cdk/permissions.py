@@ -84,6 +84,7 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "iam:PutRolePolicy": _ROLES,
     "iam:PutUserPolicy": _USERS,
     "iam:UpdateAccessKey": _USERS,
+    "iam:UpdateAssumeRolePolicy": _ROLES,
 }
 #: Undo gives an interface back the groups that it had, and a role its boundary, whichever those are.
 UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {

@@ -37,6 +37,7 @@ def describe_call(call: ApiCall) -> Described:
         time_ms=call.time_ms,
         summary=lambda: _say_call(call),
         related=tuple(related),
+        peer=call.trusts,
         session_issued_ms=call.session_issued_ms if call.session else None,
     )
 

@@ -40,6 +40,7 @@ class EntityKind(StrEnum):
     PRINCIPAL = "principal"  # IAM user, role, root; Azure service principal or user: its ARN or object id
     SESSION = "session"  # one assumed-role session: "<role id>:<session name>"
     ACCESS_KEY = "access_key"  # long-term key of an IAM user: "AKIA…"
+    TRUST = "trust"  # a role and the outside account that it lets in: see shared_model/trust.py
     INSTANCE = "instance"  # EC2 instance or VM id
     INTERFACE = "interface"  # ENI or NIC id
     ADDRESS = "address"  # IP address, canonical text
@@ -237,6 +238,8 @@ class ApiCall:
         is by this one that signals from different subscriptions are about the same principal.
     created : bool or None
         Whether a write made something new: Azure calls making and changing alike. None where the record does not say.
+    trusts : tuple of Entity
+        Roles that the call made let an outside account in, or by which such an account came in (OCSF has no attribute for it).
     """
 
     event_id: str
@@ -261,6 +264,7 @@ class ApiCall:
     instance_id: str = ""
     aliases: tuple[Entity, ...] = ()
     created: bool | None = None
+    trusts: tuple[Entity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

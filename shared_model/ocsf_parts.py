@@ -15,6 +15,7 @@ _RESOURCE_TYPES = {
     EntityKind.PRINCIPAL: "Principal",
     EntityKind.SESSION: "Session",
     EntityKind.ACCESS_KEY: "Access Key",
+    EntityKind.TRUST: "Role Trust",
     EntityKind.INSTANCE: "Instance",
     EntityKind.INTERFACE: "Network Interface",
     EntityKind.ADDRESS: "IP Address",

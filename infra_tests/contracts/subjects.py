@@ -17,15 +17,17 @@ from azure_functions.actions.revoke_sessions import RevokeSessions as RevokeSign
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud
 from infra_tests.azure_functions.actions.cloud import NOW_MS as CLOUD_NOW_MS
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
-from infra_tests.lambdas.actions.iam import ALLOW, access_key, role, user
+from infra_tests.lambdas.actions.iam import ALLOW, access_key, assumes, role, trust, user
 from infra_tests.response.world import IsolateMachine, verdict
 from lambdas.actions.block_sign_in import BlockSignIn as BlockUser
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
+from lambdas.actions.tighten_trust_policy import TightenTrustPolicy
 from response.actions import Action
 from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.trust import trust as trust_of
 from shared_model.verdicts import Verdict
 
 _PASSWORD = "correct horse battery staple 1!"
@@ -164,6 +166,20 @@ def aws_restrict_role(account: Account) -> Subject:
         state=lambda: iam.get_role(RoleName="web")["Role"].get("PermissionsBoundary"),
         interfere=lambda: iam.put_role_permissions_boundary(RoleName="web", PermissionsBoundary=others),
         gone=about(replace(principal, id=f"{principal.id}-gone")),
+        operations=operations,
+    )
+
+
+def aws_tighten_trust_policy(account: Account) -> Subject:
+    iam, intruder = account.clients("iam"), assumes(AWS="arn:aws:iam::210987654321:root")
+    arn = role(account, "web", trusted=trust(assumes(Service="ec2.amazonaws.com"), intruder))[0].id
+    operations = _calls(account)
+    return Subject(
+        action=TightenTrustPolicy(account.clients),
+        verdict=about(trust_of(arn, "210987654321", ACCOUNT)),
+        state=lambda: iam.get_role(RoleName="web")["Role"]["AssumeRolePolicyDocument"],
+        interfere=lambda: iam.update_assume_role_policy(RoleName="web", PolicyDocument=trust(intruder)),
+        gone=about(trust_of(f"{arn}-gone", "210987654321", ACCOUNT)),
         operations=operations,
     )
 
@@ -310,6 +326,7 @@ ON_AWS = (
     aws_deactivate_access_keys,
     aws_block_sign_in,
     aws_restrict_role,
+    aws_tighten_trust_policy,
 )
 ON_AZURE = (
     azure_quarantine_instance,

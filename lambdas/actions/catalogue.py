@@ -7,12 +7,20 @@ from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
+from lambdas.actions.tighten_trust_policy import TightenTrustPolicy
 from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Action
 from shared_model.events import EntityKind
 
-_Class = type[QuarantineInstance] | type[RevokeSessions] | type[DeactivateAccessKeys] | type[BlockSignIn] | type[RestrictRole]
+_Class = (
+    type[QuarantineInstance]
+    | type[RevokeSessions]
+    | type[DeactivateAccessKeys]
+    | type[BlockSignIn]
+    | type[RestrictRole]
+    | type[TightenTrustPolicy]
+)
 
 ACTIONS: tuple[_Class, ...] = (
     QuarantineInstance,
@@ -20,6 +28,7 @@ ACTIONS: tuple[_Class, ...] = (
     DeactivateAccessKeys,
     BlockSignIn,
     RestrictRole,
+    TightenTrustPolicy,
 )
 #: The group of each action.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}

@@ -7,6 +7,7 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
+from shared_model.trust import principals_of, statements_of
 
 #: Instances and principals that are named one by one; of more, how many.
 _NAMED = 20
@@ -59,23 +60,6 @@ def _last_used(role: Mapping[str, Any]) -> Iterator[str]:
     used = role.get("RoleLastUsed") or {}
     if when := used.get("LastUsedDate"):
         yield f"last used {when:%Y-%m-%d %H:%M} UTC in {used.get('Region', 'an unknown region')} (IAM knows it some hours late)"
-
-
-def statements_of(document: object) -> tuple[Mapping[str, Any], ...]:
-    """Return the statements of a policy document; one alone may stand without a list."""
-    found = document.get("Statement", []) if isinstance(document, Mapping) else []
-    return tuple(each for each in (found if isinstance(found, list) else [found]) if isinstance(each, Mapping))
-
-
-def principals_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield kind (``AWS``, ``Service``, ``Federated`` …) and name of each principal; a ``*`` alone is of kind AWS."""
-    principal = statement.get("Principal")
-    if isinstance(principal, str):
-        yield "AWS", principal
-    elif isinstance(principal, Mapping):
-        for kind, names in principal.items():
-            for name in names if isinstance(names, list) else [names]:
-                yield str(kind), str(name)
 
 
 def _some(names: list[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from shared_model.events import ApiCall, Rejected
 from shared_model.parsers.cloudtrail_identity import identify
+from shared_model.parsers.cloudtrail_trust import trusts_of
 from shared_model.parsers.fields import (
     FieldError,
     address_text,
@@ -128,6 +129,7 @@ def _api_call(record: object) -> ApiCall:
         session_issued_ms=caller.session_issued_ms,
         targets=tuple(dict.fromkeys(_targets(record)))[:_TARGETS],
         instance_id=caller.instance_id,
+        trusts=() if error else trusts_of(record, account),
     )
 
 

@@ -1,0 +1,203 @@
+"""Tighten a role's trust policy: an outside account that it lets in is denied, by a statement of our own beside the others.
+
+Nobody's statement is rewritten, so that undo takes away exactly what was added, whatever was changed around it meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from lambdas.actions.iam_principals import Found, Roles
+from lambdas.actions.population import Principals
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.registry import Group
+from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.containment import containment_id
+from shared_model.events import Entity, EntityKind
+from shared_model.trust import ANYONE, account_of, outsiders, principals_of, read_trust, statements_of
+from shared_model.verdicts import Verdict
+
+_LIVES_ON = "sessions that it has already live on, up to the role's MaxSessionDuration: revoke_sessions ends them"
+
+
+class TightenTrustPolicy:
+    """One deny for all accounts that the verdict names with this role. The guard sees each of them."""
+
+    name: ClassVar[str] = "tighten_trust_policy"
+    group: ClassVar[Group] = Group.IDENTITY
+    handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.TRUST})
+    permissions: ClassVar[tuple[str, ...]] = ("iam:GetAccountSummary", "iam:GetRole", "iam:UpdateAssumeRolePolicy")
+    undo_permissions: ClassVar[tuple[str, ...]] = ("iam:GetRole", "iam:UpdateAssumeRolePolicy")
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._roles = Roles(clients)
+        self._principals = Principals(clients)
+
+    def plan(self, target: Entity, verdict: Verdict) -> Plan:
+        arn, _ = read_trust(target)
+        found = self._roles.find(Entity(EntityKind.PRINCIPAL, arn or target.id, target.account), verdict)
+        if found.refusal:
+            return _refused(target, found.refusal, resources=found.resources)
+        role, own, now = str(found.described["RoleName"]), account_of(found.arn), found.described["AssumeRolePolicyDocument"]
+        let_in, named = outsiders(now, own), _named(target, verdict)
+        denied = sorted(named & set(let_in))
+        if not denied:
+            accounts = ", ".join(sorted(named))
+            reason = f"the trust policy of {role} lets {accounts} in no more: revoke_sessions ends the sessions that it may have"
+            return _refused(target, reason, resources=found.resources)
+        statement = _deny(f"{_SID}{containment_id(self.name, target, verdict.id)}", denied, own)
+        if _denies(now, statement):
+            reason = f"{role} has a statement {statement['Sid']} that this journal does not account for: remove it by hand"
+            return _refused(target, reason, resources=found.resources)
+        who = "everybody outside the account" if ANYONE in denied else f"account {', '.join(denied)}"
+        return Plan(
+            action=self.name,
+            target=target,
+            before={"role": role, "document": now},
+            after={"role": role, "document": {**now, "Statement": [*statements_of(now), statement]}},
+            touches=(f"{who}: nobody of it can assume {found.arn} any more", *_conditions(now, denied), _LIVES_ON),
+            summary=f"deny {who} in the trust policy of {role}",
+            tags=found.tags,
+            resources=(*found.resources, *_principals(now, denied, found)),
+            population=self._principals.count("Roles"),
+        )
+
+    def covers(self, plan: Plan, verdict: Verdict) -> bool:
+        """Whether every account that the verdict names with this role is denied."""
+        condition = _added(plan)["Condition"]
+        denied = set(condition.get("StringEquals", {}).get("aws:PrincipalAccount", ()))
+        return not denied or _named(plan.target, verdict) <= denied
+
+    def check(self, plan: Plan) -> str:
+        role = plan.before["role"]
+        now = self._document(role)
+        if now is None:
+            return f"there is no role {role} any more"
+        if now == plan.before["document"] or _has(now, _added(plan)):
+            return ""
+        return f"the trust policy of {role} was changed since: plan again"
+
+    def apply(self, plan: Plan) -> None:
+        role, statement = plan.after["role"], _added(plan)
+        now = self._document(role)
+        if now is None or _has(now, statement):
+            return
+        try:
+            self._write(role, {**now, "Statement": [*statements_of(now), statement]})
+        except CloudRefusal as refusal:
+            raise CannotApply(f"{refusal}. {_alternative(refusal, role)}") from refusal
+
+    def verify(self, plan: Plan) -> Verification:
+        try:
+            now = self._document(plan.after["role"])
+        except (CloudUnavailable, CloudRefusal):
+            return Verification.UNREACHABLE
+        return Verification.VERIFIED if now is not None and _has(now, _added(plan)) else Verification.DRIFTED
+
+    def undo(self, plan: Plan) -> UndoResult:
+        role, before, statement = plan.before["role"], plan.before["document"], _added(plan)
+        now = self._document(role)
+        if now is None:
+            return UndoResult((), (f"{role} was deleted since",))
+        if now == before:
+            return UndoResult((f"the trust policy of {role} is as it was",))
+        if not _has(now, statement):
+            changed = "was changed" if _denies(now, statement) else "was taken out, and the trust policy changed"
+            return UndoResult((), (f"the deny {statement['Sid']} of {role} {changed} since: look at it by hand",))
+        rest = {**now, "Statement": [each for each in statements_of(now) if each != statement]}
+        as_before = {**before, "Statement": [*statements_of(before)]} == rest
+        try:
+            self._write(role, before if as_before else rest)
+        except CloudRefusal as refusal:
+            return UndoResult((), (f"the deny {statement['Sid']} of {role} cannot be taken out: {refusal}",))
+        others = "is as it was" if as_before else "is without our deny; what others changed in it since stays as they made it"
+        return UndoResult((f"the trust policy of {role} {others}",))
+
+    def _document(self, role: str) -> Mapping[str, Any] | None:
+        described = self._roles.read(role)
+        return None if described is None else dict(described["AssumeRolePolicyDocument"])
+
+    def _write(self, role: str, document: Mapping[str, Any]) -> None:
+        text = json.dumps(document, separators=(",", ":"))
+        with in_core_words("UpdateAssumeRolePolicy"):
+            self._clients("iam").update_assume_role_policy(RoleName=role, PolicyDocument=text)
+
+
+_SID = "BreakwaterTighten"
+
+
+def _named(target: Entity, verdict: Verdict) -> set[str]:
+    """The outsiders that the target and the verdict name with the same role."""
+    arn, _ = read_trust(target)
+    trusts = map(read_trust, (target, verdict.entity, *verdict.related))
+    return {outsider for role, outsider in trusts if role == arn and outsider}
+
+
+def _deny(sid: str, denied: list[str], own: str) -> dict[str, Any]:
+    """Deny by the caller's account. Services have none, and whoever comes by a web identity or SAML has none: they pass."""
+    condition: dict[str, Any] = {"StringEquals": {"aws:PrincipalAccount": denied}}
+    if ANYONE in denied:
+        condition = {"StringNotEquals": {"aws:PrincipalAccount": own}, "Null": {"aws:PrincipalAccount": "false"}}
+    return {"Sid": sid, "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": condition}
+
+
+def _added(plan: Plan) -> Mapping[str, Any]:
+    return statements_of(plan.after["document"])[-1]
+
+
+def _has(document: Mapping[str, Any], statement: Mapping[str, Any]) -> bool:
+    return statement in statements_of(document)
+
+
+def _denies(document: Mapping[str, Any], statement: Mapping[str, Any]) -> bool:
+    """Whether a statement of that Sid is there, whatever it says."""
+    return any(each.get("Sid") == statement["Sid"] for each in statements_of(document))
+
+
+def _allowed(document: Mapping[str, Any], denied: Iterable[str]) -> list[tuple[Mapping[str, Any], str]]:
+    return [
+        (statement, principal)
+        for statement in statements_of(document)
+        if statement.get("Effect") == "Allow"
+        for kind, principal in principals_of(statement)
+        if kind == "AWS" and account_of(principal) in denied
+    ]
+
+
+def _conditions(document: Mapping[str, Any], denied: Iterable[str]) -> tuple[str, ...]:
+    """One line for each principal that loses its way in, with the conditions under which it had it."""
+    return tuple(
+        f"{principal} was let in{' under a condition: ' + json.dumps(found) if (found := statement.get('Condition')) else ''}"
+        for statement, principal in _allowed(document, denied)
+    )
+
+
+def _principals(document: Mapping[str, Any], denied: list[str], found: Found) -> tuple[str, ...]:
+    """What the never-touch list is compared with: the account as a pattern, and each principal of it that is named."""
+    partition = found.arn.split(":")[1]
+    accounts = [f"arn:{partition}:iam::{account}:*" for account in denied if account != ANYONE]
+    named = [name for _, name in _allowed(document, denied) if name.startswith("arn:") and not name.endswith(":root")]
+    return tuple(dict.fromkeys((*accounts, *named)))
+
+
+def _alternative(refusal: CloudRefusal, role: str) -> str:
+    if "LimitExceeded" in refusal.code:
+        return f"The trust policy of {role} is at its quota: take the account out by hand, or use restrict_role"
+    return f"Take the account out of the trust policy of {role} by hand, or use restrict_role"
+
+
+def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
+    return Plan(
+        action=TightenTrustPolicy.name,
+        target=target,
+        before={},
+        after={},
+        touches=(),
+        summary=f"tighten: {target.id}",
+        refusal=reason,
+        resources=resources,
+    )
