@@ -130,7 +130,8 @@ class DeactivateAccessKeys:
         used = answer.get("AccessKeyLastUsed", {})
         if not used.get("LastUsedDate"):
             return f"{key}: not used since IAM keeps account of it"
-        return f"{key}: last used {used['LastUsedDate']:%Y-%m-%d %H:%M} UTC for {used.get('ServiceName')} in {used.get('Region')}"
+        # The day: what a person approves is compared with what is so then, and a key in use is used every minute.
+        return f"{key}: last used on {used['LastUsedDate']:%Y-%m-%d} (UTC) for {used.get('ServiceName')} in {used.get('Region')}"
 
     def _set(self, user: str, key: str, status: str) -> bool:
         """Set a key's status. Says whether there still is such a key."""

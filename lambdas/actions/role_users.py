@@ -59,7 +59,8 @@ def _trusted(role: Mapping[str, Any]) -> Iterator[str]:
 def _last_used(role: Mapping[str, Any]) -> Iterator[str]:
     used = role.get("RoleLastUsed") or {}
     if when := used.get("LastUsedDate"):
-        yield f"last used {when:%Y-%m-%d %H:%M} UTC in {used.get('Region', 'an unknown region')} (IAM knows it some hours late)"
+        # The day: what a person approves is compared with what is so then, and a role in use is used every minute.
+        yield f"last used on {when:%Y-%m-%d} (UTC) in {used.get('Region', 'an unknown region')} (IAM knows it some hours late)"
 
 
 def _some(names: list[str]) -> str:

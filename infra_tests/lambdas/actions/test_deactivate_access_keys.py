@@ -139,7 +139,7 @@ def test_a_key_that_was_used_says_when_and_for_what(
     last = {"LastUsedDate": datetime(2026, 9, 20, 12, 30, tzinfo=UTC), "ServiceName": "s3", "Region": "eu-central-1"}
     answer = {"UserName": "alice", "AccessKeyLastUsed": last}
     monkeypatch.setattr(account.clients("iam"), "get_access_key_last_used", lambda **_: answer)
-    assert f"{used.id}: last used 2026-09-20 12:30 UTC for s3 in eu-central-1" in plan(action, alice, alice).touches
+    assert f"{used.id}: last used on 2026-09-20 (UTC) for s3 in eu-central-1" in plan(action, alice, alice).touches
 
 
 def test_a_user_named_without_its_path_is_guarded_by_its_own_name(
