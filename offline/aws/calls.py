@@ -147,6 +147,8 @@ def resource_of(service: str, region: str, account: str, body: bytes, form: Mapp
     """ARN that a request names in its body, for the services that say it there; ``*`` otherwise."""
     if service == "iam" and form.get("RoleName"):
         return f"arn:aws:iam::{account}:role/{_first(form['RoleName'])}"
+    if service == "iam" and form.get("UserName"):
+        return f"arn:aws:iam::{account}:user/{_first(form['UserName'])}"
     if service == "sns" and form.get("TopicArn"):
         return str(_first(form["TopicArn"]))
     try:
