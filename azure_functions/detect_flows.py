@@ -40,7 +40,7 @@ class FlowRoom(DetectionRoom):
         """What is new in each blob."""
         from azure_functions.adapters.flow_blobs import FlowBlobs  # here, because it brings numpy
 
-        return FlowBlobs(self.function.clients, logger=self.function.logger)
+        return FlowBlobs(self.function.clients, logger=self.function.logger, now_s=lambda: self.function.now_ms() / 1000)
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -84,6 +84,7 @@ def _read_blob(room: FlowRoom, blob: BlobReference, parser: str) -> None:
             if part.start == 0:  # of a new hour, and not committed before the hour that is over was looked at
                 damage += _finish_hour_before(room, blob, parser)
             damage += _read_part(room, part, parser)
+        _read_what_is_left(room, blob.container, parser)
         if damage:
             raise damage[0]
 
@@ -92,15 +93,30 @@ def _read_blob(room: FlowRoom, blob: BlobReference, parser: str) -> None:
 
 def _finish_hour_before(room: FlowRoom, blob: BlobReference, parser: str) -> list[Exception]:
     """Read what may be left of the hour before: nothing announces its blob again once the last event about it has failed."""
+    before = hour_before(blob.name)
+    return _read_left(room, blob.container, before, parser) if before else []
+
+
+def _read_what_is_left(room: FlowRoom, container: str, parser: str) -> None:
+    """Read what no event announces any more. It is not this event's: what fails is logged, and is looked at in a later turn."""
+    try:
+        for name in room.blobs.left_behind(container):
+            for reason in _read_left(room, container, name, parser):
+                room.function.logger.warning("flow log left behind not readable", extra={"blob": name, "reason": str(reason)})
+    except CloudUnavailable as error:
+        room.function.logger.warning("flow logs left behind not looked for", extra={"reason": str(error)})
+
+
+def _read_left(room: FlowRoom, container: str, name: str, parser: str) -> list[Exception]:
+    """Read what is new in another blob than the event's. Returns what is wrong with it; raises CloudUnavailable."""
     damage: list[Exception] = []
-    if before := hour_before(blob.name):
-        try:
-            for part in room.blobs.new_parts(blob.container, before, may_be_absent=True):
-                damage += _read_part(room, part, parser)
-        except CloudUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised in the end: what is wrong with it must not hold up the present hour
-            damage.append(error)
+    try:
+        for part in room.blobs.new_parts(container, name, may_be_absent=True):
+            damage += _read_part(room, part, parser)
+    except CloudUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - what is wrong with it must hold up neither others nor the present event
+        damage.append(error)
     return damage
 
 

@@ -51,6 +51,8 @@ AnyLogger: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 PART_BYTES = 1 << 24
 #: How many bytes before the place are compared with what they were: the end of a record, which tells its time.
 _TAIL = 1024
+#: How often an instance asks whether it is its turn to look for what was left behind.
+_PAUSE_S = 600
 #: A blob changes once a minute, and few instances ever read one at once.
 _ATTEMPTS = 8
 
@@ -116,7 +118,9 @@ class FlowBlobs:
         self._clients = clients
         self._part_bytes = part_bytes
         self._logger = logger
+        self._now_s = now_s
         self._progress = ProgressTable(clients, now_s)
+        self._next_turn_s: dict[str, float] = {}
 
     def new_parts(self, container: str, blob: str, *, may_be_absent: bool = False) -> Iterator[Part]:
         """Give out what is new, part after part; each must be committed before the next is asked for.
@@ -148,10 +152,32 @@ class FlowBlobs:
         self._logger.info("flow log part was committed by another instance", extra={"part": part.name})
         return False
 
+    def left_behind(self, container: str) -> list[str]:
+        """Return the blobs of a container of which something may be unread and which nothing announces any more.
+
+        The last event about a blob failed for good, and nothing was logged for its interface since. Once an hour one caller
+        gets them, whichever instance it is; every other gets none.
+
+        Raises
+        ------
+        CloudUnavailable
+        """
+        now = self._now_s()
+        if now < self._next_turn_s.get(container, 0):
+            return []
+        self._next_turn_s[container] = now + _PAUSE_S
+        return self._progress.left_behind(container) if self._progress.take_turn(container) else []
+
     def _next(self, container: str, blob: str, given: Part | None, may_be_absent: bool) -> Part | None:
         client: BlobClient = self._clients("flow_blobs", Group.DETECT).get_blob_client(container, blob)
         for _ in range(_ATTEMPTS):
             progress = self._progress.read(container, blob)
+            if not progress.etag and not may_be_absent:
+                # Before anything can fail: what has no row is found by nobody once it is announced no more.
+                noted = self._progress.write(container, blob, progress, over=progress)
+                if noted is None:
+                    continue
+                progress = noted
             if given and (progress.offset, progress.claimed) == (given.start, given.end):
                 raise RuntimeError(f"{given.name}: commit a part before the next is asked for")
             try:

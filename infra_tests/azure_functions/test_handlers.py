@@ -392,6 +392,54 @@ class TestFlows:
         assert [line["events"] for line in app.lines("scored")] == [3, 4, 2, 5]
         assert app.dead_letters("flow-logs") == []
 
+    def test_what_a_silent_interface_left_is_read_in_a_later_turn(self, app: App) -> None:
+        """Its last event failed for good, and no hour of its own follows: another interface's events bring the turn."""
+        path = f"{VNET_FLOW_LOGS}/flowLogResourceID=/X/y=2026/m=09/d=21/h={{}}/m=00/macAddress={{}}/PT1H.json"
+        silent, busy = path.format("10", "A"), path.format("{}", "B")
+        self.write(app, range(3), silent)
+        app.written(silent)
+        self.write(app, range(3, 7), silent)  # and of this nobody hears
+        app.now_ms += 40 * 60_000
+        self.write(app, range(7, 9), busy.format("11"))
+        app.written(busy.format("11"))
+        assert [line["events"] for line in app.lines("scored")] == [3, 2]  # it may still be written to
+        app.now_ms += 60 * 60_000
+        self.write(app, range(9, 14), busy.format("12"))
+        app.written(busy.format("12"))
+        assert [line["events"] for line in app.lines("scored")] == [3, 2, 5, 4]
+        app.now_ms += 60 * 60_000
+        app.written(busy.format("12"))
+        assert [line["events"] for line in app.lines("scored")] == [3, 2, 5, 4]
+
+    def test_a_blob_that_could_never_be_read_is_read_in_a_later_turn(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = f"{VNET_FLOW_LOGS}/flowLogResourceID=/X/y=2026/m=09/d=21/h=10/m=00/macAddress={{}}/PT1H.json"
+        self.write(app, range(3), path.format("A"))
+
+        def closed(*_: Any, **__: Any) -> Any:
+            raise CloudUnavailable("the account's firewall")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("azure_functions.adapters.flow_blobs._Version", closed)
+            with pytest.raises(CloudUnavailable):
+                app.written(path.format("A"))
+        app.now_ms += 100 * 60_000
+        self.write(app, range(3, 5), path.format("B"))
+        app.written(path.format("B"))
+        assert [line["events"] for line in app.lines("scored")] == [2, 3]
+
+    def test_what_cannot_be_read_of_others_does_not_fail_the_present_event(
+        self, app: App, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down(*_: Any) -> Any:
+            raise CloudUnavailable("storage does not answer")
+
+        self.write(app, range(3))
+        with monkeypatch.context() as patch:
+            patch.setattr("azure_functions.adapters.flow_progress.ProgressTable.take_turn", down)
+            app.written(self.BLOB)
+        assert [line["events"] for line in app.lines("scored")] == [3]
+        assert app.lines("flow logs left behind not looked for")
+
     def test_an_hour_is_not_begun_before_the_last_one_could_be_read(
         self, app: App, hours: tuple[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -310,3 +310,48 @@ def test_damage_in_the_midst_of_a_large_blob_costs_its_own_records_only(storage,
         blobs.commit(part)
     assert minutes == {0, 1, 2, *range(4, 12)}
     assert rejected == 1
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_of_all_instances_one_looks_for_what_is_left_in_an_hour(storage, watcher):
+    clock = Clock()
+    instances = [reader(storage, now_s=clock) for _ in range(3)]
+    watcher.append(record(1))
+    next(instances[0].new_parts(CONTAINER, BLOB))
+    clock.now += 71 * 60
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda each: each.left_behind(CONTAINER), instances))
+    assert sorted(found) == [[], [], [BLOB]]
+    clock.now += 59 * 60
+    assert [each.left_behind(CONTAINER) for each in instances] == [[], [], []]
+
+
+def test_what_is_still_written_to_or_was_seen_quiet_is_not_left_behind(storage, watcher):
+    clock = Clock()
+    watcher.append(record(1))
+    blobs = reader(storage, now_s=clock)
+    (part,) = [part for part in blobs.new_parts(CONTAINER, BLOB) if blobs.commit(part)]
+    turns = {}
+    for minutes in (60, 120, 180, 240):
+        clock.now = 1_790_000_000.0 + minutes * 60
+        turns[minutes] = blobs.left_behind(CONTAINER)
+    assert turns == {60: [], 120: [BLOB], 180: [BLOB], 240: []}
+    assert part.end
+
+
+def test_a_part_that_nobody_committed_is_looked_at_for_a_day(storage, watcher):
+    clock = Clock()
+    watcher.append(record(1))
+    blobs = reader(storage, now_s=clock)
+    next(blobs.new_parts(CONTAINER, BLOB))
+    clock.now += 23 * 3600
+    assert blobs.left_behind(CONTAINER) == [BLOB]
+    clock.now += 2 * 3600
+    assert blobs.left_behind(CONTAINER) == []
