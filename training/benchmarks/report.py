@@ -79,9 +79,10 @@ def _winners(document: Document) -> str:
     lines = []
     for title, models in accuracy.items():
         better = [TITLES[model] for model, mean in models.items() if mean > models.get("cnn_lstm", 100.0)]
-        lines.append(
-            f"- {title}: {' and '.join(better)} more accurate than the CNN-LSTM." if better else f"- {title}: none of them."
-        )
+        if better:
+            lines.append(f"- {title}: {' and '.join(better)} more accurate than the CNN-LSTM.")
+        else:
+            lines.append(f"- {title}: {'none of them' if len(models) > 1 else 'no rival was measured'}.")
     return "Where a simpler model wins, by mean accuracy:\n\n" + "\n".join(lines)
 
 
@@ -195,7 +196,7 @@ def _tuning(drawn: Sequence[str]) -> str:
     return f"""## Bayesian optimisation
 
 Optuna's tree-structured Parzen estimator on a sample of NSL-KDD's random training part; trials are in `docs/figures/tuning.json`. The first trial
-is the setting that the tables above were made with: it was set by hand, from what two cores can train, and the study shows what is left on the table.
+is a setting made by hand, from what two cores can train, on quantile steps and hard labels; the networks above have its sizes, and the study shows what is left on the table.
 
 {picture}"""
 
@@ -217,7 +218,7 @@ five, and reached 82.4 % at 3.3 %. That they fell short is why another was looke
 def _limits() -> str:
     return """## What this cannot say
 
-- Nothing about the deployed detectors, and nothing about a cloud account: NSL-KDD is traffic simulated in 1998, CICIDS2017 a laboratory week of 2017.
+- The tables of single records say nothing about the deployed detectors, and nothing here about a cloud account under real attack: NSL-KDD is traffic simulated in 1998, CICIDS2017 a laboratory week of 2017.
 - The CICIDS2017 here is a sample pieced together from published parts (no Heartbleed; few DoS, DDoS and port scans), on the 51 features that
   all parts share, without the destination port. Figures on the whole set would differ.
 - Under the random split the tests are as close to training as two halves of one recording; the official split shows what that hides.
@@ -231,4 +232,4 @@ def _record(document: Document) -> str:
     return f"""## Run record
 
 Seeds {", ".join(map(str, run["seeds"]))}; Python {run["python"]} on {run["machine"]}; {versions}. The sha256 of every data file stands in
-`docs/figures/benchmarks.json`. Again: `make evaluate` (about 25 minutes of processor time, added up job by job; what is done is skipped)."""
+`docs/figures/benchmarks.json`. Again: `make evaluate` (about an hour of processor time, added up job by job; what is done is skipped)."""

@@ -34,6 +34,7 @@ def sections(documents: Mapping[str, Document | None]) -> list[str]:
         "families": _families,
         "clouds": _clouds,
         "platforms": _platforms,
+        "engines": _detector_engines,
     }
     return [write(found) for name, write in writers.items() if (found := documents.get(name)) is not None]
 
@@ -307,6 +308,32 @@ def _platforms(document: Document) -> str:
 The shipped `audit` detector (version {", ".join(document["versions"])}) at its own threshold, on windows of generated API calls of families that training never saw. The paper's
 claim for its CNN-LSTM is 98.7 / 98.2 / 1.3 (accuracy / F1 / FPR, %). Latency is of one API call, as docs/benchmarks.md has it; what a platform takes to deliver an
 event, minutes often, is no part of either.
+
+{_table(head, rows)}
+
+{_run(document)}"""
+
+
+def _detector_engines(document: Document) -> str:
+    rows = [
+        [detector, one["version"], f"{one['bytes'] / 1000:.0f} KB", engine.replace("_", "-"), f"{one['windows']:,}", f"{100 * said['flips']:.2f}",
+         f"{said['largest']:.3f}", f"{said['sequences_per_second']:,}"]
+        for detector, one in document["detectors"].items() for engine, said in one["engines"].items()
+    ]  # fmt: skip
+    head = (
+        "detector",
+        "version",
+        "int8 file",
+        "engine",
+        "windows",
+        "decisions that differ from ai-edge-litert %",
+        "largest difference in probability",
+        "sequences per second of processor time",
+    )
+    return f"""## Engine against engine
+
+The shipped detectors on the stored sample of generated windows (`training/evaluation_sample`), at their own thresholds, scaling included, one thread. Processor time on a machine
+that does other work at the same time: trust the ratio of the engines. The quiet figures of the whole path stand in docs/benchmarks.md.
 
 {_table(head, rows)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.trials import ablation, audit_evasion, clouds, families, flows, platforms, robustness, transfer
+from training.trials import ablation, audit_evasion, clouds, engines, families, flows, platforms, robustness, transfer
 from training.trials.stage import Stage
 
 STAGES: dict[str, Stage] = {
@@ -16,5 +16,6 @@ STAGES: dict[str, Stage] = {
         families.STAGE,
         clouds.STAGE,
         platforms.STAGE,
+        engines.STAGE,
     )
 }
