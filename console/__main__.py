@@ -38,11 +38,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     listing = _add(commands, "status", "list containments in force", containments.status)
     listing.add_argument("--all", action="store_true", help="also those that were undone")
-    for name, text, run in (
-        ("show", "print a containment's journal", containments.show),
-        ("undo", "ask for the undo of a containment", containments.undo),
-    ):
-        _add(commands, name, text, run).add_argument("containment", help="its id, as status and the notification print it")
+    listing = _add(commands, "cases", "list open cases: what belongs to one incident", containments.cases)
+    listing.add_argument("--all", action="store_true", help="also those of which nothing is in force or proposed")
+    showing = _add(commands, "show", "print the journal of a containment, or of a case", containments.show)
+    showing.add_argument("id", help="its id, as status, cases and the notification print it")
+    undoing = _add(commands, "undo", "ask for the undo of a containment, of a case, or of all about an entity", containments.undo)
+    undoing.add_argument("id", nargs="?", default="", help="id of a containment or of a case")
+    undoing.add_argument("--entity", default="", help="kind and id, such as instance:i-0123: all that contains it")
     switch.add_to(commands)
     journals = journal.add_to(commands)
     policies = commands.add_parser("policy", help="check the policy, or put it where the functions read it").add_subparsers(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from console import switch
-from console.deployment import Deployment, Print
-from response.containment import Containment, fold
-from response.journal import JournalEntry
+from console.deployment import Deployment, NotPossible, Print
+from response.cases import is_case
+from response.containment import Containment, Stream, fold
+from response.journal import JournalEntry, Step
+from response.proposals import Proposal
+from shared_model.events import EntityKind
 
 
 def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
@@ -26,22 +30,108 @@ def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     return 0
 
 
+def cases(where: Deployment, options: argparse.Namespace, out: Print) -> int:
+    """List cases: those of which something is in force or proposed, or all of them."""
+    shown = 0
+    for case, streams in sorted(_by_case(where).items()):
+        if options.all or any(_is_open(containment) for stream in streams for containment in _of_case(stream, case)):
+            for line in _case(case, streams):
+                out(line)
+            shown += 1
+    if not shown:
+        out(f"no case is open ({where.where})")
+    switch.warn(where, out)
+    return 0
+
+
 def show(where: Deployment, options: argparse.Namespace, out: Print) -> int:
-    """Print a containment's journal with its change."""
-    entries = _entries(where, options.containment, out)
-    for entry in entries:
-        out(_entry(entry))
-    return 0 if entries else 1
+    """Print the journal of a containment with its change, or that of a whole case in the order in which it happened."""
+    if not is_case(options.id):
+        entries = _entries(where, options.id, out)
+        for entry in entries:
+            out(_entry(entry))
+        return 0 if entries else 1
+    found = [(stream, entry) for stream in _by_case(where).get(options.id, ()) for entry in stream.entries]
+    for stream, entry in sorted(found, key=lambda each: (each[1].time_ms, each[0].name, each[1].sequence)):
+        if entry.case == options.id:
+            out(f"{stream.name}  {entry.containment_id}\n{_entry(entry)}")
+    if not found:
+        out(f"the journal has no case {options.id} ({where.where})")
+    return 0 if found else 1
 
 
 def undo(where: Deployment, options: argparse.Namespace, out: Print) -> int:
-    """Ask for the undo of a containment, in the name of whoever runs this."""
-    if not _entries(where, options.containment, out):
+    """Ask for the undo of a containment, of all of a case, or of all about an entity, in the name of whoever runs this."""
+    wanted = _meant(where, options, out)
+    if not wanted:
         return 1
     by = where.operator()
-    where.ask_for_undo(json.dumps({"undo": options.containment, "approved_by": by}))
-    out(f"asked for, as {by}; see: breakwater show {options.containment}")
+    for containment_id in wanted:
+        where.ask_for_undo(json.dumps({"undo": containment_id, "approved_by": by}))
+        out(f"asked for, as {by}; see: breakwater show {containment_id}")
     return 0
+
+
+def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[str]:
+    """Ids of the containments that are to be undone; says so where there are none."""
+    if bool(options.id) == bool(options.entity):
+        raise NotPossible("say what to undo: the id of a containment or of a case, or --entity instance:i-…")
+    if options.id and not is_case(options.id):
+        return [options.id] if _entries(where, options.id, out) else []
+    found, wanted = False, []
+    for stream in (fold(name, where.journal.stream(name)) for name in where.streams()):
+        for containment in stream.containments.values():
+            if containment.case == options.id if options.id else _is_about(containment, options.entity):
+                found = True
+                wanted += [containment] if containment.step is not Step.UNDONE else []
+    for containment in wanted:
+        out(_line(containment))
+    if not wanted:
+        what = f"case {options.id}" if options.id else options.entity
+        out(f"all of {what} was undone before" if found else f"the journal has no containment of {what} ({where.where})")
+    return [containment.id for containment in wanted]
+
+
+def _is_about(containment: Containment, entity: str) -> bool:
+    """Whether it is about ``<kind>:<id>``. Azure's ids know no capitals."""
+    kind, _, identifier = entity.partition(":")
+    if kind not in [*EntityKind] or not identifier:
+        raise NotPossible(f"--entity {entity}: say kind and id, such as instance:i-0123; kinds are {', '.join(EntityKind)}")
+    target = containment.plan.target
+    return target.kind == kind and target.id.casefold() == identifier.casefold()
+
+
+def _by_case(where: Deployment) -> dict[str, list[Stream]]:
+    """Streams by the cases of their entries. Reads the whole journal."""
+    found: dict[str, list[Stream]] = {}
+    for name in where.streams():
+        stream = fold(name, where.journal.stream(name))
+        for case in dict.fromkeys(entry.case for entry in stream.entries if entry.case):
+            found.setdefault(case, []).append(stream)
+    return found
+
+
+def _of_case(stream: Stream, case: str) -> list[Containment | Proposal]:
+    """Containments and those proposals that became none."""
+    proposals: list[Containment | Proposal] = [each for each in stream.proposals.values() if each.id not in stream.containments]
+    return [each for each in [*stream.containments.values(), *proposals] if each.case == case]
+
+
+def _is_open(each: Containment | Proposal) -> bool:
+    return each.step in ((Step.PROPOSED,) if isinstance(each, Proposal) else (Step.APPLYING, Step.APPLIED, Step.UNDOING))
+
+
+def _case(case: str, streams: list[Stream]) -> Iterator[str]:
+    entries = [entry for stream in streams for entry in stream.entries if entry.case == case]
+    verdicts = len({entry.verdict_id for entry in entries})
+    yield f"{case}  {verdicts} verdicts  {_time(min(e.time_ms for e in entries))} … {_time(max(e.time_ms for e in entries))}"
+    for stream in streams:
+        held = _of_case(stream, case)
+        for each in held:
+            yield f"    {each.id}  {each.step:<8}  {each.plan.summary}"
+        if not held:
+            last = next(entry for entry in reversed(stream.entries) if entry.case == case)
+            yield f"    {'':32}  {last.step:<8}  {stream.name}"
 
 
 def _entries(where: Deployment, containment_id: str, out: Print) -> list[JournalEntry]:
@@ -62,7 +152,7 @@ def _line(containment: Containment) -> str:
 
 
 def _entry(entry: JournalEntry) -> str:
-    lines = [f"{_time(entry.time_ms)}  {entry.step}  by {entry.actor}"]
+    lines = [f"{_time(entry.time_ms)}  {entry.step}  by {entry.actor}" + (f"  {entry.case}" if entry.case else "")]
     lines += [f"    {key}: {value}" for key, value in entry.detail.items() if value]
     if entry.plan is not None:
         lines += [f"    {entry.plan['summary']}"]

@@ -156,6 +156,7 @@ def _room(proposal: Proposal, policy: Policy, journal: Journal, budget: guard.Bu
         budget=budget,
         now_ms=now_ms,
         notify=notify,
+        case=proposal.case,
     )
 
 

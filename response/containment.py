@@ -53,6 +53,8 @@ class Containment:
         The effective state was read back; a person was asked about the end.
     undo_actor : str
         Who or what decided to undo it.
+    case : str
+        The incident that it belongs to.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Containment:
     checked: bool = False
     asked: bool = False
     undo_actor: str = ""
+    case: str = ""
 
     @property
     def earliest_undo_ms(self) -> int:
@@ -153,6 +156,7 @@ class Stream:
             plan=containment.plan.to_json_value() if plan else None,
             detail=detail or {},
             expires_ms=containment.expires_ms if expires else None,
+            case=containment.case,
             previous=link(self.name, self.entries),
         )
 
@@ -194,6 +198,7 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
                 step=entry.step,
                 applied_ms=entry.time_ms,
                 expires_ms=entry.expires_ms,
+                case=entry.case,
             )
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)

@@ -281,4 +281,5 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             return
     target = containment.plan.target
     text = [f"Containment {containment.id}: {containment.plan.summary}", *lines]
-    desk.notify(notice(entry.id, f"{subject}: {target.kind} {target.id}", text, containment.correlation_id))
+    told = notice(entry.id, f"{subject}: {target.kind} {target.id}", text, containment.correlation_id)
+    desk.notify(replace(told, case=containment.case))

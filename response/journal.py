@@ -73,6 +73,8 @@ class JournalEntry:
     verdict : str
         The verdict as :func:`response.signals.kept` writes it, at most 30,000 characters (on a REFUSED that
         :attr:`awaits_corroboration`, and on PROPOSED): whoever brings the second signal, or the answer, goes on from here.
+    case : str
+        The incident that it belongs to (``response/cases.py``), ``""`` where it belongs to none.
     previous : str
         Digest of the entry before it, see :func:`link`; ``""`` on entries from before there was a chain.
     sealed : str
@@ -91,6 +93,7 @@ class JournalEntry:
     detail: Mapping[str, Any]
     expires_ms: int | None = None
     verdict: str = ""
+    case: str = ""
     previous: str = ""
     sealed: str = field(default="", compare=False)
 

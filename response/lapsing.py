@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from response.containment import Stream
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.notices import Notify, notice
@@ -37,4 +39,5 @@ def tell_of_lapse(entry: JournalEntry, proposal: Proposal, notify: Notify) -> No
         return
     target = proposal.plan.target
     lines = [f"Proposal {proposal.id}: {proposal.plan.summary}", str(entry.detail["reason"])]
-    notify(notice(entry.id, f"Nobody answered, not contained: {target.kind} {target.id}", lines, proposal.correlation_id))
+    told = notice(entry.id, f"Nobody answered, not contained: {target.kind} {target.id}", lines, proposal.correlation_id)
+    notify(replace(told, case=proposal.case))

@@ -22,6 +22,8 @@ class Notice:
         The proposal that it asks about, ``""`` where it asks nothing: whoever tells it may add a link to the plan.
     until_ms : int
         Until when the proposal can be answered.
+    case : str
+        The incident that it belongs to: what is told of one case belongs to one thread.
     """
 
     id: str
@@ -30,6 +32,12 @@ class Notice:
     correlation_id: str
     proposal_id: str = ""
     until_ms: int = 0
+    case: str = ""
+
+    @property
+    def thread(self) -> str:
+        """What a person does to see all of the case, ``""`` where there is none."""
+        return f"Case {self.case}: breakwater show {self.case}" if self.case else ""
 
 
 #: Tells a person. Called after the journal has the entry, and must not raise: the journal is the record, a notice is

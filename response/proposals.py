@@ -43,6 +43,8 @@ class Proposal:
         Of this very plan, oldest first.
     answer : JournalEntry or None
         What ended it.
+    case : str
+        The incident that it belongs to.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Proposal:
     told: bool = True
     approvals: tuple[JournalEntry, ...] = ()
     answer: JournalEntry | None = None
+    case: str = ""
 
     def is_open(self, now_ms: int) -> bool:
         """Whether it can still be answered."""
@@ -119,4 +122,5 @@ def _proposal(entry: JournalEntry, before: Proposal | None) -> Proposal:
         verdict=entry.verdict or (before.verdict if before else ""),
         question=str(entry.detail.get("question", before.question if before else "")),
         told=not entry.detail.get("told"),
+        case=entry.case,
     )

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from response import guard
 from response.actions import Action, CloudUnavailable
+from response.cases import case_of
 from response.containment import fold, stream_name
 from response.journal import Journal, JournalEntry, Step
 from response.notices import Notify, notice
@@ -83,6 +84,7 @@ def respond(
         Something was not decided or a containment stands at APPLYING: deliver the verdict again.
     """
     signal = Signal.of(verdict)
+    signal = replace(signal, case=case_of(signal, signals, policy.window_ms))
     new = signals.record(signal, window_ms=policy.window_ms, now_ms=now_ms)
 
     def partners_now() -> tuple[Signal, ...]:
@@ -98,6 +100,7 @@ def respond(
         budget=budget,
         now_ms=now_ms,
         notify=notify,
+        case=signal.case,
     )
     candidates = _matching(policy, actions, verdict)
     if not new:
@@ -106,7 +109,8 @@ def respond(
     matching = _chosen(room, candidates)
     if not matching:
         text = [*about(room), "No rule of the policy applies."]
-        notify(notice(f"verdict/{verdict.id}", f"Signal: {verdict.title}", text, verdict.correlation_id))
+        told = notice(f"verdict/{verdict.id}", f"Signal: {verdict.title}", text, verdict.correlation_id)
+        notify(replace(told, case=signal.case))
 
     def own() -> list[Decision]:
         return _each_in_turn(lambda each: [settle(room, each.rule, each.action, each.target)], matching)
@@ -201,7 +205,7 @@ def _decide_stream_again(
     stream = fold(name, room.journal.stream(name))
     for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
         verdict = Verdict.from_json(entry.verdict)
-        of_verdict = replace(room, verdict=verdict, partners=(signal,), look_again=tuple)
+        of_verdict = replace(room, verdict=verdict, partners=(signal,), look_again=tuple, case=entry.case or room.case)
         if again:
             repeat(of_verdict, stream, after=entry.sequence)
         left_half_way = stream.current is not None and stream.current.verdict_id == verdict.id and stream.current.is_under_way

@@ -25,6 +25,8 @@ class Room:
     look_again : callable
         Looks for those that came meanwhile.
     policy, journal, budget, now_ms, notify
+    case : str
+        The incident that the verdict belongs to.
     earlier : list of JournalEntry
         Collects what an earlier delivery wrote.
     """
@@ -37,6 +39,7 @@ class Room:
     budget: guard.Budget
     now_ms: int
     notify: Notify
+    case: str = ""
     earlier: list[JournalEntry] = field(default_factory=list)
 
     @property

@@ -227,6 +227,7 @@ def draft_of(plan: Plan, stream: str, verdict: Verdict, room: Room, *, actor: st
         step=Step.APPLYING,
         applied_ms=room.now_ms,
         expires_ms=room.now_ms + lifetime_s * 1000,
+        case=room.case,
     )
 
 

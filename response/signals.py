@@ -29,6 +29,8 @@ class Signal:
         Time of the event that it rests on.
     names : tuple of str
         Entity keys that it is about, its own first.
+    case : str
+        The incident that it belongs to (``response/cases.py``); ``""`` on what was kept before there were cases.
     """
 
     verdict_id: str
@@ -36,6 +38,7 @@ class Signal:
     telemetry: Telemetry
     time_ms: int
     names: tuple[str, ...]
+    case: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict) -> Signal:

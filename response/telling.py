@@ -41,6 +41,7 @@ def tell(room: Room, stream: Stream, entry: JournalEntry) -> None:
     subject, why = found
     lines = [*about(room), f"Change: {plan.summary}", *(f"Touches: {touched}" for touched in plan.touches), why]
     told = notice(entry.id, f"{subject}: {plan.target.kind} {plan.target.id}", lines, room.verdict.correlation_id)
+    told = replace(told, case=entry.case)
     proposal = stream.proposals.get(entry.containment_id)
     if proposal is not None and proposal.is_open(room.now_ms):
         told = replace(told, proposal_id=proposal.id, until_ms=proposal.expires_ms)

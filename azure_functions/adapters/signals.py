@@ -134,6 +134,7 @@ def _values(signal: Signal) -> dict[str, Any]:
         "telemetry": signal.telemetry,
         "time_ms": signal.time_ms,
         "names": signal.names,
+        "case": signal.case,
     }
 
 

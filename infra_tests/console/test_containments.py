@@ -10,8 +10,9 @@ import pytest
 
 from console.__main__ import main
 from infra_tests.console.conftest import Console
-from infra_tests.response.world import Site
+from infra_tests.response.world import Site, verdict
 from response.journal import SequenceTaken, Step
+from shared_model.events import Entity, EntityKind, Telemetry
 
 STREAM = "isolate#123456789012/instance/i-1"
 
@@ -73,3 +74,55 @@ def test_the_cloud_may_be_said_before_the_command_or_behind_it(console: Console)
     assert main(["status", "--cloud", console.cloud], out=printed.append) == 0
     console("status")
     assert printed == console.printed
+
+
+def test_a_case_is_listed_shown_and_undone_as_one(console: Console, site: Site) -> None:
+    assert console("cases") == 0
+    assert console.printed[0].startswith("no case is open (")
+    role = Entity(EntityKind.PRINCIPAL, "arn:aws:iam::123456789012:role/web", "123456789012")
+    for machine in ("i-1", "i-3"):
+        for telemetry in (Telemetry.FLOW_LOGS, Telemetry.DNS_LOGS):
+            site.respond(verdict(machine, f"{machine}-{telemetry}", telemetry, related=(role,)))
+    entries = (entry for m in ("i-1", "i-3") for entry in site.journal.stream(f"isolate#123456789012/instance/{m}"))
+    first, second = [entry.containment_id for entry in entries if entry.step is Step.APPLIED]
+    other = site.contain("i-2").decisions[0].containment_id
+    case = site.journal.stream(STREAM)[0].case
+    assert console("cases") == 0
+    (line,) = [line for line in console.printed if line.startswith(case)]
+    assert "4 verdicts" in line
+    assert any(line.split()[:2] == [second, "APPLIED"] for line in console.printed)
+
+    assert console("show", case) == 0
+    assert {entry.split()[0] for entry in console.printed} == {STREAM, STREAM.replace("i-1", "i-3")}
+    assert console("undo", case) == 0
+    assert {request["undo"] for request in console.take()} == {first, second}
+    site.undo(first)
+    site.undo(second)
+    assert console("undo", case) == 1
+    assert console.printed[-1] == f"all of case {case} was undone before"
+    assert console("cases") == 0
+    assert not [line for line in console.printed if line.startswith(case)]
+    assert console("cases", "--all") == 0
+    assert [line for line in console.printed if line.startswith(case)]
+    assert console("undo", "--entity", "instance:I-2") == 0
+    assert [request["undo"] for request in console.take()] == [other]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("undo",), "say what to undo"),
+        (("undo", "c", "--entity", "instance:i-1"), "say what to undo"),
+        (("undo", "--entity", "i-1"), "kinds are"),
+        (("undo", "--entity", "instance:i-9"), "no containment of instance:i-9"),
+        (("undo", "case-20260921-1340-00000000"), "no containment of case case-"),
+        (("show", "case-20260921-1340-00000000"), "no case case-"),
+    ],
+)
+def test_what_is_meant_must_be_there(
+    console: Console, site: Site, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    site.contain("i-1")
+    assert console(*arguments) == 1
+    assert said in "\n".join([*console.printed, capsys.readouterr().err])
+    assert console.take() == []

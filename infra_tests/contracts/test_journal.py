@@ -50,7 +50,7 @@ def test_entries_come_back_in_order_as_they_were_written(stores: Stores) -> None
 
 def test_the_chain_is_kept(stores: Stores) -> None:
     first = entry(1, previous=link(STREAM, ()), plan={"share": 1.0, "names": ["ü", "\u0000"]})
-    entries = [first, entry(2, previous=link(STREAM, [first]), verdict="{}")]
+    entries = [first, entry(2, previous=link(STREAM, [first]), verdict="{}", case="case-1")]
     for each in entries:
         stores.journal().append(each)
     read = stores.journal().stream(STREAM)

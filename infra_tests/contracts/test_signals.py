@@ -16,7 +16,7 @@ NAMES = ("a/instance/i-1", "a/address/10.0.0.1")
 
 
 def signal(**changes: Any) -> Signal:
-    return replace(Signal("v1", "network", Telemetry.FLOW_LOGS, NOW_MS, NAMES), **changes)
+    return replace(Signal("v1", "network", Telemetry.FLOW_LOGS, NOW_MS, NAMES, "case-20260921-1340-00000000"), **changes)
 
 
 def test_a_signal_is_found_under_each_name_and_is_new_once(stores: Stores) -> None:

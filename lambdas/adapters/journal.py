@@ -121,6 +121,8 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         item["expires_ms"] = {"N": str(entry.expires_ms)}
     if entry.verdict:
         item["verdict"] = {"S": entry.verdict}
+    if entry.case:
+        item["case"] = {"S": entry.case}
     if entry.previous:
         item["previous"] = {"S": entry.previous}
     if entry.step is not Step.ANCHORED:
@@ -144,6 +146,7 @@ def _from_item(item: Mapping[str, Any]) -> JournalEntry:
         detail=json.loads(item["detail"]["S"]),
         expires_ms=int(item["expires_ms"]["N"]) if "expires_ms" in item else None,
         verdict=item["verdict"]["S"] if "verdict" in item else "",
+        case=item["case"]["S"] if "case" in item else "",
         previous=item["previous"]["S"] if "previous" in item else "",
         sealed=item["digest"]["S"] if "digest" in item else "",
     )

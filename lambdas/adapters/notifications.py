@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 
+#: Characters of a subject that SNS takes.
+_SUBJECT = 100
+
+
 class Topic:
     """Publishes notices. A topic that does not answer is logged as an error and holds nothing up.
 
     After a function was killed a notice may come twice, with the same id: at the end of its text for a person, as the
-    attribute ``notice_id`` for a program.
+    attribute ``notice_id`` for a program. The case stands before the subject, where mail programs thread by it, and as the
+    attribute ``case``, by which a subscription can filter.
     """
 
     def __init__(self, clients: Clients, arn: str, logger: Logger) -> None:
@@ -27,16 +32,21 @@ class Topic:
 
     def __call__(self, notice: Notice) -> None:
         """Publish one notice; without a topic it stands in the log alone."""
-        self._logger.info("notice", extra={"notice_id": notice.id, "subject": notice.subject, "text": notice.text})
+        said = {"notice_id": notice.id, "case": notice.case, "subject": notice.subject, "text": notice.text}
+        self._logger.info("notice", extra=said)
         if not self._arn:
             return
         try:
             with in_core_words("notification topic"):
                 self._clients("sns").publish(
                     TopicArn=self._arn,
-                    Subject=notice.subject,
-                    Message=f"{notice.text}\nNotice {notice.id}",
-                    MessageAttributes={"notice_id": {"DataType": "String", "StringValue": notice.id}},
+                    Subject=f"[{notice.case}] {notice.subject}"[:_SUBJECT] if notice.case else notice.subject,
+                    Message="\n".join(line for line in (notice.text, notice.thread, f"Notice {notice.id}") if line),
+                    MessageAttributes={
+                        name: {"DataType": "String", "StringValue": value}
+                        for name, value in (("notice_id", notice.id), ("case", notice.case))
+                        if value
+                    },
                 )
         except (CloudRefusal, CloudUnavailable):
             self._logger.exception("notice not delivered")

@@ -55,6 +55,7 @@ class DynamoSignals:
             "detector": {"S": signal.detector},
             "telemetry": {"S": signal.telemetry},
             "names": {"L": [{"S": each} for each in signal.names]},
+            "case": {"S": signal.case},
             "expires": {"N": str(expires)},
         }
         try:
@@ -113,4 +114,5 @@ def _signal(item: dict[str, Any]) -> Signal:
         telemetry=Telemetry(item["telemetry"]["S"]),
         time_ms=int(time),
         names=tuple(name["S"] for name in item["names"]["L"]),
+        case=item["case"]["S"] if "case" in item else "",
     )
