@@ -235,7 +235,8 @@ class ApiCall:
         Instance whose role made the call, where the session name tells.
     aliases : tuple of Entity
         Other names of the principal: on Azure, the same object id under its directory, beside the subscription that saw it. It
-        is by this one that signals from different subscriptions are about the same principal.
+        is by this one that signals from different subscriptions are about the same principal. On AWS, of a federated user, the
+        IAM user whose rights it has.
     created : bool or None
         Whether a write made something new: Azure calls making and changing alike. None where the record does not say.
     trusts : tuple of Entity

@@ -90,6 +90,12 @@ def test_every_identity_type_names_its_principal(which: str, kind: str, identifi
     assert (call.session is not None) == (kind == "Role")
 
 
+def test_a_federated_user_is_known_by_the_user_whose_rights_it_has():
+    by_kind = calls()
+    assert by_kind["FederatedUser:GetCallerIdentity"].aliases == (principal(f"arn:aws:iam::{ACCOUNT}:user/broker"),)
+    assert all(call.aliases == () for name, call in by_kind.items() if not name.startswith("FederatedUser"))
+
+
 def test_a_sign_in_says_whether_it_succeeded_and_with_mfa():
     (good,) = parse_cloudtrail(event("console_sign_in"), source="test")
     assert isinstance(good, ApiCall)

@@ -34,8 +34,9 @@ _DENY: dict[str, Any] = {
 _LIVES_ON = (
     "its access keys work as before: deactivate_access_keys",
     "roles that it has assumed: their sessions live on, revoke_sessions ends them",
-    "the password is still taken and the console opens, but nothing in it can be read or done",
 )
+_OPENS = "the password is still taken and the console opens, but nothing in it can be read or done"
+_ONLY_KEYS = "it has no console password: only what was got with its access keys, or comes of a password that it is given later"
 
 
 class BlockSignIn:
@@ -64,9 +65,6 @@ class BlockSignIn:
         if found.refusal:
             return _refused(target, found.refusal, resources=found.resources)
         user, policy = str(found.described["UserName"]), f"{_NAME}-{containment_id(self.name, target, verdict.id)}"
-        if not self._has_password(user):
-            reason = f"{user} has no console password, so that nobody signs in as it: deactivate_access_keys"
-            return _refused(target, reason, resources=found.resources)
         if self._policies.document(user, policy) is not None:
             reason = f"{user} has a policy {policy} that this journal does not account for: remove it by hand"
             return _refused(target, reason, resources=found.resources)
@@ -76,7 +74,12 @@ class BlockSignIn:
             target=target,
             before={**place, "document": None},
             after={**place, "document": _DENY},
-            touches=(f"every console session of {found.arn}, and its other temporary credentials, now and later", *_LIVES_ON),
+            touches=(
+                f"every console session of {found.arn}, and all other temporary credentials that it got for itself or for others "
+                "(GetSessionToken, GetFederationToken), now and later",
+                _OPENS if self._has_password(user) else _ONLY_KEYS,
+                *_LIVES_ON,
+            ),
             summary=f"deny everything to whoever signs in as {user}",
             tags=found.tags,
             resources=found.resources,

@@ -11,6 +11,7 @@ from shared_model.trust import principals_of, statements_of
 
 #: Instances and principals that are named one by one; of more, how many.
 _NAMED = 20
+_SESSIONS = "its sessions: AWS has no call that lists them, CloudTrail's AssumeRole events of the last hours name them"
 PERMISSIONS: tuple[str, ...] = ("ec2:DescribeIamInstanceProfileAssociations", "iam:ListInstanceProfilesForRole")
 
 
@@ -22,7 +23,7 @@ class RoleUsers:
 
     def of(self, role: Mapping[str, Any]) -> tuple[str, ...]:
         """Return one line for each kind of user that the role, as IAM describes it, has. Raises CloudUnavailable."""
-        return (*self._instances(str(role["RoleName"])), *_trusted(role), *_last_used(role))
+        return (*self._instances(str(role["RoleName"])), *_trusted(role), *_last_used(role), _SESSIONS)
 
     def _instances(self, role: str) -> Iterator[str]:
         with in_core_words("ListInstanceProfilesForRole"):

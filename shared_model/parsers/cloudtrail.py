@@ -129,6 +129,7 @@ def _api_call(record: object) -> ApiCall:
         session_issued_ms=caller.session_issued_ms,
         targets=tuple(dict.fromkeys(_targets(record)))[:_TARGETS],
         instance_id=caller.instance_id,
+        aliases=caller.aliases,
         trusts=() if error else trusts_of(record, account),
     )
 

@@ -31,6 +31,8 @@ class Caller:
     session : Entity or None
         ``<role id>:<session name>``, which is what ``aws:userid`` says and a policy can name.
     session_issued_ms : int or None
+    aliases : tuple of Entity
+        Of a federated user: the IAM user that called GetFederationToken, whose rights it has.
     instance_id : str
         Session name of credentials that an instance profile gave out.
     """
@@ -40,6 +42,7 @@ class Caller:
     session: Entity | None
     session_issued_ms: int | None
     instance_id: str
+    aliases: tuple[Entity, ...] = ()
 
 
 def identify(record: Mapping[str, Any], account: str) -> Caller:
@@ -67,7 +70,13 @@ def identify(record: Mapping[str, Any], account: str) -> Caller:
         session=session,
         session_issued_ms=_issued_ms(record),
         instance_id=session_name if _INSTANCE.fullmatch(session_name) else "",
+        aliases=_aliases(record, kind, account),
     )
+
+
+def _aliases(record: Mapping[str, Any], kind: str, account: str) -> tuple[Entity, ...]:
+    issuer = text(record, "userIdentity.sessionContext.sessionIssuer.arn") if kind == "FederatedUser" else ""
+    return (Entity(EntityKind.PRINCIPAL, within(issuer, ID_LIMIT, "userIdentity"), account),) if issuer else ()
 
 
 def _role(record: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra_tests.lambdas.account import ACCOUNT, Account
-from infra_tests.lambdas.actions.iam import ALLOW, access_key, role, user
+from infra_tests.lambdas.actions.iam import ALLOW, role, user
 from infra_tests.response.world import verdict
 from lambdas.actions.block_sign_in import BlockSignIn
 from response.actions import CannotApply, Plan, Verification
@@ -70,6 +70,15 @@ def test_a_plan_says_what_it_does_not_stop(action: BlockSignIn, alice: Entity) -
     assert (made.tags, made.resources, made.population) == ({"break-glass": "yes"}, (alice.id,), 1)
 
 
+def test_without_a_password_what_was_got_with_its_keys_is_denied(account: Account, action: BlockSignIn) -> None:
+    robot = user(account, "robot")
+    made = plan(action, robot)
+    assert made.refusal == ""
+    assert any("no console password" in line for line in made.touches)
+    action.apply(made)
+    assert action.verify(made) is Verification.VERIFIED
+
+
 def test_whatever_the_user_does_later_is_covered(action: BlockSignIn, alice: Entity) -> None:
     assert action.covers(plan(action, alice), verdict("", "later", Telemetry.API_CALLS, entity=alice, session_issued_ms=2**43))
 
@@ -94,7 +103,6 @@ def test_a_policy_that_no_journal_accounts_for_is_not_written_over(account: Acco
 @pytest.mark.parametrize(
     ("principal", "why"),
     [
-        (f"arn:aws:iam::{ACCOUNT}:user/robot", "no console password"),
         (f"arn:aws:iam::{ACCOUNT}:user/gone", "was deleted"),
         (f"arn:aws:iam::{ACCOUNT}:role/web", "is a role"),
         (f"arn:aws:iam::{ACCOUNT}:root", "root user"),
@@ -104,8 +112,6 @@ def test_a_policy_that_no_journal_accounts_for_is_not_written_over(account: Acco
 def test_who_does_not_sign_in_here_is_refused_with_the_alternative(
     account: Account, action: BlockSignIn, alice: Entity, principal: str, why: str
 ) -> None:
-    user(account, "robot")
-    access_key(account, "robot")
     role(account, "web")
     assert why in plan(action, Entity(EntityKind.PRINCIPAL, principal, ACCOUNT)).refusal
 

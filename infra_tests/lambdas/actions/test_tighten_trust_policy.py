@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions.iam import assumes, role, trust
@@ -18,7 +20,7 @@ from response import guard
 from response.actions import CannotApply, Plan, Verification
 from response.policy import NeverTouch
 from shared_model.events import Entity, EntityKind, Telemetry
-from shared_model.trust import ANYONE
+from shared_model.trust import ANYONE, outsiders
 from shared_model.trust import trust as trust_of
 from shared_model.verdicts import Verdict
 
@@ -183,6 +185,62 @@ def test_two_containments_of_one_role_end_apart(account: Account, action: Tighte
     assert len(document(account)["Statement"]) == 4
     action.undo(second)
     assert document(account) == before
+
+
+STATEMENTS = st.lists(
+    st.builds(
+        lambda principal, effect, condition: (
+            {"Effect": effect, "Principal": principal, "Action": "sts:AssumeRole"}
+            | ({"Condition": {"StringEquals": {"sts:ExternalId": "shop-1"}}} if condition else {})
+        ),
+        st.sampled_from(
+            [
+                "*",
+                {"AWS": EVIL},
+                {"AWS": f"arn:aws:iam::{EVIL}:user/mallory", "Service": "lambda.amazonaws.com"},
+                {"AWS": [f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{PARTNER}:role/vendor"]},
+                {"Service": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]},
+                {"Federated": f"arn:aws:iam::{ACCOUNT}:saml-provider/corp"},
+            ]
+        ),
+        st.sampled_from(["Allow", "Deny"]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STATEMENTS, STATEMENTS, st.booleans())
+def test_whatever_stands_there_a_deny_holds_and_undo_gives_back_exactly_what_others_made_of_it(
+    account: Account,
+    action: TightenTrustPolicy,
+    statements: list[dict[str, Any]],
+    since: list[dict[str, Any]],
+    changed: bool,
+) -> None:
+    iam = account.clients("iam")
+    if not any(found["RoleName"] == "web" for found in iam.list_roles()["Roles"]):
+        made_role(account, OWN)
+    write(account, *statements)
+    before = document(account)
+    outside = outsiders(before, ACCOUNT)
+    arn = f"arn:aws:iam::{ACCOUNT}:role/web"
+    made = plan(action, trust_of(arn, outside[0] if outside else EVIL, ACCOUNT))
+    assert (made.refusal == "") is bool(outside)
+    if made.refusal:
+        assert document(account) == before
+        return
+    action.apply(made)
+    action.apply(made)
+    assert document(account)["Statement"][:-1] == statements
+    if changed:
+        write(account, *since, document(account)["Statement"][-1])
+    assert action.verify(made) is Verification.VERIFIED
+    for _ in range(2 if not changed else 1):
+        assert action.undo(made).left == ()
+    assert document(account)["Statement"] == (since if changed else statements)
 
 
 @pytest.mark.parametrize(
