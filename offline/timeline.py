@@ -36,6 +36,7 @@ _OF_STEP: Mapping[str, Kind] = {
     "APPLYING": Kind.DECISION,
     "APPLIED": Kind.CHANGE,
     "VERIFIED": Kind.CHANGE,
+    "EXTENDED": Kind.DECISION,
     "UNDOING": Kind.DECISION,
     "UNDONE": Kind.UNDO,
 }

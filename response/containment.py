@@ -22,7 +22,9 @@ _CHECKED = frozenset({Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
 #: Steps that settle what a verdict leads to. APPLYING does not: it is resumed.
 #: UNDONE does: what a person undid while it was stuck at APPLYING is not begun again by the same verdict.
 #: PROPOSED does: the rest is for a person's answer.
-_SETTLED = frozenset({Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.PROPOSED, Step.APPLIED, Step.FAILED, Step.UNDONE})
+_SETTLED = frozenset(
+    {Step.OBSERVED, Step.REFUSED, Step.NOOP, Step.PROPOSED, Step.APPLIED, Step.EXTENDED, Step.FAILED, Step.UNDONE}
+)
 #: After these, somebody has looked, or is asked to: what was refused before is not begun again.
 _LOOKED_AT = frozenset({Step.FAILED, Step.UNDONE, Step.DENIED})
 #: What stands at APPLYING for longer than this is stuck, and may be undone.
@@ -210,6 +212,8 @@ def _advance(containment: Containment, entry: JournalEntry) -> Containment:
         return replace(containment, step=entry.step, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDOING:
         return replace(containment, step=entry.step, undo_actor=entry.actor)
+    if entry.step is Step.EXTENDED:
+        return replace(containment, expires_ms=entry.expires_ms, asked=False)
     if entry.step in _PROGRESS:
         return replace(containment, step=entry.step)
     if entry.step in _CHECKED:

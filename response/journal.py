@@ -32,6 +32,7 @@ class Step(StrEnum):
     VERIFIED = "VERIFIED"
     DRIFTED = "DRIFTED"
     UNREACHABLE = "UNREACHABLE"
+    EXTENDED = "EXTENDED"  # a further verdict about what is contained: it ends later
     FAILED = "FAILED"  # apply raised for good; nothing more will be tried
     EXPIRY_DUE = "EXPIRY_DUE"  # time to live is over, a person is asked
     UNDOING = "UNDOING"
@@ -42,7 +43,7 @@ class Step(StrEnum):
 
 
 #: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED.
-EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED})
+EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED})
 #: ``detail["wants"]`` of a refusal that ends when an independent second signal comes.
 CORROBORATION = "corroboration"
 
@@ -69,7 +70,7 @@ class JournalEntry:
     detail : mapping
         Reason, verification, restored and left of an undo; ``wants`` of a refusal that is not the last word.
     expires_ms : int or None
-        When the containment ends (on APPLYING and APPLIED), or the proposal (on PROPOSED).
+        When the containment ends (on APPLYING, APPLIED and EXTENDED), or the proposal (on PROPOSED).
     verdict : str
         The verdict as :func:`response.signals.kept` writes it, at most 30,000 characters (on a REFUSED that
         :attr:`awaits_corroboration`, and on PROPOSED): whoever brings the second signal, or the answer, goes on from here.

@@ -52,13 +52,14 @@ class FourEyes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionPolicy:
-    """How far one action may go, how long what it did lasts, and who answers what it proposes, how soon."""
+    """How far one action may go, how long what it did lasts (at most, when it is extended), and who answers how soon."""
 
     mode: Mode = Mode.OBSERVE
     time_to_live_s: int = 24 * 3600
     at_end: AtEnd = AtEnd.ASK
     answer_within_s: int = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
+    extend_to_s: int = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)

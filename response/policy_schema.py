@@ -135,6 +135,7 @@ class ActionModel(_Strict):
     at_end: AtEnd = AtEnd.ASK
     answer_within: Duration = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
+    extend_to: Duration = 7 * 24 * 3600
 
 
 class CorroborationModel(_Strict):
@@ -190,7 +191,9 @@ class PolicyModel(_Strict):
         return Policy(
             rules=tuple(_rule(rule) for rule in self.rules),
             actions={
-                name: ActionPolicy(action.mode, action.time_to_live, action.at_end, action.answer_within, action.four_eyes)
+                name: ActionPolicy(
+                    action.mode, action.time_to_live, action.at_end, action.answer_within, action.four_eyes, action.extend_to
+                )
                 for name, action in self.actions.items()
             },
             window_ms=self.corroboration.window * 1000,

@@ -11,6 +11,7 @@ from shared_model.ocsf import of_remediation
 #: What a step says about the success of the change; the others say nothing.
 _SUCCEEDED = {
     Step.APPLIED: True,
+    Step.EXTENDED: True,
     Step.VERIFIED: True,
     Step.UNDONE: True,
     Step.REFUSED: False,

@@ -5,6 +5,7 @@ The rules that keep a containment from being lost or made twice:
 * ``APPLYING``, with the whole plan and the state before, is in the journal before anything is changed.
 * An append that loses its sequence number to another writer starts over from the stream as it now is.
 * A verdict that the containment in force does not cover (a session whose token is newer than the deny) begins another.
+* A verdict that it does cover lets it end later (EXTENDED), if it could have begun it; there is never a second one beside it.
 * What a person is asked about is not asked twice, and what one denied is not begun for as long as the question would have stood.
 * A verdict that is settled in the stream is settled: delivered again it changes nothing. Only a refusal for want of a
   second signal is decided again, when that has come.
@@ -31,6 +32,8 @@ from shared_model.verdicts import Verdict
 
 #: Writers that meet on one stream settle within a few rounds; more means that something else is wrong.
 _ROUNDS = 8
+#: An extension by less than this part of the time to live is not worth an entry of its own, nor a notice.
+_WORTH_IT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,38 @@ class _Desk:
             raise CloudUnavailable(f"containment {current.id} is being undone: this verdict is looked at after that")
         if current is None or not self.action.covers(current.plan, self.room.verdict):
             return self._begin(stream, self.action.plan(target, self.room.verdict))
-        return self._noted(stream, current, f"already contained by {current.id}")
+        return self._extend(stream, current)
+
+    def _extend(self, stream: Stream, current: Containment) -> Stream:
+        """Let what is contained end later, as if it were contained now, but no later than the policy says at most."""
+        room, known = self.room, f"already contained by {current.id}"
+        draft = draft_of(current.plan, stream.name, room.verdict, room, actor=self.rule.actor)
+        ends_ms, lifetime_ms = draft.expires_ms or room.now_ms, (draft.expires_ms or room.now_ms) - room.now_ms
+        until_ms = min(ends_ms, current.applied_ms + room.policy.of(self.action.name).extend_to_s * 1000)
+        if current.expires_ms is None or until_ms - current.expires_ms < lifetime_ms // _WORTH_IT:
+            return self._noted(stream, current, known)
+        if reason := self._against_longer(current):
+            return self._noted(stream, current, f"{known}, and not extended: {reason}")
+        longer = replace(draft, id=current.id, case=current.case or room.case, expires_ms=until_ms)
+        detail = {"reason": f"extended until {moment(until_ms)}", **self._second_signal()}
+        return self._append(stream, stream.entry(Step.EXTENDED, longer, now_ms=room.now_ms, detail=detail, expires=True))
+
+    def _against_longer(self, current: Containment) -> str:
+        """Why a further verdict does not extend what is contained, ``""`` when it does: it takes what a containment takes."""
+        room, mode = self.room, self.room.policy.of(self.action.name).mode
+        if mode is not Mode.ENFORCE:
+            return f"{self.action.name} is in mode {mode}"
+        refused = guard.refusal(current.plan, room.verdict, room.policy.never_touch)
+        return refused or self._uncorroborated() or read_switch(room.journal).objection
+
+    def _uncorroborated(self) -> str:
+        """Why the verdict alone is not enough, ``""`` when it is, or has a second signal."""
+        fresh = self.room.now_ms - self.room.verdict.time_ms <= self.room.policy.fresh_ms
+        enough = self.room.partner is not None or (self.rule.alone and fresh)
+        return "" if enough else _wanting(self.room, self.rule)
+
+    def _second_signal(self) -> dict[str, str]:
+        return {"corroborated_by": self.room.partner.verdict_id if self.room.partner else ""}
 
     def _begin(self, stream: Stream, plan: Plan) -> Stream:
         room, verdict, action_policy = self.room, self.room.verdict, self.room.policy.of(self.action.name)
@@ -158,7 +192,7 @@ class _Desk:
         if detail := self._against(stream, draft, action_policy.mode):
             entry = stream.entry(Step.REFUSED, draft, now_ms=room.now_ms, plan=True, detail=detail)
             return self._append(stream, replace(entry, verdict=kept(verdict)) if entry.awaits_corroboration else entry)
-        detail = {"corroborated_by": room.partner.verdict_id if room.partner else ""}
+        detail = self._second_signal()
         if action_policy.mode is Mode.OBSERVE:
             return self._append(stream, stream.entry(Step.OBSERVED, draft, now_ms=room.now_ms, plan=True, detail=detail))
         # Last, because it is the only look that uses something up; observing and proposing use nothing up.
@@ -179,9 +213,8 @@ class _Desk:
             draft.plan
         ):  # changed since the plan was made: not the target's fault, so plan again later
             raise CloudUnavailable(reason)
-        fresh = room.now_ms - room.verdict.time_ms <= room.policy.fresh_ms
-        if room.partner is None and not (self.rule.alone and fresh):
-            return {"reason": _wanting(room, self.rule), "wants": CORROBORATION}
+        if reason := self._uncorroborated():
+            return {"reason": reason, "wants": CORROBORATION}
         if mode is not Mode.OBSERVE and (reason := _denied(stream, self.action, room)):
             return {"reason": reason, "told": "with the denial"}
         if mode is Mode.ENFORCE and (reason := read_switch(room.journal).objection):

@@ -14,7 +14,7 @@ from response.room import Room
 
 #: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
 _FINISHING = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
-_DECIDING = _FINISHING | {Step.REFUSED, Step.NOOP, Step.OBSERVED, Step.PROPOSED}
+_DECIDING = _FINISHING | {Step.REFUSED, Step.NOOP, Step.OBSERVED, Step.PROPOSED, Step.EXTENDED}
 
 
 def repeat(room: Room, stream: Stream, *, after: int = 0) -> None:
@@ -75,6 +75,8 @@ def _words(room: Room, stream: Stream, entry: JournalEntry) -> tuple[str, str] |
             return "Would contain", f"{entry.stream.partition('#')[0]} is in mode observe"
         case Step.APPLIED:
             return "Contained", f"Decided by {entry.actor}. To undo it: breakwater undo {identifier}"
+        case Step.EXTENDED:
+            return "Containment extended", f"{reason}. To end it: breakwater undo {identifier}"
         case Step.FAILED:
             return "FAILED to contain", f"{reason}. What was done can be undone: {identifier}"
         case Step.DRIFTED | Step.UNREACHABLE:

@@ -88,7 +88,7 @@ def test_a_large_plan_is_kept_whole(journal: Journal) -> None:
     assert journal.stream(STREAM) == [large]
 
 
-@pytest.mark.parametrize("step", [Step.PROPOSED, Step.APPLYING, Step.APPLIED])
+@pytest.mark.parametrize("step", [Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED])
 def test_expiring_names_streams_with_what_is_due_or_stuck(journal: Journal, step: Step) -> None:
     journal.append(entry(1, Step.REFUSED))
     assert list(journal.expiring(NOW_MS + 2 * HOUR_MS)) == []
