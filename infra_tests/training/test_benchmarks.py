@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.benchmarks import cicids2017, distilled, ledger, novelty, nsl_kdd, specimen, unseen
-from training.benchmarks.assess import FORMS, Outcome, at_budget, average_precision, calibration, precision_recall
+from training.benchmarks.assess import FORMS, Outcome, at_budget, calibration, precision_recall
 from training.benchmarks.encoding import Category, Encoding, fit_encoding, plain_numbers
 from training.benchmarks.intervals import allows, at_rate
 from training.benchmarks.jobs import NETWORKS, SEEDS, Job, jobs
 from training.benchmarks.records import DataNotAsPublished, Records, checked_files, drop_repeated
 from training.benchmarks.rivals import RIVALS
 from training.data_root import data_root
+from training.trials.measures import average_precision
 
 NSL_ROW = "0,tcp,http,SF,181,5450" + ",0" * 35 + ",{attack},21"
 

@@ -130,12 +130,6 @@ def summary(every: list[Figures]) -> dict[str, dict[str, float]]:
     return {name: spread(getattr(one, name) for one in every) for name in names}
 
 
-def average_precision(truth: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """Area under the precision–recall curve, as the mean precision over detected attacks."""
-    _, precision, recall = precision_recall(truth, score)
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
-
-
 def precision_recall(
     truth: NDArray[np.bool_], score: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from training.benchmarks.assess import Outcome, average_precision, calibration, outcomes, precision_recall
+from training.benchmarks.assess import Outcome, calibration, outcomes, precision_recall
 from training.benchmarks.jobs import NETWORKS, SEEDS
 from training.benchmarks.protocols import OFFICIAL, RANDOM
 from training.benchmarks.rivals import RIVALS
 from training.benchmarks.tuning import STUDY
 from training.trials import stage
+from training.trials.measures import average_precision
 from training.trials.platforms import PAPER_MS
 
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
