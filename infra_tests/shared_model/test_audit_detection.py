@@ -19,6 +19,8 @@ from shared_model.encoders.audit import FEATURES
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, Telemetry
 from shared_model.memory import InProcessMemory
 from shared_model.recent_ids import AT_MOST, MINUTES
+from shared_model.trust import trust
+from shared_model.verdicts import Verdict
 
 NOW_MS = CALL.time_ms + 3_600_000
 ACCOUNT = CALL.account
@@ -99,6 +101,14 @@ def test_a_users_verdict_names_the_key_that_was_used(key: str, named: tuple[Enti
     (verdict,) = detect([call(number, failed=True, access_key_id=key) for number in range(6)]).verdicts
     assert verdict.entity == CALL.principal
     assert verdict.related == named
+
+
+def test_a_trust_that_a_call_made_is_named_where_the_call_weighs():
+    trusted = trust(f"arn:aws:iam::{ACCOUNT}:role/web", "210987654321", ACCOUNT)
+    weighing = [call(number, failed=True, trusts=(trusted,) if number == 1 else ()) for number in range(6)]
+    (verdict,) = detect(weighing).verdicts
+    assert trusted in verdict.related
+    assert Verdict.from_json(verdict.to_json()) == verdict
 
 
 def test_below_the_threshold_there_is_a_score_and_no_verdict():
