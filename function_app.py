@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from azure_functions import (
+    answer_proposals,
     detect_api_calls,
     detect_flows,
     detect_system_logs,
@@ -13,5 +14,14 @@ from azure_functions import (
 )
 
 app = func.FunctionApp()
-for _module in (detect_flows, detect_api_calls, detect_system_logs, triage_findings, respond, expire_containments, health):
+for _module in (
+    detect_flows,
+    detect_api_calls,
+    detect_system_logs,
+    triage_findings,
+    respond,
+    answer_proposals,
+    expire_containments,
+    health,
+):
     app.register_functions(_module.BLUEPRINT)

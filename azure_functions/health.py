@@ -7,7 +7,15 @@ from typing import Any
 
 import azure.functions as func
 
-from azure_functions import detect_api_calls, detect_flows, detect_system_logs, expire_containments, respond, triage_findings
+from azure_functions import (
+    answer_proposals,
+    detect_api_calls,
+    detect_flows,
+    detect_system_logs,
+    expire_containments,
+    respond,
+    triage_findings,
+)
 from azure_functions.adapters.heartbeat import last_beats
 from azure_functions.detection_room import ARTIFACTS
 from azure_functions.function import Function
@@ -24,6 +32,7 @@ _WATCHED = (
     triage_findings.FUNCTION,
     triage_findings.ALERTS_FUNCTION,
     respond.FUNCTION,
+    answer_proposals.FUNCTION,
     expire_containments.FUNCTION,
     expire_containments.UNDO_FUNCTION,
 )

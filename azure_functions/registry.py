@@ -59,7 +59,7 @@ class FunctionSpec:
 #: Tables, queues and containers of the state account.
 MEMORY, SIGNALS, JOURNAL, PROGRESS = "memory", "signals", "journal", "progress"
 TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS)
-VERDICTS, CONTAINMENTS = "verdicts", "containments"
+VERDICTS, CONTAINMENTS, ANSWERS = "verdicts", "containments", "answers"
 LAKE, POLICY = "lake", "policy"
 CONTAINERS = (LAKE, POLICY)
 POLICY_BLOB = "policy.yaml"
@@ -110,6 +110,7 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec("triage_findings", "triage_findings", Trigger.HTTP, "triage_findings", Group.DETECT, _FINDING_LETTERS),
     FunctionSpec("triage_alerts", "triage_findings", Trigger.EVENT_HUB, FINDINGS, Group.DETECT, _FINDING_LETTERS, _HUB),
     FunctionSpec("respond", "respond", Trigger.QUEUE, VERDICTS, Group.RESPOND, dead_letters_of(VERDICTS), _STATE),
+    FunctionSpec("answer_proposals", "answer_proposals", Trigger.QUEUE, ANSWERS, Group.RESPOND, dead_letters_of(ANSWERS), _STATE),
     FunctionSpec("expire_containments", "expire_containments", Trigger.TIMER, SCHEDULE, Group.RESPOND),
     FunctionSpec(
         "undo_containment",
@@ -123,8 +124,13 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec("health", "health", Trigger.HTTP, "health", Group.DETECT),
 )
 
-#: Queues of the state account. The host makes ``<name>-poison`` for the first two when it first needs them.
-QUEUES: tuple[str, ...] = (VERDICTS, CONTAINMENTS, *dict.fromkeys(spec.dead_letters for spec in FUNCTIONS if spec.dead_letters))
+#: Queues of the state account. The host makes ``<name>-poison`` for the first three when it first needs them.
+QUEUES: tuple[str, ...] = (
+    VERDICTS,
+    CONTAINMENTS,
+    ANSWERS,
+    *dict.fromkeys(spec.dead_letters for spec in FUNCTIONS if spec.dead_letters),
+)
 
 #: What the app carries: distribution names (versions come from ``requirements/azure_functions.lock``), and our own folders.
 REQUIREMENTS: tuple[str, ...] = (

@@ -150,9 +150,10 @@ def add_roles(template: Template) -> None:
 
 
 def operator_grants() -> Iterator[tuple[str, Ref]]:
-    """What an operator needs: to see the journal, to ask for an undo, to set the policy, to look at what could not be handled."""
+    """What an operator needs: to see the journal, to answer and ask for an undo, to set the policy, to look at dead letters."""
     yield "Storage Table Data Reader", names.table(registry.JOURNAL)
-    yield "Storage Queue Data Message Sender", names.queue(registry.CONTAINMENTS)
+    for queue in (registry.CONTAINMENTS, registry.ANSWERS):
+        yield "Storage Queue Data Message Sender", names.queue(queue)
     yield "Storage Blob Data Contributor", names.container(names.STATE, registry.POLICY)
     for queue in dict.fromkeys(spec.dead_letters for spec in registry.FUNCTIONS if spec.dead_letters):
         yield "Storage Queue Data Reader", names.queue(queue)
@@ -185,7 +186,7 @@ def _add_people(template: Template) -> None:
     people = template.take(
         "operatorPrincipalIds",
         "array",
-        "Object ids of the users or groups that set the policy and approve an undo. Nobody else gets that right here.",
+        "Object ids of the users or groups that set the policy, answer proposals and approve an undo; nobody else may.",
         defaultValue=[],
     )
     who = f"{people}[copyIndex()]"

@@ -69,7 +69,7 @@ def _functions(*modules: str) -> tuple[FunctionSpec, ...]:
     return tuple(spec for spec in FUNCTIONS if spec.module in modules)
 
 
-_CONTAINS, _UNDOES = ("respond",), ("expire_containments",)
+_CONTAINS, _UNDOES = ("respond", "answer_proposals"), ("expire_containments",)
 APPS: tuple[App, ...] = (
     App("detect", (Group.DETECT,), tuple(spec for spec in FUNCTIONS if spec.module not in _CONTAINS + _UNDOES)),
     App("contain", (Group.RESPOND, Group.NETWORK, Group.IDENTITY, Group.DATA), _functions(*_CONTAINS)),

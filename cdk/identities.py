@@ -31,6 +31,8 @@ _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
 _SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 _JOURNAL = ("dynamodb:PutItem", "dynamodb:Query")
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+#: Queues of the functions that contain: verdicts come from detectors, answers from people.
+CONTAINING = ("verdicts", "answers")
 #: OCSF class of what was done: Remediation Activity.
 _ACTIONS_CLASS = 7001
 #: What the services that deliver telemetry need (cdk/delivery.py, cdk/stacks/global_events.py): within the boundary too.
@@ -125,7 +127,7 @@ def _policies(spec: FunctionSpec, around: Surroundings) -> dict[str, list[iam.Po
     """The inline policies of a function's role, by name: its own, and one for each action that it may take."""
     names = around.names
     policies = {"function": [*_statements(spec, around)]}
-    if spec.queue == "verdicts":  # the responder contains …
+    if spec.queue in CONTAINING:  # who responds, or acts on a person's answer, contains …
         for action in ACTIONS:
             policies[f"contain-{kebab(action.name)}"] = [*action_statements(action.permissions, names, GRANTS)]
         # Once for all actions: all inline policies of a role together may have 10,240 characters.
@@ -158,8 +160,11 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
         yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/class={_ACTIONS_CLASS}/*")
         if spec.queue == "containments":
             yield _allow(["s3:PutObject"], f"{around.lake_arn}/{ANCHORS}/*")
-        if spec.queue == "verdicts":
+        if spec.queue in CONTAINING:
             yield _allow(_SIGNALS, _table_arn(names, "signals"))
+        if spec.queue == "answers":  # whether the name in an answer has the id that SQS saw
+            for kind in ("role", "user"):
+                yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
         yield _allow(_JOURNAL, journal, f"{journal}/index/*")
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"))
         yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))

@@ -1,4 +1,4 @@
-"""What is contained, what would have been, and how to end it; the policy, checked before it counts; the master switch."""
+"""What is contained, what waits for an answer, and how to end it; the policy, checked before it counts; the master switch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from console import containments, explain, journal, policy, switch
+from console import containments, explain, journal, policy, proposals, switch
 from console.clouds import VARIABLE, Cloud, meant, open_deployment
 from console.deployment import Deployment, Print
 from shared_model.errors import BreakwaterError
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     undoing = _add(commands, "undo", "ask for the undo of a containment, of a case, or of all about an entity", containments.undo)
     undoing.add_argument("id", nargs="?", default="", help="id of a containment or of a case")
     undoing.add_argument("--entity", default="", help="kind and id, such as instance:i-0123: all that contains it")
+    proposals.add_to(commands)
     switch.add_to(commands)
     journals = journal.add_to(commands)
     policies = commands.add_parser("policy", help="check the policy, or put it where the functions read it").add_subparsers(

@@ -37,6 +37,10 @@ class Deployment(Protocol):
         """Send a request to the function that undoes. Raises CloudUnavailable, CloudRefusal."""
         ...
 
+    def send_answer(self, body: str) -> None:
+        """Send a person's answer to the function that acts on it. Raises CloudUnavailable, CloudRefusal."""
+        ...
+
     def operator(self) -> str:
         """Return who runs this command: the journal keeps it as who approved."""
         ...

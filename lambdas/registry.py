@@ -74,5 +74,6 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     ),
     FunctionSpec("triage_findings", _TRIAGE, ("lambdas", "shared_model", "model_artifacts"), "findings", 1024, 60, 10),
     FunctionSpec("respond", _RESPOND, ("lambdas", "shared_model", "response"), "verdicts", 512, 60, 10, fifo=True),
+    FunctionSpec("answer_proposals", _RESPOND, ("lambdas", "shared_model", "response"), "answers", 512, 60, 10),
     FunctionSpec("expire_containments", _RESPOND, ("lambdas", "shared_model", "response"), "containments", 512, 60, 10),
 )

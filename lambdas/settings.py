@@ -50,6 +50,11 @@ class Settings:
     own_role_arns: str = ""
     memory_days: str = "14"
 
+    @property
+    def account(self) -> str:
+        """The account in which Breakwater's own roles are."""
+        return self.own_role_arns.partition(",")[0].split(":")[4]
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, *, needs: tuple[str, ...] = ()) -> Settings:
         """Read the settings; raise SettingMissing for a needed one that is absent."""

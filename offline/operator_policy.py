@@ -34,5 +34,5 @@ def write(aws: EmbeddedAws, policy: dict[str, Any]) -> None:
     """Replace the policy."""
     name = aws.outputs()["PolicyParameterName"]
     aws.client("ssm").put_parameter(Name=name, Value=json.dumps(policy), Type="String", Overwrite=True)
-    for function in ("respond", "expire_containments"):
+    for function in ("respond", "answer_proposals", "expire_containments"):
         aws.control.recycle(aws.function_name(function))

@@ -14,11 +14,12 @@ from typing import TypeAlias
 
 from response import guard
 from response.actions import Action, CloudUnavailable, Mode, Plan
+from response.answers import Answer
 from response.applying import Applier
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.notices import Notify
-from response.people import Person, needed, objection
+from response.people import needed, objection
 from response.policy import ActionPolicy, Policy
 from response.proposals import Proposal, changed_since, digest
 from response.room import Room
@@ -37,34 +38,6 @@ _End: TypeAlias = tuple[Stream, Step, str]
 
 class UnknownProposal(BreakwaterError):
     """The journal has no proposal of this id: nothing was ever asked under it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A person's answer to a proposal.
-
-    Attributes
-    ----------
-    proposal_id : str
-    approves : bool
-    by : Person
-    request : str
-        Names the request: the same when it is delivered again, another when the person asks again.
-    reason : str
-        Why. A denial needs one.
-    plan : str
-        :func:`~response.proposals.digest` of the plan that was shown. An approval needs it.
-    beyond_budget : bool
-        Whoever approves says in so many words that the budget may be exceeded.
-    """
-
-    proposal_id: str
-    approves: bool
-    by: Person
-    request: str
-    reason: str = ""
-    plan: str = ""
-    beyond_budget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from cdk.settings import Settings
 from cdk.tables import tables
 from lambdas.registry import FUNCTIONS, FunctionSpec
 
+#: Queues that people send to: open to the account's own IAM policies where no operators are named.
+PEOPLES = ("containments", "answers")
 #: Rules that send to each queue.
 RULES = {"findings": ("findings",), "api-calls": ("api-calls",), "containments": ("expire",)}
 
@@ -117,9 +119,9 @@ class DataStack(Stack):
             buckets=buckets,
             rules=[names.rule_arn(rule) for rule in rules],
             principals=principals,
-            closed=spec.queue != "containments" or bool(settings.operators),
+            closed=spec.queue not in PEOPLES or bool(settings.operators),
         )
-        key = self.response_key if spec.queue == "containments" else self.telemetry_key
+        key = self.response_key if spec.queue in PEOPLES else self.telemetry_key
         return fed_queue(self, spec, names, key, senders)
 
     def _lake(self) -> s3.IBucket:

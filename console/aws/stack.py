@@ -63,9 +63,16 @@ class Deployment:
 
     def ask_for_undo(self, body: str) -> None:
         """Send a request to the function that undoes."""
-        with in_core_words("containments queue"):
+        self._send("containments", body)
+
+    def send_answer(self, body: str) -> None:
+        """Send an answer to the function that acts on it."""
+        self._send("answers", body)
+
+    def _send(self, queue: str, body: str) -> None:
+        with in_core_words(f"{queue} queue"):
             sqs = self.clients("sqs")
-            url = sqs.get_queue_url(QueueName=f"{self.name}-containments")["QueueUrl"]
+            url = sqs.get_queue_url(QueueName=f"{self.name}-{queue}")["QueueUrl"]
             sqs.send_message(QueueUrl=url, MessageBody=body)
 
     def operator(self) -> str:

@@ -10,7 +10,7 @@ from azure_functions.actions.catalogue import HANDLES
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
-from azure_functions.registry import CONTAINMENTS, POLICY, POLICY_BLOB, Group
+from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
 from console.azure.account import Account, locate
 from console.azure.person import Person, PersonsClients
 from shared_model.errors import BreakwaterError
@@ -62,11 +62,18 @@ class Deployment:
 
     def ask_for_undo(self, body: str) -> None:
         """Send a request to the function that undoes."""
-        with in_core_words("containments queue"):
+        self._send(CONTAINMENTS, body)
+
+    def send_answer(self, body: str) -> None:
+        """Send an answer to the function that acts on it."""
+        self._send(ANSWERS, body)
+
+    def _send(self, name: str, body: str) -> None:
+        with in_core_words(f"{name} queue"):
             from azure.storage.queue import TextBase64EncodePolicy  # as the Functions host expects it
 
             queues = self._clients("queues", Group.RESPOND)
-            queue = queues.get_queue_client(CONTAINMENTS, message_encode_policy=TextBase64EncodePolicy())
+            queue = queues.get_queue_client(name, message_encode_policy=TextBase64EncodePolicy())
             queue.send_message(body, time_to_live=-1)  # for ever; the platform's own choice would be seven days
 
     def operator(self) -> str:

@@ -19,6 +19,7 @@ import pytest
 
 import function_app
 from azure_functions import (
+    answer_proposals,
     detect_api_calls,
     detect_flows,
     detect_system_logs,
@@ -43,7 +44,16 @@ ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "infra_tests" / "events" / "azure"
 NOW_MS = 1_790_000_000_000
 PLAYBOOK = "22222222-0000-4000-8000-000000000001"
-_MODULES = (detect_flows, detect_api_calls, detect_system_logs, triage_findings, respond, expire_containments, health)
+_MODULES = (
+    detect_flows,
+    detect_api_calls,
+    detect_system_logs,
+    triage_findings,
+    respond,
+    answer_proposals,
+    expire_containments,
+    health,
+)
 #: An app can be indexed once in a process.
 INDEXED = {each.get_function_name(): each for each in function_app.app.get_functions()}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: each.get_user_function() for name, each in INDEXED.items()}

@@ -35,6 +35,8 @@ class Console:
         The deployment's journal.
     take : callable
         Take the requests off the queue of the function that undoes.
+    answers : callable
+        Take what was sent to the function that acts on answers.
     engineer : str
         What the journal must keep as who approved begins so.
     """
@@ -43,6 +45,7 @@ class Console:
     journal: Callable[[], Journal]
     take: Callable[[], list[dict[str, Any]]]
     engineer: str
+    answers: Callable[[], list[dict[str, Any]]]
     printed: list[str] = field(default_factory=list)
 
     def __call__(self, *arguments: str) -> int:
@@ -53,12 +56,14 @@ class Console:
 @pytest.fixture
 def on_aws(account: Account) -> Console:
     account.rename_journal("breakwater-journal")
-    account.queues["containments"] = account.clients("sqs").create_queue(QueueName="breakwater-containments")["QueueUrl"]
+    for queue in ("containments", "answers"):
+        account.queues[queue] = account.clients("sqs").create_queue(QueueName=f"breakwater-{queue}")["QueueUrl"]
     return Console(
         "aws",
         lambda: DynamoJournal(account.clients, "breakwater-journal"),
         lambda: [json.loads(message["Body"]) for message in account.take("containments")],
         f"arn:aws:sts::{ACCOUNT}:",
+        lambda: [json.loads(message["Body"]) for message in account.take("answers")],
     )
 
 
@@ -74,14 +79,16 @@ def on_azure(storage: Storage, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch)
     for name, value in {**storage.azurite.settings, **storage.certificates.environment}.items():
         monkeypatch.setenv(name, value)
 
-    def take() -> list[dict[str, Any]]:
-        client, bodies = storage.queues.get_queue_client("containments"), []
+    def take(queue: str) -> list[dict[str, Any]]:
+        client, bodies = storage.queues.get_queue_client(queue), []
         for message in client.receive_messages():
             bodies.append(json.loads(base64.b64decode(message.content)))
             client.delete_message(message)
         return bodies
 
-    return Console("azure", lambda: TableJournal(storage), take, f"{ENGINEER} ({OBJECT_ID})")
+    return Console(
+        "azure", lambda: TableJournal(storage), lambda: take("containments"), f"{ENGINEER} ({OBJECT_ID})", lambda: take("answers")
+    )
 
 
 @pytest.fixture(params=["aws", "azure"])

@@ -155,7 +155,7 @@ class Account:
         return {i["NetworkInterfaceId"]: sorted(g["GroupId"] for g in i["Groups"]) for i in found["NetworkInterfaces"]}
 
 
-def sqs_event(*bodies: str, fifo_groups: tuple[str, ...] = ()) -> dict[str, Any]:
+def sqs_event(*bodies: str, fifo_groups: tuple[str, ...] = (), sender: str = "AROAEXAMPLE:sender") -> dict[str, Any]:
     """Build the event that Lambda's SQS event source makes of these bodies."""
     return {
         "Records": [
@@ -163,7 +163,7 @@ def sqs_event(*bodies: str, fifo_groups: tuple[str, ...] = ()) -> dict[str, Any]
                 "messageId": f"message-{index}",
                 "receiptHandle": "receipt",
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "1", "SenderId": "AROAEXAMPLE:sender"}
+                "attributes": {"ApproximateReceiveCount": "1", "SenderId": sender}
                 | ({"MessageGroupId": fifo_groups[index]} if fifo_groups else {}),
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",

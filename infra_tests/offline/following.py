@@ -11,9 +11,14 @@ from offline import journal
 from offline.aws.embedded import ACCOUNT, EmbeddedAws
 from offline.findings import domain_request, port_probe
 from offline.seed import Instance, World, launch
+from response.answers import answer_body
+from response.containment import fold
 from response.journal import JournalEntry
+from response.proposals import Proposal, digest
 
 PERSON = f"arn:aws:iam::{ACCOUNT}:user/ada"
+#: Of another account, whose IAM nobody here can ask: moto attests one and the same id of whoever sends.
+OPERATOR = "arn:aws:iam::210987654321:user/ada"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,16 @@ class Followed:
     def undo(self, containment_id: str) -> None:
         """What ``breakwater undo`` sends."""
         self.send("containments", {"undo": containment_id, "approved_by": PERSON})
+
+    def proposal(self, instance: Instance) -> Proposal:
+        """What is proposed about a machine."""
+        entries = self.journal("quarantine_instance", "instance", instance.id)
+        return next(iter(fold(entries[0].stream, entries).proposals.values()))
+
+    def approve(self, proposal: Proposal) -> None:
+        """What ``breakwater approve`` sends."""
+        request = str(uuid.uuid4())
+        self.send("answers", answer_body(proposal.id, approves=True, by=OPERATOR, request=request, plan=digest(proposal.plan)))
 
     def dead_letter(self, queue: str, body: str) -> dict[str, Any]:
         """The one dead letter with that body."""

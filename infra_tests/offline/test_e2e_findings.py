@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from infra_tests.offline.following import PERSON, Followed
+from infra_tests.offline.following import OPERATOR, PERSON, Followed
 from offline.aws.embedded import EmbeddedAws
 from offline.findings import domain_request, port_probe
 from offline.operator_policy import arm, write
@@ -97,6 +97,30 @@ def test_observe_mode_says_what_it_would_do_and_does_nothing(aws: EmbeddedAws, w
         write(aws, enforcing)
     assert groups_of(aws, instance) == before
     assert follow.steps(instance)[-1] == "OBSERVED"
+
+
+def test_in_approve_mode_a_person_is_asked_and_the_answer_contains(aws: EmbeddedAws, world: World, follow: Followed) -> None:
+    instance = follow.fresh_instance(world)
+    before = groups_of(aws, instance)
+    enforcing = arm(aws, mode="approve")
+    try:
+        follow.attack(world, instance)
+        aws.drain()
+        assert (follow.steps(instance), groups_of(aws, instance)) == (["REFUSED", "PROPOSED"], before)
+        proposal = follow.proposal(instance)
+        follow.approve(proposal)
+        delivered = [delivery.mapping.function_name for delivery in aws.drain()]
+        follow.approve(proposal)
+        aws.drain()
+    finally:
+        write(aws, enforcing)
+    assert delivered == ["breakwater-answer-proposals"]
+    assert follow.steps(instance)[2:] == ["APPROVED", "APPLYING", "APPLIED", "VERIFIED", "REFUSED"]
+    assert groups_of(aws, instance) != before
+    assert follow.journal("quarantine_instance", "instance", instance.id)[2].actor == OPERATOR
+    follow.undo(proposal.id)
+    aws.drain()
+    assert groups_of(aws, instance) == before
 
 
 @pytest.mark.parametrize(

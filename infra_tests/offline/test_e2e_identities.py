@@ -19,6 +19,7 @@ from lambdas.registry import FUNCTIONS
 from offline.aws.calls import Call
 from offline.aws.embedded import EmbeddedAws
 from offline.findings import stolen_session
+from offline.operator_policy import arm, write
 from offline.seed import World, make_role
 from offline.telemetry import moved_flow_log, moved_records, put_cloudtrail, put_flow_log, put_log_lines
 from training.scenarios import Layout, Scenario, families, generate, network_scenario
@@ -94,6 +95,13 @@ def exercised(aws: EmbeddedAws, world: World) -> EmbeddedAws:
     put_cloudtrail(aws, moved_records(calls.records, calls.labels, role, "deploy-7"))
     put_log_lines(aws, instance.id, [event["message"] for event in lines.log["logEvents"]])
     aws.drain()
+    asked_about = follow.fresh_instance(world)
+    enforcing = arm(aws, mode="approve")
+    follow.attack(world, asked_about)
+    aws.drain()
+    follow.approve(follow.proposal(asked_about))
+    aws.drain()
+    write(aws, enforcing)
     follow.undo(follow.containment_id(instance))
     aws.tick()
     aws.drain()
@@ -125,4 +133,4 @@ def test_only_the_responding_functions_change_anything_outside_breakwater(exerci
         for call in exercised.calls()
         if call.service in ("ec2", "iam", "autoscaling") and not call.action.startswith(("Describe", "Get", "List"))
     }
-    assert changing == {"breakwater-respond", "breakwater-expire-containments"}
+    assert changing == {"breakwater-respond", "breakwater-answer-proposals", "breakwater-expire-containments"}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from response.actions import Action, Mode, Plan, UndoResult, Verification
-from response.approval import Answer, Answered, settle_answer
+from response.answers import Answer
+from response.approval import Answered, settle_answer
 from response.containment import Stream, fold
 from response.expiry import Ended, undo
 from response.guard import InProcessBudget

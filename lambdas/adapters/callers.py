@@ -1,0 +1,81 @@
+"""Who sent an answer: what SQS saw, and which name IAM has for it."""
+
+from __future__ import annotations
+
+import re
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from response.people import Person
+from shared_model.errors import BreakwaterError
+
+_ROLE = re.compile(r"arn:[\w-]+:sts::(?P<account>\d{12}):assumed-role/(?P<name>[\w+=,.@-]{1,64})/(?P<session>[\w+=,.@-]{1,64})")
+_USER = re.compile(r"arn:[\w-]+:iam::(?P<account>\d{12}):user/(?:[!-~]*/)?(?P<name>[\w+=,.@-]{1,64})")
+
+
+class Impersonation(BreakwaterError):
+    """A message that says it is from somebody else than who sent it."""
+
+
+class Callers:
+    """Turns the sender of a message into a person.
+
+    SQS attests the IAM id of who sent (``AIDA…`` of a user, ``AROA…:<session>`` of a role's session), never the name. The name is
+    what the message says; for an identity of this account IAM is asked whether that name has this id. Of another account's
+    nobody here can ask: its name stands as it is said, and the id beside it tells people apart.
+
+    Parameters
+    ----------
+    clients : Clients
+    account : str
+        The account in which this function runs.
+    """
+
+    def __init__(self, clients: Clients, account: str) -> None:
+        self._clients = clients
+        self._account = account
+
+    def person(self, sender: str, said: str) -> Person:
+        """Return who sent it.
+
+        Parameters
+        ----------
+        sender : str
+            IAM id, as SQS saw it.
+        said : str
+            ARN that the message gives.
+
+        Raises
+        ------
+        Impersonation
+        CloudUnavailable
+        """
+        role, user = _ROLE.fullmatch(said), _USER.fullmatch(said)
+        if not sender or (role is None and user is None):
+            raise Impersonation(f"{said!r} is no ARN of a user or of a role's session: nobody could be named in the journal")
+        named = role or user
+        if named is not None and named["account"] != self._account:
+            return Person(said, sender, (said,))
+        if role is not None:
+            found = self._ask("role", role["name"])
+            self._same(f"{found['RoleId']}:{role['session']}" if found else "", sender, said)
+            return Person(said, sender, (said,), (found["Arn"],))
+        found = self._ask("user", user["name"]) if user else {}
+        self._same(found.get("UserId", ""), sender, said)
+        return Person(said, sender, (said, found["Arn"]))
+
+    def _ask(self, kind: str, name: str) -> dict[str, str]:
+        try:
+            with in_core_words(f"iam {kind}"):
+                iam = self._clients("iam")
+                answer = iam.get_role(RoleName=name)["Role"] if kind == "role" else iam.get_user(UserName=name)["User"]
+        except CloudRefusal as refusal:
+            if refusal.code == "NoSuchEntity":
+                return {}
+            raise
+        return {key: str(answer[key]) for key in ("Arn", f"{kind.title()}Id")}
+
+    @staticmethod
+    def _same(known: str, sender: str, said: str) -> None:
+        if known != sender:
+            raise Impersonation(f"the message says that it is from {said}, but {sender} sent it")

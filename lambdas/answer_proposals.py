@@ -1,0 +1,51 @@
+"""People's answers to proposals → containments, or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.adapters.callers import Callers, Impersonation
+from lambdas.function import Function, Message, Poison
+from lambdas.response_room import ResponseRoom
+from response.answers import MalformedAnswer, read_answer, sender_says
+from response.approval import UnknownProposal, settle_answer
+
+FUNCTION = Function("answer_proposals", needs=("journal_table", "signals_table", "policy_parameter", "own_role_arns"))
+ROOM = ResponseRoom(FUNCTION)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point: SQS messages as :func:`response.answers.answer_body` writes them."""
+    return FUNCTION.run(event, _answer)
+
+
+def _answer(message: Message) -> None:
+    source = f"answers:{message.id}"
+    request = message.document(source)
+    callers = Callers(FUNCTION.clients, FUNCTION.settings.account)
+    try:
+        answer = read_answer(request, callers.person(message.sender, sender_says(request)))
+    except MalformedAnswer as error:
+        raise Poison(str(error), source=source, field=error.field) from error
+    except Impersonation as error:
+        raise Poison(str(error), source=source, field="by") from error
+    said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name, "sender": message.sender}
+    FUNCTION.logger.info("answer", extra=said)
+    try:
+        answered = settle_answer(
+            answer,
+            policy=ROOM.policy,
+            actions=ROOM.actions,
+            journal=ROOM.journal,
+            budget=ROOM.budget,
+            now_ms=FUNCTION.now_ms(),
+            notify=ROOM.notify,
+        )
+    except UnknownProposal as error:
+        raise Poison(str(error), source=source, field="approve" if answer.approves else "deny") from error
+    FUNCTION.correlate(answered.correlation_id)
+    FUNCTION.logger.info(
+        "answered", extra={"proposal_id": answered.proposal_id, "step": answered.step, "reason": answered.reason}
+    )
+    ROOM.keep(answered.entries)
+    ROOM.keep_again(answered.earlier)
