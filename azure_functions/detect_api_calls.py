@@ -29,7 +29,7 @@ def detect_api_calls(events: Events, context: func.Context) -> None:
 def _read(message: Message, waiting: list[tuple[ApiCall, str]]) -> None:
     source = f"azure_audit:{message.id}"
     calls = ROOM.usable(parse_audit_records(message.json(source), source=source), message.id)
-    FUNCTION.lake.put_ocsf((of_api_call(call) for call in calls), cause=message.id)
+    ROOM.aside(lambda: FUNCTION.lake.put_ocsf((of_api_call(call) for call in calls), cause=message.id))
     waiting.extend((call, message.id) for call in calls)
 
 

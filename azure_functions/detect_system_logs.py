@@ -30,7 +30,7 @@ def _read(message: Message, waiting: list[tuple[SystemEvent, str]]) -> None:
     source = f"azure_system_logs:{message.id}"
     read = parse_azure_system_logs(message.json(source), source=source, now_ms=FUNCTION.now_ms())
     events = ROOM.usable(read, message.id)
-    FUNCTION.lake.put_ocsf((of_system_event(event) for event in events), cause=message.id)
+    ROOM.aside(lambda: FUNCTION.lake.put_ocsf((of_system_event(event) for event in events), cause=message.id))
     waiting.extend((event, message.id) for event in events)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from azure_functions.adapters.memory import TableMemory
 from azure_functions.adapters.queues import VerdictQueue
 from azure_functions.adapters.sentinel import SentinelTable, verdict_row
 from azure_functions.function import Function, Poison
+from azure_functions.waiting import waiting as on_the_clock
 from shared_model.detection import Detection, EntityScore
 from shared_model.events import ApiCall, Rejected, SystemEvent
 from shared_model.ocsf import of_verdict
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 ARTIFACTS = Path(__file__).parent.parent / "model_artifacts"
 #: Log lines of scores for one batch, highest first: a blob of flow logs may hold thousands of entities.
 _LOGGED_SCORES = 50
+#: Writes beside the scoring at once, of all invocations of a process.
+_ASIDE = 8
 #: Records that are scored together.
 _TOGETHER = 2000
 _T = TypeVar("_T")
@@ -44,7 +48,7 @@ class DetectionRoom:
 
     def detector(self, name: str) -> Detector:
         """Return a detector, loaded once in each thread. Raises ArtifactError."""
-        detectors: dict[str, Detector] = self._of_thread.__dict__
+        detectors: dict[str, Detector] = self._of_thread.__dict__.setdefault("detectors", {})
         if name not in detectors:
             from shared_model.detector import Detector  # here, because it brings the model's runtime
 
@@ -75,6 +79,28 @@ class DetectionRoom:
     def heartbeat(self) -> Heartbeat:
         """When this function last did something."""
         return Heartbeat(self._function.clients, self._function.name)
+
+    def aside(self, write: Callable[[], None]) -> None:
+        """Write what the scoring does not need, beside it: :meth:`score_together` waits for it, and raises what it raised."""
+        self._asides.append(self._writers.submit(write))
+
+    @property
+    def _asides(self) -> list[Future[None]]:
+        """Of this thread's invocation."""
+        pending: list[Future[None]] = self._of_thread.__dict__.setdefault("asides", [])
+        return pending
+
+    @cached_property
+    def _writers(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(_ASIDE, "aside")
+
+    def _settle(self) -> None:
+        pending = self._asides.copy()
+        self._asides.clear()
+        with on_the_clock():
+            failed = [error for each in pending if (error := each.exception()) is not None]
+        if failed:
+            raise failed[0]
 
     def conclude(self, detection: Detection, detector: Detector, *, events: int, started: float) -> None:
         """Send the verdicts, then store what is remembered, then log and count. The order matters.
@@ -150,6 +176,12 @@ class DetectionRoom:
         """
         taken = waiting.copy()
         waiting.clear()
+        try:
+            self._score_together(taken, score)
+        finally:
+            self._settle()
+
+    def _score_together(self, taken: list[tuple[_Record, str]], score: Callable[..., Detection]) -> None:
         for start in range(0, len(taken), _TOGETHER):
             started, part = time.perf_counter(), taken[start : start + _TOGETHER]
             detector, now_ms = self.detector("audit"), self._function.now_ms()

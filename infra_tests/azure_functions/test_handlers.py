@@ -109,6 +109,35 @@ class TestApiCalls:
         app.events("detect_api_calls", body)
         assert [each.id for each in app.verdicts()] == sent != []
 
+    def test_a_lake_that_does_not_answer_brings_the_batch_back_and_holds_no_verdict_up(
+        self, app: App, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down(*_: Any, **__: Any) -> None:
+            raise CloudUnavailable("the lake does not answer")
+
+        body = (EVENTS / "activity_log.json").read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr(detect_api_calls.FUNCTION.lake, "put_ocsf", down)
+            patch.setattr(type(detect_api_calls.ROOM), "publish", lambda room, verdicts: room.verdicts.send(verdicts))
+            with pytest.raises(CloudUnavailable, match="lake"):
+                app.events("detect_api_calls", body)
+        assert app.verdicts()
+        app.events("detect_api_calls", body)
+        assert any("class=6003" in name for name in app.lake())
+        again = app.lines("metrics")[-1]["metrics"]
+        assert again["Duplicates"] == again["Events"] > 0
+
+    def test_what_is_written_beside_belongs_to_its_own_batch(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        def down(*_: Any, **__: Any) -> None:
+            raise CloudUnavailable("the lake does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(detect_api_calls.FUNCTION.lake, "put_ocsf", down)
+            with pytest.raises(CloudUnavailable):
+                app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())
+        app.events("detect_api_calls", b"{}")  # in the same thread: nothing of the batch before is left to fail
+        assert len(app.dead_letters("api-calls")) == 1
+
 
 def test_invocations_share_the_process_and_nothing_else(app: App) -> None:
     """Each thread has a detector, metrics and log keys of its own."""
