@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import azure.functions as func
 
 from azure_functions.adapters.purge import purge
 from azure_functions.function import Function, Message, Poison
 from azure_functions.registry import CONTAINMENTS, SCHEDULE, STATE_CONNECTION
 from azure_functions.response_room import ResponseRoom
+from response.comparing import compare
 from response.expiry import Ended, UnknownContainment, expire, undo
 
 _NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "undo_client_id")
@@ -56,15 +59,18 @@ def _undo(message: Message) -> None:
     if not isinstance(approved_by, str) or not approved_by.strip():
         raise Poison("an undo needs the person who approves it", source=message.id, field="approved_by")
     UNDO_FUNCTION.logger.info("undo asked for", extra={"containment_id": containment_id, "by": approved_by})
+    room: Any = {
+        "actions": UNDO_ROOM.actions,
+        "journal": UNDO_ROOM.journal,
+        "now_ms": UNDO_FUNCTION.now_ms(),
+        "notify": UNDO_ROOM.notify,
+    }
     try:
-        result = undo(
-            containment_id,
-            approved_by=approved_by,
-            actions=UNDO_ROOM.actions,
-            journal=UNDO_ROOM.journal,
-            now_ms=UNDO_FUNCTION.now_ms(),
-            notify=UNDO_ROOM.notify,
-        )
+        if request.get("dry_run"):  # whatever else it says: who wanted to look must not change anything
+            result = compare(containment_id, asked_by=approved_by, **room)
+        else:
+            overwrite = request.get("overwrite") is True
+            result = undo(containment_id, approved_by=approved_by, overwrite=overwrite, **room)
     except UnknownContainment as error:
         raise Poison(str(error), source=message.id, field="undo") from error
     _log(UNDO_FUNCTION, UNDO_ROOM, (result,))

@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     showing.add_argument("id", help="its id, as status, cases and the notification print it")
     undoing = _add(commands, "undo", "ask for the undo of a containment, of a case, or of all about an entity", containments.undo)
     undoing.add_argument("id", nargs="?", default="", help="id of a containment or of a case")
+    undoing.add_argument("--dry-run", action="store_true", help="look what it would find, and change nothing; show ID says it")
+    undoing.add_argument("--overwrite", action="store_true", help="give back what was there though it was changed since")
     undoing.add_argument("--entity", default="", help="kind and id, such as instance:i-0123: all that contains it")
     proposals.add_to(commands)
     switch.add_to(commands)

@@ -67,13 +67,16 @@ def undo(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         return 1
     by = where.operator()
     for containment_id in wanted:
-        where.ask_for_undo(json.dumps({"undo": containment_id, "approved_by": by}))
+        how = {name: True for name in ("dry_run", "overwrite") if getattr(options, name)}
+        where.ask_for_undo(json.dumps({"undo": containment_id, "approved_by": by, **how}))
         out(f"asked for, as {by}; see: breakwater show {containment_id}")
     return 0
 
 
 def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[str]:
     """Ids of the containments that are to be undone; says so where there are none."""
+    if options.dry_run and options.overwrite:
+        raise NotPossible("--dry-run changes nothing: say --overwrite once you have seen what it found")
     if bool(options.id) == bool(options.entity):
         raise NotPossible("say what to undo: the id of a containment or of a case, or --entity instance:i-…")
     if options.id and not is_case(options.id):

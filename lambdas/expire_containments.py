@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
+from response.comparing import compare
 from response.expiry import Ended, UnknownContainment, expire, undo
 
 FUNCTION = Function("expire_containments", needs=("journal_table", "policy_parameter"))
@@ -13,7 +14,10 @@ ROOM = ResponseRoom(FUNCTION)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Entry point: SQS messages ``{"expire": true}`` or ``{"undo": "<id>", "approved_by": "<ARN>"}``."""
+    """Entry point: SQS messages ``{"expire": true}`` or ``{"undo": "<id>", "approved_by": "<ARN>"}``.
+
+    An undo may carry ``"overwrite": true`` (also what was changed since) or ``"dry_run": true`` (look, and change nothing).
+    """
     return FUNCTION.run(event, _end)
 
 
@@ -42,16 +46,14 @@ def _end(message: Message) -> None:
     if not isinstance(approved_by, str) or not approved_by.strip():
         raise Poison("an undo needs the ARN of the person who approves it", source=source, field="approved_by")
     FUNCTION.logger.info("undo asked for", extra={"containment_id": containment_id, "by": approved_by, "sender": message.sender})
+    room: Any = {"actions": ROOM.actions, "journal": ROOM.journal, "now_ms": FUNCTION.now_ms(), "notify": ROOM.notify}
     try:
-        result = undo(
-            containment_id,
-            approved_by=approved_by,
-            actions=ROOM.actions,
-            journal=ROOM.journal,
-            now_ms=FUNCTION.now_ms(),
-            notify=ROOM.notify,
-            requested_by=message.sender,  # approved_by is what the sender says; this is what the queue knows
-        )
+        if request.get("dry_run"):  # whatever else it says: who wanted to look must not change anything
+            result = compare(containment_id, asked_by=approved_by, **room)
+        else:
+            overwrite = request.get("overwrite") is True
+            # approved_by is what the sender says; requested_by is what the queue knows.
+            result = undo(containment_id, approved_by=approved_by, requested_by=message.sender, overwrite=overwrite, **room)
     except UnknownContainment as error:
         raise Poison(str(error), source=source, field="undo") from error
     _log((result,))

@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from shared_model.errors import BreakwaterError, CloudUnavailable
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
-__all__ = ["Action", "CannotApply", "CloudUnavailable", "Mode", "Plan", "UndoResult", "Verification"]
+__all__ = ["Action", "CannotApply", "CloudUnavailable", "Comparing", "Difference", "Mode", "Plan", "UndoResult", "Verification"]
 
 
 class Mode(StrEnum):
@@ -112,8 +112,48 @@ class UndoResult:
     left: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One part of what an action changed, three ways, in words for a person.
+
+    Attributes
+    ----------
+    what : str
+        Which part: an interface, the boundary of a role.
+    before, applied, now : str
+        As it was, as the action made it, and as it is.
+    is_changed : bool
+        Somebody changed it since: it is neither as it was nor as the action made it.
+    """
+
+    what: str
+    before: str
+    applied: str
+    now: str
+    is_changed: bool
+
+    def __str__(self) -> str:
+        return f"{self.what}: before {self.before}; as applied {self.applied}; now {self.now}"
+
+
 class CannotApply(BreakwaterError):
     """The change cannot be made, now or later. Says why and what to do instead; the journal keeps it as FAILED."""
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """An action whose every part is one value: it can say what was changed since, and give back what was there all the same.
+
+    Others take out what they put in, beside what anybody else put there: there is nothing of others to write over.
+    """
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        """Return every part of an applied plan, with what it is now. Never writes, and needs what undo needs."""
+        ...
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        """As :meth:`Action.undo`, but also what someone changed since is given back as it was before the action."""
+        ...
 
 
 class Action(Protocol):

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from response.actions import Action, CloudUnavailable
+from response.actions import Action, CloudUnavailable, Comparing
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
@@ -66,6 +67,7 @@ class _Desk:
     now_ms: int
     notify: Notify
     requested_by: str = ""
+    overwrite: bool = False
 
 
 def undo(
@@ -77,6 +79,7 @@ def undo(
     now_ms: int,
     notify: Notify,
     requested_by: str = "",
+    overwrite: bool = False,
 ) -> Ended:
     """Undo one containment because a person says so.
 
@@ -88,6 +91,8 @@ def undo(
     actions, journal, now_ms, notify
     requested_by : str
         Who sent the request, as the cloud attests it; stands in the detail of UNDOING.
+    overwrite : bool
+        Also what someone changed since shall be as it was before; refused where the action cannot do that.
 
     Raises
     ------
@@ -101,7 +106,7 @@ def undo(
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    return _end(_Desk(actions, journal, now_ms, notify, requested_by), name, containment_id, approved_by)
+    return _end(_Desk(actions, journal, now_ms, notify, requested_by, overwrite), name, containment_id, approved_by)
 
 
 def expire(
@@ -235,8 +240,15 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     def ended(step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
         return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
 
-    if containment.step is Step.UNDONE:  # perhaps by a function that was killed before it told anyone
-        undone = next(entry for entry in reversed(_ending(stream, containment)) if entry.step is Step.UNDONE)
+    def refused(reason: str) -> Ended:
+        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail={"reason": reason})
+        write(stream, refusal)
+        _tell(desk, refusal, containment)
+        return ended(Step.REFUSED, reason)
+
+    undone = next((entry for entry in reversed(_ending(stream, containment)) if entry.step is Step.UNDONE), None)
+    # Else perhaps by a function that was killed before it told anyone.
+    if containment.step is Step.UNDONE and undone is not None and not (desk.overwrite and undone.detail.get("left")):
         _tell(desk, undone, containment)
         return ended(Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
     # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
@@ -244,26 +256,40 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         raise CloudUnavailable(f"containment {containment.id} is still being applied: undo it when that is over")
     if desk.now_ms < containment.earliest_undo_ms:
         earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
-        reason = f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
-        detail = {"reason": reason}
-        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
-        write(stream, refusal)
-        _tell(desk, refusal, containment)
-        return ended(Step.REFUSED, reason)
+        return refused(f"sessions issued before the revocation may be valid until {earliest}: undo it after that")
     action = desk.actions.get(containment.plan.action)
     if action is None:
         raise ValueError(
             f"this function has no action {containment.plan.action}: deploy the version that applied {containment.id}"
         )
+    if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
+        return refused(reason)
+    changed = [str(each) for each in action.compare(containment.plan) if each.is_changed] if isinstance(action, Comparing) else []
     if containment.step is not Step.UNDOING:
-        sender = {"requested_by": desk.requested_by} if desk.requested_by else {}
+        sender: dict[str, Any] = {"requested_by": desk.requested_by} if desk.requested_by else {}
+        sender |= {"overwrites": changed} if desk.overwrite else {}
         stream = write(stream, stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail=sender))
-    result = action.undo(containment.plan)
-    outcome = {"restored": list(result.restored), "left": list(result.left)}
+    if isinstance(action, Comparing) and desk.overwrite:
+        result = action.overwrite(containment.plan)
+    else:
+        result = action.undo(containment.plan)
+    outcome = {"restored": list(result.restored), "left": list(result.left), **({"changed_since": changed} if changed else {})}
     undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=containment.undo_actor or actor, detail=outcome)
     write(stream, undone)
     _tell(desk, undone, containment)
     return ended(Step.UNDONE, "", result.left)
+
+
+def _against_overwriting(action: Action, stream: Stream, containment: Containment) -> str:
+    """Why what someone changed since is not written over, ``""`` where it may be."""
+    if not isinstance(action, Comparing):
+        return (
+            f"{containment.plan.action} writes over nothing: it takes out what it put in, beside what others put there. Undo it "
+            "without --overwrite, and look at what it leaves"
+        )
+    if stream.current is not None and stream.current.id != containment.id:
+        return f"{containment.plan.target.id} is contained again, by {stream.current.id}: undo that one first"
+    return ""
 
 
 def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
@@ -276,7 +302,10 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
         case Step.UNDONE:
             restored = [f"Restored: {item}" for item in detail.get("restored", ())]
             left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
-            subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left]
+            changed = [f"Changed since: {item}" for item in detail.get("changed_since", ())]
+            subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left, *changed]
+            if left and changed and containment.plan.action in desk.actions:
+                lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
         case _:
             return
     target = containment.plan.target

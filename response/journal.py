@@ -35,6 +35,7 @@ class Step(StrEnum):
     EXTENDED = "EXTENDED"  # a further verdict about what is contained: it ends later
     FAILED = "FAILED"  # apply raised for good; nothing more will be tried
     EXPIRY_DUE = "EXPIRY_DUE"  # time to live is over, a person is asked
+    COMPARED = "COMPARED"  # what an undo would find, for a person who asked
     UNDOING = "UNDOING"
     UNDONE = "UNDONE"
     DISARMED = "DISARMED"  # the master switch (response/switch.py), in its own stream

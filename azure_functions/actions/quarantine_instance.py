@@ -27,7 +27,7 @@ from azure_functions.actions.security_rules import read_effective_rules
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -137,15 +137,34 @@ class QuarantineInstance:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if isolated else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        return tuple(
+            self._compared(nic, state["group"], plan.after["interfaces"][nic]["group"])
+            for nic, state in plan.before["interfaces"].items()
+        )
+
+    def _compared(self, nic: str, group: str, quarantine: str) -> Difference:
+        interface = self._undoing.interface(nic)
+        now = _group(interface) if interface is not None else ""
+        changed = interface is None or not (_is(now, group) or _is(now, quarantine))
+        there = "the interface is gone" if interface is None else now or "no group"
+        return Difference(nic, group or "no group", quarantine, there, changed)
+
     def undo(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=False)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=True)
+
+    def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         restored: list[str] = []
         left: list[str] = []
         for nic, state in plan.before["interfaces"].items():
-            reason = self._give_back(nic, state["group"], plan.after["interfaces"][nic]["group"])
+            reason = self._give_back(nic, state["group"], plan.after["interfaces"][nic]["group"], overwrite=overwrite)
             (left if reason else restored).append(reason or f"{nic}: {state['group'] or 'no group'}")
         return UndoResult(tuple(restored), tuple(left))
 
-    def _give_back(self, nic: str, group: str, quarantine: str) -> str:
+    def _give_back(self, nic: str, group: str, quarantine: str, *, overwrite: bool) -> str:
         """Return why an interface was left as it is, ``""`` when it has its previous group."""
         interface = self._undoing.interface(nic)
         if interface is None:
@@ -153,12 +172,13 @@ class QuarantineInstance:
         now = _group(interface)
         if _is(now, group):
             return ""
-        if not _is(now, quarantine):
+        if not overwrite and not _is(now, quarantine):
             return f"{nic} has the security group {now or 'none'}: someone changed it since; it had {group or 'none'}"
         try:
-            self._move(self._undoing, nic, group, only_from=quarantine)
+            self._move(self._undoing, nic, group, only_from=now)
         except CloudRefusal as refusal:
-            return f"{nic} stays in quarantine, {group or 'no group'} cannot be set: {refusal}"
+            there = "in quarantine" if _is(now, quarantine) else f"in {now or 'no group'}"
+            return f"{nic} stays {there}, {group or 'no group'} cannot be set: {refusal}"
         except CannotApply as reason:
             return str(reason)
         return ""

@@ -126,3 +126,16 @@ def test_what_is_meant_must_be_there(
     assert console(*arguments) == 1
     assert said in "\n".join([*console.printed, capsys.readouterr().err])
     assert console.take() == []
+
+
+def test_a_dry_run_and_an_overwrite_are_asked_for_as_such(
+    console: Console, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contained = site.contain("i-1").decisions[0].containment_id
+    for flag, asked in (("--dry-run", {"dry_run": True}), ("--overwrite", {"overwrite": True})):
+        assert console("undo", contained, flag) == 0
+        (request,) = console.take()
+        assert {key: request[key] for key in ("undo", *asked)} == {"undo": contained, **asked}
+    assert console("undo", contained, "--dry-run", "--overwrite") == 1
+    assert "changes nothing" in capsys.readouterr().err
+    assert console.take() == []

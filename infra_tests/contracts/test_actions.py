@@ -12,7 +12,7 @@ from infra_tests.contracts import subjects
 from infra_tests.contracts.subjects import Subject
 from infra_tests.response.world import HOUR_MS, NOW_MS
 from lambdas.actions.catalogue import ACTIONS as AWS_ACTIONS
-from response.actions import Plan, Verification
+from response.actions import Comparing, Plan, Verification
 from shared_model.events import EntityKind
 
 
@@ -134,3 +134,21 @@ def test_it_calls_what_it_declares_and_nothing_else(subject: Subject) -> None:
     _, undoing = subject.operations()
     assert applying <= set(action.permissions)
     assert undoing <= set(action.undo_permissions)
+
+
+def test_what_was_changed_since_is_compared_and_written_over_when_told(subject: Subject) -> None:
+    """Of actions whose every part is one value; the others put nothing of anybody's out of its place."""
+    action = subject.action
+    if not isinstance(action, Comparing) or subject.interfere is None:
+        pytest.skip("takes out what it put in, beside what others put there")
+    before, made = subject.state(), plan(subject)
+    action.apply(made)
+    assert not [part for part in action.compare(made) if part.is_changed]
+    subject.interfere()
+    (changed,) = [part for part in action.compare(made) if part.is_changed]
+    assert len({changed.before, changed.applied, changed.now}) == 3
+    assert action.undo(made).left
+    assert [part for part in action.compare(made) if part.is_changed] == [changed]
+    assert action.overwrite(made).left == ()
+    assert subject.state() == before
+    assert not [part for part in action.compare(made) if part.is_changed]

@@ -11,7 +11,7 @@ from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -118,7 +118,26 @@ class QuarantineInstance:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if interfaces and isolated else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
+        return tuple(
+            Difference(
+                what=eni,
+                before=", ".join(state["groups"]),
+                applied=", ".join(plan.after["interfaces"][eni]["groups"]),
+                now=", ".join(now[eni]) if eni in now else f"no longer attached to {plan.target.id}",
+                is_changed=eni not in now or not (now[eni] == state["groups"] or self._is_quarantined(state["vpc"], now[eni])),
+            )
+            for eni, state in plan.before["interfaces"].items()
+        )
+
     def undo(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=False)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=True)
+
+    def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         restored: list[str] = []
         left: list[str] = []
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
@@ -128,14 +147,14 @@ class QuarantineInstance:
                 left.append(f"{eni} is no longer attached to {plan.target.id}")
             elif now[eni] == state["groups"]:
                 restored.append(f"{eni}: {wanted}")
-            elif not self._is_quarantined(state["vpc"], now[eni]):
+            elif not overwrite and not self._is_quarantined(state["vpc"], now[eni]):
                 left.append(f"{eni} has the groups {', '.join(now[eni])}: someone changed it since; it had {wanted}")
             else:
                 try:
                     self._set_groups(eni, state["groups"])
                     restored.append(f"{eni}: {wanted}")
                 except CloudRefusal as refusal:
-                    left.append(f"{eni} stays in quarantine, its groups {wanted} cannot be set: {refusal}")
+                    left.append(f"{eni} stays as it is ({', '.join(now[eni])}), its groups {wanted} cannot be set: {refusal}")
         scaling = plan.before["auto_scaling"]
         if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
             reason = self._auto_scaling.put_back(plan.target.id, scaling["group"])

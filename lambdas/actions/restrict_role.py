@@ -14,7 +14,7 @@ from lambdas.actions.population import Principals
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -98,14 +98,27 @@ class RestrictRole:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if now is not None and now[0] == plan.after["boundary"] else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        role, before, applied = plan.before["role"], plan.before["boundary"], plan.after["boundary"]
+        now = self._now(role)
+        there = "the role was deleted" if now is None else _named(now[0])
+        changed = now is None or now[0] not in (before, applied)
+        return (Difference(f"boundary of {role}", _named(before), _named(applied), there, changed),)
+
     def undo(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=False)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=True)
+
+    def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         role, before = plan.before["role"], plan.before["boundary"]
         now = self._now(role)
         if now is None:
             return UndoResult((), (f"{role} was deleted since",))
         if now[0] == before:
             return UndoResult((f"{role} has the boundary that it had: {_named(before)}",))
-        if now[0] != plan.after["boundary"]:
+        if now[0] != plan.after["boundary"] and not overwrite:
             reason = f"{role} has the boundary {_named(now[0])}: someone changed it since; it had {_named(before)}"
             return UndoResult((), (reason,))
         try:

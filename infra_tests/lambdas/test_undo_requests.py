@@ -1,0 +1,41 @@
+"""Requests to the function that undoes: look first, and write over what was changed since only when told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from infra_tests.lambdas.account import ACCOUNT, Account, sqs_event
+from infra_tests.lambdas.test_finding_to_undo import contain
+from lambdas import expire_containments, respond, triage_findings
+from response.journal import Step
+
+WHO = f"arn:aws:iam::{ACCOUNT}:role/on-call"
+
+
+def ask(account: Account, **how: Any) -> None:
+    request = {"undo": account.journal()[-1].containment_id, "approved_by": WHO, **how}
+    assert expire_containments.handler(sqs_event(json.dumps(request)), None) == {"batchItemFailures": []}
+
+
+def test_look_leave_and_write_over(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (triage_findings, respond, expire_containments):
+        account.install(monkeypatch, module)
+    vpc = account.vpc()
+    web, forensics = account.group(vpc, "web"), account.group(vpc, "forensics")
+    instance = account.instance(vpc, [web], interfaces=2)
+    before = account.groups_of(instance)
+    contain(account, instance)
+    first, *_ = before
+    account.clients("ec2").modify_network_interface_attribute(NetworkInterfaceId=first, Groups=[forensics])
+    changed = account.groups_of(instance)
+
+    ask(account, dry_run="yes")  # whatever it says: who wanted to look must not change anything
+    assert (account.journal()[-1].step, account.groups_of(instance)) == (Step.COMPARED, changed)
+    assert [part.endswith("CHANGED SINCE") for part in account.journal()[-1].detail["parts"]].count(True) == 1
+    ask(account)
+    assert account.groups_of(instance) == {**before, first: [forensics]}
+    ask(account, overwrite=True)
+    assert account.groups_of(instance) == before

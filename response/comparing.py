@@ -1,0 +1,65 @@
+"""What an undo would find, before anybody decides on it: as it was, as the action made it, and as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from response.actions import Action, Comparing
+from response.containment import fold
+from response.expiry import Ended, UnknownContainment
+from response.journal import Journal, SequenceTaken, Step
+from response.notices import Notify, notice
+from shared_model.errors import CloudUnavailable
+
+_ROUNDS = 8
+
+
+def compare(
+    containment_id: str, *, asked_by: str, actions: Mapping[str, Action], journal: Journal, now_ms: int, notify: Notify
+) -> Ended:
+    """Compare what a containment changed with what is there now; write it down for whoever asked, and change nothing.
+
+    Raises
+    ------
+    UnknownContainment
+        There is nothing of that id to undo.
+    CloudUnavailable
+        Try again later.
+    """
+    name = journal.find(containment_id)
+    if name is None:
+        raise UnknownContainment(f"the journal has no containment {containment_id}")
+    for _ in range(_ROUNDS):
+        stream = fold(name, journal.stream(name))
+        containment = stream.containments.get(containment_id)
+        if containment is None:
+            raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
+        action: object = actions.get(containment.plan.action)
+        if isinstance(action, Comparing):
+            parts = action.compare(containment.plan)
+            changed = [part for part in parts if part.is_changed]
+            reason = (
+                f"an undo leaves {len(changed)} of {len(parts)} parts, changed since" if changed else "nothing was changed since"
+            )
+            detail: dict[str, Any] = {
+                "reason": reason,
+                "parts": [f"{part}{'  CHANGED SINCE' if part.is_changed else ''}" for part in parts],
+            }
+        else:
+            reason = (
+                f"{containment.plan.action} takes out what it put in, beside what others put there: an undo names what it leaves"
+            )
+            detail = {"reason": reason}
+        entry = stream.entry(Step.COMPARED, containment, now_ms=now_ms, actor=asked_by, detail=detail)
+        try:
+            journal.append(entry)
+        except SequenceTaken:
+            continue
+        target = containment.plan.target
+        lines = [f"Containment {containment.id}: {containment.plan.summary}", reason, *map(str, detail.get("parts", ()))]
+        told = notice(entry.id, f"Before an undo: {target.kind} {target.id}", lines, containment.correlation_id)
+        notify(replace(told, case=containment.case))
+        return Ended(containment.id, containment.correlation_id, Step.COMPARED, reason, (), (entry,))
+    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
