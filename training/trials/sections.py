@@ -213,8 +213,8 @@ def _robustness(document: Document) -> str:
 
 The attack of a left-out capture is acted out again: its packets and bytes padded, its pauses stretched, its ports moved to ordinary ones
 where the attacker owns both ends, its connections mixed with copies of benign ones, and all at once. *Before* is trained on the other captures as they are, *after* also
-on their evaded versions. The threshold is the one that 1 % of the capture's benign flows reach before any evasion. Cover traffic counts as benign, so that an
-alarm on it is called false although the host is infected. The deployed detector judges windows at its own threshold.
+on their evaded versions. The threshold is the one that 1 % of the capture's benign flows reach before any evasion. Cover traffic counts as benign, and so does what the infected host does between its attacks: a flow is judged with
+the 15 before it, and alarms on those are called false although the host is infected. That is why false positives rise where an attack is mixed with other flows. The deployed detector judges windows at its own threshold.
 
 {_table(head, rows)}
 
