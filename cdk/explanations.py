@@ -23,7 +23,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"arn:[^*]+:s3:::[^*]+/\*", "Objects below one prefix of the lake: their names carry times and accounts."),
     (r".*:table/[^*]+/index/\*", "The indexes of one table."),
     (r"arn:[^*]+:autoscaling:[^*]+:autoScalingGroup:\*:autoScalingGroupName/\*", _WHEN_IT_HAPPENS),
-    (r"arn:[^*]+:ec2:[^*]+:(instance|network-interface|security-group|vpc)/\*", _WHEN_IT_HAPPENS),
+    (r"arn:[^*]+:ec2:[^*]+:(instance|network-acl|network-interface|security-group|security-group-rule|vpc)/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:iam::[^*]+:(role|user)/\*", _WHEN_IT_HAPPENS),
     (r"\*", "Describe calls of EC2 and Auto Scaling, and IAM's count, know no resources."),
 )

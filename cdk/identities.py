@@ -14,6 +14,7 @@ from cdk.explanations import BOUNDARY, acknowledge, explain_wildcards
 from cdk.names import Names, dead_letters, kebab, pascal, sends_verdicts
 from cdk.permissions import (
     GRANTS,
+    OF_ACTION,
     UNDO_GRANTS,
     action_statements,
     boundary_arn,
@@ -129,13 +130,15 @@ def _policies(spec: FunctionSpec, around: Surroundings) -> dict[str, list[iam.Po
     policies = {"function": [*_statements(spec, around)]}
     if spec.queue in CONTAINING:  # who responds, or acts on a person's answer, contains …
         for action in ACTIONS:
-            policies[f"contain-{kebab(action.name)}"] = [*action_statements(action.permissions, names, GRANTS)]
+            grants = {**GRANTS, **OF_ACTION.get(action.name, {})}
+            policies[f"contain-{kebab(action.name)}"] = [*action_statements(action.permissions, names, grants)]
         # Once for all actions: all inline policies of a role together may have 10,240 characters.
         changes = {permission for action in ACTIONS for permission in action.permissions}
         policies["never-touch"] = [*deny_never_touch(around.never, changes)]
     if spec.queue == "containments":  # … and the expiry undoes: neither can do the other's half
         for action in ACTIONS:
-            policies[f"undo-{kebab(action.name)}"] = [*action_statements(action.undo_permissions, names, UNDO_GRANTS)]
+            grants = {**UNDO_GRANTS, **OF_ACTION.get(action.name, {})}
+            policies[f"undo-{kebab(action.name)}"] = [*action_statements(action.undo_permissions, names, grants)]
     return policies
 
 

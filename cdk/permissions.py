@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 
 from cdk.names import Names
 from cdk.tables import JOURNAL_FORBIDDEN, JOURNAL_PROTECTION
+from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
 from lambdas.actions.restrict_role import DENY_ALL
 from response.policy import NeverTouch
@@ -43,12 +44,14 @@ def _ec2(*kinds: str) -> tuple[str, ...]:
 _IS_QUARANTINE: Conditions = {"StringEquals": {f"aws:ResourceTag/{TAG_KEY}": TAG_VALUE}}
 _BECOMES_QUARANTINE: Conditions = {"StringEquals": {f"aws:RequestTag/{TAG_KEY}": TAG_VALUE}}
 _WITH_ITS_GROUP: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
+_WITH_ITS_RULE: Conditions = {"StringLike": {"ec2:CreateAction": "AuthorizeSecurityGroup*"}}
 _ANYTHING = (Grant(("*",)),)
 _ROLE = ("arn:{partition}:iam::{account}:role/*",)
 _ROLES = (Grant(_ROLE),)
 _USERS = (Grant(("arn:{partition}:iam::{account}:user/*",)),)
 _DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
+_ACLS = (Grant(_ec2("network-acl")),)
 _EMPTY_QUARANTINE = (Grant(_ec2("security-group"), _IS_QUARANTINE),)
 
 #: Where each permission of an action applies. A permission that is not here stops the synthesis.
@@ -56,12 +59,18 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "autoscaling:DescribeAutoScalingInstances": _ANYTHING,
     "autoscaling:EnterStandby": _SCALING,
     "autoscaling:ExitStandby": _SCALING,
+    "ec2:CreateNetworkAclEntry": _ACLS,
     "ec2:CreateSecurityGroup": (Grant(_ec2("security-group"), _BECOMES_QUARANTINE), Grant(_ec2("vpc"))),
     "ec2:CreateTags": (Grant(_ec2("security-group"), _WITH_ITS_GROUP),),
+    "ec2:DeleteNetworkAclEntry": _ACLS,
     "ec2:DescribeIamInstanceProfileAssociations": _ANYTHING,
     "ec2:DescribeInstances": _ANYTHING,
+    "ec2:DescribeNetworkAcls": _ANYTHING,
     "ec2:DescribeNetworkInterfaces": _ANYTHING,
+    "ec2:DescribeSecurityGroupRules": _ANYTHING,
     "ec2:DescribeSecurityGroups": _ANYTHING,
+    "ec2:DescribeVpcPeeringConnections": _ANYTHING,
+    "ec2:DescribeVpcs": _ANYTHING,
     "ec2:ModifyNetworkInterfaceAttribute": (
         Grant(_ec2("instance", "network-interface")),
         Grant(_ec2("security-group"), _IS_QUARANTINE),
@@ -91,6 +100,21 @@ UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {
     **GRANTS,
     "ec2:ModifyNetworkInterfaceAttribute": (Grant(_ec2("instance", "network-interface", "security-group")),),
     "iam:PutRolePermissionsBoundary": _ROLES,
+}
+#: What one action needs a permission for on other resources than all others do.
+OF_ACTION: Mapping[str, Mapping[str, tuple[Grant, ...]]] = {
+    CloseSecurityGroupRules.name: {
+        **dict.fromkeys(
+            (
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ),
+            (Grant(_ec2("security-group", "security-group-rule")),),
+        ),
+        "ec2:CreateTags": (Grant(_ec2("security-group-rule"), _WITH_ITS_RULE),),
+    },
 }
 _IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
 _READS = ("Describe", "Get", "List")

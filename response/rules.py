@@ -32,7 +32,7 @@ class Rule:
     ----------
     name, action : str
     target : EntityKind
-        Acts on the first entity of this kind among the verdict's entity and its related ones.
+        Acts on the first entity of this kind among the verdict's entity, its related ones and what was opened.
     detectors : frozenset of str
     techniques : tuple of str
         MITRE ids; ``T1110`` also matches ``T1110.001``.
@@ -107,7 +107,8 @@ class Rule:
 
     def pick(self, verdict: Verdict) -> Entity | None:
         """Return the entity to act on, None where the verdict names none of that kind."""
-        return next((entity for entity in (verdict.entity, *verdict.related) if self._may_act_on(entity)), None)
+        named = (verdict.entity, *verdict.related, *verdict.opened)
+        return next((entity for entity in named if self._may_act_on(entity)), None)
 
     def fits(self, plan: Plan, now_ms: int) -> bool:
         """Say whether what only the resource and the clock say holds too."""

@@ -84,11 +84,13 @@ def corroborating(signal: Signal, signals: SignalStore, window_ms: int, *, since
 
 
 def kept(verdict: Verdict) -> str:
-    """Return the verdict as JSON for the journal, bounded: evidence gives way first, then the last related names."""
+    """Return the verdict as JSON for the journal, bounded: evidence gives way first, then the last names of others."""
     text = verdict.to_json()
-    while len(text) > _LARGEST and (verdict.evidence or verdict.related):
-        related = verdict.related if verdict.evidence else verdict.related[: len(verdict.related) // 2]
-        verdict = replace(verdict, evidence=(), related=related)
+    while len(text) > _LARGEST and (verdict.evidence or verdict.related or verdict.opened):
+        related, opened = verdict.related, verdict.opened
+        if not verdict.evidence:
+            related, opened = related[: len(related) // 2], opened[: len(opened) // 2]
+        verdict = replace(verdict, evidence=(), related=related, opened=opened)
         text = verdict.to_json()
     return text
 

@@ -21,6 +21,8 @@ class Described:
     related: tuple[Entity, ...]
     peer: tuple[Entity, ...] = ()
     session_issued_ms: int | None = None
+    #: What it may have opened to others.
+    opened: tuple[Entity, ...] = ()
 
 
 def describe_call(call: ApiCall) -> Described:
@@ -39,6 +41,7 @@ def describe_call(call: ApiCall) -> Described:
         related=tuple(related),
         peer=call.trusts,
         session_issued_ms=call.session_issued_ms if call.session else None,
+        opened=call.opened,
     )
 
 

@@ -20,6 +20,8 @@ from shared_model.windows import Events, Sequences, Windows, cut, merge
 
 #: Events that a verdict shows.
 EVIDENCE = 5
+#: What was opened, that a verdict names at most.
+_OPENED = 64
 _CHUNK = 1024  # windows that are expanded at once: bounds memory, however many events a batch holds
 
 
@@ -87,7 +89,7 @@ def _detect(
         probability = float(probabilities[window])
         scores.append(EntityScore(entities[number], when, probability, int(fresh[number])))
         if probability >= detector.threshold:
-            evidence, peers = _explain(sequences, windows.index[window], described, detector)
+            evidence, peers, opened = _explain(sequences, windows.index[window], described, detector)
             own = _new_events(sequences, number, described)
             issued = [item.session_issued_ms for item in own if item.session_issued_ms is not None]
             related = dict.fromkeys(name for item in own for name in item.related)
@@ -104,6 +106,7 @@ def _detect(
                 evidence,
                 correlation_id=correlation_id,
                 session_issued_ms=max(issued, default=None),
+                opened=opened,
             )
             verdicts.append(verdict)
     states = remember(
@@ -149,23 +152,27 @@ def _best_windows(windows: Windows, probabilities: NDArray[np.float64]) -> dict[
 
 def _explain(
     sequences: Sequences, index: NDArray[np.intp], described: Sequence[Described], detector: Scorer
-) -> tuple[tuple[Evidence, ...], tuple[Entity, ...]]:
-    """Return the events that weighed most, heaviest first, and the remote sides that they name."""
+) -> tuple[tuple[Evidence, ...], tuple[Entity, ...], tuple[Entity, ...]]:
+    """Return the events that weighed most, heaviest first, the remote sides that they name, and what any call has opened."""
     (dense,) = expand(_rows_of(sequences, index[None]))
     weights = np.asarray(detector.explain(dense))
     evidence: list[Evidence] = []
     peers: list[Entity] = []
+    opened: list[Entity] = []
     for place in np.argsort(-weights, kind="stable").tolist():
         row = int(index[place])
-        if row < 0 or len(evidence) == EVIDENCE:
+        if row < 0:
             continue
         event = int(sequences.event[row])
+        opened += described[event].opened if event >= 0 else ()
+        if len(evidence) == EVIDENCE:
+            continue
         summary = described[event].summary() if event >= 0 else describe_row(sequences.rows[row])
         evidence.append(
             Evidence(_event_id(sequences, row, described), int(sequences.times_ms[row]), float(weights[place]), summary)
         )
         peers += described[event].peer if event >= 0 else ()
-    return tuple(evidence), tuple(peers)
+    return tuple(evidence), tuple(peers), tuple(dict.fromkeys(opened))[:_OPENED]
 
 
 def _new_events(sequences: Sequences, number: int, described: Sequence[Described]) -> list[Described]:

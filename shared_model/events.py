@@ -45,7 +45,11 @@ class EntityKind(StrEnum):
     INTERFACE = "interface"  # ENI or NIC id
     ADDRESS = "address"  # IP address, canonical text
     HOST = "host"  # host name in system logs
-    BUCKET = "bucket"
+    BUCKET = "bucket"  # S3 bucket by name, or storage account by id
+    SECURITY_GROUP = "security_group"  # "sg-…"
+    SECURITY_GROUP_RULE = "security_group_rule"  # "sgr-…"
+    SNAPSHOT = "snapshot"  # of a volume: "snap-…"; of a database: its ARN
+    IMAGE = "image"  # machine image: "ami-…"
 
 
 #: Ids of long-term access keys. Those of temporary credentials (ASIA…) end by themselves, and nothing deactivates one.
@@ -241,6 +245,8 @@ class ApiCall:
         Whether a write made something new: Azure calls making and changing alike. None where the record does not say.
     trusts : tuple of Entity
         Roles that the call made let an outside account in, or by which such an account came in (OCSF has no attribute for it).
+    opened : tuple of Entity
+        What a call that succeeded may have opened to others: security group and rules, bucket, snapshot, image.
     """
 
     event_id: str
@@ -266,6 +272,7 @@ class ApiCall:
     aliases: tuple[Entity, ...] = ()
     created: bool | None = None
     trusts: tuple[Entity, ...] = ()
+    opened: tuple[Entity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

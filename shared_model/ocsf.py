@@ -212,7 +212,7 @@ def of_verdict(verdict: Verdict) -> dict[str, Any]:
             "analytic": {"name": verdict.detector, "version": verdict.detector_version, "type": "Learning (ML/DL)", "type_id": 4},
         }
         | attacks(verdict.technique),
-        "resources": [resource(entity) for entity in (verdict.entity, *verdict.related)],
+        "resources": [resource(entity) for entity in (verdict.entity, *verdict.related, *verdict.opened)],
         "unmapped": known(
             {
                 "probability": verdict.probability,

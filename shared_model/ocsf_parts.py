@@ -21,6 +21,10 @@ _RESOURCE_TYPES = {
     EntityKind.ADDRESS: "IP Address",
     EntityKind.HOST: "Host",
     EntityKind.BUCKET: "Bucket",
+    EntityKind.SECURITY_GROUP: "Security Group",
+    EntityKind.SECURITY_GROUP_RULE: "Security Group Rule",
+    EntityKind.SNAPSHOT: "Snapshot",
+    EntityKind.IMAGE: "Image",
 }
 _VENDORS = {"aws": "AWS", "azure": "Microsoft"}
 

@@ -67,6 +67,7 @@ def verdict_of(
     session_issued_ms: int | None = None,
     completed_flow: bool = False,
     reached: tuple[Entity, ...] = (),
+    opened: tuple[Entity, ...] = (),
 ) -> Verdict:
     """Word a verdict. ``cause`` is the id of the window's last event, ``kind`` the class that the model chose."""
     threat = detector.classes[kind]
@@ -88,4 +89,5 @@ def verdict_of(
         completed_flow=completed_flow,
         session_issued_ms=session_issued_ms,
         reached=reached,
+        opened=opened,
     )

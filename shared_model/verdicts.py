@@ -58,6 +58,9 @@ class Verdict:
     reached : tuple of Entity
         Of an address from outside: the monitored interfaces that it has talked to in two-way flows, where it can be denied.
         They are no names of the entity, and lend it no signal.
+    opened : tuple of Entity
+        What the calls of the window may have opened to others, that of the heaviest call first: what can be closed again.
+        Neither are these names of the entity.
     """
 
     id: str
@@ -76,6 +79,7 @@ class Verdict:
     completed_flow: bool = False
     session_issued_ms: int | None = None
     reached: tuple[Entity, ...] = ()
+    opened: tuple[Entity, ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""
@@ -94,6 +98,7 @@ class Verdict:
                     "related": tuple(_entity(entity) for entity in data["related"]),
                     "evidence": tuple(Evidence(**item) for item in data["evidence"]),
                     "reached": tuple(_entity(entity) for entity in data.get("reached", ())),
+                    "opened": tuple(_entity(entity) for entity in data.get("opened", ())),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

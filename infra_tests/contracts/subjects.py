@@ -19,7 +19,9 @@ from infra_tests.azure_functions.actions.cloud import NOW_MS as CLOUD_NOW_MS
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
 from infra_tests.lambdas.actions.iam import ALLOW, access_key, assumes, role, trust, user
 from infra_tests.response.world import IsolateMachine, verdict
+from lambdas.actions.block_address import BlockAddress as BlockAddressOnAws
 from lambdas.actions.block_sign_in import BlockSignIn as BlockUser
+from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
@@ -81,6 +83,61 @@ def isolate_machine() -> Subject:
         interfere=lambda: world["i-1"].update({"eni-a": "forensics"}),
         gone=None,
         operations=lambda: (set(), set()),
+    )
+
+
+def aws_block_address(account: Account) -> Subject:
+    ec2, vpc = account.clients("ec2"), account.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")], interfaces=2)
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    acl = ec2.describe_network_acls(Filters=filters)["NetworkAcls"][0]["NetworkAclId"]
+    operations = _calls(account)
+
+    def entries() -> list[str]:
+        found = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
+        return sorted(json.dumps(entry, sort_keys=True) for entry in found)
+
+    def interfere() -> None:
+        ours = next(entry for entry in map(json.loads, entries()) if entry["RuleNumber"] < 100)
+        ec2.replace_network_acl_entry(NetworkAclId=acl, **{**ours, "RuleAction": "allow"})
+
+    reached = (Entity(EntityKind.INSTANCE, instance, ACCOUNT),)
+    return Subject(
+        action=BlockAddressOnAws(account.clients),
+        verdict=replace(about(Entity(EntityKind.ADDRESS, ATTACKER, ACCOUNT)), reached=reached),
+        state=entries,
+        interfere=interfere,
+        gone=None,  # an address is always there; where to block it is what the verdict's other names say
+        operations=operations,
+    )
+
+
+def aws_close_security_group_rules(account: Account) -> Subject:
+    ec2, group = account.clients("ec2"), account.group(account.vpc(), "web")
+    ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+
+    def open_to_all(note: str) -> str:
+        opened = [{**ssh, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": note}]}]
+        made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=opened)
+        return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
+
+    def rules() -> list[str]:
+        found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+        return sorted(json.dumps({**rule, "SecurityGroupRuleId": ""}, sort_keys=True) for rule in found)  # new after an undo
+
+    def interfere() -> None:
+        open_to_all("needed after all")
+
+    named = (EntityKind.SECURITY_GROUP, group), (EntityKind.SECURITY_GROUP_RULE, open_to_all("temporary"))
+    opened = tuple(Entity(kind, name, ACCOUNT) for kind, name in named)
+    operations = _calls(account)
+    return Subject(
+        action=CloseSecurityGroupRules(account.clients),
+        verdict=replace(about(opened[0]), opened=opened),
+        state=rules,
+        interfere=interfere,
+        gone=replace(about(Entity(EntityKind.SECURITY_GROUP, "sg-00000000000000000", ACCOUNT)), opened=opened),
+        operations=operations,
     )
 
 
@@ -321,6 +378,8 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
 
 IN_PROCESS = (isolate_machine,)
 ON_AWS = (
+    aws_block_address,
+    aws_close_security_group_rules,
     aws_quarantine_instance,
     aws_revoke_sessions,
     aws_deactivate_access_keys,

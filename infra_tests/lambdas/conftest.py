@@ -8,6 +8,9 @@ import pytest
 from moto import mock_aws
 
 from infra_tests.lambdas.account import Account
+from offline.aws.repairs import interfaces
+
+interfaces.repair()
 
 
 @pytest.fixture

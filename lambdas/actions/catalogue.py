@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Protocol
+
+from lambdas.actions.block_address import BlockAddress
 from lambdas.actions.block_sign_in import BlockSignIn
+from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
@@ -13,16 +17,18 @@ from lambdas.registry import Group
 from response.actions import Action
 from shared_model.events import EntityKind
 
-_Class = (
-    type[QuarantineInstance]
-    | type[RevokeSessions]
-    | type[DeactivateAccessKeys]
-    | type[BlockSignIn]
-    | type[RestrictRole]
-    | type[TightenTrustPolicy]
-)
 
-ACTIONS: tuple[_Class, ...] = (
+class AwsAction(Action, Protocol):
+    """An action on AWS: made of clients, and of one group."""
+
+    group: ClassVar[Group]
+
+    def __init__(self, clients: Clients) -> None: ...
+
+
+ACTIONS: tuple[type[AwsAction], ...] = (
+    BlockAddress,
+    CloseSecurityGroupRules,
     QuarantineInstance,
     RevokeSessions,
     DeactivateAccessKeys,

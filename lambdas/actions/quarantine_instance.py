@@ -20,7 +20,7 @@ _TO_BE_MADE = "quarantine:"
 _GONE = frozenset({"terminated", "shutting-down"})
 _TRACKED = (
     "connections that are open now and tracked by the security groups live on (TCP: up to 5 days idle): "
-    "stop the instance or add a network ACL deny to cut them"
+    "stop the instance, or block_address the other side, to cut them"
 )
 
 
@@ -65,7 +65,7 @@ class QuarantineInstance:
         interfaces = self._interfaces(target.id)
         if owned := sorted(i["NetworkInterfaceId"] for i in interfaces if i.get("RequesterManaged")):
             return _refused(
-                target, f"{', '.join(owned)} is managed by another AWS service: isolate it there, or use a network ACL deny"
+                target, f"{', '.join(owned)} is managed by another AWS service: isolate it there, or use block_address"
             )
         quarantine = {vpc: self._quarantine_group(vpc) for vpc in sorted({i["VpcId"] for i in interfaces})}
         before = {i["NetworkInterfaceId"]: {"vpc": i["VpcId"], "groups": _groups(i)} for i in interfaces}

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from shared_model.events import ApiCall, Rejected
 from shared_model.parsers.cloudtrail_identity import identify
+from shared_model.parsers.cloudtrail_opened import opened
 from shared_model.parsers.cloudtrail_trust import trusts_of
 from shared_model.parsers.fields import (
     FieldError,
@@ -108,13 +109,14 @@ def _api_call(record: object) -> ApiCall:
     when = time_ms(lookup(record, "eventTime"), "eventTime")
     caller = identify(record, account)
     error = _error(record)
+    region, service = text(record, "awsRegion") or text(envelope, "region"), event_source.lower().split(".amazonaws.", 1)[0]
     return ApiCall(
         event_id=text(record, "eventID") or _hash(record),
         time_ms=when,
         provider="aws",
         account=account,
-        region=text(record, "awsRegion") or text(envelope, "region"),
-        service=event_source.lower().split(".amazonaws.", 1)[0],
+        region=region,
+        service=service,
         operation=operation,
         principal=caller.principal,
         session=caller.session,
@@ -131,6 +133,7 @@ def _api_call(record: object) -> ApiCall:
         instance_id=caller.instance_id,
         aliases=caller.aliases,
         trusts=() if error else trusts_of(record, account),
+        opened=() if error else opened(record, service, operation, account, region),
     )
 
 
