@@ -38,7 +38,7 @@ class Clients(Protocol):
 
     Services: ``tables``, ``queues``, ``blobs`` (of the state account), ``flow_blobs``, ``logs`` (Logs Ingestion),
     ``network``, ``compute``, ``authorization`` (the management SDKs' clients, each for one subscription), and ``arm``,
-    ``graph`` and ``lake`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
+    ``graph``, ``vault`` and ``lake`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
     """
 
     @property
@@ -92,7 +92,7 @@ class LazyClients:
         }
         if service in _REST:
             endpoint = _needed(settings, _REST[service])
-            audience = _STORAGE_AUDIENCE if service == "lake" else endpoint.rstrip("/")
+            audience = _audience(service, endpoint)
             return RestClient(endpoint, credential, f"{audience}/.default", **pauses)
         if service in _MANAGEMENT:
             return _MANAGEMENT[service](settings, credential, subscription_id, pauses)
@@ -114,6 +114,15 @@ class LazyClients:
 
             self._transport = Timed(connection_timeout=_CONNECT_S, read_timeout=_READ_S)
         return self._transport
+
+
+def _audience(service: str, endpoint: str) -> str:
+    """What a token of the service is for."""
+    if service == "lake":
+        return _STORAGE_AUDIENCE
+    if service == "vault":  # https://<name>.vault.azure.net, and its likes in other clouds: all vaults' is without the name
+        return f"https://{endpoint.removeprefix('https://').rstrip('/').partition('.')[2]}"
+    return endpoint.rstrip("/")
 
 
 def _needed(settings: Settings, field: str) -> str:
@@ -198,7 +207,7 @@ _STORAGE: Mapping[str, Callable[[Settings, TokenCredential, Timed], Any]] = {
     "blobs": _blobs("blob_endpoint"),
     "flow_blobs": _blobs("flow_log_endpoint"),
 }
-_REST = {"arm": "arm_endpoint", "graph": "graph_endpoint", "lake": "blob_endpoint"}
+_REST = {"arm": "arm_endpoint", "graph": "graph_endpoint", "lake": "blob_endpoint", "vault": "vault_endpoint"}
 _MANAGEMENT: Mapping[str, Callable[[Settings, TokenCredential, str, Mapping[str, Any]], Any]] = {
     "network": _network,
     "compute": _compute,

@@ -11,12 +11,15 @@ from azure_functions.adapters.notifications import Notices
 from azure_functions.adapters.policy import PolicyBlob, listed
 from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row
 from azure_functions.adapters.signals import TableBudget, TableSignals
+from azure_functions.adapters.webhooks import webhooks
 from azure_functions.function import Function
 from response.actions import Action
 from response.anchors import anchor, as_copy, heads, of_problem
 from response.journal import JournalEntry
+from response.notices import Notify
 from response.policy import Policy
 from response.remediation import of_entry
+from response.webhooks import to_all
 from shared_model.errors import CloudUnavailable
 
 
@@ -52,10 +55,12 @@ class ResponseRoom:
         return TableBudget(self._function.clients)
 
     @cached_property
-    def notify(self) -> Notices:
-        """Tells people."""
+    def notify(self) -> Notify:
+        """Tells people: in the log, under the incident, and in each channel that has a webhook."""
         function = self._function
-        return Notices(Incidents(function.clients, function.settings.workspace_id, function.logger), function.logger)
+        incidents = Incidents(function.clients, function.settings.workspace_id, function.logger)
+        channels = webhooks(function.clients, function.settings, function.logger, function.now_ms)
+        return to_all((Notices(incidents, function.logger), *channels))
 
     @cached_property
     def sentinel(self) -> SentinelTable:

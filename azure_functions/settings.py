@@ -34,6 +34,8 @@ class Settings:
         ARM id of the Sentinel workspace whose incidents are commented.
     playbook_principal_id : str
         Object id of the identity that may call ``triage_findings``. Without it nobody may.
+    vault_endpoint, slack_webhook_secret, teams_webhook_secret : str
+        Key Vault, and the names of the secrets in it that hold the addresses of webhooks; empty where there is none.
     own_principal_ids, own_resource_ids : str
         Comma-separated object ids and ARM ids of Breakwater itself, which no action may touch.
     memory_days : str
@@ -54,6 +56,9 @@ class Settings:
     tenant_id: str = ""
     workspace_id: str = ""
     playbook_principal_id: str = ""
+    vault_endpoint: str = ""
+    slack_webhook_secret: str = ""
+    teams_webhook_secret: str = ""
     own_principal_ids: str = ""
     own_resource_ids: str = ""
     memory_days: str = "14"

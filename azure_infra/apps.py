@@ -105,6 +105,19 @@ def _parameters(template: Template) -> None:
         defaultValue=[],
     )
     template.take(
+        "keyVaultEndpoint",
+        "string",
+        "Key Vault that holds the addresses of webhooks, such as https://contoso.vault.azure.net; empty where there is none.",
+        defaultValue="",
+    )
+    for channel in ("slack", "teams"):
+        template.take(
+            f"{channel}WebhookSecret",
+            "string",
+            f"Name of its secret with the address of a {channel.title()} channel's webhook; empty where there is none.",
+            defaultValue="",
+        )
+    template.take(
         "memoryDays",
         "int",
         "Days for which the last events of an entity are remembered.",
@@ -167,6 +180,9 @@ def _surroundings() -> dict[str, str]:
         "playbook_principal_id": "parameters('playbookPrincipalId')",
         "own_principal_ids": f"join(filter({principals}, lambda('id', not(empty(lambdaVariables('id'))))), ',')",
         "own_resource_ids": f"toLower(join(concat({resources}, parameters('protectedResourceIds')), ','))",
+        "vault_endpoint": "parameters('keyVaultEndpoint')",
+        "slack_webhook_secret": "parameters('slackWebhookSecret')",
+        "teams_webhook_secret": "parameters('teamsWebhookSecret')",
         "memory_days": "string(parameters('memoryDays'))",
     }
 

@@ -98,6 +98,15 @@ param logDays int = 90
 @maxValue(90)
 param memoryDays int = 14
 
+@description('Key Vault that holds the addresses of webhooks, such as https://contoso.vault.azure.net; empty where there is none.')
+param keyVaultEndpoint string = ''
+
+@description('Name of its secret with the address of a Slack channel\'s webhook; empty where there is none.')
+param slackWebhookSecret string = ''
+
+@description('Name of its secret with the address of a Teams channel\'s webhook; empty where there is none.')
+param teamsWebhookSecret string = ''
+
 var sentinelSubscription = split(workspaceId, '/')[2]
 var sentinelGroup = split(workspaceId, '/')[4]
 var suffix = uniqueString(subscription().id, resourceGroupName)
@@ -145,6 +154,9 @@ module room 'resource_group.json' = {
     rawDays: rawDays
     logDays: logDays
     memoryDays: memoryDays
+    keyVaultEndpoint: keyVaultEndpoint
+    slackWebhookSecret: slackWebhookSecret
+    teamsWebhookSecret: teamsWebhookSecret
     watchApiCalls: activityLog
     watchFlows: !empty(flowLogNetworks) || !empty(flowLogAccountId)
     watchSystemLogs: !empty(exportTables)

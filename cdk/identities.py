@@ -60,6 +60,8 @@ class Surroundings:
     telemetry_key_arn, response_key_arn : str
     other_key_arns : sequence of str
         Keys of existing buckets.
+    webhook_arns : sequence of str
+        SSM parameters that hold the addresses of webhooks.
     never : NeverTouch
         Of the operator's policy.
     """
@@ -70,6 +72,7 @@ class Surroundings:
     telemetry_key_arn: str
     response_key_arn: str
     other_key_arns: Sequence[str]
+    webhook_arns: Sequence[str]
     never: NeverTouch
 
 
@@ -169,7 +172,7 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
             for kind in ("role", "user"):
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
         yield _allow(_JOURNAL, journal, f"{journal}/index/*")
-        yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"))
+        yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"), *around.webhook_arns)
         yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
         yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn, *around.other_key_arns)
     yield deny_own_roles(names)

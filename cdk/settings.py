@@ -58,6 +58,8 @@ class Settings:
         The operator's policy, relative to the repository.
     notify_emails : tuple of str
         Who is told of verdicts, refusals and alarms.
+    slack_webhook, teams_webhook : str
+        Names of the SSM parameters (SecureString, made by the operator) that hold the address of a channel's webhook.
     bucket_keys : tuple of str
         ARNs of the KMS keys that encrypt the existing buckets.
     operators : tuple of str
@@ -80,6 +82,8 @@ class Settings:
     log_groups: tuple[str, ...] = ()
     policy_file: str = "policy/default.yaml"
     notify_emails: tuple[str, ...] = ()
+    slack_webhook: str = ""
+    teams_webhook: str = ""
     bucket_keys: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     memory_days: int = 14
@@ -140,6 +144,8 @@ class Settings:
             rf"create|none|{_BUCKET}(/.*)?",
             "create, none, or a bucket with its prefix, such as audit-logs/AWSLogs/",
         )
+        for name in ("slack_webhook", "teams_webhook"):
+            self._match(name, r"(/[\w./-]{1,500})?", "the name of an SSM parameter, such as /breakwater/slack-webhook")
         self._match("guardduty", r"create|none|[0-9a-f]{32}", "create, none, or the id of the existing detector")
         self._match_each("flow_log_vpcs", r"vpc-[0-9a-f]{8,17}", "ids of VPCs, such as vpc-0123456789abcdef0")
         self._match_each("log_groups", r"[A-Za-z0-9_/.#-]{1,512}", "names of log groups, such as /var/log/secure")

@@ -10,12 +10,15 @@ from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
 from lambdas.adapters.policy import PolicyParameter
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
+from lambdas.adapters.webhooks import webhooks
 from lambdas.function import Function
 from response.actions import Action
 from response.anchors import anchor, as_copy, heads, of_problem
 from response.journal import JournalEntry
+from response.notices import Notify
 from response.policy import Policy
 from response.remediation import of_entry
+from response.webhooks import to_all
 from shared_model.errors import CloudUnavailable
 
 
@@ -51,9 +54,11 @@ class ResponseRoom:
         return DynamoBudget(self._function.clients, self._function.settings.signals_table)
 
     @cached_property
-    def notify(self) -> Topic:
-        """Tells people."""
-        return Topic(self._function.clients, self._function.settings.notification_topic_arn, self._function.logger)
+    def notify(self) -> Notify:
+        """Tells people: by the topic, and in each channel that has a webhook."""
+        function = self._function
+        topic = Topic(function.clients, function.settings.notification_topic_arn, function.logger)
+        return to_all((topic, *webhooks(function.clients, function.settings, function.logger, function.now_ms)))
 
     def keep(self, entries: tuple[JournalEntry, ...]) -> None:
         """Log, count and keep in the lake what was just written into the journal."""

@@ -33,6 +33,8 @@ class Settings:
         SSM parameter that holds the operator's policy as JSON.
     notification_topic_arn : str
         SNS topic for what a person should know.
+    slack_webhook_parameter, teams_webhook_parameter : str
+        SSM parameters (SecureString) that hold the addresses of webhooks; empty where there is none.
     own_role_arns : str
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
     memory_days : str
@@ -47,6 +49,8 @@ class Settings:
     lake_bucket: str = ""
     policy_parameter: str = ""
     notification_topic_arn: str = ""
+    slack_webhook_parameter: str = ""
+    teams_webhook_parameter: str = ""
     own_role_arns: str = ""
     memory_days: str = "14"
 

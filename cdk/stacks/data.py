@@ -71,8 +71,18 @@ class DataStack(Stack):
             telemetry_key_arn=self.telemetry_key.key_arn,
             response_key_arn=self.response_key.key_arn,
             other_key_arns=self._settings.bucket_keys,
+            webhook_arns=[self.names.arn("ssm", f"parameter{name}") for name in self._webhooks.values()],
             never=self._policy.never,
         )
+
+    @property
+    def _webhooks(self) -> dict[str, str]:
+        """The parameters of those channels that have one, by the setting that names them."""
+        known = {
+            "slack_webhook_parameter": self._settings.slack_webhook,
+            "teams_webhook_parameter": self._settings.teams_webhook,
+        }
+        return {setting: name for setting, name in known.items() if name}
 
     @property
     def lake_name(self) -> str:
@@ -99,6 +109,7 @@ class DataStack(Stack):
                 "policy_parameter": self.policy_parameter.parameter_name,
                 "notification_topic_arn": self.topic.topic_arn,
                 "own_role_arns": ",".join(self.names.own_roles),
+                **self._webhooks,
             }
         return told
 

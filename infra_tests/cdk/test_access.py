@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -215,12 +216,27 @@ def test_a_detector_changes_nothing_outside_breakwater(templates: Templates, nam
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_an_action_gets_what_it_declares_and_its_undo_is_another_identity(templates: Templates, action: Any) -> None:
     roles, name = templates.role_statements(), action.name.replace("_", "-")
-    assert allowed(roles[f"breakwater-respond-{REGION}"][f"contain-{name}"]) == set(action.permissions)
+    for function in ("respond", "answer-proposals"):
+        assert allowed(roles[f"breakwater-{function}-{REGION}"][f"contain-{name}"]) == set(action.permissions)
     assert allowed(roles[f"breakwater-expire-containments-{REGION}"][f"undo-{name}"]) == set(action.undo_permissions)
 
 
-def test_the_responder_alone_cannot_touch_what_the_policy_forbids(templates: Templates) -> None:
-    policies = templates.role_statements()[f"breakwater-respond-{REGION}"]
+def test_only_the_response_may_read_a_webhooks_address(synthesise: Callable[..., Templates]) -> None:
+    parameter = "/breakwater/slack-webhook"
+    roles = synthesise(slack_webhook=parameter).role_statements()
+    readers = {
+        name
+        for name, policies in roles.items()
+        for statements in policies.values()
+        for statement in statements
+        if any(str(resource).endswith(f"parameter{parameter}") for resource in many(statement["Resource"]))
+    }
+    assert readers == {f"breakwater-{name}-{REGION}" for name in ("respond", "answer-proposals", "expire-containments")}
+
+
+@pytest.mark.parametrize("function", ["respond", "answer-proposals"])
+def test_who_contains_cannot_touch_what_the_policy_forbids(templates: Templates, function: str) -> None:
+    policies = templates.role_statements()[f"breakwater-{function}-{REGION}"]
     by_tag = [s for s in policies["never-touch"] if s["Sid"].startswith("NeverTouchTag")]
     assert {"aws:ResourceTag/breakwater:never-touch", "aws:ResourceTag/break-glass"} == {
         k for s in by_tag for k in s["Condition"]["Null"]

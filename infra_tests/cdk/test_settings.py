@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
         ("breakwater:log-groups", {"a": 1}, "a list of texts"),
         ("breakwater:log-groups", ["with space"], "names of log groups"),
         ("breakwater:notify-emails", "nobody", "mail addresses"),
+        ("breakwater:slack-webhook", "https://hooks.slack.com/services/T0/B0/x", "name of an SSM parameter"),
         ("breakwater:operators", ["arn:aws:iam::123456789012:root"], "ARNs of IAM roles or users"),
         ("breakwater:bucket-keys", ["alias/aws/s3"], "ARNs of KMS keys"),
         ("breakwater:memory-days", 0, "from 1 to 90"),

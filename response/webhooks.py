@@ -1,0 +1,159 @@
+"""Notices to a channel of Slack or Microsoft Teams, by an incoming webhook, whose address is a secret.
+
+Formats: Slack's Block Kit (https://api.slack.com/reference/block-kit), and for Teams an Adaptive Card in a message, as its
+workflow "Post to a channel when a webhook request is received" takes it.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from response.notices import Notice, Notify
+from shared_model.errors import BreakwaterError
+
+#: Slack takes 150 characters in a header and 3,000 in a section; Teams 28 KB in a message, mark-up included.
+_HEADER, _SECTION, _CARD = 150, 2900, 27_000
+#: A notice is a convenience: whoever responds does not wait longer for it.
+_TIMEOUT_S = 3
+_CUT = " … (cut; the journal has all of it)"
+
+
+class Channel(StrEnum):
+    """Whose webhook it is."""
+
+    SLACK = "slack"
+    TEAMS = "teams"
+
+
+class NotDelivered(BreakwaterError):
+    """The webhook did not take a notice. Never holds its address."""
+
+
+#: Sends a body to an address. Raises NotDelivered.
+Post = Callable[[str, bytes], None]
+#: Takes the fields of an error for the log.
+Report = Callable[[dict[str, Any]], None]
+
+
+class Webhook:
+    """Tells notices to one channel. What it cannot deliver is logged as an error, and holds nothing up.
+
+    Parameters
+    ----------
+    channel : Channel
+    address : callable
+        Returns the webhook's address, from where the secret is kept; may raise a domain error.
+    report : Report
+    post : Post
+    """
+
+    def __init__(self, channel: Channel, address: Callable[[], str], report: Report, post: Post | None = None) -> None:
+        self._channel = channel
+        self._address = address
+        self._report = report
+        self._post = post or post_json
+
+    def __call__(self, notice: Notice) -> None:
+        """Tell one notice. Told again it stands there twice, with the same id: a webhook cannot be asked what it has."""
+        try:
+            self._post(_checked(self._address()), json.dumps(_BODIES[self._channel](notice)).encode())
+        except BreakwaterError as error:
+            self._report({"notice_id": notice.id, "channel": str(self._channel), "reason": str(error)})
+
+
+def to_all(tellers: Iterable[Notify]) -> Notify:
+    """Return what tells each of them, in order."""
+    every = tuple(tellers)
+
+    def tell(notice: Notice) -> None:
+        for each in every:
+            each(notice)
+
+    return tell
+
+
+def slack_body(notice: Notice) -> dict[str, Any]:
+    """Return the message for Slack: a header, and the text as it is (no mark-up of a finding's own counts)."""
+    context = " · ".join(part for part in (notice.thread, f"Notice {notice.id}") if part)
+    return {
+        "text": _plain(notice.subject),  # what a phone shows
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": _cut(notice.subject, _HEADER)}},
+            {"type": "section", "text": {"type": "plain_text", "text": _cut(notice.text, _SECTION) or "-"}},
+            {"type": "context", "elements": [{"type": "plain_text", "text": _cut(context, _SECTION)}]},
+        ],
+    }
+
+
+def teams_body(notice: Notice) -> dict[str, Any]:
+    """Return the message for Teams: one Adaptive Card. Its text blocks take Markdown, so a finding's own is escaped."""
+    most = _CARD
+    while len(json.dumps(body := _card(notice, _cut(notice.text, most)))) > _CARD and most > len(_CUT):
+        most //= 2
+    return body
+
+
+def _card(notice: Notice, text: str) -> dict[str, Any]:
+    subject, lines = _escaped(_cut(notice.subject, _HEADER)), text.splitlines()
+    blocks: list[dict[str, Any]] = [{"type": "TextBlock", "text": subject, "weight": "Bolder", "wrap": True}]
+    blocks += [{"type": "TextBlock", "text": _escaped(line), "wrap": True, "spacing": "Small"} for line in lines if line]
+    about = [part for part in (notice.thread, f"Notice {notice.id}") if part]
+    blocks += [{"type": "TextBlock", "text": _escaped(part), "wrap": True, "isSubtle": True, "size": "Small"} for part in about]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
+    }
+    return {"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
+
+
+def post_json(address: str, body: bytes) -> None:
+    """Send a body as JSON, over TLS, to this address and no other. Raises NotDelivered."""
+    request = urllib.request.Request(address, data=body, method="POST", headers={"Content-Type": "application/json"})  # noqa: S310 - https, as checked
+    try:
+        with urllib.request.build_opener(_NowhereElse()).open(request, timeout=_TIMEOUT_S) as response:
+            response.read(1024)
+    except urllib.error.HTTPError as error:
+        raise NotDelivered(f"the webhook answered {error.code}") from None  # the error knows the address
+    except (OSError, HTTPException, ValueError) as error:
+        raise NotDelivered(f"the webhook did not answer ({type(error).__name__})") from None
+
+
+class _NowhereElse(urllib.request.HTTPRedirectHandler):
+    """What is told to one address is not carried to another."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        return None
+
+
+def _checked(address: str) -> str:
+    parts = urlsplit(address.strip())
+    if parts.scheme != "https" or not parts.hostname:
+        raise NotDelivered("the secret holds no https address of a webhook")
+    return address.strip()
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - len(_CUT)]}{_CUT}"
+
+
+def _plain(text: str) -> str:
+    """Slack reads these three, and only these, as mark-up."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{each}" if each in "\\`*_[]()#<>~|!" else each for each in text)
+
+
+_BODIES: dict[Channel, Callable[[Notice], dict[str, Any]]] = {Channel.SLACK: slack_body, Channel.TEAMS: teams_body}
