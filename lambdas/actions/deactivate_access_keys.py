@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.iam_principals import Users, if_there
 from lambdas.actions.population import Principals
 from lambdas.clients import Clients
@@ -87,6 +88,9 @@ class DeactivateAccessKeys:
                     raise CannotApply(f"{refusal}. Deactivate {key} of {user} by hand") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             now = self._keys(plan.after["user"]) or {}
         except (CloudUnavailable, CloudRefusal):

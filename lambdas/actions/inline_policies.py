@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.iam_principals import if_there
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
@@ -44,11 +45,15 @@ class InlinePolicies:
 
     def verify(self, principal: str, policy: str, document: Mapping[str, Any]) -> Verification:
         """Say whether just this document stands there."""
-        try:
-            now = self.document(principal, policy)
-        except (CloudUnavailable, CloudRefusal):
-            return Verification.UNREACHABLE
-        return Verification.VERIFIED if now == document else Verification.DRIFTED
+
+        def look() -> Verification:
+            try:
+                now = self.document(principal, policy)
+            except (CloudUnavailable, CloudRefusal):
+                return Verification.UNREACHABLE
+            return Verification.VERIFIED if now == document else Verification.DRIFTED
+
+        return verified_in_time(look)
 
     def remove(self, principal: str, policy: str, document: Mapping[str, Any]) -> UndoResult:
         """Remove the policy; leave, and name, one that someone changed since. Idempotent."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lambdas.actions import role_users
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.iam_principals import Roles
 from lambdas.actions.population import Principals
 from lambdas.clients import Clients
@@ -92,6 +93,9 @@ class RestrictRole:
             raise CannotApply(f"{refusal}. Revoke the sessions of {role}, or detach its policies by hand") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             now = self._now(plan.after["role"])
         except (CloudUnavailable, CloudRefusal):

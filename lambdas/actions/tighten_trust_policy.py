@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.iam_principals import Found, Roles
 from lambdas.actions.population import Principals
 from lambdas.clients import Clients
@@ -92,6 +93,9 @@ class TightenTrustPolicy:
             raise CannotApply(f"{refusal}. {_alternative(refusal, role)}") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             now = self._document(plan.after["role"])
         except (CloudUnavailable, CloudRefusal):
