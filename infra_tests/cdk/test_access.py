@@ -268,7 +268,7 @@ def test_the_responder_can_set_no_boundary_but_the_one_that_denies_everything(te
         assert only["Condition"] == deny_all
 
 
-@pytest.mark.parametrize("name", ["respond", "expire-containments"])
+@pytest.mark.parametrize("name", ["respond", "answer-proposals", "expire-containments"])
 def test_the_inline_policies_of_a_role_are_no_longer_than_iam_takes(templates: Templates, name: str) -> None:
     policies = templates.role_statements()[f"breakwater-{name}-{REGION}"].values()
     documents = [{"Version": "2012-10-17", "Statement": statements} for statements in policies]
