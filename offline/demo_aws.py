@@ -13,6 +13,7 @@ from offline.aws.followed import FollowedAws
 from offline.operator_policy import arm
 from offline.report.record import DemoRecord, Scene, SkippedResource
 from offline.scenes import (
+    approval,
     audit,
     beaconing,
     break_glass,
@@ -34,6 +35,7 @@ _AN_HOUR = 50
 #: Played in this order.
 SCENES: tuple[Callable[[Stage], Scene], ...] = (
     dry_run.run,
+    approval.run,
     quarantine.run,
     crash.run,
     beaconing.run,

@@ -104,8 +104,12 @@ class Stage:
 
     def send(self, queue: str, body: Mapping[str, Any]) -> None:
         """Put a message into a queue, given its name in the outputs (``Containments``)."""
+        self.send_text(queue, json.dumps(body))
+
+    def send_text(self, queue: str, body: str) -> None:
+        """As :meth:`send`, for a body that is written already."""
         url = self.aws.outputs()[f"{queue}QueueUrl"]
-        self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
+        self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
     def undo(self, containment_id: str, person: str) -> None:
         """Ask for an undo as the operator's command does."""
