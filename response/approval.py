@@ -221,6 +221,8 @@ class _Desk:
         if not decided:
             stream = self._write(stream, Step.APPROVED, proposal, self._yes(plan, 0))
         detail = {"approved_by": [*approvers.values()], **({"beyond": used_up} if used_up else {})}
+        if self.answer.by.id not in approvers:  # who took up what an approver's killed function had not begun
+            detail["begun_for"] = self.answer.by.name
         applying = stream.entry(Step.APPLYING, draft, now_ms=self.room.now_ms, plan=True, detail=detail, expires=True)
         return self._carried_out(self.applier.append(stream, applying), draft)
 

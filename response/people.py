@@ -65,7 +65,10 @@ def objection(person: Person, verdict: Verdict, rule: FourEyes, approved_by: Ite
     if is_about(verdict, person):
         return f"the verdict is about {person.name}: someone else must answer"
     if rule is FourEyes.TWO and not person.attested:
-        return "two people must answer, and nothing but the request itself says who sent it: answer where the cloud attests it"
+        return (
+            "two people must answer, and nothing but the request says who sent it: answer where the cloud attests that, "
+            "set four_eyes to other, or contain by hand"
+        )
     if rule is FourEyes.TWO and person.id in approved_by:
         return f"{person.name} has approved it already: a second person must"
     return ""

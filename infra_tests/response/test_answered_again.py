@@ -39,6 +39,16 @@ def test_killed_in_the_middle_of_the_change_the_next_delivery_goes_on() -> None:
     assert site.world["i-1"] == OPEN
 
 
+def test_another_person_may_take_up_what_was_approved_and_not_begun_and_is_named() -> None:
+    site = asking()
+    site.journal.kill_after = Step.APPROVED
+    with pytest.raises(Killed):
+        site.answer("i-1", request="r")
+    assert site.answer("i-1", "bob").step is Step.APPLIED
+    applying = next(entry for entry in site.stream("i-1").entries if entry.step is Step.APPLYING)
+    assert (applying.actor, applying.detail["approved_by"], applying.detail["begun_for"]) == ("alice", ["alice"], "bob")
+
+
 def test_approved_and_never_begun_it_lapses_too() -> None:
     site = asking()
     site.journal.kill_after = Step.APPROVED
