@@ -38,7 +38,7 @@ class Clients(Protocol):
 
     Services: ``tables``, ``queues``, ``blobs`` (of the state account), ``flow_blobs``, ``logs`` (Logs Ingestion),
     ``network``, ``compute``, ``authorization`` (the management SDKs' clients, each for one subscription), and ``arm``,
-    ``graph``, ``vault`` and ``lake`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
+    ``graph``, ``vault``, ``lake`` and ``rows`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
     """
 
     @property
@@ -118,7 +118,7 @@ class LazyClients:
 
 def _audience(service: str, endpoint: str) -> str:
     """What a token of the service is for."""
-    if service == "lake":
+    if service in ("lake", "rows"):
         return _STORAGE_AUDIENCE
     if service == "vault":  # https://<name>.vault.azure.net, and its likes in other clouds: all vaults' is without the name
         return f"https://{endpoint.removeprefix('https://').rstrip('/').partition('.')[2]}"
@@ -207,7 +207,13 @@ _STORAGE: Mapping[str, Callable[[Settings, TokenCredential, Timed], Any]] = {
     "blobs": _blobs("blob_endpoint"),
     "flow_blobs": _blobs("flow_log_endpoint"),
 }
-_REST = {"arm": "arm_endpoint", "graph": "graph_endpoint", "lake": "blob_endpoint", "vault": "vault_endpoint"}
+_REST = {
+    "arm": "arm_endpoint",
+    "graph": "graph_endpoint",
+    "lake": "blob_endpoint",
+    "rows": "table_endpoint",
+    "vault": "vault_endpoint",
+}
 _MANAGEMENT: Mapping[str, Callable[[Settings, TokenCredential, str, Mapping[str, Any]], Any]] = {
     "network": _network,
     "compute": _compute,

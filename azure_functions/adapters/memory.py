@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, TypeVar
 
+from azure_functions.adapters.single_rows import SingleRows
 from azure_functions.adapters.table_rows import LARGEST, encode_key, pack, sortable, unpack
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
@@ -65,7 +66,7 @@ class TableMemory:
     def _load(self, key: str) -> Remembered | None:
         try:
             with in_core_words("entity memory"):
-                row = self._table.get_entity(_partition(key), encode_key(key))
+                row = self._rows.get(_partition(key), encode_key(key))
         except CloudRefusal as refusal:
             if refusal.code != "ResourceNotFound":
                 raise
@@ -75,7 +76,7 @@ class TableMemory:
     def _store(self, rows: Sequence[dict[str, Any]]) -> None:
         with in_core_words("entity memory"):
             if len(rows) == 1:
-                self._table.upsert_entity(rows[0], mode="replace")
+                self._rows.put(rows[0])
             else:
                 self._table.submit_transaction([("upsert", row, {"mode": "replace"}) for row in rows])
 
@@ -86,6 +87,10 @@ class TableMemory:
             self._pool = ThreadPoolExecutor(_AT_ONCE, "entity-memory")
         with waiting():
             return list(self._pool.map(work, items))
+
+    @cached_property
+    def _rows(self) -> SingleRows:
+        return SingleRows(self._clients, Group.DETECT, MEMORY)
 
     @cached_property
     def _table(self) -> Any:

@@ -56,8 +56,15 @@ class Storage:
 
     @cached_property
     def lake(self) -> RestClient:
-        """Of the account that holds Breakwater's state, without an SDK."""
-        endpoint = self.azurite.blob_endpoint()
+        """Blobs of the account that holds Breakwater's state, without an SDK."""
+        return self._without_sdk(self.azurite.blob_endpoint())
+
+    @cached_property
+    def rows(self) -> RestClient:
+        """Tables of that account, without an SDK."""
+        return self._without_sdk(self.azurite.table_endpoint())
+
+    def _without_sdk(self, endpoint: str) -> RestClient:
         return RestClient(endpoint, self._credential, "https://storage.azure.com/.default", transport=self._transport)
 
     def queues_at(self, endpoint: str) -> QueueServiceClient:
@@ -70,7 +77,7 @@ class Storage:
 
     def __call__(self, service: str, group: str) -> Any:
         """The client of a storage service, as the function app's own ``clients(service, group)`` names them."""
-        if service not in ("tables", "queues", "blobs", "flow_blobs", "lake"):
+        if service not in ("tables", "queues", "blobs", "flow_blobs", "lake", "rows"):
             raise KeyError(f"storage has no service {service}: give the test a stand-in for it")
         return getattr(self, service)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline import processes
 from offline.azure.functions_host.functions import Function, read_functions
 from offline.azure.functions_host.host_settings import HostSettings, read_host_settings
 from offline.azure.functions_host.library import messages
@@ -154,9 +153,9 @@ class Invoker:
             ]
 
     @property
-    def processor_ms(self) -> float:
-        """What the present worker has used of the processor so far, all threads together; counted in hundredths of a second."""
-        return processes.processor_s(self._living().process.pid) * 1000
+    def pid(self) -> int:
+        """The present worker's process."""
+        return self._living().process.pid
 
     def close(self) -> None:
         """End the worker."""
