@@ -64,6 +64,8 @@ class Surroundings:
         SSM parameters that hold the addresses of webhooks.
     never : NeverTouch
         Of the operator's policy.
+    security_hub_arn : str
+        Product that findings go to, ``""`` where none are sent.
     """
 
     names: Names
@@ -74,6 +76,7 @@ class Surroundings:
     other_key_arns: Sequence[str]
     webhook_arns: Sequence[str]
     never: NeverTouch
+    security_hub_arn: str = ""
 
 
 def boundary(scope: Construct, around: Surroundings) -> iam.ManagedPolicy:
@@ -173,6 +176,8 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
         yield _allow(_JOURNAL, journal, f"{journal}/index/*")
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"), *around.webhook_arns)
+        if around.security_hub_arn:
+            yield _allow(["securityhub:BatchImportFindings"], around.security_hub_arn)
         yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
         yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn, *around.other_key_arns)
     yield deny_own_roles(names)

@@ -15,7 +15,7 @@ from typing import Any
 PREFIX = "breakwater:"
 #: Which build of the functions is deployed: for Lambda, or for this machine's embedded AWS.
 PACKAGES_KEY = "packages"
-CREATE, NONE = "create", "none"
+CREATE, NONE, SEND = "create", "none", "send"
 #: What CloudWatch Logs accepts as retention, in days.
 _RETENTION_DAYS = frozenset(
     {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -50,6 +50,8 @@ class Settings:
         sends its events to EventBridge; or ``none``.
     guardduty : str
         ``create`` a detector, the id of the existing one, or ``none``.
+    security_hub : str
+        ``send`` verdicts and containments to the account's Security Hub, which must be on; or ``none``.
     flow_log_vpcs : tuple of str
         VPCs whose flow logs are delivered.
     log_groups : tuple of str
@@ -78,6 +80,7 @@ class Settings:
     lake_bucket: str = ""
     trail: str = CREATE
     guardduty: str = CREATE
+    security_hub: str = NONE
     flow_log_vpcs: tuple[str, ...] = ()
     log_groups: tuple[str, ...] = ()
     policy_file: str = "policy/default.yaml"
@@ -147,6 +150,7 @@ class Settings:
         for name in ("slack_webhook", "teams_webhook"):
             self._match(name, r"(/[\w./-]{1,500})?", "the name of an SSM parameter, such as /breakwater/slack-webhook")
         self._match("guardduty", r"create|none|[0-9a-f]{32}", "create, none, or the id of the existing detector")
+        self._match("security_hub", f"{SEND}|{NONE}", one_of(f"{SEND}, {NONE}"))
         self._match_each("flow_log_vpcs", r"vpc-[0-9a-f]{8,17}", "ids of VPCs, such as vpc-0123456789abcdef0")
         self._match_each("log_groups", r"[A-Za-z0-9_/.#-]{1,512}", "names of log groups, such as /var/log/secure")
         self._match_each("notify_emails", r"[^@\s]+@[^@\s]+\.[^@\s]+", "mail addresses")

@@ -35,6 +35,7 @@ def _respond(message: Message) -> None:
         now_ms=now_ms,
         notify=ROOM.notify,
     )
+    ROOM.keep_verdict(verdict)
     for decision in outcome.decisions:
         FUNCTION.correlate(verdict.correlation_id)
         place = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from lambdas.actions.catalogue import HANDLES, make_actions
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
 from lambdas.adapters.policy import PolicyParameter
+from lambdas.adapters.security_hub import SecurityHub
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
 from lambdas.adapters.webhooks import webhooks
 from lambdas.function import Function
@@ -20,6 +23,7 @@ from response.policy import Policy
 from response.remediation import of_entry
 from response.webhooks import to_all
 from shared_model.errors import CloudUnavailable
+from shared_model.verdicts import Verdict
 
 
 class ResponseRoom:
@@ -82,6 +86,16 @@ class ResponseRoom:
         """Put entries into the lake. Of one that lies there the same line is written under the same name."""
         for entry in entries:
             self.lake.put_ocsf([of_entry(entry)], cause=entry.id)
+        findings = (self.security_hub.containment(entry) for entry in entries)
+        self._import([finding for finding in findings if finding is not None])
+
+    def keep_verdict(self, verdict: Verdict) -> None:
+        """Tell Security Hub of a verdict; the lake has it from its detector."""
+        self._import([self.security_hub.verdict(verdict)])
+
+    def _import(self, findings: Sequence[Mapping[str, Any]]) -> None:
+        if lost := self.security_hub.put(findings):
+            self._function.count("SecurityHubFailures", lost)
 
     def anchor(self) -> tuple[CloudUnavailable, ...]:
         """Anchor the journal, put copies out of its reach, and tell a person of what does not fit in it.
@@ -105,6 +119,12 @@ class ResponseRoom:
             self.notify(of_problem(problem))
         if done.problems:
             self._function.count("JournalProblems", len(done.problems))
+
+    @cached_property
+    def security_hub(self) -> SecurityHub:
+        """Security Hub, where the deployment sends to it."""
+        function = self._function
+        return SecurityHub(function.clients, function.settings.security_hub_product_arn, function.logger)
 
     @cached_property
     def lake(self) -> Lake:

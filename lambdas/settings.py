@@ -37,6 +37,8 @@ class Settings:
         SSM parameters (SecureString) that hold the addresses of webhooks; empty where there is none.
     own_role_arns : str
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
+    security_hub_product_arn : str
+        Security Hub product that findings go to; ``""`` sends none.
     memory_days : str
         Time to live of entity memory, in days.
     """
@@ -52,6 +54,7 @@ class Settings:
     slack_webhook_parameter: str = ""
     teams_webhook_parameter: str = ""
     own_role_arns: str = ""
+    security_hub_product_arn: str = ""
     memory_days: str = "14"
 
     @property

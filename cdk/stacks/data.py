@@ -19,7 +19,7 @@ from cdk.lake import lake_bucket, raw_prefixes
 from cdk.names import Names, pascal, sends_verdicts
 from cdk.policy import PolicyText
 from cdk.queues import FedQueue, Senders, fed_queue
-from cdk.settings import Settings
+from cdk.settings import SEND, Settings
 from cdk.tables import tables
 from lambdas.registry import FUNCTIONS, FunctionSpec
 
@@ -73,6 +73,7 @@ class DataStack(Stack):
             other_key_arns=self._settings.bucket_keys,
             webhook_arns=[self.names.arn("ssm", f"parameter{name}") for name in self._webhooks.values()],
             never=self._policy.never,
+            security_hub_arn=self._security_hub_arn,
         )
 
     @property
@@ -88,6 +89,12 @@ class DataStack(Stack):
     def lake_name(self) -> str:
         """Name of the lake's bucket: fixed, so that no other stack needs a reference to it."""
         return self._settings.lake_bucket or self.names.lake_bucket
+
+    @property
+    def _security_hub_arn(self) -> str:
+        """The account's own product, ``""`` where nothing is sent."""
+        sends = self._settings.security_hub == SEND
+        return self.names.arn("securityhub", f"product/{self.account}/default") if sends else ""
 
     @property
     def _lake_arn(self) -> str:
@@ -110,6 +117,7 @@ class DataStack(Stack):
                 "notification_topic_arn": self.topic.topic_arn,
                 "own_role_arns": ",".join(self.names.own_roles),
                 **self._webhooks,
+                **({"security_hub_product_arn": self._security_hub_arn} if self._security_hub_arn else {}),
             }
         return told
 

@@ -47,4 +47,4 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templa
 @pytest.fixture(scope="session")
 def templates(synthesise: Callable[..., Templates]) -> Templates:
     """Everything on: made here, not named."""
-    return synthesise(flow_log_vpcs=(VPC,), log_groups=(LOG_GROUP,), notify_emails=("soc@example.com",))
+    return synthesise(flow_log_vpcs=(VPC,), log_groups=(LOG_GROUP,), notify_emails=("soc@example.com",), security_hub="send")

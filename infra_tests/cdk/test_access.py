@@ -275,6 +275,20 @@ def test_the_inline_policies_of_a_role_are_no_longer_than_iam_takes(templates: T
     assert sum(len(json.dumps(document, separators=(",", ":"))) for document in documents) <= 10_240
 
 
+def test_only_who_responds_sends_to_security_hub_and_only_as_our_own_product(templates: Templates) -> None:
+    sends = {
+        name: statement["Resource"]
+        for name, policies in templates.role_statements().items()
+        for statements in policies.values()
+        for statement in statements
+        if "securityhub:BatchImportFindings" in many(statement["Action"])
+    }
+    product = f"arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default"
+    assert set(sends.values()) == {product}
+    assert f"breakwater-respond-{REGION}" in sends
+    assert not [name for name in sends if "detect" in name or "triage" in name]
+
+
 def test_what_each_role_may_do_is_as_reviewed(templates: Templates) -> None:
     """Golden file: a change of anybody's rights must be seen. Write it anew with UPDATE_GOLDEN=1."""
     now = json.dumps(templates.role_statements(), indent=1, sort_keys=True) + "\n"

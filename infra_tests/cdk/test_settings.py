@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
         ("breakwater:lake-bucket", "UPPER", "name of an existing bucket"),
         ("breakwater:trail", "Not_A_Bucket", "create, none, or a bucket"),
         ("breakwater:guardduty", "maybe", "id of the existing detector"),
+        ("breakwater:security-hub", "on", "one of send, none"),
         ("breakwater:flow-log-vpcs", ["subnet-1"], "ids of VPCs"),
         ("breakwater:flow-log-vpcs", [7], "a text"),
         ("breakwater:log-groups", '["unclosed', "a JSON list"),

@@ -1,0 +1,144 @@
+"""AWS Security Hub: verdicts and containments as findings in its own format (ASFF), one for each, updated step by step.
+
+It is for people. The journal and the lake are the record, so a Security Hub that is out of service holds nothing up: what
+it did not take is logged as an error and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import CloudRefusal, in_core_words
+from response.journal import JournalEntry, Step
+from response.remediation import is_remediation
+from shared_model.errors import CloudUnavailable
+from shared_model.events import Entity, EntityKind
+from shared_model.ocsf import of_verdict
+from shared_model.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+_SCHEMA = "2018-10-08"
+#: Findings of one call, and characters of what has a bound [Security Hub user guide, *ASFF*, required attributes].
+_TOGETHER, _TITLE, _DESCRIPTION, _ID = 100, 256, 1024, 512
+#: OCSF's severity ids in ASFF's words.
+_SEVERITY = {1: "INFORMATIONAL", 2: "LOW", 3: "MEDIUM", 4: "HIGH", 5: "CRITICAL", 6: "CRITICAL"}
+#: Steps at which a person should look; the others only inform.
+_LOOK = {Step.FAILED: "HIGH", Step.PROPOSED: "MEDIUM", Step.DRIFTED: "MEDIUM", Step.UNREACHABLE: "MEDIUM"}
+_TYPES = ("TTPs", "Unusual Behaviors")
+
+
+class SecurityHub:
+    """Findings of the account's own product. Without a product ARN, nothing is sent."""
+
+    def __init__(self, clients: Clients, product_arn: str, logger: Logger) -> None:
+        self._clients = clients
+        self._product = product_arn
+        self._logger = logger
+
+    def put(self, findings: Sequence[Mapping[str, Any]]) -> int:
+        """Send findings; return how many were not taken. One that is sent again replaces what it said before."""
+        lost = 0
+        # Of two that update the same finding in one call, the order is nobody's promise: the last one says it all.
+        latest = [*{finding["Id"]: finding for finding in findings}.values()] if self._product else []
+        for start in range(0, len(latest), _TOGETHER):
+            some = latest[start : start + _TOGETHER]
+            try:
+                with in_core_words("Security Hub"):
+                    answer = self._clients("securityhub").batch_import_findings(Findings=some)
+            except (CloudRefusal, CloudUnavailable):
+                self._logger.exception("findings not taken by Security Hub", extra={"findings": len(some)})
+                lost += len(some)
+                continue
+            if answer["FailedCount"]:
+                reasons = sorted({f"{each['ErrorCode']}: {each['ErrorMessage']}" for each in answer["FailedFindings"]})
+                self._logger.error("findings not taken by Security Hub", extra={"reasons": reasons})
+                lost += int(answer["FailedCount"])
+        return lost
+
+    def verdict(self, verdict: Verdict) -> dict[str, Any]:
+        """Return the finding of a verdict."""
+        analysis = f"{verdict.detector} {verdict.detector_version}"
+        evidence = "; ".join(each.summary for each in verdict.evidence)
+        text = (
+            f"{verdict.title}. {analysis}: probability {verdict.probability:.2f}, threshold {verdict.threshold:.2f}. {evidence}"
+        )
+        return self._finding(
+            f"verdict/{verdict.id}",
+            verdict.time_ms,
+            verdict.title,
+            text,
+            severity=_SEVERITY[of_verdict(verdict)["severity_id"]],
+            entities=(verdict.entity, *verdict.related),
+            said={"technique": verdict.technique, "correlation_id": verdict.correlation_id, "telemetry": verdict.telemetry},
+        )
+
+    def containment(self, entry: JournalEntry) -> dict[str, Any] | None:
+        """Return the finding of a containment as it stands after a step, None where the entry is about none."""
+        if not is_remediation(entry) or entry.step in (Step.NOOP, Step.COMPARED):
+            return None
+        action, _, key = entry.stream.partition("#")
+        target = Entity.from_key(key)
+        reason = str(entry.detail.get("reason", ""))
+        said = {
+            "step": entry.step,
+            "case": entry.case,
+            "containment_id": entry.containment_id,
+            "verdict_id": entry.verdict_id,
+            "actor": entry.actor,
+            "correlation_id": entry.correlation_id,
+        }
+        finding = self._finding(
+            f"containment/{entry.containment_id}",
+            entry.time_ms,
+            f"{action} of {target.kind} {target.id}: {entry.step}",
+            f"{reason or entry.step}. Decided by {entry.actor}. breakwater show {entry.containment_id}",
+            severity=_LOOK.get(entry.step, "INFORMATIONAL"),
+            entities=(target,),
+            said=said,
+        )
+        over = entry.step in (Step.UNDONE, Step.DENIED, Step.LAPSED)
+        return {**finding, "RecordState": "ARCHIVED" if over else "ACTIVE"}
+
+    def _finding(
+        self,
+        name: str,
+        time_ms: int,
+        title: str,
+        text: str,
+        *,
+        severity: str,
+        entities: Sequence[Entity],
+        said: Mapping[str, str],
+    ) -> dict[str, Any]:
+        time = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {
+            "SchemaVersion": _SCHEMA,
+            "Id": f"{self._product}/{name}",
+            "ProductArn": self._product,
+            "GeneratorId": "breakwater",
+            "AwsAccountId": self._product.split(":")[4],
+            "Types": ["/".join(_TYPES)],
+            "CreatedAt": time,
+            "UpdatedAt": time,
+            "Severity": {"Label": severity},
+            "Title": title[:_TITLE],
+            "Description": text[:_DESCRIPTION],
+            "Resources": [self._resource(entity) for entity in dict.fromkeys(entities)][:32],
+            "ProductFields": {f"breakwater/{key}": str(value)[:1024] for key, value in said.items() if value},
+        }
+
+    def _resource(self, entity: Entity) -> dict[str, str]:
+        _, partition, _, region, *_ = self._product.split(":")
+        place = {"Partition": partition, "Region": region}
+        if entity.kind is EntityKind.INSTANCE:
+            arn = f"arn:{partition}:ec2:{region}:{entity.account}:instance/{entity.id}"
+            return {"Type": "AwsEc2Instance", "Id": arn, **place}
+        if entity.kind is EntityKind.PRINCIPAL and ":iam:" in entity.id:
+            kind = "AwsIamUser" if ":user/" in entity.id else "AwsIamRole"
+            return {"Type": kind, "Id": entity.id[:_ID], **place}
+        return {"Type": "Other", "Id": entity.key[:_ID], **place}
