@@ -49,6 +49,11 @@ class Deployment(Protocol):
         """Return the actions of this cloud, and the kinds of entities that each can act on. Asks nobody."""
         ...
 
+    @property
+    def attests_answers(self) -> bool:
+        """Whether this cloud attests who sent an answer to a proposal. Asks nobody."""
+        ...
+
     def replace_policy(self, text: bytes) -> bytes:
         """Put a checked policy where the functions read it; return the one before, empty where there was none.
 

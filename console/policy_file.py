@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from response.policy import Policy, PolicyError
+from response.policy import FourEyes, Policy, PolicyError
 from response.policy_schema import PolicyModel
 from shared_model.events import EntityKind
 
@@ -46,7 +46,9 @@ class Mistake:
     what: str
 
 
-def read(text: bytes, targets: Mapping[str, frozenset[EntityKind]]) -> tuple[Policy | None, list[Mistake]]:
+def read(
+    text: bytes, targets: Mapping[str, frozenset[EntityKind]], *, attests_answers: bool = True
+) -> tuple[Policy | None, list[Mistake]]:
     """Return the policy, None where it cannot be used, and every mistake.
 
     Parameters
@@ -55,6 +57,8 @@ def read(text: bytes, targets: Mapping[str, frozenset[EntityKind]]) -> tuple[Pol
         The file.
     targets : mapping of action to kinds of entities
         The actions of the cloud that the policy is for, and what each can act on.
+    attests_answers : bool
+        Whether that cloud attests who answers a proposal: where it does not, two people could never be told apart.
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -69,6 +73,7 @@ def read(text: bytes, targets: Mapping[str, frozenset[EntityKind]]) -> tuple[Pol
         mistakes += (_mistake(root, _keys_and_positions(each["loc"]), _what(each)) for each in error.errors())
     else:
         mistakes += _against(policy, targets, root)
+        mistakes += () if attests_answers else _unattested(policy, root)
     return (None if mistakes else policy), sorted(mistakes)
 
 
@@ -105,6 +110,14 @@ def _against(policy: Policy, targets: Mapping[str, frozenset[EntityKind]], root:
             part.check_against(targets)
         except PolicyError as error:
             yield _mistake(root, place, str(error))
+
+
+def _unattested(policy: Policy, root: yaml.Node | None) -> Iterator[Mistake]:
+    """Actions that nobody could ever approve, where nothing attests who answers."""
+    for name, action in policy.actions.items():
+        if action.four_eyes is FourEyes.TWO:
+            said = "two needs a cloud that attests who answers, and this one's queue does not: nobody could approve; give other"
+            yield _mistake(root, ("actions", name, "four_eyes"), said)
 
 
 def _what(error: Mapping[str, Any]) -> str:

@@ -84,6 +84,11 @@ class Deployment:
         """Return the actions of AWS, and what each can act on."""
         return HANDLES
 
+    @property
+    def attests_answers(self) -> bool:
+        """SQS does."""
+        return True
+
     def replace_policy(self, text: bytes) -> bytes:
         """Refuse: IAM denies what the policy never touches, so both are deployed together."""
         raise NotPossible(

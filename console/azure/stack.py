@@ -85,6 +85,11 @@ class Deployment:
         """Return the actions of Azure, and what each can act on."""
         return HANDLES
 
+    @property
+    def attests_answers(self) -> bool:
+        """A storage queue does not."""
+        return False
+
     def replace_policy(self, text: bytes) -> bytes:
         """Put the policy into its blob, unless somebody else changed it meanwhile; return the one before."""
         with in_core_words(f"policy {POLICY}/{POLICY_BLOB}"):

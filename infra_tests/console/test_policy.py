@@ -41,6 +41,15 @@ def test_the_shipped_policies_are_good_and_only_observe(cloud: str, name: str) -
     assert {"only", "observes", "quarantine_instance,"} <= set(line.split())
 
 
+@pytest.mark.parametrize(("cloud", "good"), [("aws", True), ("azure", False)])
+def test_two_people_are_asked_for_only_where_they_can_be_told_apart(tmp_path: Path, cloud: str, good: bool) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("mode: enforce", "mode: approve\n    four_eyes: two"), encoding="utf-8")
+    status, (line,) = check(file, cloud)
+    assert (status == 0) is good
+    assert ("asks before quarantine_instance" if good else f"{file}:11: actions.quarantine_instance.four_eyes: two needs") in line
+
+
 def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD, encoding="utf-8")
