@@ -13,18 +13,14 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import subprocess
-import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
 from benchmarks.flow_lines import VERSION_5, write_object
+from benchmarks.stages import DETECTOR, TARGET, Pass, Stages, peak_megabytes, peak_so_far, report, shares
 from shared_model import flow_detection
 from shared_model.detector import Detector
 from shared_model.encoders import network
@@ -32,12 +28,10 @@ from shared_model.memory import InProcessMemory
 from shared_model.pairing import Pairer
 from shared_model.parsers import flow_layout, objects, vpc_flow_logs
 
-TARGET = 300_000
-DETECTOR = Path(__file__).resolve().parents[1] / "model_artifacts" / "network"
 _NOW = 1_800_000_000_000
 
 #: What each stage is made of: attributes that are timed.
-_STAGES: dict[str, list[tuple[Any, str]]] = {
+_STAGES: Stages = {
     "gunzip": [(objects._Gunzip, "readinto")],
     "parse": [(vpc_flow_logs._Parser, "parse")],
     "pair": [(Pairer, "take"), (Pairer, "finish")],
@@ -47,18 +41,6 @@ _STAGES: dict[str, list[tuple[Any, str]]] = {
     "explain": [(Detector, "explain_each"), (flow_detection, "_verdict")],
     "remember": [(flow_detection, "remember"), (InProcessMemory, "store"), (InProcessMemory, "load")],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One object through the whole path."""
-
-    seconds: float
-    records: int
-    flows: int
-    entities: int
-    rejected: int
-    verdicts: int
 
 
 def run(path: Path, detector: Detector, *, remembering: bool = True) -> Pass:
@@ -79,33 +61,6 @@ def run(path: Path, detector: Detector, *, remembering: bool = True) -> Pass:
     return Pass(time.process_time() - began, records, flows, entities, rejected, verdicts)
 
 
-def shares(path: Path, detector: Detector) -> dict[str, float]:
-    """Share of the whole of each stage, from one more pass whose stages are timed."""
-    spent: dict[str, float] = defaultdict(float)
-    originals = [(owner, name, getattr(owner, name)) for parts in _STAGES.values() for owner, name in parts]
-    for stage, parts in _STAGES.items():
-        for owner, name in parts:
-            setattr(owner, name, _timed(getattr(owner, name), stage, spent))
-    try:
-        whole = run(path, detector).seconds
-    finally:
-        for owner, name, original in originals:
-            setattr(owner, name, original)
-    spent["other"] = whole - sum(spent.values())
-    return {stage: seconds / whole for stage, seconds in spent.items()}
-
-
-def _timed(function: Callable[..., Any], stage: str, spent: dict[str, float]) -> Callable[..., Any]:
-    def timed(*arguments: Any, **named: Any) -> Any:
-        began = time.process_time()
-        try:
-            return function(*arguments, **named)
-        finally:
-            spent[stage] += time.process_time() - began
-
-    return timed
-
-
 def baseline(path: Path, version: int) -> float:
     """Records per second of a straightforward parser: csv module, one dict a record. It neither pairs nor scores."""
     names = VERSION_5.split() if version == 5 else list(flow_layout.DEFAULT_LAYOUT)
@@ -124,20 +79,6 @@ def baseline(path: Path, version: int) -> float:
     return lines / (time.process_time() - began)
 
 
-def peak_megabytes(path: Path) -> tuple[float, float]:
-    """(before, peak) resident memory of a fresh process that detects on the object."""
-    command = [sys.executable, "-m", "benchmarks.flow_path", "--peak", str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    before, peak = done.stdout.split()
-    return float(before), float(peak)
-
-
-def _peak() -> float:
-    """Largest resident size of this process so far, in MB. (``ru_maxrss`` would be its parent's where that was larger.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,9 +88,9 @@ def main() -> None:
     options = parser.parse_args()
     detector = Detector.load(DETECTOR)
     if options.peak:
-        before = _peak()
+        before = peak_so_far()
         run(options.peak, detector, remembering=False)  # entities grow with the traffic, but in a table of the cloud
-        print(before, _peak())
+        print(before, peak_so_far())
         return
     print(machine.describe())
     with tempfile.TemporaryDirectory() as folder:
@@ -161,23 +102,17 @@ def main() -> None:
         for times in (2, 8):
             path = Path(folder) / f"{times}.log.gz"
             write_object(path, times * options.records, version=2)
-            before, peak = peak_megabytes(path)
+            before, peak = peak_megabytes("benchmarks.flow_path", path)
             sizes = f"object of {times * options.records:,} records"
             print(f"{sizes}: {peak:.0f} MB at most, of which {before:.0f} MB before reading it")
 
 
 def _report(path: Path, version: int, detector: Detector, rounds: int) -> None:
     best = min((run(path, detector) for _ in range(rounds)), key=lambda each: each.seconds)
-    speed = best.records / best.seconds
     plain = baseline(path, version)
-    print(
-        f"version {version}: {best.records:,} records, {best.flows:,} flows of {best.entities:,} initiators, "
-        f"{best.rejected:,} rejected, {best.verdicts:,} verdicts\n  {speed:,.0f} records/s on one core (target {TARGET:,}: "
-        f"{'reached' if speed >= TARGET else 'NOT reached'})"
-    )
-    print("  " + ", ".join(f"{stage} {share:.0%}" for stage, share in shares(path, detector).items()))
-    print(f"  baseline, parsing alone with csv and a dict a record: {plain:,.0f} records/s")
-    print(f"  the whole path is {speed / plain:.1f} times as fast as that")
+    each = shares(_STAGES, lambda: run(path, detector))
+    title = f"version {version}: {best.records:,} records"
+    report(title, best.records, "records", best, each, plain, "parsing alone with csv and a dict a record")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from typing import Any
 from azure.storage.blob import BlobServiceClient
 
 from benchmarks import machine
-from benchmarks.flow_path import DETECTOR
 from benchmarks.flow_tuples import make_blob
-from benchmarks.vnet_flow_path import OneRow, peak_so_far, run
+from benchmarks.stages import DETECTOR, peak_so_far
+from benchmarks.vnet_flow_path import OneRow, run
 from shared_model.detector import Detector
 
 _HEAD, _END = b'{"records":[', b"]}"

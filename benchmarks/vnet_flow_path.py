@@ -12,12 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
-import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +23,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure_functions.adapters import flow_blobs
 from azure_functions.adapters.flow_blobs import FlowBlobs
 from benchmarks import machine
-from benchmarks.flow_path import DETECTOR, TARGET, Pass
 from benchmarks.flow_tuples import make_blob
+from benchmarks.stages import DETECTOR, TARGET, Pass, Stages, peak_megabytes, peak_so_far, report, shares
 from shared_model import flow_detection
 from shared_model.detector import Detector
 from shared_model.encoders import network
@@ -38,7 +34,7 @@ from shared_model.parsers import azure_flow_logs, azure_records, vnet_flow_logs
 _NOW = 1_800_000_000_000
 
 #: What each stage is made of: attributes that are timed.
-_STAGES: dict[str, list[tuple[Any, str]]] = {
+_STAGES: Stages = {
     "find records": [(flow_blobs, "complete_end"), (azure_records.Skeleton, "__init__"), (azure_records.Skeleton, "complete")],
     "decode": [(azure_records.Skeleton, "decoded")],
     "tuples": [(azure_flow_logs._Reader, "add")],
@@ -126,38 +122,6 @@ def run(storage: OneRow, detector: Detector, *, remembering: bool = True) -> Pas
     return Pass(time.process_time() - began, records, flows, entities, rejected, verdicts)
 
 
-def shares(path: Path, detector: Detector) -> dict[str, float]:
-    """Share of the whole of each stage, from one more pass whose stages are timed."""
-    spent: dict[str, float] = defaultdict(float)
-    originals = [(owner, name, getattr(owner, name)) for parts in _STAGES.values() for owner, name in parts]
-    running: list[float] = []  # time spent in stages within the one that runs, for each that runs
-
-    def timed(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            running.append(0.0)
-            began = time.process_time()
-            try:
-                return function(*arguments, **named)
-            finally:
-                whole = time.process_time() - began
-                spent[stage] += whole - running.pop()
-                if running:
-                    running[-1] += whole
-
-        return call
-
-    for stage, parts in _STAGES.items():
-        for owner, name in parts:
-            setattr(owner, name, timed(getattr(owner, name), stage))
-    try:
-        whole = run(_Storage(path), detector).seconds
-    finally:
-        for owner, name, original in originals:
-            setattr(owner, name, original)
-    spent["other"] = whole - sum(spent.values())
-    return {stage: seconds / whole for stage, seconds in spent.items()}
-
-
 def baseline(path: Path) -> float:
     """Tuples per second of a straightforward parser: json.loads and one dict a tuple. It neither joins nor scores."""
     names = ("time", "source", "destination", "source_port", "destination_port", "protocol", "direction", "state", "encryption")
@@ -178,20 +142,6 @@ def baseline(path: Path) -> float:
                         if len(kept) == 10_000:
                             kept.clear()
     return tuples / (time.process_time() - began)
-
-
-def peak_megabytes(path: Path) -> tuple[float, float]:
-    """(before, peak) resident memory of a fresh process that detects on the blob."""
-    command = [sys.executable, "-m", "benchmarks.vnet_flow_path", "--peak", str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    before, peak = done.stdout.split()
-    return float(before), float(peak)
-
-
-def peak_so_far() -> float:
-    """Largest resident size of this process so far, in MB. (``ru_maxrss`` would be its parent's where that was larger.)"""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
@@ -216,7 +166,7 @@ def main() -> None:
         # From the size on at which the first part is full, memory must not grow with the blob.
         for times in (2, 8):
             path.write_bytes(make_blob(times * options.tuples, per_group=600))
-            before, peak = peak_megabytes(path)
+            before, peak = peak_megabytes("benchmarks.vnet_flow_path", path)
             sizes = f"blob of {times * options.tuples:,} tuples"
             print(f"{sizes}: {peak:.0f} MB at most, of which {before:.0f} MB before reading it")
 
@@ -224,16 +174,10 @@ def main() -> None:
 def _report(name: str, path: Path, detector: Detector, rounds: int) -> None:
     best = min((run(_Storage(path), detector) for _ in range(rounds)), key=lambda each: each.seconds)
     total = best.records + best.rejected
-    speed = total / best.seconds
     plain = max(baseline(path) for _ in range(rounds))
-    print(
-        f"{name}: {path.stat().st_size / 1e6:.1f} MB, {total:,} tuples, {best.flows:,} flows of {best.entities:,} initiators, "
-        f"{best.rejected:,} rejected, {best.verdicts:,} verdicts\n  {speed:,.0f} tuples/s on one core (target {TARGET:,}: "
-        f"{'reached' if speed >= TARGET else 'NOT reached'})"
-    )
-    print("  " + ", ".join(f"{stage} {share:.0%}" for stage, share in shares(path, detector).items()))
-    print(f"  baseline, parsing alone with json.loads and a dict a tuple: {plain:,.0f} tuples/s")
-    print(f"  the whole path is {speed / plain:.1f} times as fast as that")
+    each = shares(_STAGES, lambda: run(_Storage(path), detector))
+    title = f"{name}: {path.stat().st_size / 1e6:.1f} MB, {total:,} tuples"
+    report(title, total, "tuples", best, each, plain, "parsing alone with json.loads and a dict a tuple")
 
 
 if __name__ == "__main__":
