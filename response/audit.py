@@ -111,13 +111,15 @@ def verify(journal: Journal, names: Iterable[str], *, now_ms: int, copies: Itera
     copies : iterable of Copy
         Anchors, as they were kept elsewhere: of two that differ, the copy is believed.
     """
-    kept = {(each.stream, each.sequence): each for each in sorted(copies, key=lambda each: each.entry is not None)}
+    given = sorted(copies, key=lambda each: each.entry is not None)
+    kept = {(each.stream, each.sequence): each for each in given}
+    outside = defaultdict[str, dict[int, str]](dict)
+    for copy in kept.values():
+        outside[copy.stream][copy.sequence] = copy.digest
     all_names = {*names}
     days = sorted({name for name in all_names if is_anchors(name)} | {day for day, _ in kept})
     streams = {day: journal.stream(day) for day in days}
-    problems = [
-        found for day in days for found in check(day, streams[day], {n: c.digest for (d, n), c in kept.items() if d == day})
-    ]
+    problems = [*_at_odds(given), *(found for day in days for found in check(day, streams[day], outside[day]))]
     problems += _between_days(streams, days)
     anchors = {(each.stream, each.sequence): each for day in days for each in streams[day]}
     anchors |= {place: each.entry for place, each in kept.items() if each.entry is not None}
@@ -143,6 +145,18 @@ def verify(journal: Journal, names: Iterable[str], *, now_ms: int, copies: Itera
         problems.append(silent)
     first = {(each.stream, each.sequence): each for each in reversed(problems)}
     return Report(len(checked), entries, len(anchors), len(kept), unchained, since, last_ms, tuple(sorted(first.values())))
+
+
+def _at_odds(copies: Sequence[Copy]) -> Iterator[Problem]:
+    """Who may add copies can add a forged one beside the true one, which he cannot take away."""
+    digests = defaultdict[tuple[str, int], set[str]](set)
+    for copy in copies:
+        digests[copy.stream, copy.sequence].add(copy.digest)
+    for (stream, sequence), found in digests.items():
+        if len(found) > 1:
+            yield Problem(
+                stream, sequence, Fault.ALTERED, f"there are {len(found)} copies of it that differ: one of them is forged"
+            )
 
 
 def _between_days(streams: Mapping[str, Sequence[JournalEntry]], days: Sequence[str]) -> Iterator[Problem]:

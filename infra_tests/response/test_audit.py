@@ -251,6 +251,15 @@ def test_who_writes_also_the_anchors_anew_is_found_by_their_copies(journal: Rewr
     assert faults(report(journal, LATER, named)) == [(DAY, 1, Fault.ALTERED)]
 
 
+def test_copies_that_differ_are_named(journal: Rewritable) -> None:
+    """Whoever may add copies may add a forged one that fits a forged journal; the true one stays."""
+    (first, _), copies = journal.stream(DAY), [json.dumps(as_copy(each)) for each in journal.stream(DAY)]
+    forged = replace(first, time_ms=first.time_ms + 1)
+    for order in ([*copies, json.dumps(as_copy(forged))], [json.dumps(as_copy(forged)), *copies]):
+        found = report(journal, LATER, order).problems
+        assert [(each.sequence, each.fault) for each in found if "copies of it that differ" in each.what] == [(1, Fault.ALTERED)]
+
+
 def test_a_copy_of_an_anchor_that_is_gone(journal: Rewritable) -> None:
     anchor(journal, now_ms=LATER + DAY_MS)
     day = stream_of(LATER + DAY_MS)
