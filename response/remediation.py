@@ -28,7 +28,7 @@ def is_remediation(entry: JournalEntry) -> bool:
 def of_entry(entry: JournalEntry) -> dict[str, Any]:
     """Return the entry as an OCSF object."""
     action, _, target = entry.stream.partition("#")
-    return of_remediation(
+    event = of_remediation(
         containment_id=entry.containment_id,
         action=action,
         target=Entity.from_key(target),
@@ -41,3 +41,6 @@ def of_entry(entry: JournalEntry) -> dict[str, Any]:
         succeeded=_SUCCEEDED.get(entry.step),
         detail=entry.detail,
     )
+    if entry.case:
+        event["unmapped"]["case"] = entry.case
+    return event

@@ -90,4 +90,5 @@ def test_the_journal_leaves_as_ocsf(console: Console, journal: Journal) -> None:
     assert console("journal", "export") == 0
     lines = [json.loads(line) for line in console.printed]
     assert [line["unmapped"]["step"] for line in lines] == [entry.step for entry in journal.stream(STREAM)]
+    assert {line["unmapped"]["case"] for line in lines} == {journal.stream(STREAM)[0].case}
     assert {(line["class_uid"], line["metadata"]["version"]) for line in lines} == {(7001, "1.5.0")}
