@@ -247,6 +247,8 @@ class ApiCall:
         Roles that the call made let an outside account in, or by which such an account came in (OCSF has no attribute for it).
     opened : tuple of Entity
         What a call that succeeded may have opened to others: security group and rules, bucket, snapshot, image.
+    grant : str
+        What the request opens, and to whom: one of :data:`shared_model.grants.GRANTS`.
     """
 
     event_id: str
@@ -273,6 +275,7 @@ class ApiCall:
     created: bool | None = None
     trusts: tuple[Entity, ...] = ()
     opened: tuple[Entity, ...] = ()
+    grant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

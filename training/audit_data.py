@@ -7,7 +7,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
 from training.loaders.cloudtrail_logs import RecordedAttack, embed, read_panther, read_stratus
 from training.scenarios import AUDIT_CLASSES, BENIGN, Family, Scenario, Split, families, generate
-from training.scenarios.audit_story import LabelledRecord, attack_story, owner_of
+from training.scenarios.audit_story import LabelledRecord, attack_story, benign_days, owner_of
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
 from training.sequences import Story
 from training.splits import HELD_OUT_PANTHER, HELD_OUT_STRATUS
@@ -59,6 +59,23 @@ def scenario_stories(split: Split, *, seed: int, repeats: int, progress: Callabl
                 stories += record_stories(attack_story(family, scenario.seed, control=True), f"control of {family.name}")
         if (number + 1) % 12 == 0:
             progress(f"{number + 1}/{len(chosen)} families")
+    return stories
+
+
+def watched_stories(split: Split, *, seed: int, entity_days: int, days: int = 12, calls_a_day: int = 30) -> list[Story]:
+    """Benign principals of the split, each watched for days: what alerts per entity-day are counted on.
+
+    About ``entity_days`` in all, spread evenly over the split's benign families. One principal is one entity here, also where
+    its records name a session and a directory besides. Families that look like an attack (an announced test, a team that takes
+    projects down) are left out: an operator knows of them and names them; what they raise is told family by family.
+    """
+    chosen = [each for each in benign_families(split) if each.telemetry == Telemetry.API_CALLS and not each.looks_like]
+    stories = []
+    for turn in range(-(-entity_days // (days * len(chosen)))):
+        for family in chosen:
+            told = record_stories(benign_days(family, seed * 100_003 + turn, days=days, calls_a_day=calls_a_day), family.name)
+            longest = max(told, key=lambda story: len(story.labels))
+            stories.append(replace(longest, days=float(days)))
     return stories
 
 
@@ -113,7 +130,8 @@ def _stories(events: Iterable[tuple[str, int, NDArray[np.uint8], int]], family: 
         kept.sort(key=lambda item: item[:2])
         labels = np.array([item[3] for item in kept], np.int64)
         days = max(kept[-1][0] - kept[0][0], 3_600_000) / 86_400_000
-        stories.append(Story(np.stack([item[2] for item in kept]), labels, family, bool(labels.any()), days, entity))
+        rows, times = np.stack([item[2] for item in kept]), np.array([item[0] for item in kept], np.int64)
+        stories.append(Story(rows, labels, family, bool(labels.any()), days, entity, times))
     return stories
 
 

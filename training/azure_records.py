@@ -88,7 +88,9 @@ def _panther(
     for folder in folders:
         for path in sorted((root / "panther" / folder).glob("*.yml")):
             wanted = (
-                case["Log"] for case in yaml.safe_load(path.read_text()).get("Tests", []) if case["ExpectedResult"] is fires
+                case["Log"]
+                for case in yaml.safe_load(path.read_text()).get("Tests", [])
+                if case.get("ExpectedResult") is fires and "Log" in case
             )
             cases += [list(parse(record, source=path.name)) for record in wanted]
     return _calls(f"panther, {name}: the rule {'fires' if fires else 'does not fire'}", cases, detector)

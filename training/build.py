@@ -14,21 +14,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.alerts import hourly
 from training.artifact import ARTIFACTS, Built, write_artifact
 from training.baselines import fit_baselines, recall_at_fpr
+from training.benchmarks.intervals import counted
 from training.checkpoints import Checkpoints, Keeping
+from training.controls import finite, only_lengths, replaced, separability
 from training.data_root import data_root
-from training.evaluation import Report, Scored, benign_peaks, report, score_stories
+from training.evaluation import Report, Scored, report, score_stories
 from training.export import Weights, float_logits, parity, run_tflite, to_int8, weights_of
 from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events
 from training.limits import LIMITS
-from training.metrics import alert_budget_threshold, mean_and_spread
+from training.metrics import mean_and_spread
 from training.sequences import decidable, training_windows
 from training.tasks import TASKS, Material, Task
 
 #: Stories of each attack family; benign ones are told more often (see the stories' modules).
-REPEATS = {"network": 16, "audit": 40}
-EPOCHS = 20
+REPEATS = {"network": 16, "audit": 12}
+#: At most; a fit stops earlier when validation no longer improves.
+EPOCHS = {"network": 20, "audit": 12}
+#: Alerts per entity-day at which figures are told beside those at the detector's own threshold.
+STRICT = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Fitted:
     model: bytes
     scaling: Scaling
     threshold: float
+    strict: float
     windows: int
     parameters: int
     epochs: int
@@ -96,18 +103,40 @@ def fit_task(
     )  # fmt: skip
     weights = weights_of(model)
     parameters = sum(int(array.size) for arrays in weights.values() for array in arrays)
+    benign = [story for story in material.watched or material.validation if not story.attack]
+
+    def scorer(model: bytes) -> Callable[[NDArray[np.generic]], NDArray[np.float32]]:
+        return lambda rows: run_tflite(model, scaling.apply(task.dense(rows)))
+
+    first = hourly(score_stories(benign, scorer(to_int8(weights, task.sizes, labelled.windows))))
+    weights = centred(weights, first.threshold(task.alerts_per_entity_day))
     exported = to_int8(weights, task.sizes, labelled.windows)
     progress(f"{parameters:,} parameters, {len(exported):,} bytes int8")
-
-    def score(rows: NDArray[np.generic]) -> NDArray[np.float32]:
-        return run_tflite(exported, scaling.apply(task.dense(rows)))
-
-    peaks, days = benign_peaks(score_stories(material.validation, score))
-    threshold = alert_budget_threshold(peaks, days, task.alerts_per_entity_day)
-    threshold = min(max(round(threshold, 6), 0.5), 0.99)
-    progress(f"threshold {threshold} from {len(peaks)} benign validation entities ({days:.1f} entity-days)")
+    seen = hourly(score_stories(benign, scorer(exported)))
+    threshold, strict = (
+        min(max(round(seen.threshold(budget), 6), 0.5), 0.999) for budget in (task.alerts_per_entity_day, STRICT)
+    )
+    progress(
+        f"threshold {threshold}, strict {strict}; {len(benign)} benign validation entities, {seen.entity_days:.1f} entity-days"
+    )
     baselines = fit_baselines(labelled.windows, labelled.classes, seed=seed) if with_baselines else {}
-    return Fitted(seed, weights, exported, scaling, threshold, len(train), parameters, count, score, baselines, watched)
+    return Fitted(
+        seed, weights, exported, scaling, threshold, strict, len(train), parameters, count, scorer(exported), baselines, watched
+    )  # fmt: skip
+
+
+def centred(weights: Weights, threshold: float) -> Weights:
+    """Weights whose benign logit is moved so that what was ``threshold`` becomes 0.5.
+
+    The share of attacks in training is chosen, not found: what a probability of 0.5 means is settled on benign validation data.
+    """
+    moved = dict(weights)
+    kernel, bias = moved["logits"]
+    bias = bias.copy()
+    odds = min(max(threshold, 1e-4), 1 - 1e-4)
+    bias[0] += math.log(odds / (1 - odds))
+    moved["logits"] = [kernel, bias]
+    return moved
 
 
 def rounded(scaling: Scaling) -> Scaling:
@@ -121,7 +150,14 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
     for name, stories in material.tests.items():
         scored = [score_stories(stories, one.score) for one in fitted]
         reports = [report(item, threshold=one.threshold, enough=task.enough) for item, one in zip(scored, fitted, strict=True)]
-        tests[name] = _summary(reports, _against_baselines(task, scored[0], fitted[0], reports[0]))
+        stricter = [report(item, threshold=one.strict, enough=task.enough) for item, one in zip(scored, fitted, strict=True)]
+        tests[name] = _summary(reports, _against_baselines(task, scored[0], fitted[0], reports[0])) | {
+            "detected": _detected(reports),
+            "strict": _detected(stricter),
+            "alerts": _alerts(scored, fitted),
+            "rates": _rates(scored[0], task.enough),
+            "replaced": finite(replaced(scored[0], fitted[0].threshold)),
+        }
     first = fitted[0]
     exact = float_logits(first.weights, task.sizes, first.stopping.windows)
     agreement = parity(exact, run_tflite(first.model, first.stopping.windows), first.threshold)
@@ -129,6 +165,8 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
         "detector": task.name,
         "seeds": [one.seed for one in fitted],
         "thresholds": [one.threshold for one in fitted],
+        "strict_thresholds": [one.strict for one in fitted],
+        "controls": _controls(task, material, first),
         "parity": {
             "sequences": agreement.sequences,
             "flips": agreement.flips,
@@ -137,6 +175,55 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
         },
         "tests": tests,
         "limits": list(LIMITS[task.name]),
+    }
+
+
+def _detected(reports: list[Report]) -> dict[str, Any]:
+    """Attack entities detected: recall over the seeds; of the first seed k of n with the exact 95 % interval, and by family."""
+    mean, spread = mean_and_spread([one.entities.recall for one in reports])
+    found, of = reports[0].detected, reports[0].entities.attack
+    exact = counted(found, of) if of else None
+    return {
+        "recall": {"mean": _json(mean), "spread": _json(spread)},
+        "found": found,
+        "of": of,
+        "interval": [round(exact.low, 4), round(exact.high, 4)] if exact else None,
+        "by_family": reports[0].detected_by_family,
+    }
+
+
+def _alerts(scored: list[Scored], fitted: list[Fitted]) -> dict[str, Any]:
+    """Alerts of benign entities, one an entity and hour, at both thresholds, of each seed."""
+    counted = [hourly(item) for item in scored]
+    return {
+        "entity_days": round(counted[0].entity_days, 3),
+        "events": counted[0].events,
+        "own": [item.alerts(one.threshold) for item, one in zip(counted, fitted, strict=True)],
+        "strict": [item.alerts(one.strict) for item, one in zip(counted, fitted, strict=True)],
+    }
+
+
+def _rates(scored: Scored, enough: int) -> dict[str, float | None]:
+    """Recall of windows at false-positive rates that the sample allows (n ≥ 3 / rate), thresholds from these very windows."""
+    usable = decidable(scored.windows, scored.stories, enough)
+    truth, score = scored.windows.evidence[usable] > 0, scored.probability[usable]
+    benign = int((~truth).sum())
+    return {
+        str(rate): _json(recall_at_fpr(truth, score, rate)) if benign * rate >= 3 and truth.any() else None
+        for rate in (0.01, 0.001)
+    }
+
+
+def _controls(task: Task, material: Material, fitted: Fitted) -> dict[str, Any]:
+    """What must come out near chance, and how far apart generated and recorded benign records are."""
+    train = training_windows(material.train, np.random.default_rng(fitted.seed), enough=task.enough)
+    first = next(iter(material.tests.values()), [])
+    return {
+        "only_lengths": finite(only_lengths(train, first, seed=fitted.seed)) if first else None,
+        "separability": {
+            name: finite(separability(generated, recorded, task.dense, seed=fitted.seed))
+            for name, (generated, recorded) in material.apart.items()
+        },
     }
 
 
@@ -223,7 +310,7 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=0, help="stories of each attack family (default: those of the shipped models)"
     )
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--epochs", type=int, default=0, help="at most (default: those of the shipped models)")
     parser.add_argument("--out", type=Path, default=ARTIFACTS, help="folder of the detectors' folders")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -231,7 +318,7 @@ def main() -> None:
     for name in TASKS if arguments.detector == "all" else (arguments.detector,):
         build(
             TASKS[name](), data_root(), list(range(arguments.seed, arguments.seed + arguments.seeds)),
-            repeats=arguments.repeats or REPEATS[name], epochs=arguments.epochs, folder=arguments.out / name,
+            repeats=arguments.repeats or REPEATS[name], epochs=arguments.epochs or EPOCHS[name], folder=arguments.out / name,
             progress=progress_since(start),
         )  # fmt: skip
 

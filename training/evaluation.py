@@ -42,6 +42,10 @@ class Report:
         Share of detected windows of attacks in which the named class is right.
     recall_by_family, alarms_by_family : dict
         Share of attack entities detected, and of benign entities that alarm, by family.
+    detected : int
+        Attack entities detected.
+    detected_by_family : dict
+        How many of how many attack entities, by family.
     """
 
     windows: Figures
@@ -50,6 +54,8 @@ class Report:
     right_class: float
     recall_by_family: dict[str, float]
     alarms_by_family: dict[str, float]
+    detected: int
+    detected_by_family: dict[str, list[int]]
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -90,6 +96,8 @@ def report(scored: Scored, *, threshold: float, enough: int) -> Report:
         right_class=float(right.mean()) if len(right) else float("nan"),
         recall_by_family=_by_family(scored.stories, alarms, attack),
         alarms_by_family=_by_family(scored.stories, alarms, ~attack),
+        detected=int(np.sum(alarms & attack)),
+        detected_by_family=_counts(scored.stories, alarms, attack),
     )
 
 
@@ -97,6 +105,15 @@ def _peaks(scored: Scored, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
     peaks = np.zeros(len(scored.stories))
     np.maximum.at(peaks, scored.windows.story[counted], scored.probability[counted])
     return peaks
+
+
+def _counts(stories: list[Story], alarms: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> dict[str, list[int]]:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for story, alarm, take in zip(stories, alarms.tolist(), chosen.tolist(), strict=True):
+        if take:
+            counts[story.family][0] += alarm
+            counts[story.family][1] += 1
+    return dict(sorted(counts.items()))
 
 
 def _by_family(stories: list[Story], alarms: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> dict[str, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 LIMITS: dict[str, tuple[str, ...]] = {
     "network": (
+        "This model was fitted before the scenarios became files (docs/decisions/080): the figures are of the families as they were told then, and `make train` gives another one. One fit on the files ranked better (AUC 0.933 against 0.891 on held-out families, 0.939 against 0.850 on CTU days) and found less at a threshold from validation (IoT-23 8-1: nothing), so it was not taken.",
+        "The goal, recall of 90 % at FPR 1e-2 on recorded flows, is met on IoT-23 8-1 alone among those held out (97 %, 15 benign windows: too few to speak of a rate); leave-one-capture-out was not run.",
         "While this was built, figures on the test sets were looked at between versions and led to more varied training data (never to a threshold, a weight or the choice of a seed). They are no first look.",
         "Recorded traffic is of small devices (IoT-23) written as VPC records; there is no recorded traffic of a cloud account under attack among the data.",
         "CTU days: labels say who asked for a connection. Unrequested is attack there, so direction alone nearly predicts the label, and recall there means little; strangers with fewer than four flows "
@@ -13,10 +15,13 @@ LIMITS: dict[str, tuple[str, ...]] = {
         "Generated benign workloads are easier than real ones. Calibrate before enforcing.",
     ),
     "audit": (
-        "While this was built, figures on the test sets were looked at between versions and led to more varied training data (never to a threshold, a weight or the choice of a seed). They are no first look.",
+        "Earlier versions were looked at on these test sets, and that led to more varied training data and to features of what a call brings about (never to a threshold, a weight or the choice of a seed). With the scenario files and features of this version the sets were scored three times: after the first fit, to hold it against the former detector at the same budgets, and after the alert budget was set on validation data.",
+        "The goals were 90 % of held-out scenario families at 1 alert per 1,000 entity-days, and 80 % of held-out Stratus techniques. Both are missed. Validation and test have administrators who now and then share a snapshot, give a right or open a gate; a window of 16 events does not tell an honest first time, or a monthly habit, from an intruder's only call. What would: a memory of what each principal has done before, beyond the window.",
+        "The threshold rests on nine families of benign principals; those of the test raise fewer alerts than these.",
+        "Azure: no recorded attack or history is in training or test, only generated Activity and Entra records.",
         "Many techniques are one call that honest administrators make too (CreateAccessKey, AuthorizeSecurityGroupIngress). Seen by nothing but that call in a principal's history, some stay unseen.",
         "Held-out means that no attack in training, from any source, contains the technique's calls; benign principals may make them.",
-        "Invictus: attack is what the tool did under its own name; the same user's Terraform, which prepared the attacks, counts as benign. Classes are not scored there.",
+        "Invictus: the detector is at chance there (AUC). Attack is what the tool did under its own name; the same user's Terraform, which prepared the attacks, counts as benign. Classes are not scored there.",
         "OpenSSH and Linux logs are each of one host; their labels are read off the messages.",
         "Panther's cases are rule tests: that a rule fires does not mean that somebody attacked.",
     ),

@@ -34,6 +34,8 @@ class Story:
         How long it was watched.
     entity : str
         Whom it is about, for telling stories of one log apart.
+    times_ms : int64 (m,) or None
+        When each event was, where alerts are counted by the hour.
     """
 
     rows: NDArray[np.generic]
@@ -42,6 +44,7 @@ class Story:
     attack: bool
     days: float
     entity: str = ""
+    times_ms: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,13 @@ from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Layout, Split
 from training.sequences import Story
 from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES, VALIDATION_WORKDAYS, WORKDAYS
 
+#: What 1 alert per 1,000 entity-days is counted on: three times as many, so that a rate may be claimed.
+ENTITY_DAYS = 3000
+#: Test set of all captures that are held out: only together have they benign windows enough to speak of a rate.
+TOGETHER = "IoT-23, held-out captures together"
+#: Test set of benign principals that were watched for days.
+WATCHED = "benign principals of held-out families, watched for days"
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -25,7 +32,9 @@ class Material:
 
     ``stopping`` decides when to stop: fresh stories of training families together with validation families (of the latter alone,
     a dozen families, the loss is noise). ``validation`` gives the threshold. ``tests`` are named; nothing in them is seen before
-    the figures are computed. ``sources`` says in words what was used.
+    the figures are computed. ``sources`` says in words what was used. ``watched`` are benign validation entities, watched
+    long enough to count alerts on, the threshold's measure; where there are none, those of ``validation`` are.
+    ``apart`` are generated and recorded benign stories of one kind, to see how far apart they are.
     """
 
     train: list[Story]
@@ -33,6 +42,8 @@ class Material:
     validation: list[Story]
     tests: dict[str, list[Story]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    watched: list[Story] = field(default_factory=list)
+    apart: dict[str, tuple[list[Story], list[Story]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,7 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
     validation = network_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
     stopping = network_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
     tests = {"held-out scenario families": network_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    apart: dict[str, tuple[list[Story], list[Story]]] = {}
     sources = ["generated scenarios"]
     if root is not None:
         progress("recorded captures")
@@ -115,9 +127,12 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
         sources.append("CICIDS2017 and NF-BoT-IoT-v2 rows as single flows, to start the layer that sees single events")
         for name in TEST_CAPTURES:
             tests[f"IoT-23 {name}"] = network_data.recorded_stories(root, (name,))
+        tests[TOGETHER] = [story for name in TEST_CAPTURES for story in tests[f"IoT-23 {name}"]]
         tests["CTU days (evaluation only)"] = network_data.ctu_stories(root, CTU_DAYS)
+        recorded = [*tests["IoT-23 4-1"], *tests["IoT-23 21-1"], *tests["CTU days (evaluation only)"]]
+        apart["flows: held-out families, IoT-23 4-1 and 21-1 and CTU days"] = (tests["held-out scenario families"], recorded)
         sources.append(f"IoT-23 captures {', '.join(TRAIN_CAPTURES)} (validation: {', '.join(VALIDATION_CAPTURES)})")
-    return Material(train, stopping + validation, validation, tests, tuple(sources))
+    return Material(train, stopping + validation, validation, tests, tuple(sources), apart=apart)
 
 
 def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progress) -> Material:
@@ -128,6 +143,11 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
     validation = audit_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
     stopping = audit_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
     tests = {"held-out scenario families": audit_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    apart: dict[str, tuple[list[Story], list[Story]]] = {}
+    progress("benign principals, watched for days")
+    watched = audit_data.watched_stories(Split.VALIDATION, seed=seed + 1, entity_days=ENTITY_DAYS)
+    watched += [story for story in validation if not story.attack and story.family.startswith("system/")]
+    tests[WATCHED] = audit_data.watched_stories(Split.TEST, seed=seed + 2, entity_days=ENTITY_DAYS)
     sources = ["generated scenarios"]
     if root is not None:
         progress("recorded attacks in benign history")
@@ -138,8 +158,11 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
             tests[title] = list(audit_data.recorded_stories(unseen, Split.TEST, seed=seed))
         tests["Invictus (account never seen)"] = recorded_logs.invictus_stories(root)
         tests["OpenSSH and Linux logs (never seen)"] = recorded_logs.system_log_stories(root)
+        apart["API calls: held-out families, Invictus"] = (tests[WATCHED], tests["Invictus (account never seen)"])
+        hosts = [story for story in tests["held-out scenario families"] if story.family.startswith("system/")]
+        apart["system logs: held-out families, a Linux host"] = (hosts, tests["OpenSSH and Linux logs (never seen)"])
         sources.append(f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out)")
-    return Material(train, stopping + validation, validation, tests, tuple(sources))
+    return Material(train, stopping + validation, validation, tests, tuple(sources), watched, apart)
 
 
 def network() -> Task:
@@ -151,7 +174,7 @@ def network() -> Task:
         sizes=network_sizes(len(features), len(NETWORK_CLASSES)),
         benign=2.0,
         enough=4,
-        alerts_per_entity_day=0.3,
+        alerts_per_entity_day=0.1,
         dense=_network_dense,
         single_events=_single_flows,
         gather=_network_material,
@@ -167,7 +190,7 @@ def audit() -> Task:
         sizes=audit_sizes(len(features), len(AUDIT_CLASSES)),
         benign=2.0,
         enough=2,
-        alerts_per_entity_day=0.3,
+        alerts_per_entity_day=0.05,
         dense=_audit_dense,
         single_events=None,
         gather=_audit_material,

@@ -80,6 +80,7 @@ def test_a_call_sets_exactly_the_words_it_says():
         "service=secret",
         "verb=get",
         "object=secret",
+        "effect=reads_secret",
         "outcome=success",
         "caller=user",
         "origin=public",
@@ -122,6 +123,13 @@ def test_relations_are_to_the_window():
     assert {name for name in third if name.startswith(("same_", "new_"))} == {"new_operation"}
     assert third["distinct_sources"] == pytest.approx(np.log1p(2))
     assert third["distinct_targets"] == pytest.approx(np.log1p(2))
+
+
+def test_what_is_new_of_a_principal_is_said():
+    made = later(CALL, 9, service="iam", operation="CreateAccessKey", read_only=False, user_agent="Boto3/1.34", grant="admin")
+    _, second, third = features(CALL, made, later(made, 9))
+    assert {"effect=makes_credential", "grant=admin", "new_service", "new_agent", "new_effect"} <= set(second)
+    assert not {"new_service", "new_agent", "new_effect"} & set(third)
 
 
 def test_the_gap_is_log_seconds_and_the_first_takes_its_neighbours():
@@ -185,7 +193,7 @@ def test_the_layout_of_rows_is_fixed():
         "agent": 28,
         "read_only": 29,
         "mfa": 30,
-        "spare": 31,
+        "grant": 31,
     }
 
 

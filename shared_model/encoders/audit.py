@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared_model.call_words import words_of
+from shared_model.effects import EFFECTS, effects_of
 from shared_model.events import ApiCall, SystemEvent, Telemetry
+from shared_model.grants import GRANTS
 from shared_model.vocabulary import (
     AGENTS,
     CALLERS,
@@ -51,7 +54,7 @@ ROW = np.dtype(
         ("agent", "u1"),
         ("read_only", "u1"),
         ("mfa", "u1"),  # 0 not stated, 1 without, 2 with
-        ("spare", "u1"),
+        ("grant", "u1"),  # what the request opens, 0 nothing or not said
     ]
 )
 ROW_BYTES = ROW.itemsize
@@ -68,10 +71,13 @@ _BLOCKS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("origin", ORIGINS, False),
     ("agent", AGENTS, False),
     ("mfa", ("not_stated", "without", "with"), False),
+    ("grant", GRANTS, False),
 )
 _FLAGS = ("system_event", "read_only")
 _RELATED = ("operation", "source", "target")
 _RELATIONS = tuple(f"{relation}_{name}" for name in _RELATED for relation in ("same", "new"))
+#: Words of which it is told when the entity shows one that it has not shown in the window.
+_NOVEL = ("service", "agent", "effect")
 _NUMBERS = ("gap", "gap_known", *(f"distinct_{name}s" for name in _RELATED), "failure_share")
 
 #: Names of the dense features, in order: the contract between the model and :func:`expand`. The last is 1 for every event and
@@ -79,11 +85,16 @@ _NUMBERS = ("gap", "gap_known", *(f"distinct_{name}s" for name in _RELATED), "fa
 FEATURES: tuple[str, ...] = (
     *_FLAGS,
     *(f"{field}={level}" for field, levels, zero in _BLOCKS for level in (levels if zero else levels[1:])),
+    *(f"effect={effect}" for effect in EFFECTS[1:]),
     *_RELATIONS,
+    *(f"new_{name}" for name in _NOVEL),
     *_NUMBERS,
     "present",
 )
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
+_SAME_COLUMNS, _NEW_COLUMNS = ([_COLUMN[f"{relation}_{name}"] for name in _RELATED] for relation in ("same", "new"))
+_DISTINCT_COLUMNS = [_COLUMN[f"distinct_{name}s"] for name in _RELATED]
+_NOVEL_COLUMNS = [_COLUMN[f"new_{name}"] for name in _NOVEL]
 # Of each block: its byte in a row, its number of codes, the lowest code that is a level, and the column where code 0 would be.
 _BLOCK_BYTES = np.array([dict(ROW.fields or {})[field][1] for field, _, _ in _BLOCKS])
 _BLOCK_SIZES = np.array([len(levels) for _, levels, _ in _BLOCKS], np.uint8)
@@ -120,6 +131,7 @@ def encode_api_calls(calls: Sequence[ApiCall]) -> NDArray[np.uint8]:
         row["agent"] = code(AGENTS, words.agent)
         row["read_only"] = is_read_only(call.read_only, words.operation.verb)
         row["mfa"] = 0 if call.mfa is None else 1 + call.mfa
+        row["grant"] = code(GRANTS, call.grant)
     return rows.view(np.uint8).reshape(len(calls), ROW_BYTES)
 
 
@@ -168,8 +180,12 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     begins = np.arange(0, dense.size, len(FEATURES))
     dense.reshape(-1)[(begins[:, None] + (_BLOCK_COLUMNS + codes))[stated]] = 1
     first = present & ~_shifted(present)
-    for field in _RELATED:
-        _relate(dense, field, rows[field], present, first)
+    effects = effects_of(rows["service"], rows["verb"], rows["object"])
+    lasting = np.flatnonzero(effects)
+    dense.reshape(-1)[begins[lasting] + (_COLUMN[f"effect={EFFECTS[1]}"] - 1) + effects.reshape(-1)[lasting]] = 1
+    _relate(dense, rows, present, first)
+    shown = _first_shown(np.stack((rows["service"], rows["agent"], effects)))
+    dense[..., _NOVEL_COLUMNS] = np.moveaxis(shown & ~first, 0, -1)
     _gaps(dense, rows["time_ms"], present, first)
     failures = np.cumsum(present & (rows["outcome"] == code(OUTCOMES, "failure")), axis=1)
     dense[..., _COLUMN["failure_share"]] = failures / np.maximum(np.cumsum(present, axis=1), 1)
@@ -178,18 +194,26 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     return dense
 
 
-def _relate(
-    dense: NDArray[np.float32], field: str, hashes: NDArray[np.uint32], present: NDArray[np.bool_], first: NDArray[np.bool_]
-) -> None:
-    """Write whether the value equals the previous event's, is new in the window, and how many there were so far."""
-    stated = present & (hashes != 0)
-    equal = (hashes[:, :, None] == hashes[:, None, :]) & stated[:, :, None] & stated[:, None, :]
-    seen = np.tril(equal, -1).any(axis=2)
+def _relate(dense: NDArray[np.float32], rows: NDArray[np.void], present: NDArray[np.bool_], first: NDArray[np.bool_]) -> None:
+    """Write of each event whether its values equal the previous one's, are new in the window, and how many there were so far."""
+    values = np.stack([rows[field] for field in _RELATED])
+    values *= present
+    stated = values != 0
+    new = _first_shown(values)
     same = np.zeros_like(stated)
-    same[:, 1:] = stated[:, 1:] & stated[:, :-1] & (hashes[:, 1:] == hashes[:, :-1])
-    dense[..., _COLUMN[f"same_{field}"]] = same
-    dense[..., _COLUMN[f"new_{field}"]] = stated & ~seen & ~first
-    dense[..., _COLUMN[f"distinct_{field}s"]] = np.log1p(np.cumsum(stated & ~seen, axis=1))
+    same[..., 1:] = stated[..., 1:] & (values[..., 1:] == values[..., :-1])
+    dense[..., _SAME_COLUMNS] = np.moveaxis(same, 0, -1)
+    dense[..., _NEW_COLUMNS] = np.moveaxis(new & ~first, 0, -1)
+    dense[..., _DISTINCT_COLUMNS] = np.moveaxis(np.log1p(np.cumsum(new, axis=-1)), 0, -1)
+
+
+def _first_shown(codes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether no earlier event of the window has the same code: (n, B, T). A code of 0 says nothing, so it is never new."""
+    length = codes.shape[-1]
+    equal = codes[..., :, None] == codes[..., None, :]
+    equal &= np.tri(length, length, -1, np.bool_)
+    shown: NDArray[np.bool_] = (codes > 0) & ~equal.any(axis=-1)
+    return shown
 
 
 def _gaps(dense: NDArray[np.float32], times: NDArray[np.int64], present: NDArray[np.bool_], first: NDArray[np.bool_]) -> None:

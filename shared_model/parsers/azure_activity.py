@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared_model.events import ApiCall, Rejected
+from shared_model.grants import granted_by_azure
 from shared_model.parsers.azure_fields import caller_address, folded, part, records, said, subscription_of, tenant_of
 from shared_model.parsers.azure_identity import identify
 from shared_model.parsers.fields import FieldError, lookup, rejected, text, time_ms
@@ -111,6 +112,7 @@ def activity_call(record: Mapping[str, Any]) -> ApiCall | None:
         instance_id=caller.instance_id,
         aliases=caller.aliases,
         created=_created(record, properties),
+        grant=granted_by_azure(part(properties, "requestbody"), account),
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from shared_model.events import ApiCall, Rejected
+from shared_model.grants import granted_by_aws
 from shared_model.parsers.cloudtrail_identity import identify
 from shared_model.parsers.cloudtrail_opened import opened
 from shared_model.parsers.cloudtrail_trust import trusts_of
@@ -134,6 +135,7 @@ def _api_call(record: object) -> ApiCall:
         aliases=caller.aliases,
         trusts=() if error else trusts_of(record, account),
         opened=() if error else opened(record, service, operation, account, region),
+        grant=granted_by_aws(operation, mapping(record, "requestParameters"), account),
     )
 
 
