@@ -51,6 +51,7 @@ _ROLES = (Grant(_ROLE),)
 _USERS = (Grant(("arn:{partition}:iam::{account}:user/*",)),)
 _DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
+_BUCKETS = (Grant(("arn:{partition}:s3:::*",)),)
 _ACLS = (Grant(_ec2("network-acl")),)
 _EMPTY_QUARANTINE = (Grant(_ec2("security-group"), _IS_QUARANTINE),)
 
@@ -94,6 +95,9 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "iam:PutUserPolicy": _USERS,
     "iam:UpdateAccessKey": _USERS,
     "iam:UpdateAssumeRolePolicy": _ROLES,
+    "s3:GetBucketPublicAccessBlock": _BUCKETS,
+    "s3:GetBucketTagging": _BUCKETS,
+    "s3:PutBucketPublicAccessBlock": _BUCKETS,
 }
 #: Undo gives an interface back the groups that it had, and a role its boundary, whichever those are.
 UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {

@@ -20,6 +20,7 @@ from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
 from infra_tests.lambdas.actions.iam import ALLOW, access_key, assumes, role, trust, user
 from infra_tests.response.world import IsolateMachine, verdict
 from lambdas.actions.block_address import BlockAddress as BlockAddressOnAws
+from lambdas.actions.block_public_access import BlockPublicAccess
 from lambdas.actions.block_sign_in import BlockSignIn as BlockUser
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
@@ -27,6 +28,7 @@ from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
 from lambdas.actions.tighten_trust_policy import TightenTrustPolicy
+from offline.aws.calls import permitted_as
 from response.actions import Action
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.trust import trust as trust_of
@@ -108,6 +110,29 @@ def aws_block_address(account: Account) -> Subject:
         state=entries,
         interfere=interfere,
         gone=None,  # an address is always there; where to block it is what the verdict's other names say
+        operations=operations,
+    )
+
+
+def aws_block_public_access(account: Account) -> Subject:
+    s3 = account.clients("s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+
+    def block() -> Any:
+        try:
+            return s3.get_public_access_block(Bucket="shop")["PublicAccessBlockConfiguration"]
+        except s3.exceptions.ClientError:
+            return None
+
+    operations = _calls(account)
+    return Subject(
+        action=BlockPublicAccess(account.clients),
+        verdict=about(Entity(EntityKind.BUCKET, "shop", ACCOUNT)),
+        state=block,
+        interfere=lambda: s3.put_public_access_block(
+            Bucket="shop", PublicAccessBlockConfiguration={"BlockPublicAcls": True, "IgnorePublicAcls": False}
+        ),
+        gone=about(Entity(EntityKind.BUCKET, "gone", ACCOUNT)),
         operations=operations,
     )
 
@@ -362,10 +387,11 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
     also = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",)}
 
     def record(model: Any, **_: Any) -> None:
-        name = f"{model.service_model.signing_name}:{model.name}"
+        (permission,) = permitted_as(model.service_model.signing_name, model.name, b"")
+        name = f"{model.service_model.signing_name}:{permission}"
         made.update((name, *also.get(name, ())))
 
-    for service in ("ec2", "iam", "autoscaling"):
+    for service in ("ec2", "iam", "autoscaling", "s3"):
         account.clients(service).meta.events.register("before-call", record)
 
     def taken() -> tuple[set[str], set[str]]:
@@ -379,6 +405,7 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
 IN_PROCESS = (isolate_machine,)
 ON_AWS = (
     aws_block_address,
+    aws_block_public_access,
     aws_close_security_group_rules,
     aws_quarantine_instance,
     aws_revoke_sessions,

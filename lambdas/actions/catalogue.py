@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from lambdas.actions.block_address import BlockAddress
+from lambdas.actions.block_public_access import BlockPublicAccess
 from lambdas.actions.block_sign_in import BlockSignIn
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
@@ -28,6 +29,7 @@ class AwsAction(Action, Protocol):
 
 ACTIONS: tuple[type[AwsAction], ...] = (
     BlockAddress,
+    BlockPublicAccess,
     CloseSecurityGroupRules,
     QuarantineInstance,
     RevokeSessions,

@@ -122,7 +122,10 @@ _PERMISSIONS: Mapping[str, str] = {
     "sns:PublishBatch": "Publish",
     "s3:HeadObject": "GetObject",
     "s3:HeadBucket": "ListBucket",
+    "s3:DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "s3:GetPublicAccessBlock": "GetBucketPublicAccessBlock",
     "s3:ListObjects": "ListBucket",
+    "s3:PutPublicAccessBlock": "PutBucketPublicAccessBlock",
     "s3:ListObjectsV2": "ListBucket",
 }
 

@@ -14,7 +14,7 @@ from infra_tests.contracts.subjects import Subject
 from infra_tests.lambdas.account import Account
 from response.actions import CloudUnavailable, Plan, UndoResult, Verification
 
-_SERVICES = ("autoscaling", "ec2", "iam")
+_SERVICES = ("autoscaling", "ec2", "iam", "s3")
 _READS = ("Describe", "Get", "List")
 every_action = pytest.mark.parametrize("make", subjects.ON_AWS, ids=lambda make: make.__name__)
 
