@@ -86,12 +86,15 @@ class ResponseRoom:
         """Put entries into the lake. Of one that lies there the same line is written under the same name."""
         for entry in entries:
             self.lake.put_ocsf([of_entry(entry)], cause=entry.id)
+        if not self.security_hub.is_on:
+            return
         findings = (self.security_hub.containment(entry) for entry in entries)
         self._import([finding for finding in findings if finding is not None])
 
     def keep_verdict(self, verdict: Verdict) -> None:
         """Tell Security Hub of a verdict; the lake has it from its detector."""
-        self._import([self.security_hub.verdict(verdict)])
+        if self.security_hub.is_on:
+            self._import([self.security_hub.verdict(verdict)])
 
     def _import(self, findings: Sequence[Mapping[str, Any]]) -> None:
         if lost := self.security_hub.put(findings):

@@ -40,6 +40,11 @@ class SecurityHub:
         self._product = product_arn
         self._logger = logger
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the deployment sends to it."""
+        return bool(self._product)
+
     def put(self, findings: Sequence[Mapping[str, Any]]) -> int:
         """Send findings; return how many were not taken. One that is sent again replaces what it said before."""
         lost = 0
