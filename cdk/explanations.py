@@ -26,6 +26,8 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"arn:[^*]+:ec2:[^*]+:(instance|network-acl|network-interface|security-group|security-group-rule|vpc)/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:iam::[^*]+:(role|user)/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:s3:::\*", _WHEN_IT_HAPPENS),
+    (r"arn:[^*]+:ec2:[^*]+::(image|snapshot)/\*", _WHEN_IT_HAPPENS),
+    (r"arn:[^*]+:rds:[^*]+:(cluster-)?snapshot:\*", _WHEN_IT_HAPPENS),
     (r"\*", "Describe calls of EC2 and Auto Scaling, and IAM's count, know no resources."),
 )
 BOUNDARY = "A boundary gives nothing: it names the actions of all roles, and each role's own policy names the resources."

@@ -52,6 +52,9 @@ _USERS = (Grant(("arn:{partition}:iam::{account}:user/*",)),)
 _DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
 _BUCKETS = (Grant(("arn:{partition}:s3:::*",)),)
+_DATABASE_SNAPSHOTS = (
+    Grant(tuple(f"arn:{{partition}}:rds:{{region}}:{{account}}:{kind}:*" for kind in ("cluster-snapshot", "snapshot"))),
+)
 _ACLS = (Grant(_ec2("network-acl")),)
 _EMPTY_QUARANTINE = (Grant(_ec2("security-group"), _IS_QUARANTINE),)
 
@@ -98,6 +101,16 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "s3:GetBucketPublicAccessBlock": _BUCKETS,
     "s3:GetBucketTagging": _BUCKETS,
     "s3:PutBucketPublicAccessBlock": _BUCKETS,
+    "ec2:DescribeImageAttribute": _ANYTHING,
+    "ec2:DescribeSnapshotAttribute": _ANYTHING,
+    "ec2:DescribeTags": _ANYTHING,
+    "ec2:ModifyImageAttribute": (Grant(("arn:{partition}:ec2:{region}::image/*",)),),
+    "ec2:ModifySnapshotAttribute": (Grant(("arn:{partition}:ec2:{region}::snapshot/*",)),),
+    "rds:DescribeDBClusterSnapshotAttributes": _DATABASE_SNAPSHOTS,
+    "rds:DescribeDBSnapshotAttributes": _DATABASE_SNAPSHOTS,
+    "rds:ListTagsForResource": _DATABASE_SNAPSHOTS,
+    "rds:ModifyDBClusterSnapshotAttribute": _DATABASE_SNAPSHOTS,
+    "rds:ModifyDBSnapshotAttribute": _DATABASE_SNAPSHOTS,
 }
 #: Undo gives an interface back the groups that it had, and a role its boundary, whichever those are.
 UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {

@@ -28,6 +28,7 @@ from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
 from lambdas.actions.tighten_trust_policy import TightenTrustPolicy
+from lambdas.actions.unshare_snapshot import UnshareSnapshot
 from offline.aws.calls import permitted_as
 from response.actions import Action
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -133,6 +134,30 @@ def aws_block_public_access(account: Account) -> Subject:
             Bucket="shop", PublicAccessBlockConfiguration={"BlockPublicAcls": True, "IgnorePublicAcls": False}
         ),
         gone=about(Entity(EntityKind.BUCKET, "gone", ACCOUNT)),
+        operations=operations,
+    )
+
+
+def aws_unshare_snapshot(account: Account) -> Subject:
+    ec2 = account.clients("ec2")
+    volume = ec2.create_volume(Size=1, AvailabilityZone="eu-central-1a")["VolumeId"]
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+
+    def share(**names: list[str]) -> None:
+        ec2.modify_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission", OperationType="add", **names)
+
+    def shares() -> list[str]:
+        found = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
+        return sorted(json.dumps(each) for each in found["CreateVolumePermissions"])
+
+    share(GroupNames=["all"])
+    operations = _calls(account)
+    return Subject(
+        action=UnshareSnapshot(account.clients),
+        verdict=about(Entity(EntityKind.SNAPSHOT, snapshot, ACCOUNT)),
+        state=shares,
+        interfere=lambda: share(UserIds=["210987654321"]),
+        gone=about(Entity(EntityKind.SNAPSHOT, "snap-00000000000000000", ACCOUNT)),
         operations=operations,
     )
 
@@ -413,6 +438,7 @@ ON_AWS = (
     aws_block_sign_in,
     aws_restrict_role,
     aws_tighten_trust_policy,
+    aws_unshare_snapshot,
 )
 ON_AZURE = (
     azure_quarantine_instance,

@@ -13,6 +13,7 @@ from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
 from lambdas.actions.tighten_trust_policy import TightenTrustPolicy
+from lambdas.actions.unshare_snapshot import UnshareSnapshot
 from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Action
@@ -37,6 +38,7 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     BlockSignIn,
     RestrictRole,
     TightenTrustPolicy,
+    UnshareSnapshot,
 )
 #: The group of each action.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
