@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint format train evaluate scenarios package package-azure synth templates benchmark clean lock azureml
+.PHONY: help setup demo test lint format train evaluate scenarios package package-azure synth templates benchmark histories clean lock azureml
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ templates: .venv/.ready ## write the ARM templates in azure_infra/ anew, from wh
 
 benchmark: setup ## speed, memory, start-up and cost, with the machine and versions
 	@$(RUN) -m benchmarks
+
+histories: .venv/.ready ## the response under 100,000 generated histories, and broken on purpose; docs/histories.md gets the figures (about 10 minutes)
+	@$(RUN) -m infra_tests.response.histories --out docs/histories.md
 
 clean: ## remove everything that the other targets made
 	rm -rf .venv .venv-train .venv-tflite .venv-checkov .venv-azureml .cache build cdk.out node_modules demo-report.html

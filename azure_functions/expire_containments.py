@@ -32,7 +32,7 @@ def expire_containments(timer: func.TimerRequest) -> None:
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=CONTAINMENTS, connection=STATE_CONNECTION)
 def undo_containment(msg: func.QueueMessage) -> None:
     """Entry point: an operator's ``{"undo": "<id>", "approved_by": "<object id or name>"}``."""
-    UNDO_FUNCTION.run((Message.of(CONTAINMENTS, msg.get_body()),), _undo).or_raise()
+    UNDO_FUNCTION.run((Message.of(CONTAINMENTS, msg.get_body(), queued_as=msg.id or ""),), _undo).or_raise()
 
 
 def _expire(_: Message) -> None:
@@ -70,7 +70,7 @@ def _undo(message: Message) -> None:
             result = compare(containment_id, asked_by=approved_by, **room)
         else:
             overwrite = request.get("overwrite") is True
-            result = undo(containment_id, approved_by=approved_by, overwrite=overwrite, **room)
+            result = undo(containment_id, approved_by=approved_by, overwrite=overwrite, delivery=message.queued_as, **room)
     except UnknownContainment as error:
         raise Poison(str(error), source=message.id, field="undo") from error
     _log(UNDO_FUNCTION, UNDO_ROOM, (result,))

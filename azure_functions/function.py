@@ -56,16 +56,19 @@ class Message:
     body : bytes
     sender : str
         Who sent it, where the platform attests it.
+    queued_as : str
+        Names the message of a queue, which is not delivered to two at once; of an equal body there may be several.
     """
 
     id: str
     body: bytes
     sender: str = ""
+    queued_as: str = ""
 
     @classmethod
-    def of(cls, source: str, body: bytes, sender: str = "") -> Message:
+    def of(cls, source: str, body: bytes, sender: str = "", queued_as: str = "") -> Message:
         """Return the message that a source brought: ``<source>/<hash of the body>``."""
-        return cls(f"{source}/{hashlib.sha256(body).hexdigest()[:32]}", body, sender)
+        return cls(f"{source}/{hashlib.sha256(body).hexdigest()[:32]}", body, sender, queued_as)
 
     def json(self, source: str) -> Any:
         """Read the body as JSON. Raises Poison."""

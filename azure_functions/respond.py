@@ -22,7 +22,7 @@ BLUEPRINT = func.Blueprint()
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=VERDICTS, connection=STATE_CONNECTION)
 def respond(msg: func.QueueMessage) -> None:
     """Entry point: one verdict. What fails five times is in ``verdicts-poison``."""
-    FUNCTION.run((Message.of(VERDICTS, msg.get_body()),), _respond).or_raise()
+    FUNCTION.run((Message.of(VERDICTS, msg.get_body(), queued_as=msg.id or ""),), _respond).or_raise()
 
 
 def _respond(message: Message) -> None:
@@ -41,6 +41,7 @@ def _respond(message: Message) -> None:
         budget=ROOM.budget,
         now_ms=now_ms,
         notify=ROOM.notify,
+        delivery=message.queued_as,
     )
     for decision in outcome.decisions:
         place = {"rule": decision.rule, "action": decision.action, "target": decision.target.key}

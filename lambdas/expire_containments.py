@@ -32,6 +32,7 @@ def _end(message: Message) -> None:
             now_ms=FUNCTION.now_ms(),
             notify=ROOM.notify,
             since_ms=message.sent_ms if message.deliveries > 1 else None,
+            delivery=message.id,
         )
         _log(ended)
         errors = (*errors, *ROOM.anchor())  # last, so that it holds what was just written
@@ -53,7 +54,8 @@ def _end(message: Message) -> None:
         else:
             overwrite = request.get("overwrite") is True
             # approved_by is what the sender says; requested_by is what the queue knows.
-            result = undo(containment_id, approved_by=approved_by, requested_by=message.sender, overwrite=overwrite, **room)
+            said = {"approved_by": approved_by, "requested_by": message.sender, "delivery": message.id}
+            result = undo(containment_id, overwrite=overwrite, **said, **room)
     except UnknownContainment as error:
         raise Poison(str(error), source=source, field="undo") from error
     _log((result,))

@@ -34,6 +34,7 @@ def _respond(message: Message) -> None:
         budget=ROOM.budget,
         now_ms=now_ms,
         notify=ROOM.notify,
+        delivery=message.id,
     )
     ROOM.keep_verdict(verdict)
     for decision in outcome.decisions:

@@ -77,6 +77,7 @@ def settle_answer(
     budget: guard.Budget,
     now_ms: int,
     notify: Notify,
+    delivery: str = "",
 ) -> Answered:
     """Take a person's answer to a proposal; contain where it was approved by all whom the policy wants.
 
@@ -86,6 +87,8 @@ def settle_answer(
     policy : Policy
         With Breakwater's own roles on its never-touch list, as for :func:`response.responder.respond`.
     actions, journal, budget, now_ms, notify
+    delivery : str
+        Id of the message that brought the answer, whose earlier deliveries are over.
 
     Raises
     ------
@@ -107,7 +110,11 @@ def settle_answer(
         if proposal is None:
             raise UnknownProposal(f"{answer.proposal_id} was never proposed: there is nothing to answer")
         if desk is None:
-            desk = _Desk(answer, _room(proposal, policy, journal, budget, now_ms, notify), _action(proposal, actions))
+            desk = _Desk(
+                answer,
+                replace(_room(proposal, policy, journal, budget, now_ms, notify), delivery=delivery),
+                _action(proposal, actions),
+            )
             desk.repeat(stream)
         try:
             stream, step, reason = desk.settle(stream, proposal)
@@ -200,6 +207,8 @@ class _Desk:
         if overtaken:
             return self._write(stream, Step.NOOP, proposal, {"reason": overtaken}), Step.NOOP, overtaken
         plan = self.action.plan(proposal.plan.target, self.room.verdict)
+        if plan.is_noop and (reason := stream.just_undone(self.room.now_ms)):
+            raise CloudUnavailable(reason)
         if plan.is_noop:
             return self._write(stream, Step.NOOP, proposal, {"reason": "already so"}), Step.NOOP, "already so"
         if reason := self._against(plan):
@@ -243,8 +252,8 @@ class _Desk:
         if current is not None and current.is_under_way:
             stream = self.applier.finish(stream, current)
             current = stream.current
-        if current is not None and current.step is Step.UNDOING:
-            raise CloudUnavailable(f"containment {current.id} is being undone: this answer is looked at after that")
+        if reason := stream.being_undone(self.room.now_ms):
+            raise CloudUnavailable(f"{reason}: this answer is looked at after that")
         covered = current is not None and self.action.covers(current.plan, self.room.verdict)
         return stream, f"already contained by {current.id}" if current is not None and covered else ""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from response.actions import Plan
@@ -16,8 +16,6 @@ from response.journal import JournalEntry, Step, link
 from response.proposals import Proposal, advance
 from shared_model.events import Entity
 
-#: Steps that a containment's own progress consists of; the others (REFUSED, PROPOSED …) leave it as it is.
-_PROGRESS = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING, Step.UNDONE})
 _CHECKED = frozenset({Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
 #: Steps that settle what a verdict leads to. APPLYING does not: it is resumed.
 #: UNDONE does: what a person undid while it was stuck at APPLYING is not begun again by the same verdict.
@@ -27,13 +25,14 @@ _SETTLED = frozenset(
 )
 #: After these, somebody has looked, or is asked to: what was refused before is not begun again.
 _LOOKED_AT = frozenset({Step.FAILED, Step.UNDONE, Step.DENIED})
-#: What stands at APPLYING for longer than this is stuck, and may be undone.
-_APPLYING_MS = 15 * 60_000
-#: Whoever takes up an APPLYING that is older than this renews it first. No function that responds runs for longer than
-#: the difference, so nobody is inside ``apply`` while somebody undoes.
-_RENEW_MS = 5 * 60_000
+#: Whoever wrote APPLYING (or UNDOING) this long ago applies (or undoes) no more. What stands there for longer is stuck.
+_AT_WORK_MS = 15 * 60_000
+#: What of that is for clocks that differ.
+_CLOCKS_MS = 5 * 60_000
 #: What that leaves: the longest time that a function that responds may run.
-LONGEST_RUN_MS = _APPLYING_MS - _RENEW_MS
+LONGEST_RUN_MS = _AT_WORK_MS - _CLOCKS_MS
+#: How long a cloud's answers may not yet show a change that was made.
+_UNSETTLED_MS = 2 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,12 @@ class Containment:
         Who or what decided to undo it.
     case : str
         The incident that it belongs to.
+    taken_up_ms, undo_taken_up_ms : int
+        When somebody last began to apply it, and to undo it; 0 for never.
+    appliers, undoers : mapping of str to int
+        Who may be at it, and since when: the message that each handles (or the entry). Whoever takes up what another began
+        writes APPLYING (UNDOING) first; whoever ends says so with APPLIED (UNDONE). A message that is delivered again says
+        that its earlier delivery is over; of two messages, both may be at it at once.
     """
 
     id: str
@@ -72,6 +77,10 @@ class Containment:
     asked: bool = False
     undo_actor: str = ""
     case: str = ""
+    taken_up_ms: int = 0
+    undo_taken_up_ms: int = 0
+    appliers: Mapping[str, int] = field(default_factory=dict)
+    undoers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def earliest_undo_ms(self) -> int:
@@ -85,11 +94,19 @@ class Containment:
 
     def is_stuck(self, now_ms: int) -> bool:
         """Whether it stands at APPLYING for longer than whoever began to apply it can have lived."""
-        return self.step is Step.APPLYING and now_ms - self.applied_ms > _APPLYING_MS
+        return self.step is Step.APPLYING and now_ms > self.taken_up_ms + _AT_WORK_MS
 
-    def is_old(self, now_ms: int) -> bool:
-        """Whether it stands at APPLYING for so long that it must be renewed before it is taken up again."""
-        return self.step is Step.APPLYING and now_ms - self.applied_ms > _RENEW_MS
+    def may_be_being_applied(self, now_ms: int) -> bool:
+        """Whether somebody may be inside ``apply`` with its plan."""
+        return any(now_ms <= since_ms + _AT_WORK_MS for since_ms in self.appliers.values())
+
+    def may_be_being_undone(self, now_ms: int, *, but_by: str = "") -> bool:
+        """Whether somebody, other than who handles this message, may be inside ``undo`` with its plan."""
+        return any(now_ms <= since_ms + _AT_WORK_MS for who, since_ms in self.undoers.items() if who != but_by)
+
+    def was_undone_just_now(self, now_ms: int) -> bool:
+        """Whether the cloud may still show it as in force."""
+        return self.step is Step.UNDONE and now_ms <= self.undo_taken_up_ms + _UNSETTLED_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +146,23 @@ class Stream:
         """
         running = (Step.APPLYING, Step.APPLIED, Step.UNDOING)
         return next((c for c in reversed(list(self.containments.values())) if c.step in running), None)
+
+    def being_applied(self, now_ms: int) -> str:
+        """Return which containment somebody may be applying, in words; ``""`` where nobody can be."""
+        found = next((each.id for each in self.containments.values() if each.may_be_being_applied(now_ms)), "")
+        return f"containment {found} is still being applied" if found else ""
+
+    def being_undone(self, now_ms: int) -> str:
+        """Return which containment somebody may be undoing, in words; ``""`` where nobody can be."""
+        current = self.current
+        stands = current.id if current is not None and current.step is Step.UNDOING else ""
+        found = stands or next((each.id for each in self.containments.values() if each.may_be_being_undone(now_ms)), "")
+        return f"containment {found} is being undone" if found else ""
+
+    def just_undone(self, now_ms: int) -> str:
+        """Return why what reads as contained may not be so; ``""`` where nothing was undone lately."""
+        found = any(each.was_undone_just_now(now_ms) for each in self.containments.values())
+        return f"{self.name} was undone just now, and reads as if it were contained: look again later" if found else ""
 
     def followed_by(self, entry: JournalEntry) -> Stream:
         """Return the stream with this entry appended."""
@@ -190,6 +224,7 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
         elif entry.step in _LOOKED_AT:
             waiting.clear()
         if entry.step is Step.APPLYING and entry.plan is not None:
+            known = containments.get(entry.containment_id)
             containments[entry.containment_id] = Containment(
                 id=entry.containment_id,
                 stream=name,
@@ -201,21 +236,43 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
                 applied_ms=entry.time_ms,
                 expires_ms=entry.expires_ms,
                 case=entry.case,
+                taken_up_ms=entry.time_ms,
+                appliers={**(known.appliers if known else {}), _who(entry): entry.time_ms},
             )
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
     return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, proposals, tuple(entries))
 
 
+def _who(entry: JournalEntry) -> str:
+    """Return who wrote it: the message that it says was being handled, or it alone."""
+    return str(entry.detail.get("delivery") or entry.id)
+
+
+def _without(those: Mapping[str, int], entry: JournalEntry) -> dict[str, int]:
+    """Return those that may still be at it when the writer of this entry is not; entries that name nobody end a single one."""
+    if len(those) == 1 and not entry.detail.get("delivery"):
+        return {}
+    return {who: since_ms for who, since_ms in those.items() if who != _who(entry)}
+
+
 def _advance(containment: Containment, entry: JournalEntry) -> Containment:
-    if entry.step is Step.APPLIED:
-        return replace(containment, step=entry.step, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDOING:
-        return replace(containment, step=entry.step, undo_actor=entry.actor)
+        return replace(
+            containment,
+            step=entry.step,
+            undo_actor=entry.actor,
+            undo_taken_up_ms=entry.time_ms,
+            undoers={**containment.undoers, _who(entry): entry.time_ms},
+        )
+    if entry.step in (Step.APPLIED, Step.FAILED):
+        containment = replace(containment, step=entry.step, appliers=_without(containment.appliers, entry))
+    if entry.step is Step.APPLIED:
+        return replace(containment, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
+    if entry.step is Step.UNDONE:
+        return replace(containment, step=entry.step, undoers=_without(containment.undoers, entry))
     if entry.step is Step.EXTENDED:
         return replace(containment, expires_ms=entry.expires_ms, asked=False)
-    if entry.step in _PROGRESS:
-        return replace(containment, step=entry.step)
     if entry.step in _CHECKED:
         return replace(containment, checked=True)
     if entry.step is Step.EXPIRY_DUE:

@@ -68,6 +68,7 @@ class _Desk:
     notify: Notify
     requested_by: str = ""
     overwrite: bool = False
+    delivery: str = ""
 
 
 def undo(
@@ -80,6 +81,7 @@ def undo(
     notify: Notify,
     requested_by: str = "",
     overwrite: bool = False,
+    delivery: str = "",
 ) -> Ended:
     """Undo one containment because a person says so.
 
@@ -93,6 +95,8 @@ def undo(
         Who sent the request, as the cloud attests it; stands in the detail of UNDOING.
     overwrite : bool
         Also what someone changed since shall be as it was before; refused where the action cannot do that.
+    delivery : str
+        Id of the message that brought it, whose earlier deliveries are over.
 
     Raises
     ------
@@ -106,7 +110,8 @@ def undo(
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    return _end(_Desk(actions, journal, now_ms, notify, requested_by, overwrite), name, containment_id, approved_by)
+    desk = _Desk(actions, journal, now_ms, notify, requested_by, overwrite, delivery)
+    return _end(desk, name, containment_id, approved_by)
 
 
 def expire(
@@ -117,6 +122,7 @@ def expire(
     now_ms: int,
     notify: Notify,
     since_ms: int | None = None,
+    delivery: str = "",
 ) -> tuple[tuple[Ended, ...], tuple[Exception, ...]]:
     """End, or ask about, every containment whose time to live is over, and end every proposal that nobody answered in time.
 
@@ -129,8 +135,10 @@ def expire(
     since_ms : int or None
         When the request was sent, for one that was delivered before: what has been written since may not have been told,
         is told again under the same id, and is returned as ``earlier``.
+    delivery : str
+        Id of the message that brought the request, whose earlier deliveries are over.
     """
-    desk = _Desk(actions, journal, now_ms, notify)
+    desk = _Desk(actions, journal, now_ms, notify, delivery=delivery)
     ended: list[Ended] = []
     errors: list[Exception] = []
     for name in sorted(set(journal.expiring(now_ms))):
@@ -185,6 +193,8 @@ def _kept_in(errors: list[Exception]) -> Iterator[None]:
 
 def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment) -> Ended | None:
     if containment.step is Step.UNDOING:
+        if containment.may_be_being_undone(desk.now_ms, but_by=desk.delivery):
+            return None  # whoever began may live; what comes of it, the next run sees
         if containment.undo_actor == BY_EXPIRY and not read_switch(desk.journal).armed:
             return None  # goes on once it is armed, or when a person undoes it
         return _end(desk, name, containment.id, containment.undo_actor)
@@ -252,11 +262,10 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         _tell(desk, undone, containment)
         return ended(Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
     # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
-    if containment.step is Step.APPLYING and not containment.is_stuck(desk.now_ms):
-        raise CloudUnavailable(f"containment {containment.id} is still being applied: undo it when that is over")
-    if desk.now_ms < containment.earliest_undo_ms:
-        earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
-        return refused(f"sessions issued before the revocation may be valid until {earliest}: undo it after that")
+    if reason := stream.being_applied(desk.now_ms):
+        raise CloudUnavailable(f"{reason}: undo {containment.id} when that is over")
+    if reason := _not_now(desk, stream, containment):
+        return refused(reason)
     action = desk.actions.get(containment.plan.action)
     if action is None:
         raise ValueError(
@@ -265,16 +274,19 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
         return refused(reason)
     changed = [str(each) for each in action.compare(containment.plan) if each.is_changed] if isinstance(action, Comparing) else []
-    if containment.step is not Step.UNDOING:
-        sender: dict[str, Any] = {"requested_by": desk.requested_by} if desk.requested_by else {}
+    said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
+    # Also of one that another began to undo: until when somebody may be at it counts from here.
+    if not any(entry.step is Step.UNDOING for entry in written):
+        sender = {"requested_by": desk.requested_by} if desk.requested_by else {}
         sender |= {"overwrites": changed} if desk.overwrite else {}
-        stream = write(stream, stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail=sender))
+        undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
+        stream = write(stream, undoing)
     if isinstance(action, Comparing) and desk.overwrite:
         result = action.overwrite(containment.plan)
     else:
         result = action.undo(containment.plan)
     outcome = {"restored": list(result.restored), "left": list(result.left), **({"changed_since": changed} if changed else {})}
-    undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=containment.undo_actor or actor, detail=outcome)
+    undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
     write(stream, undone)
     _tell(desk, undone, containment)
     return ended(Step.UNDONE, "", result.left)
@@ -289,6 +301,18 @@ def _against_overwriting(action: Action, stream: Stream, containment: Containmen
         )
     if stream.current is not None and stream.current.id != containment.id:
         return f"{containment.plan.target.id} is contained again, by {stream.current.id}: undo that one first"
+    return ""
+
+
+def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
+    """Return why it must not be undone as things stand, with what to do instead; ``""`` where it may."""
+    if desk.now_ms < containment.earliest_undo_ms:
+        earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
+        return f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
+    current = stream.current
+    if containment.step is Step.FAILED and current is not None:
+        # What the failed one changed, the later one found, and holds: given back now, its target would be open in part.
+        return f"its target was contained again since, by {current.id}: undo that one first"
     return ""
 
 

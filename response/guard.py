@@ -71,6 +71,11 @@ def refusal(plan: Plan, verdict: Verdict, never_touch: NeverTouch) -> str:
         return plan.refusal
     if plan.target.kind is EntityKind.ADDRESS and not verdict.completed_flow:
         return f"{plan.target.id} was not seen in a completed two-way flow: its address may be spoofed"
+    return protection(plan, never_touch)
+
+
+def protection(plan: Plan, never_touch: NeverTouch) -> str:
+    """Return what on the never-touch list protects the target or whatever the plan changes, ``""`` where nothing does."""
     if plan.target.kind is EntityKind.ADDRESS and (block := _listed_block(plan.target.id, never_touch)):
         return f"{plan.target.id} is on the never-touch list ({block})"
     for resource in (plan.target.id, *plan.resources):

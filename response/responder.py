@@ -58,6 +58,7 @@ def respond(
     budget: guard.Budget,
     now_ms: int,
     notify: Notify,
+    delivery: str = "",
 ) -> Outcome:
     """Respond to one verdict as the policy says.
 
@@ -73,6 +74,8 @@ def respond(
     notify : Notify
         Told of each entry that a person should know of: once, and again under the same id when the verdict is
         delivered again, because an earlier delivery may have been killed before it told.
+    delivery : str
+        Id of the message that brought the verdict: its earlier deliveries are over. Two messages may be handled at once.
 
     Returns
     -------
@@ -101,6 +104,7 @@ def respond(
         now_ms=now_ms,
         notify=notify,
         case=signal.case,
+        delivery=delivery,
     )
     candidates = _matching(policy, actions, verdict)
     if not new:
@@ -116,7 +120,9 @@ def respond(
         return _each_in_turn(lambda each: [settle(room, each.rule, each.action, each.target)], matching)
 
     def of_others() -> list[Decision]:
-        return _decide_again(room, actions, signal, partners, again=not new)
+        # What an earlier delivery began is finished also when the pair is no longer fresh enough to begin it.
+        met = partners if new else corroborating(signal, signals, policy.window_ms, since_ms=0)
+        return _decide_again(room, actions, signal, met, again=not new)
 
     decisions = _each_in_turn(lambda decide: decide(), (own, of_others))
     return Outcome(verdict.id, partners[0].verdict_id if partners else "", tuple(decisions), tuple(room.earlier))
@@ -178,8 +184,10 @@ def _decide_again(
     A stream on which that is not possible now holds up no other; the verdict comes again for its sake.
     """
     wanting = {partner.verdict_id for partner in partners}
+    fresh = {partner.verdict_id for partner in room.partners}
     return _each_in_turn(
-        lambda name: _decide_stream_again(room, actions, signal, name, wanting, again=again), _streams_of(partners, room.policy)
+        lambda name: _decide_stream_again(room, actions, signal, name, wanting, fresh, again=again),
+        _streams_of(partners, room.policy),
     )
 
 
@@ -200,7 +208,7 @@ def _each_in_turn(decide: Callable[[_T], Iterable[Decision]], these: Iterable[_T
 
 
 def _decide_stream_again(
-    room: Room, actions: Mapping[str, Action], signal: Signal, name: str, wanting: set[str], *, again: bool
+    room: Room, actions: Mapping[str, Action], signal: Signal, name: str, wanting: set[str], fresh: set[str], *, again: bool
 ) -> Iterator[Decision]:
     stream = fold(name, room.journal.stream(name))
     for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
@@ -212,7 +220,7 @@ def _decide_stream_again(
         for each in _chosen(of_verdict, _matching(room.policy, actions, verdict, within=name)):
             if each.stream != name or not each.rule.takes(signal.telemetry):
                 continue
-            waits = verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict)
+            waits = verdict.id in fresh and verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict)
             if not (waits or left_half_way):
                 continue
             decision = settle(of_verdict, each.rule, each.action, each.target)

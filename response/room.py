@@ -29,6 +29,8 @@ class Room:
         The incident that the verdict belongs to.
     earlier : list of JournalEntry
         Collects what an earlier delivery wrote.
+    delivery : str
+        Id of the message that is being handled; ``""`` where there is none. Its earlier deliveries are over.
     """
 
     verdict: Verdict
@@ -41,6 +43,7 @@ class Room:
     notify: Notify
     case: str = ""
     earlier: list[JournalEntry] = field(default_factory=list)
+    delivery: str = ""
 
     @property
     def partner(self) -> Signal | None:

@@ -146,9 +146,9 @@ class _Desk:
 
     def decide(self, stream: Stream, target: Entity) -> Stream:
         """Begin a containment, ask about it, or say why there is none."""
+        if reason := stream.being_undone(self.room.now_ms):
+            raise CloudUnavailable(f"{reason}: this verdict is looked at after that")
         current = stream.current
-        if current is not None and current.step is Step.UNDOING:
-            raise CloudUnavailable(f"containment {current.id} is being undone: this verdict is looked at after that")
         if current is None or not self.action.covers(current.plan, self.room.verdict):
             return self._begin(stream, self.action.plan(target, self.room.verdict))
         return self._extend(stream, current)
@@ -188,6 +188,8 @@ class _Desk:
         room, verdict, action_policy = self.room, self.room.verdict, self.room.policy.of(self.action.name)
         draft = draft_of(plan, stream.name, verdict, room, actor=self.rule.actor)
         if plan.is_noop:
+            if reason := stream.just_undone(room.now_ms):
+                raise CloudUnavailable(reason)
             return self._append(stream, stream.entry(Step.NOOP, draft, now_ms=room.now_ms, detail={"reason": "already so"}))
         if detail := self._against(stream, draft, action_policy.mode):
             entry = stream.entry(Step.REFUSED, draft, now_ms=room.now_ms, plan=True, detail=detail)

@@ -129,7 +129,7 @@ def test_in_approve_mode_a_person_is_asked_and_the_answer_contains(aws: Embedded
         ("PutItem", "APPLYING", "after"),  # the state before is written, nothing is changed
         ("ModifyNetworkInterfaceAttribute", "", "before"),
         ("ModifyNetworkInterfaceAttribute", "", "after"),  # one interface of three is changed
-        ("PutItem", "APPLIED", "before"),  # all is changed, and nobody knows
+        ("PutItem", '"step": {"S": "APPLIED"', "before"),  # all is changed, and nobody knows
     ],
 )
 def test_a_function_killed_while_containing_goes_on_from_its_journal(

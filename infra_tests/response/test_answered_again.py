@@ -9,6 +9,7 @@ import pytest
 from infra_tests.response.test_approval import LOCKED, OPEN, TO_THE_END, asking, lapse, refused
 from infra_tests.response.world import HOUR_MS, Killed
 from response.actions import CloudUnavailable, Mode
+from response.containment import LONGEST_RUN_MS
 from response.journal import Step
 from response.policy import ActionPolicy
 from response.proposals import digest
@@ -23,7 +24,7 @@ def test_killed_at_any_step_the_same_answer_delivered_again_ends_it(moment: str,
         site.answer("i-1", request="r")
     proposal = next(iter(site.stream("i-1").proposals.values()))
     assert site.answer("i-1", request="r", plan=digest(proposal.plan)).step is Step.APPLIED
-    assert site.steps("i-1")[-4:] == TO_THE_END
+    assert list(dict.fromkeys(site.steps("i-1")))[-4:] == TO_THE_END
     assert (site.world["i-1"], site.action.writes) == (LOCKED, 2)
 
 
@@ -35,6 +36,7 @@ def test_killed_in_the_middle_of_the_change_the_next_delivery_goes_on() -> None:
     site.action.kill_after = None
     assert site.answer("i-1", request="r").step is Step.APPLIED
     contained = next(iter(site.stream("i-1").containments))
+    site.now_ms += 2 * LONGEST_RUN_MS
     site.undo(contained)
     assert site.world["i-1"] == OPEN
 

@@ -102,11 +102,13 @@ class Response(RuleBasedStateMachine):
     def teardown(self) -> None:
         """After all kills: finish, end everything, and the world is as it was."""
         self.arm(None)
+        self.site.now_ms += HOUR_MS  # whoever was killed might have lived until then
         for machine in ("i-1", "i-2"):
             for containment_id, step in self.containments(machine):
                 if step is Step.APPLYING:
                     late = verdict(machine, f"{machine}-late", Telemetry.API_CALLS, time_ms=self.site.now_ms)
                     self.site.respond(late)
+                    self.site.now_ms += HOUR_MS
                 self.site.undo(containment_id)
         assert self.site.world == self.original
 

@@ -8,6 +8,7 @@ import pytest
 
 from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import Mode, Plan
+from response.containment import LONGEST_RUN_MS
 from response.expiry import Ended, expire
 from response.journal import InProcessJournal, JournalEntry, Step
 from response.policy import AtEnd
@@ -83,6 +84,7 @@ def test_what_a_killed_function_left_is_not_finished_and_can_be_undone() -> None
     decision = site.respond(verdict("i-1", "i-1-dns-1", Telemetry.DNS_LOGS)).decisions[0]
     assert decision.step is Step.FAILED
     assert site.world["i-1"] == {"eni-a": "locked", "eni-b": "web"}
+    site.now_ms += 2 * LONGEST_RUN_MS  # whoever began it may have lived until then
     site.undo(decision.containment_id)
     assert site.world["i-1"] == OPEN
 

@@ -1,0 +1,220 @@
+"""Ways to break the response, each of which some history must show: a net that catches nothing proves nothing.
+
+Each takes away, or turns round, one thing that keeps an invariant, in the real code, for as long as the context lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import response.applying
+import response.containment
+import response.expiry
+import response.guard
+import response.responder
+import response.settling
+from response.actions import CloudUnavailable, Plan
+from response.applying import Applier
+from response.containment import Containment, Stream, fold
+from response.guard import InProcessBudget
+from response.journal import InProcessJournal, JournalEntry, Step
+from response.signals import Signal
+from response.switch import Switch
+
+Mutation = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_budget(patch: pytest.MonkeyPatch) -> None:
+    """Whoever asks, there is one left."""
+    patch.setattr(InProcessBudget, "take", lambda *_, **__: True)
+
+
+def a_budget_of_one_more(patch: pytest.MonkeyPatch) -> None:
+    """It counts to one more than the policy says."""
+    take = InProcessBudget.take
+
+    def more(self: InProcessBudget, purse: str, taker: str, *, limit: int, **rest: Any) -> bool:
+        return take(self, purse, taker, limit=limit + 1, **rest)
+
+    patch.setattr(InProcessBudget, "take", more)
+
+
+def no_share_of_the_account(patch: pytest.MonkeyPatch) -> None:
+    """Of four machines, all four in a day."""
+    patch.setattr(response.guard, "share", lambda plan, percent: None)
+
+
+def no_never_touch_list(patch: pytest.MonkeyPatch) -> None:
+    """Neither the list nor the tag protects anything."""
+    patch.setattr(response.guard, "protection", lambda plan, never_touch: "")
+
+
+def never_touch_is_asked_once(patch: pytest.MonkeyPatch) -> None:
+    """What was put on the list after a containment began is changed by whoever finishes it."""
+    patch.setattr(Applier, "_protected_since", lambda self, plan: "")
+
+
+def one_signal_is_enough(patch: pytest.MonkeyPatch) -> None:
+    """Any other signal of the same thing is taken for an independent one."""
+
+    def corroborating(signal: Signal, signals: Any, window_ms: int, *, since_ms: int) -> tuple[Signal, ...]:
+        return tuple(o for n in signal.names for o in signals.recent(n, 0, 1 << 60) if o.verdict_id != signal.verdict_id)
+
+    patch.setattr(response.responder, "corroborating", corroborating)
+
+
+def changed_before_it_is_journalled(patch: pytest.MonkeyPatch) -> None:
+    """APPLYING is written after the change."""
+    append = Applier.append
+
+    def late(self: Applier, stream: Stream, entry: JournalEntry) -> Stream:
+        if entry.step is Step.APPLYING and entry.plan is not None:
+            self.room.journal.stream("master-switch")
+            self.action.apply(Plan.from_json_value(entry.plan))
+        return append(self, stream, entry)
+
+    patch.setattr(Applier, "append", late)
+
+
+def no_look_at_the_switch(patch: pytest.MonkeyPatch) -> None:
+    """Disarmed or not, it goes on."""
+    for room in (response.settling, response.applying):
+        patch.setattr(room, "read_switch", lambda journal: Switch())
+
+
+def a_look_at_the_switch_only_when_deciding(patch: pytest.MonkeyPatch) -> None:
+    """What was begun is finished, whoever disarmed since."""
+    patch.setattr(response.applying, "read_switch", lambda journal: Switch())
+
+
+def time_undoes_although_disarmed(patch: pytest.MonkeyPatch) -> None:
+    """The schedule does not ask the switch."""
+    patch.setattr(response.expiry, "read_switch", lambda journal: Switch())
+
+
+def what_was_undone_is_begun_again(patch: pytest.MonkeyPatch) -> None:
+    """An undo settles nothing: the same verdict, delivered again, contains again."""
+    patch.setattr(response.containment, "_SETTLED", response.containment._SETTLED - {Step.UNDONE})
+
+
+def nothing_is_taken_up(patch: pytest.MonkeyPatch) -> None:
+    """What a killed function left at APPLYING stays there."""
+    finish = Applier.finish
+
+    def only_ones_own(self: Applier, stream: Stream, containment: Containment) -> Stream:
+        return finish(self, stream, containment) if self._mine == containment.id else stream
+
+    patch.setattr(Applier, "finish", only_ones_own)
+
+
+def an_error_counts_as_done(patch: pytest.MonkeyPatch) -> None:
+    """A verdict that could not be decided now is taken off its queue."""
+    each_in_turn = response.responder._each_in_turn
+
+    def swallowing(decide: Any, these: Any) -> list[Any]:
+        try:
+            return each_in_turn(decide, these)
+        except CloudUnavailable:
+            return []
+
+    patch.setattr(response.responder, "_each_in_turn", swallowing)
+
+
+def the_last_writer_wins(patch: pytest.MonkeyPatch) -> None:
+    """The journal takes a number that is taken."""
+    append = InProcessJournal.append
+
+    def over(self: InProcessJournal, entry: JournalEntry) -> None:
+        append(self, replace(entry, sequence=len(self._streams.get(entry.stream, ())) + 1))
+
+    patch.setattr(InProcessJournal, "append", over)
+
+
+def undone_while_it_is_applied(patch: pytest.MonkeyPatch) -> None:
+    """An APPLYING keeps no undo away."""
+    patch.setattr(Containment, "may_be_being_applied", lambda self, now_ms: False)
+
+
+def undone_while_a_second_one_applies(patch: pytest.MonkeyPatch) -> None:
+    """Of two that apply the same plan, the first that is done lets an undo in."""
+    ends = lambda self, now_ms: self.step is Step.APPLYING and not self.is_stuck(now_ms)  # noqa: E731
+    patch.setattr(Containment, "may_be_being_applied", ends)
+
+
+def contained_while_a_second_one_undoes(patch: pytest.MonkeyPatch) -> None:
+    """Of two that undo the same containment, the first that is done lets the next containment in."""
+    patch.setattr(Containment, "may_be_being_undone", lambda self, now_ms, but_by="": False)
+
+
+def a_stale_answer_is_believed(patch: pytest.MonkeyPatch) -> None:
+    """What was just undone still reads as contained: nothing to do, says the journal."""
+    patch.setattr(Containment, "was_undone_just_now", lambda self, now_ms: False)
+
+
+def sessions_come_back_to_life(patch: pytest.MonkeyPatch) -> None:
+    """An undo does not wait until the tokens are over."""
+    patch.setattr(Containment, "earliest_undo_ms", property(lambda self: 0))
+
+
+def a_failed_one_is_undone_below_another(patch: pytest.MonkeyPatch) -> None:
+    """What a failed containment changed is given back although a later one holds it."""
+    not_now = response.expiry._not_now
+    patch.setattr(response.expiry, "_not_now", lambda desk, stream, one: not_now(desk, fold(stream.name, ()), one))
+
+
+def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:
+    """Who refuses for want of a second signal does not look whether it came meanwhile."""
+    room = response.responder.Room
+    patch.setattr(response.responder, "Room", lambda **fields: room(**(fields | {"look_again": tuple})))
+
+
+def the_second_signal_decides_only_itself(patch: pytest.MonkeyPatch) -> None:
+    """Verdicts that wait are not decided by the signal that they wait for."""
+    patch.setattr(response.responder, "_decide_again", lambda *_, **__: [])
+
+
+def what_an_earlier_delivery_wrote_is_not_handed_out(patch: pytest.MonkeyPatch) -> None:
+    """Lake lines that a killed function owed are not made good."""
+    patch.setattr(response.responder, "repeat", lambda *_, **__: None)
+
+
+def one_question_after_another(patch: pytest.MonkeyPatch) -> None:
+    """Each refusal beyond the budget asks a person."""
+    take = InProcessBudget.take
+
+    def always(self: InProcessBudget, purse: str, taker: str, **rest: Any) -> bool:
+        return purse.endswith("/question") or take(self, purse, taker, **rest)
+
+    patch.setattr(InProcessBudget, "take", always)
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    no_budget,
+    a_budget_of_one_more,
+    no_share_of_the_account,
+    no_never_touch_list,
+    never_touch_is_asked_once,
+    one_signal_is_enough,
+    changed_before_it_is_journalled,
+    no_look_at_the_switch,
+    a_look_at_the_switch_only_when_deciding,
+    time_undoes_although_disarmed,
+    what_was_undone_is_begun_again,
+    nothing_is_taken_up,
+    an_error_counts_as_done,
+    the_last_writer_wins,
+    undone_while_it_is_applied,
+    undone_while_a_second_one_applies,
+    contained_while_a_second_one_undoes,
+    a_stale_answer_is_believed,
+    sessions_come_back_to_life,
+    a_failed_one_is_undone_below_another,
+    nobody_looks_again,
+    the_second_signal_decides_only_itself,
+    what_an_earlier_delivery_wrote_is_not_handed_out,
+    one_question_after_another,
+)

@@ -1,0 +1,356 @@
+"""The stage: everything that a response keeps, each call of which may fail, and the jobs that run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from infra_tests.response.histories.cloud import TAG, Cloud, EndSession, Isolate, Reached
+from infra_tests.response.histories.history import RESOURCES, Does, History, Job, Moment, Signalled
+from infra_tests.response.histories.turns import Running, Turns
+from response.actions import CloudUnavailable, Plan
+from response.expiry import UnknownContainment, expire, undo
+from response.guard import HOUR_MS, InProcessBudget
+from response.journal import InProcessJournal, JournalEntry
+from response.notices import Notice
+from response.policy import ActionPolicy, NeverTouch, Policy, Rule
+from response.responder import respond
+from response.signals import InProcessSignals, Signal
+from response.switch import STREAM, read_switch, turn
+from shared_model.events import Entity, EntityKind
+from shared_model.verdicts import Verdict
+
+_T = TypeVar("_T")
+START_MS = 1_790_000_000_000
+PERSON = "arn:aws:iam::111111111111:role/on-call"
+
+
+class Watching:
+    """What an invariant may watch. Whatever it raises ends the history."""
+
+    def appends(self, entry: JournalEntry, by: Running | None) -> None: ...
+    def applies(self, plan: Plan, by: Running | None) -> None: ...
+
+
+class _Journal(InProcessJournal):
+    def __init__(self, turns: Turns, watching: Watching) -> None:
+        super().__init__()
+        self._turns, self._watching = turns, watching
+        self.written: list[JournalEntry] = []
+
+    def append(self, entry: JournalEntry) -> None:
+        def do() -> None:
+            known = len(self.entries(entry.stream))
+            super(_Journal, self).append(entry)
+            if len(self.entries(entry.stream)) > known:
+                self.written.append(entry)
+                self._watching.appends(entry, self._turns.running)
+
+        self._turns.call(f"append {entry.step}", do)
+
+    def stream(self, name: str) -> list[JournalEntry]:
+        def do() -> list[JournalEntry]:
+            found = self.entries(name)
+            if name == STREAM and self._turns.running is not None:
+                self._turns.running.armed_at_last_look = self.armed
+            return found
+
+        return self._turns.call("read the switch" if name == STREAM else "read a stream", do)
+
+    def expiring(self, before_ms: int) -> Iterable[str]:
+        return self._turns.call("look for what expires", lambda: InProcessJournal.expiring(self, before_ms))
+
+    def find(self, containment_id: str) -> str | None:
+        return self._turns.call("find a containment", lambda: InProcessJournal.find(self, containment_id))
+
+    def entries(self, name: str) -> list[JournalEntry]:
+        """Return the entries of a stream, without a call."""
+        return InProcessJournal.stream(self, name)
+
+    @property
+    def armed(self) -> bool:
+        plain = InProcessJournal()
+        plain._streams = self._streams
+        return read_switch(plain).armed
+
+
+class _Signals(InProcessSignals):
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def record(self, signal: Signal, *, window_ms: int, now_ms: int) -> bool:
+        return self._turns.call(
+            "record a signal", lambda: InProcessSignals.record(self, signal, window_ms=window_ms, now_ms=now_ms)
+        )
+
+    def recent(self, name: str, since_ms: int, until_ms: int) -> Iterable[Signal]:
+        return self._turns.call("look for signals", lambda: InProcessSignals.recent(self, name, since_ms, until_ms))
+
+
+class _Budget(InProcessBudget):
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
+        def do() -> bool:
+            return InProcessBudget.take(self, purse, taker, limit=limit, now_ms=now_ms, period_ms=period_ms)
+
+        return self._turns.call("take from the budget", do)
+
+
+class _ReachedCloud(Reached):
+    def __init__(self, turns: Turns, cloud: Cloud, watching: Watching) -> None:
+        self._turns, self._cloud, self._watching = turns, cloud, watching
+
+    def read(self, resource: str) -> dict[str, str]:
+        cloud = self._at_its_time()
+        return self._turns.call("read a resource", lambda: cloud.read(resource), stale=lambda: cloud.read(resource, stale=True))
+
+    def tags(self, resource: str) -> dict[str, str]:
+        return self._turns.call("read tags", lambda: dict(self._cloud.tags[resource]))
+
+    def write(self, resource: str, lock: str, *, expects: str, new: str, by: str, undoes: bool = False) -> str:
+        def do() -> str:
+            return self._at_its_time().write(resource, lock, expects=expects, new=new, by=by, undoes=undoes)
+
+        return self._turns.call("undo a change" if undoes else "change a resource", do)
+
+    def applies(self, plan: Plan) -> None:
+        self._watching.applies(plan, self._turns.running)
+
+    def _at_its_time(self) -> Cloud:
+        """Return the cloud, which shows a write late by the clock of who made it."""
+        self._cloud.now_ms = self._turns.running.now_ms if self._turns.running else self._cloud.now_ms
+        return self._cloud
+
+
+@dataclass(slots=True)
+class Stage:
+    """One account's response during one history."""
+
+    history: History
+    watching: Watching = field(default_factory=Watching)
+    now_ms: int = START_MS
+    turns: Turns = field(default_factory=Turns)
+    cloud: Cloud = field(default_factory=Cloud)
+    notices: list[Notice] = field(default_factory=list)
+    handed_out: set[str] = field(default_factory=set)
+    #: Messages that their queue would deliver again: which verdict each brings; undo requests by containment.
+    owed: dict[str, int] = field(default_factory=dict)
+    #: Messages that somebody handles now: they are not delivered to another meanwhile.
+    handled_now: set[str] = field(default_factory=set)
+    messages: int = 0
+    owed_undos: dict[str, str] = field(default_factory=dict)
+    #: When a verdict was handled to the end for the first time.
+    handled_ms: dict[int, int] = field(default_factory=dict)
+    protected: set[str] = field(default_factory=set)
+    #: How many calls each job of each moment made.
+    calls: list[list[int]] = field(default_factory=list)
+    journal: _Journal = field(init=False)
+    signals: _Signals = field(init=False)
+    budget: _Budget = field(init=False)
+    verdicts: list[Verdict] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.journal = _Journal(self.turns, self.watching)
+        self.signals, self.budget = _Signals(self.turns), _Budget(self.turns)
+        self.verdicts = [_verdict(number, each) for number, each in enumerate(self.history.verdicts)]
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        said = self.history.setting
+        tags = {"team": "*"} if said.asks_tags else {}
+        rules = (
+            Rule("tagged", "isolate", EntityKind.INSTANCE, tags=tags, alone=said.alone),
+            Rule("isolate-machine", "isolate", EntityKind.INSTANCE, alone=said.alone),
+            Rule("end-session", "end_session", EntityKind.SESSION, alone=said.alone),
+        )
+        return Policy(
+            rules=rules if said.asks_tags else rules[1:],
+            actions={name: ActionPolicy(said.mode, 3600, said.at_end) for name in ("isolate", "end_session")},
+            window_ms=HOUR_MS,
+            fresh_ms=HOUR_MS,
+            containments_per_hour=said.per_hour,
+            percent_a_day=said.percent_a_day,
+            never_touch=NeverTouch(instances=tuple(sorted(self.protected)), tags=(TAG,)),
+        )
+
+    @property
+    def containments(self) -> list[str]:
+        """Ids in the order in which they began."""
+        return list(dict.fromkeys(entry.containment_id for entry in self.journal.written if entry.expires_ms is not None))
+
+    def play(self, moment: Moment) -> None:
+        """Run the jobs of one moment at the same time, and let the time after it pass."""
+        these = []
+        for place, job in enumerate(moment.jobs):
+            # No two begin within the same millisecond: to the journal, an equal entry is one's own.
+            running = Running(job, self.now_ms + job.late_ms + place, faults={fault.at: fault.fails for fault in job.faults})
+            running.protected_at_start = frozenset(self.protected | {name for name, tags in self.cloud.tags.items() if tags})
+            running.disarmed_at_start = not self.journal.armed
+            these.append((running, self._work(job, running)))
+        self.now_ms = max(running.now_ms for running, _ in these)
+        self.turns.together(these, moment)
+        self.calls.append([running.call for running, _ in these])
+        for running, _ in these:
+            if running.error is not None and not isinstance(running.error, CloudUnavailable):
+                raise running.error
+        self.now_ms += moment.then_ms
+
+    def settle(self, rounds: int = 8) -> bool:
+        """Let the queues deliver again what they owe, without faults; say whether nothing is owed any more.
+
+        Eight rounds, three minutes apart, are longer than anybody who was killed could have lived.
+        """
+        for _ in range(rounds):
+            for number in list(self.owed.values()):
+                self.play(Moment((Job(Does.DELIVER, number),)))
+            for containment in list(self.owed_undos.values()):
+                self._undo_now(containment)
+            self.play(Moment((Job(Does.EXPIRE),), then_ms=3 * 60_000))
+        return not self.owed and not self.owed_undos
+
+    def undo_everything(self) -> None:
+        """Undo by hand, when the last token is over, whatever is not undone."""
+        self.now_ms += 4 * HOUR_MS
+        for _ in range(2):  # a failed one is undone after what came upon it
+            for containment in reversed(self.containments):
+                self._undo_now(containment)
+            self.settle(rounds=1)
+
+    def _work(self, job: Job, running: Running) -> Callable[[], None]:
+        match job.does:
+            case Does.DELIVER:
+                return lambda: self._deliver(job.subject % len(self.verdicts), running)
+            case Does.EXPIRE:
+                return lambda: self._expire(running)
+            case Does.UNDO:
+                return lambda: self._undo_one_of(self.containments, job.subject, running)
+            case Does.ARM | Does.DISARM:
+                return lambda: self._turn(job.does is Does.ARM, running)
+            case Does.CHANGE:
+                return lambda: self._change(job.subject)
+            case Does.TAG:
+                return lambda: self._tag(job.subject)
+            case Does.PROTECT:
+                return lambda: self._protect(job.subject)
+
+    def _undo_one_of(self, begun: list[str], number: int, running: Running) -> None:
+        if begun:
+            self._undo(begun[number % len(begun)], running)
+
+    def _deliver(self, number: int, running: Running) -> None:
+        message = self._message(self.owed, number)
+        try:
+            self._handle(number, message, running)
+        finally:
+            self.handled_now.discard(message)
+
+    def _message(self, owed: dict[str, _T], brings: _T) -> str:
+        """Return the message that brings this again, or a new one."""
+        again = (m for m, brought in owed.items() if brought == brings and m not in self.handled_now)
+        message = next(again, f"message-{self.messages}")
+        self.messages += message not in owed
+        owed[message] = brings
+        self.handled_now.add(message)
+        return message
+
+    def _handle(self, number: int, message: str, running: Running) -> None:
+        outcome = respond(
+            self.verdicts[number],
+            policy=self.policy,
+            actions=self._actions,
+            journal=self.journal,
+            signals=self.signals,
+            budget=self.budget,
+            now_ms=running.now_ms,
+            notify=self._notify,
+            delivery=message,
+        )
+        self.handed_out |= {entry.id for decision in outcome.decisions for entry in decision.entries}
+        self.handed_out |= {entry.id for entry in outcome.earlier}
+        self.handled_ms.setdefault(number, running.now_ms)
+        del self.owed[message]
+
+    def _undo(self, containment_id: str, running: Running) -> None:
+        message = self._message(self.owed_undos, containment_id)
+        try:
+            with suppress(UnknownContainment):
+                undo(
+                    containment_id,
+                    approved_by=PERSON,
+                    actions=self._actions,
+                    journal=self.journal,
+                    now_ms=running.now_ms,
+                    notify=self._notify,
+                    delivery=message,
+                )
+            del self.owed_undos[message]
+        finally:
+            self.handled_now.discard(message)
+
+    def _undo_now(self, containment_id: str) -> None:
+        self.play(Moment((Job(Does.UNDO, self.containments.index(containment_id)),)))
+
+    def _expire(self, running: Running) -> None:
+        _, errors = expire(
+            policy=self.policy, actions=self._actions, journal=self.journal, now_ms=running.now_ms, notify=self._notify
+        )
+        for error in errors:
+            raise error
+
+    def _turn(self, armed: bool, running: Running) -> None:
+        turn(self.journal, armed=armed, by=PERSON, reason="drill", now_ms=running.now_ms)
+
+    def _change(self, subject: int) -> None:
+        locks = [(name, lock) for name, _, made in RESOURCES for lock in made]
+        resource, lock = locks[subject % len(locks)]
+
+        def do() -> None:
+            self.cloud.now_ms = self.now_ms
+            stands = self.cloud.locks[resource][lock]
+            self.cloud.write(resource, lock, expects=stands, new=f"by hand {len(self.cloud.writes)}")
+
+        self.turns.call("a person's change", do)
+
+    def _tag(self, subject: int) -> None:
+        self.turns.call("a person's tag", lambda: self.cloud.tags[RESOURCES[subject % len(RESOURCES)][0]].update({TAG: "yes"}))
+
+    def _protect(self, subject: int) -> None:
+        self.turns.call("a change of the policy", lambda: self.protected.add(RESOURCES[subject % len(RESOURCES)][0]))
+
+    def _notify(self, notice: Notice) -> None:
+        self.turns.call("tell", lambda: self.notices.append(notice), silent=True)
+
+    @property
+    def _actions(self) -> dict[str, Isolate | EndSession]:
+        reached = _ReachedCloud(self.turns, self.cloud, self.watching)
+        return {"isolate": Isolate(reached), "end_session": EndSession(reached)}
+
+
+def _entity(number: int) -> Entity:
+    name, account, _ = RESOURCES[number]
+    return Entity(EntityKind.SESSION if name.startswith("s-") else EntityKind.INSTANCE, name, account)
+
+
+def _verdict(number: int, signalled: Signalled) -> Verdict:
+    first, *related = (_entity(each) for each in signalled.about)
+    return Verdict(
+        id=f"v{number}",
+        correlation_id=f"event-{number}",
+        detector="network",
+        detector_version="1",
+        telemetry=signalled.telemetry,
+        entity=first,
+        related=tuple(related),
+        time_ms=START_MS - signalled.before_ms,
+        probability=0.99,
+        threshold=0.9,
+        technique="T1046",
+        title="scans its network",
+    )

@@ -1,0 +1,69 @@
+"""Generated histories: never-touch, budget, journal before change, exact undo, once, nothing lost, whatever happens.
+
+``make histories`` plays more of them; docs/histories.md has its figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import pytest
+
+from infra_tests.response.histories.history import Fails, History, drawn
+from infra_tests.response.histories.mutations import MUTATIONS, Mutation
+from infra_tests.response.histories.playing import Figures, failing, smallest
+from infra_tests.response.histories.sweeps import crashes, interruptions
+
+#: How many are drawn here; the sweeps come on top.
+DRAWN = 10_000
+
+
+def net() -> Iterator[History]:
+    """Histories in the order in which they are likely to show something."""
+    return chain(map(drawn, range(300)), interruptions(), crashes(), map(drawn, range(300, DRAWN)))
+
+
+def assert_none_fails(histories: Iterator[History]) -> Figures:
+    figures = Figures()
+    found = next(failing(histories, figures), None)
+    if found is not None:
+        history, error = found
+        pytest.fail(f"{error}\nThe smallest history that fails too:\n{smallest(history)!r}")
+    return figures
+
+
+def test_ten_thousand_drawn_histories_keep_every_invariant() -> None:
+    figures = assert_none_fails(map(drawn, range(DRAWN)))
+    assert figures.histories == DRAWN
+    assert figures.killed > DRAWN / 3
+    assert figures.entries.keys() >= {"APPLIED", "FAILED", "UNDONE", "OBSERVED", "PROPOSED", "EXPIRY_DUE", "DRIFTED", "DISARMED"}
+
+
+def test_each_story_survives_every_fault_at_every_call() -> None:
+    figures = assert_none_fails(crashes())
+    met = {what for what, _ in figures.calls}
+    for kill in (Fails.KILLED_BEFORE, Fails.KILLED_AFTER):
+        never = {what for what in met if not figures.calls[what, kill]}
+        assert not never, f"nobody was {kill} these calls: {never}"
+
+
+def test_two_and_three_that_interrupt_each_other_anywhere_keep_every_invariant() -> None:
+    assert assert_none_fails(interruptions()).histories > 2_000
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_what_keeps_an_invariant_is_missed_when_it_is_gone(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation(monkeypatch)
+    assert next(failing(islice(net(), DRAWN), Figures()), None) is not None, mutation.__doc__
+
+
+@pytest.mark.parametrize("seed", [0, 1, 4711])
+def test_a_seed_is_the_same_history_every_time(seed: int) -> None:
+    assert drawn(seed) == drawn(seed)
+    calls = []
+    for _ in range(2):
+        figures = Figures()
+        assert list(failing([drawn(seed)], figures)) == []
+        calls.append(figures.calls)
+    assert calls[0] == calls[1]
