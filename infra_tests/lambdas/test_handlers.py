@@ -64,7 +64,7 @@ def test_killed_between_journal_and_change_the_next_delivery_finishes(
     assert functions.steps() == [Step.REFUSED, Step.APPLYING]
     assert functions.groups_of(instance) == before
     assert respond.handler(delivered, None) == {"batchItemFailures": []}
-    assert functions.steps() == [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED]
+    assert functions.steps() == [Step.REFUSED, Step.APPLYING, Step.APPLYING, Step.APPLIED, Step.VERIFIED]
     assert functions.groups_of(instance) != before
 
 
@@ -152,7 +152,7 @@ def test_an_undo_after_someone_changed_the_interface_leaves_it_and_tells(functio
     expire_containments.handler(sqs_event(undo), None)
     assert functions.groups_of(instance) == {eni: [forensics]}
     undoing, undone = functions.journal()[-2:]
-    assert (undoing.step, undoing.actor, undoing.detail) == (Step.UNDOING, UNDO_BY, {"requested_by": "AROAEXAMPLE:sender"})
+    assert (undoing.step, undoing.actor, undoing.detail["requested_by"]) == (Step.UNDOING, UNDO_BY, "AROAEXAMPLE:sender")
     assert forensics in undone.detail["left"][0]
     (told,) = functions.take("notices")
     assert "LEFT AS IT IS" in json.loads(told["Body"])["Message"]

@@ -32,7 +32,7 @@ def run(stage: Stage) -> Scene:
         restored = stage.groups(machine)
         scene.conclude(
             "finished by the next delivery with the plan of before, applied once, undone exactly",
-            one_plan=steps.count("APPLYING") == steps.count("APPLIED") == 1,
+            one_plan=steps.count("APPLIED") == 1,
             whole=steps[-1] == "VERIFIED" and len({group for groups in after.values() for group in groups}) == 1,
             exact_undo=restored == before,
         )

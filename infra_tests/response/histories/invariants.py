@@ -241,7 +241,7 @@ class Invariants(Watching):
         last = entries[own[-1]]
         waits = last.step is Step.REFUSED and last.detail.get("wants") == "corroboration"
         # What speaks against one verdict about a target is not said again of each; nor does what was undone begin again.
-        against = (Step.FAILED, Step.UNDOING, Step.UNDONE)
+        against = (Step.PROPOSED, Step.DENIED, Step.FAILED, Step.UNDOING, Step.UNDONE)  # a person is asked, or has looked
         # Observing, the one that would have been done says it for all.
         against = (*against, Step.OBSERVED) if self.stage.history.setting.mode is Mode.OBSERVE else against
         answered = any(e.step in against or (e.step is Step.REFUSED and "wants" not in e.detail) for e in entries[own[0] :])
