@@ -25,7 +25,7 @@ _NAMES = re.compile(r"[^\s()]+")
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=ANSWERS, connection=STATE_CONNECTION)
 def answer_proposals(msg: func.QueueMessage) -> None:
     """Entry point: an operator's answer, as :func:`response.answers.answer_body` writes it."""
-    FUNCTION.run((Message.of(ANSWERS, msg.get_body()),), _answer).or_raise()
+    FUNCTION.run((Message.of(ANSWERS, msg.get_body(), queued_as=msg.id or ""),), _answer).or_raise()
 
 
 def _answer(message: Message) -> None:
@@ -46,6 +46,7 @@ def _answer(message: Message) -> None:
             budget=ROOM.budget,
             now_ms=FUNCTION.now_ms(),
             notify=ROOM.notify,
+            delivery=message.queued_as,
         )
     except UnknownProposal as error:
         raise Poison(str(error), source=message.id, field="approve" if answer.approves else "deny") from error

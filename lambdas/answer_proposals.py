@@ -40,6 +40,7 @@ def _answer(message: Message) -> None:
             budget=ROOM.budget,
             now_ms=FUNCTION.now_ms(),
             notify=ROOM.notify,
+            delivery=message.id,
         )
     except UnknownProposal as error:
         raise Poison(str(error), source=source, field="approve" if answer.approves else "deny") from error
