@@ -54,8 +54,8 @@ def _end(message: Message) -> None:
         else:
             overwrite = request.get("overwrite") is True
             # approved_by is what the sender says; requested_by is what the queue knows.
-            said = {"approved_by": approved_by, "requested_by": message.sender, "delivery": message.id}
-            result = undo(containment_id, overwrite=overwrite, **said, **room)
+            room |= {"requested_by": message.sender, "delivery": message.id}
+            result = undo(containment_id, approved_by=approved_by, overwrite=overwrite, **room)
     except UnknownContainment as error:
         raise Poison(str(error), source=source, field="undo") from error
     _log((result,))

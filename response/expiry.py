@@ -277,7 +277,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
     # Also of one that another began to undo: until when somebody may be at it counts from here.
     if not any(entry.step is Step.UNDOING for entry in written):
-        sender = {"requested_by": desk.requested_by} if desk.requested_by else {}
+        sender: dict[str, Any] = {"requested_by": desk.requested_by} if desk.requested_by else {}
         sender |= {"overwrites": changed} if desk.overwrite else {}
         undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
         stream = write(stream, undoing)
