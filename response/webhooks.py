@@ -7,12 +7,9 @@ workflow "Post to a channel when a webhook request is received" takes it.
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from response.notices import Notice, Notify
@@ -20,8 +17,6 @@ from shared_model.errors import BreakwaterError
 
 #: Slack takes 150 characters in a header and 3,000 in a section; Teams 28 KB in a message, mark-up included.
 _HEADER, _SECTION, _CARD = 150, 2900, 27_000
-#: A notice is a convenience: whoever responds does not wait longer for it.
-_TIMEOUT_S = 3
 _CUT = " … (cut; the journal has all of it)"
 
 
@@ -58,7 +53,7 @@ class Webhook:
         self._channel = channel
         self._address = address
         self._report = report
-        self._post = post or post_json
+        self._post = post or _over_tls
 
     def __call__(self, notice: Notice) -> None:
         """Tell one notice. Told again it stands there twice, with the same id: a webhook cannot be asked what it has."""
@@ -115,25 +110,10 @@ def _card(notice: Notice, text: str) -> dict[str, Any]:
     return {"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
 
 
-def post_json(address: str, body: bytes) -> None:
-    """Send a body as JSON, over TLS, to this address and no other. Raises NotDelivered."""
-    request = urllib.request.Request(address, data=body, method="POST", headers={"Content-Type": "application/json"})  # noqa: S310 - https, as checked
-    try:
-        with urllib.request.build_opener(_NowhereElse()).open(request, timeout=_TIMEOUT_S) as response:
-            response.read(1024)
-    except urllib.error.HTTPError as error:
-        raise NotDelivered(f"the webhook answered {error.code}") from None  # the error knows the address
-    except (OSError, HTTPException, ValueError) as error:
-        raise NotDelivered(f"the webhook did not answer ({type(error).__name__})") from None
+def _over_tls(address: str, body: bytes) -> None:
+    from response.posting import post_json  # here, because HTTP and TLS bring forty modules that most verdicts do without
 
-
-class _NowhereElse(urllib.request.HTTPRedirectHandler):
-    """What is told to one address is not carried to another."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
-        return None
+    post_json(address, body)
 
 
 def _checked(address: str) -> str:

@@ -13,7 +13,7 @@ from azure_functions.clients import LazyClients
 from azure_functions.function import Logger
 from azure_functions.registry import Group
 from azure_functions.settings import Settings
-from response import webhooks as channels
+from response import posting
 from response.notices import Notice
 from shared_model.errors import CloudUnavailable
 
@@ -47,7 +47,7 @@ class Vault:
 @pytest.fixture
 def posted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
     sent: list[tuple[str, Any]] = []
-    monkeypatch.setattr(channels, "post_json", lambda to, body: sent.append((to, json.loads(body))))
+    monkeypatch.setattr(posting, "post_json", lambda to, body: sent.append((to, json.loads(body))))
     return sent
 
 

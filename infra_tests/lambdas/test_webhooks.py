@@ -10,7 +10,7 @@ import pytest
 from infra_tests.lambdas.account import Account
 from infra_tests.lambdas.test_finding_to_undo import contain
 from lambdas import respond, triage_findings
-from response import webhooks
+from response import posting
 
 SLACK = "https://hooks.slack.com/services/T000/B000/first"
 
@@ -19,7 +19,7 @@ SLACK = "https://hooks.slack.com/services/T000/B000/first"
 def posted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What reached a channel: address and subject."""
     sent: list[tuple[str, str]] = []
-    monkeypatch.setattr(webhooks, "post_json", lambda to, body: sent.append((to, json.loads(body)["text"])))
+    monkeypatch.setattr(posting, "post_json", lambda to, body: sent.append((to, json.loads(body)["text"])))
     return sent
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from response.notices import Notice
-from response.webhooks import Channel, NotDelivered, Webhook, post_json, slack_body, teams_body, to_all
+from response.posting import post_json
+from response.webhooks import Channel, NotDelivered, Webhook, slack_body, teams_body, to_all
 
 NOTICE = Notice("s/1", "Approve?: instance i-1", "scans <its> network\nChange: lock i-1", "e", case="case-1")
 SECRET = "https://hooks.slack.com/services/T000/B000/secret"
