@@ -9,14 +9,11 @@ The baseline is an invocation of the tiniest function there is. ``python -m benc
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from typing import Any
 from azure_infra.packaging.folder import build
 from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.targets import CLOUD, LOCAL
-from benchmarks.machine import describe, undisturbed
+from benchmarks.machine import describe
 from offline.azure.embedded import EmbeddedAzure
 from offline.azure.functions_host.event_hubs import EventHub
 from offline.azure.functions_host.worker_process import Interpreter, WorkerProcess
@@ -88,10 +85,7 @@ def warm(azure: EmbeddedAzure, records: Iterator[dict[str, Any]], count: int) ->
 
 def main() -> None:
     """Build, start, invoke, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--undisturbed", action="store_true", help="real-time scheduling while invocations are measured (root)")
-    options = parser.parse_args()
-    print(describe(), "(invocations under real-time scheduling)" if options.undisturbed else "")
+    print(describe())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for target in (LOCAL, CLOUD):
@@ -107,12 +101,11 @@ def main() -> None:
         with EmbeddedAzure.start(folder / "azure", app=app, python=python) as azure:
             records = activity_records()
             warm(azure, records, _WARM_UP)
-            worker, others = azure.host.invoker.pid, (os.getpid(), azure.storage.azurite.process.pid)
-            with undisturbed(worker, *others) if options.undisturbed else nullcontext():
-                before_s = processor_s(worker)
-                timings = warm(azure, records, _MEASURED)
-                processor_ms = (processor_s(worker) - before_s) * 1000 / _MEASURED
-                tiny = statistics.median(_tiny(azure) for _ in range(_MEASURED))
+            worker = azure.host.invoker.pid
+            before_s = processor_s(worker)
+            timings = warm(azure, records, _MEASURED)
+            processor_ms = (processor_s(worker) - before_s) * 1000 / _MEASURED
+            tiny = statistics.median(_tiny(azure) for _ in range(_MEASURED))
     own = sorted(timing.own_ms for timing in timings)
     p50, p99 = own[len(own) // 2], own[len(own) * 99 // 100]
     services = statistics.median(timing.services_ms for timing in timings)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -37,21 +35,3 @@ def _processor() -> str:
 
 if __name__ == "__main__":
     print(describe())
-
-
-@contextmanager
-def undisturbed(*pids: int) -> Iterator[None]:
-    """Let nothing else preempt these processes for as long as the block takes: for some seconds, on a machine that is shared.
-
-    Real-time scheduling, which takes root. The caches and the other half of a core are still shared.
-    """
-    tasks = [int(task.name) for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()]
-    for task in tasks:
-        with suppress(ProcessLookupError):
-            os.sched_setscheduler(task, os.SCHED_RR, os.sched_param(1))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            with suppress(ProcessLookupError):
-                os.sched_setscheduler(task, os.SCHED_OTHER, os.sched_param(0))
