@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from infra_tests.azurite import certificates, running_azurite, storage, storage_clients
@@ -12,6 +15,14 @@ from offline.operator_policy import arm
 from offline.seed import World, seed
 
 __all__ = ["aws", "certificates", "running_azurite", "storage", "storage_clients", "world"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models_are_read_once() -> Iterator[None]:
+    """moto makes a session for every test, and botocore reads the models of all services anew for each: EC2's is 8 MB of JSON."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")

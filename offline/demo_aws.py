@@ -48,6 +48,9 @@ SCENES: tuple[Callable[[Stage], Scene], ...] = (
     audit.run,
 )
 
+#: Scenes of what is one and the same code on either cloud: shown once. Contracts and histories hold it to both.
+OF_THE_CORE: tuple[Callable[[Stage], Scene], ...] = (dry_run.run, approval.run, crash.run, burst.run, audit.run)
+
 
 def play(record: DemoRecord, console: Console) -> None:
     """Start, deploy, seed, play every scene, end; into the record."""

@@ -4,6 +4,7 @@
   ``apply`` is idempotent.
 * Nobody applies and undoes at the same time. An ``APPLYING`` keeps every undo away for longer than its writer can live; who
   takes up another's writes a new one first, and an undo that has begun meanwhile has taken the number that it needs.
+* What another message began a moment ago is left to it: two at once help nobody, and an undo would have to wait for both.
 * Who takes up what another began looks at the never-touch list again: it may have been written since.
 * Nothing is changed while the master switch is off: it is read right before each change, also of what is being finished.
 """
@@ -48,6 +49,8 @@ class Applier:
         now_ms = self.room.now_ms
         if containment.step is Step.APPLYING:
             if containment.id not in (self._mine, self._applied):
+                if containment.was_begun_by_another_just_now(now_ms, self.room.delivery):
+                    raise CloudUnavailable(f"containment {containment.id} is just being applied: this verdict comes after it")
                 detail = {"reason": "taken up again"}
                 stream = self.append(
                     stream, stream.entry(Step.APPLYING, containment, now_ms=now_ms, plan=True, detail=detail, expires=True)

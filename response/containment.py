@@ -31,6 +31,8 @@ _AT_WORK_MS = 15 * 60_000
 _CLOCKS_MS = 5 * 60_000
 #: What that leaves: the longest time that a function that responds may run.
 LONGEST_RUN_MS = _AT_WORK_MS - _CLOCKS_MS
+#: What another message began less than this ago is left to it: longer than a change takes, shorter than a queue delivers again.
+_COURTESY_MS = 60_000
 #: How long a cloud's answers may not yet show a change that was made.
 _UNSETTLED_MS = 2 * 60_000
 
@@ -99,6 +101,11 @@ class Containment:
     def may_be_being_applied(self, now_ms: int) -> bool:
         """Whether somebody may be inside ``apply`` with its plan."""
         return any(now_ms <= since_ms + _AT_WORK_MS for since_ms in self.appliers.values())
+
+    def was_begun_by_another_just_now(self, now_ms: int, delivery: str) -> bool:
+        """Whether another message's handling has most likely not ended yet: to join it would help nobody."""
+        other = bool(delivery) and delivery not in self.appliers
+        return self.step is Step.APPLYING and other and now_ms <= self.taken_up_ms + _COURTESY_MS
 
     def may_be_being_undone(self, now_ms: int, *, but_by: str = "") -> bool:
         """Whether somebody, other than who handles this message, may be inside ``undo`` with its plan."""

@@ -40,7 +40,7 @@ def test_a_quarantine_is_found_and_undone_in_the_engineers_name(on_azure: Consol
     app.message("undo_containment", body)
     assert guarded_by(app) == before
     on_azure("show", line.split()[0])
-    assert on_azure.printed[-1].split("\n")[0].endswith(f"UNDONE  by {ENGINEER} ({OBJECT_ID})")
+    assert f"UNDONE  by {ENGINEER} ({OBJECT_ID})  case-" in on_azure.printed[-1].split("\n")[0]
 
 
 class TestSignIn:

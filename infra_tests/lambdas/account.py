@@ -132,7 +132,7 @@ class Account:
         ec2 = self.clients("ec2")
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{len(ec2.describe_subnets()['Subnets']) % 250}.0/24")
         subnet_id = subnet["Subnet"]["SubnetId"]
-        image = ec2.describe_images()["Images"][0]["ImageId"]
+        image = some_image(ec2)
         # Groups on the interface, not on the instance: moto adds the instance's to every interface, for ever.
         instance = ec2.run_instances(
             ImageId=image,
@@ -210,3 +210,13 @@ def _index(name: str, partition: str, sort: str, projection: str = "ALL") -> dic
         "KeySchema": [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
         "Projection": {"ProjectionType": projection},
     }
+
+
+#: moto knows the same images in every test, and takes most of a second to list them.
+_IMAGES: list[str] = []
+
+
+def some_image(ec2: Any) -> str:
+    if not _IMAGES:
+        _IMAGES.append(str(ec2.describe_images()["Images"][0]["ImageId"]))
+    return _IMAGES[0]

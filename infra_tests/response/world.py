@@ -121,7 +121,7 @@ class Site:
             never_touch=NeverTouch(**never),
         )
 
-    def respond(self, verdict: Verdict) -> Outcome:
+    def respond(self, verdict: Verdict, *, delivery: str = "") -> Outcome:
         return respond(
             verdict,
             policy=self.policy,
@@ -131,6 +131,7 @@ class Site:
             budget=self.budget,
             now_ms=self.now_ms,
             notify=self.notices.append,
+            delivery=delivery,
         )
 
     def contain(self, machine: str, number: str = "1") -> Outcome:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from infra_tests.lambdas.account import ACCOUNT, Account
+from infra_tests.lambdas.account import ACCOUNT, Account, some_image
 from infra_tests.response.world import verdict
 from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
@@ -23,7 +23,7 @@ def plan_for(action: QuarantineInstance, instance: str) -> Plan:
 def scaling_group(account: Account, vpc: str, instance: str) -> None:
     scaling, ec2 = account.clients("autoscaling"), account.clients("ec2")
     subnet = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["SubnetId"]
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = some_image(ec2)
     scaling.create_launch_configuration(LaunchConfigurationName="web", ImageId=image, InstanceType="t3.micro")
     scaling.create_auto_scaling_group(
         AutoScalingGroupName="web",

@@ -122,7 +122,9 @@ def test_a_write_that_meets_another_one_is_made_in_the_end_and_once(follow: Foll
     follow.signal(machine)
     assert follow.stage.azure.services.arm.faults.pending() == 0, "it came to pass"
     assert follow.isolated(machine)
-    assert follow.steps(machine).count("APPLYING") == follow.steps(machine).count("APPLIED") == 1
+    steps = follow.steps(machine)
+    # Where the write met an error, the message came again, and who takes it up says so.
+    assert (steps.count("APPLYING"), steps.count("APPLIED")) == (2 if trouble == "tear_off" else 1, 1)
     follow.check_undo("quarantine_instance", EntityKind.INSTANCE, machine.id)
     assert follow.stage.estate.groups_of(machine) == before
 
@@ -163,7 +165,7 @@ def test_a_worker_killed_between_a_write_and_its_acknowledgement_goes_on_from_th
     assert (killed.fate, resumed.fate, resumed.attempt) == (Fate.AGAIN, Fate.DONE, 2)
     assert "WorkerEnded" in killed.outcome.error
     steps = follow.steps(machine)
-    assert steps.count("APPLYING") == 1, "the plan of before the crash is the one that counts"
+    assert (steps.count("APPLYING"), steps.count("APPLIED")) == (2, 1), "who takes it up says so, and applies the plan of before"
     assert steps[-2:] == ["APPLIED", "VERIFIED"]
     assert follow.isolated(machine)
     follow.check_undo("quarantine_instance", EntityKind.INSTANCE, machine.id)
