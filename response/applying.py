@@ -4,7 +4,8 @@
   ``apply`` is idempotent.
 * Nobody applies and undoes at the same time. An ``APPLYING`` keeps every undo away for longer than its writer can live; who
   takes up another's writes a new one first, and an undo that has begun meanwhile has taken the number that it needs.
-* What another message began a moment ago is left to it: two at once help nobody, and an undo would have to wait for both.
+* What another message began a moment ago is left to it, once: two at the same time help nobody, and an undo would have to
+  wait for both. A verdict that comes again finishes what it finds.
 * Who takes up what another began looks at the never-touch list again: it may have been written since.
 * Nothing is changed while the master switch is off: it is read right before each change, also of what is being finished.
 """
@@ -49,7 +50,7 @@ class Applier:
         now_ms = self.room.now_ms
         if containment.step is Step.APPLYING:
             if containment.id not in (self._mine, self._applied):
-                if containment.was_begun_by_another_just_now(now_ms, self.room.delivery):
+                if self.room.first and containment.was_begun_by_another_just_now(now_ms, self.room.delivery):
                     raise CloudUnavailable(f"containment {containment.id} is just being applied: this verdict comes after it")
                 detail = {"reason": "taken up again"}
                 stream = self.append(

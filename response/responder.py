@@ -105,6 +105,7 @@ def respond(
         notify=notify,
         case=signal.case,
         delivery=delivery,
+        first=new,
     )
     candidates = _matching(policy, actions, verdict)
     if not new:

@@ -31,6 +31,8 @@ class Room:
         Collects what an earlier delivery wrote.
     delivery : str
         Id of the message that is being handled; ``""`` where there is none. Its earlier deliveries are over.
+    first : bool
+        Nobody has handled this verdict before.
     """
 
     verdict: Verdict
@@ -44,6 +46,7 @@ class Room:
     case: str = ""
     earlier: list[JournalEntry] = field(default_factory=list)
     delivery: str = ""
+    first: bool = False
 
     @property
     def partner(self) -> Signal | None:

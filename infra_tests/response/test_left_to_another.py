@@ -30,6 +30,14 @@ def test_another_message_comes_back_later_instead_of_joining_in(begun: Site) -> 
     assert (begun.steps("i-1"), begun.world["i-1"]) == (steps, world)
 
 
+def test_when_it_comes_back_it_finishes_what_it_finds(begun: Site) -> None:
+    third = verdict("i-1", "runtime", Telemetry.RUNTIME, time_ms=begun.now_ms)
+    with pytest.raises(CloudUnavailable):
+        begun.respond(third, delivery="third")
+    begun.respond(third, delivery="third")
+    assert begun.steps("i-1")[: len(WHOLE)] == WHOLE
+
+
 def test_the_same_message_goes_on_at_once_and_its_containment_can_be_undone_at_once(begun: Site) -> None:
     begun.respond(verdict("i-1", "dns", Telemetry.DNS_LOGS, time_ms=begun.now_ms), delivery="second")
     assert begun.steps("i-1") == WHOLE
