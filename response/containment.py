@@ -31,7 +31,7 @@ _AT_WORK_MS = 15 * 60_000
 _CLOCKS_MS = 5 * 60_000
 #: What that leaves: the longest time that a function that responds may run.
 LONGEST_RUN_MS = _AT_WORK_MS - _CLOCKS_MS
-#: What another message began less than this ago is left to it: longer than a change takes, shorter than a queue delivers again.
+#: What another message began less than this ago is left to it: a change takes less, and what is older was left behind.
 _COURTESY_MS = 60_000
 #: How long a cloud's answers may not yet show a change that was made.
 _UNSETTLED_MS = 2 * 60_000
