@@ -19,7 +19,7 @@ __all__ = ["aws", "certificates", "running_azurite", "storage", "storage_clients
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """moto makes a session for every test, and botocore reads the models of all services anew for each: EC2's is 8 MB of JSON."""
+    """moto makes a session for every test, and botocore reads the models of all services anew for each: EC2's is 4 MB of JSON."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
         yield

@@ -212,7 +212,7 @@ def _index(name: str, partition: str, sort: str, projection: str = "ALL") -> dic
     }
 
 
-#: moto knows the same images in every test, and takes most of a second to list them.
+#: moto knows the same 1,301 images in every test, and takes about a second to list them.
 _IMAGES: list[str] = []
 
 
