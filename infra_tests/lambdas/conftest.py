@@ -8,9 +8,10 @@ import pytest
 from moto import mock_aws
 
 from infra_tests.lambdas.account import Account
-from offline.aws.repairs import interfaces
+from offline.aws.repairs import interfaces, tables
 
 interfaces.repair()
+tables.repair()
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def build(folder: Path, port: int) -> tuple[EmbeddedApplication, LambdaService]:
     from moto.core.config import default_user_config
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from offline.aws.repairs import api_calls, cloudformation, deliveries, events, functions, interfaces, machines, queues
+    from offline.aws.repairs import api_calls, cloudformation, deliveries, events, functions, interfaces, machines, queues, tables
 
     default_user_config["iam"]["load_aws_managed_policies"] = True
     clock, log = Clock(), CallLog()
@@ -143,6 +143,7 @@ def build(folder: Path, port: int) -> tuple[EmbeddedApplication, LambdaService]:
     events.repair()
     interfaces.repair()
     machines.repair()
+    tables.repair()
     moto = DomainDispatcherApplication(create_backend_app)
     return EmbeddedApplication(moto, service, log, clock), service
 

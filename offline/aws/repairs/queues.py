@@ -8,7 +8,7 @@ from typing import Any
 from moto.sqs import models
 
 from offline.aws.clock import Clock
-from offline.aws.repairs.seams import substitute
+from offline.aws.repairs.seams import one_at_a_time, substitute
 
 _DEDUPLICATION_SECONDS = 300
 
@@ -53,7 +53,7 @@ def _deduplicate_for_five_minutes(clock: Clock) -> None:
 def _exclude_each_other() -> None:
     lock = threading.RLock()
     for name in ("send_message", "delete_message", "change_message_visibility"):
-        substitute(models.SQSBackend, name, _guarded(getattr(models.SQSBackend, name), lock))
+        substitute(models.SQSBackend, name, one_at_a_time(getattr(models.SQSBackend, name), lock))
 
     receive = models.SQSBackend.receive_message
 
@@ -83,11 +83,3 @@ def _return_to_their_groups(queue: models.Queue) -> None:
     # because of the second, which it had not reached yet, and the second was delivered first.
     for message in [message for message in queue.pending_messages if message.visible]:
         queue.pending_messages.discard(message)
-
-
-def _guarded(method: Any, lock: threading.RLock) -> Any:
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return method(self, *args, **kwargs)
-
-    return call

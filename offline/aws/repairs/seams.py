@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import moto
@@ -23,3 +26,14 @@ def substitute(owner: Any, name: str, value: Any) -> Any:
         )
     setattr(owner, name, value)
     return found
+
+
+def one_at_a_time(method: Callable[..., Any], lock: threading.RLock) -> Callable[..., Any]:
+    """``method``, which waits for whoever holds ``lock``: moto's server is threaded, and what it keeps is not safe."""
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return method(*args, **kwargs)
+
+    return call
