@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from response.people import Person
+from response.people import Person, SignIn, signed_in
 from shared_model.errors import BreakwaterError
 
 #: What a person writes, at most: it stands in the journal and in every refusal that names it.
-_LONGEST_REASON = 1000
+LONGEST_REASON = 1000
 
 
 class MalformedAnswer(BreakwaterError):
@@ -51,17 +51,39 @@ class Answer:
 
 
 def answer_body(
-    proposal_id: str, *, approves: bool, by: str, request: str, reason: str = "", plan: str = "", beyond_budget: bool = False
+    proposal_id: str,
+    *,
+    approves: bool,
+    by: str,
+    request: str,
+    reason: str = "",
+    plan: str = "",
+    beyond_budget: bool = False,
+    on_behalf_of: SignIn | None = None,
 ) -> str:
     """Return the request as JSON; :func:`read_answer` reads it.
 
-    ``by`` is what the sender says of itself; who it really is, the function asks the cloud.
+    ``by`` is what the sender says of itself; who it really is, the function asks the cloud. Only the page may send what a person
+    who signed in there says (``on_behalf_of``).
     """
     body: dict[str, Any] = {"approve" if approves else "deny": proposal_id, "by": by, "request": request}
     body |= {"reason": reason} if reason else {}
     body |= {"plan": plan} if plan else {}
     body |= {"beyond_budget": True} if beyond_budget else {}
+    body |= {"on_behalf_of": asdict(on_behalf_of)} if on_behalf_of else {}
     return json.dumps(body)
+
+
+def vouched_for(request: Mapping[str, Any]) -> SignIn | None:
+    """Return whom the sender of a request says that it speaks for, None where it speaks for itself. Raises MalformedAnswer."""
+    if "on_behalf_of" not in request:
+        return None
+    said = request["on_behalf_of"]
+    names = said.get("names") if isinstance(said, Mapping) else None
+    found = signed_in(said.get("directory"), said.get("subject"), names) if isinstance(names, list) else None
+    if found is None:
+        raise MalformedAnswer("on_behalf_of needs directory, subject and names, all short texts", "on_behalf_of")
+    return found
 
 
 def sender_says(request: Mapping[str, Any]) -> str:
@@ -75,8 +97,8 @@ def read_answer(request: Mapping[str, Any], by: Person) -> Answer:
     if approves is denies:
         raise MalformedAnswer('neither {"approve": "<proposal id>", …} nor {"deny": "<proposal id>", …}', "approve")
     reason = _text(request, "reason", needed=denies)
-    if len(reason) > _LONGEST_REASON:
-        raise MalformedAnswer(f"the reason has {len(reason)} characters: {_LONGEST_REASON} at most", "reason")
+    if len(reason) > LONGEST_REASON:
+        raise MalformedAnswer(f"the reason has {len(reason)} characters: {LONGEST_REASON} at most", "reason")
     return Answer(
         proposal_id=_text(request, "approve" if approves else "deny", needed=True),
         approves=approves,

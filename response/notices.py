@@ -19,9 +19,13 @@ class Notice:
     text : str
     correlation_id : str
     proposal_id : str
-        The proposal that it asks about, ``""`` where it asks nothing: whoever tells it may add a link to the plan.
+        The proposal that it asks about, ``""`` where it asks nothing.
+    plan : str
+        :func:`~response.proposals.digest` of the plan that it asks about.
     until_ms : int
         Until when the proposal can be answered.
+    link : str
+        Where the plan can be seen and answered (``response/links.py``), ``""`` where the deployment has no page for it.
     case : str
         The incident that it belongs to: what is told of one case belongs to one thread.
     """
@@ -31,8 +35,15 @@ class Notice:
     text: str
     correlation_id: str
     proposal_id: str = ""
+    plan: str = ""
     until_ms: int = 0
+    link: str = ""
     case: str = ""
+
+    @property
+    def opens(self) -> str:
+        """What a person opens to see and answer, ``""`` where there is nothing."""
+        return f"To see the plan and answer: {self.link}" if self.link else ""
 
     @property
     def thread(self) -> str:

@@ -9,7 +9,7 @@ from response.actions import Plan
 from response.containment import Stream
 from response.journal import JournalEntry, Step
 from response.notices import notice
-from response.proposals import ASKS
+from response.proposals import ASKS, digest
 from response.room import Room
 
 #: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
@@ -44,7 +44,7 @@ def tell(room: Room, stream: Stream, entry: JournalEntry) -> None:
     told = replace(told, case=entry.case)
     proposal = stream.proposals.get(entry.containment_id)
     if proposal is not None and proposal.is_open(room.now_ms):
-        told = replace(told, proposal_id=proposal.id, until_ms=proposal.expires_ms)
+        told = replace(told, proposal_id=proposal.id, plan=digest(proposal.plan), until_ms=proposal.expires_ms)
     room.notify(told)
 
 

@@ -17,6 +17,7 @@ from shared_model.errors import BreakwaterError
 
 #: Slack takes 150 characters in a header and 3,000 in a section; Teams 28 KB in a message, mark-up included.
 _HEADER, _SECTION, _CARD = 150, 2900, 27_000
+_OPENS = "See the plan and answer"
 _CUT = " … (cut; the journal has all of it)"
 
 
@@ -77,11 +78,14 @@ def to_all(tellers: Iterable[Notify]) -> Notify:
 def slack_body(notice: Notice) -> dict[str, Any]:
     """Return the message for Slack: a header, and the text as it is (no mark-up of a finding's own counts)."""
     context = " · ".join(part for part in (notice.thread, f"Notice {notice.id}") if part)
+    # The only mark-up is our own address; a button would call back, and needs an app that listens.
+    opens = {"type": "section", "text": {"type": "mrkdwn", "text": f"<{_plain(notice.link)}|{_OPENS}>"}}
     return {
         "text": _plain(notice.subject),  # what a phone shows
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": _cut(notice.subject, _HEADER)}},
             {"type": "section", "text": {"type": "plain_text", "text": _cut(notice.text, _SECTION) or "-"}},
+            *([opens] if notice.link else []),
             {"type": "context", "elements": [{"type": "plain_text", "text": _cut(context, _SECTION)}]},
         ],
     }
@@ -106,6 +110,7 @@ def _card(notice: Notice, text: str) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": blocks,
+        **({"actions": [{"type": "Action.OpenUrl", "title": _OPENS, "url": notice.link}]} if notice.link else {}),
     }
     return {"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
 

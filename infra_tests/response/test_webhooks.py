@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,16 @@ def test_teams_gets_one_adaptive_card() -> None:
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert (attachment["content"]["type"], attachment["content"]["version"]) == ("AdaptiveCard", "1.4")
     assert len(attachment["content"]["body"]) == 5
+
+
+def test_both_open_the_plan_where_it_has_a_page() -> None:
+    link = "https://approve.example.com/proposals/1?plan=2&until=3"
+    linked = replace(NOTICE, link=link)
+    opens = slack_body(linked)["blocks"][2]["text"]
+    assert opens == {"type": "mrkdwn", "text": f"<{link.replace('&', '&amp;')}|See the plan and answer>"}
+    (action,) = teams_body(linked)["attachments"][0]["content"]["actions"]
+    assert (action["type"], action["url"]) == ("Action.OpenUrl", link)
+    assert "actions" not in teams_body(NOTICE)["attachments"][0]["content"]
 
 
 @given(subject=st.text(max_size=300), text=st.text(max_size=40_000), case=st.sampled_from(["", "case-1"]))

@@ -41,7 +41,7 @@ class Topic:
                 self._clients("sns").publish(
                     TopicArn=self._arn,
                     Subject=f"[{notice.case}] {notice.subject}"[:_SUBJECT] if notice.case else notice.subject,
-                    Message="\n".join(line for line in (notice.text, notice.thread, f"Notice {notice.id}") if line),
+                    Message="\n".join(line for line in (notice.text, notice.opens, notice.thread, f"Notice {notice.id}") if line),
                     MessageAttributes={
                         name: {"DataType": "String", "StringValue": value}
                         for name, value in (("notice_id", notice.id), ("case", notice.case))
