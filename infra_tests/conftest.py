@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
+import botocore.client
 import botocore.loaders
 import botocore.session
 import pytest
@@ -19,9 +20,21 @@ __all__ = ["aws", "certificates", "running_azurite", "storage", "storage_clients
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """moto makes a session for every test, and botocore reads the models of all services anew for each: EC2's is 4 MB of JSON."""
+    """moto makes a session for every test, and botocore reads the models of all services anew for each: EC2's is 4 MB of JSON.
+
+    So does it make the class of each client anew, with a method for each of EC2's 700 operations.
+    """
+    made: dict[str, type] = {}
+    make_class = botocore.client.ClientCreator._create_client_class  # type: ignore[attr-defined]
+
+    def class_of(creator: object, service_name: str, service_model: object) -> type:
+        if service_name not in made:
+            made[service_name] = make_class(creator, service_name, service_model)
+        return made[service_name]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        patch.setattr(botocore.client.ClientCreator, "_create_client_class", class_of)
         yield
 
 

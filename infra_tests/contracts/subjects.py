@@ -416,8 +416,7 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
         name = f"{model.service_model.signing_name}:{permission}"
         made.update((name, *also.get(name, ())))
 
-    for service in ("ec2", "iam", "autoscaling", "s3"):
-        account.clients(service).meta.events.register("before-call", record)
+    account.clients.listen("before-call", record)
 
     def taken() -> tuple[set[str], set[str]]:
         permissions = made - own

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from types import ModuleType
+from threading import RLock
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
@@ -23,54 +26,46 @@ ACCOUNT = "123456789012"
 NOW_MS = 1_790_000_000_000
 
 
+class FurnishedClients(LazyClients):
+    """Clients of an account in which what a service keeps for Breakwater stands as soon as anybody asks for its client.
+
+    A test of one action needs no tables, queues and topics; making them takes longer than most such tests.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked_for: set[str] = set()
+        self._listeners: list[tuple[str, Callable[..., None]]] = []
+        self._lock = RLock()
+
+    def __call__(self, service: str) -> Any:
+        with self._lock:  # some tests call from several threads
+            client = super().__call__(service)
+            if service not in self._asked_for:
+                self._asked_for.add(service)
+                if furnish := _FURNISHING.get(service):
+                    furnish(client)
+                for event, listener in self._listeners:
+                    client.meta.events.register(event, listener)
+            return client
+
+    def listen(self, event: str, listener: Callable[..., None]) -> None:
+        """Tell a listener of an event of every client, of whatever service, made before or after."""
+        self._listeners.append((event, listener))
+        for service in self._asked_for:
+            self(service).meta.events.register(event, listener)
+
+
 @dataclass
 class Account:
-    clients: LazyClients
-    settings: Settings
-    queues: dict[str, str]
+    clients: FurnishedClients = field(default_factory=FurnishedClients)
+    settings: Settings = field(default_factory=lambda: _SETTINGS)
+    queues: dict[str, str] = field(default_factory=lambda: dict(_QUEUES))
     now_ms: int = NOW_MS
     log: io.StringIO = field(default_factory=io.StringIO)
 
-    @classmethod
-    def make(cls) -> Account:
-        clients = LazyClients()
-        dynamodb, sqs = clients("dynamodb"), clients("sqs")
-        _table(dynamodb, "memory", keys=("pk",))
-        _table(dynamodb, "signals", keys=("pk", "sk"))
-        _table(dynamodb, "journal", keys=("pk", "sk"), journal_indexes=True)
-        fifo = {"FifoQueue": "true"}
-        queues = {
-            "verdicts": sqs.create_queue(QueueName="verdicts.fifo", Attributes=fifo)["QueueUrl"],
-            "dead-letters": sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
-            "verdicts-dead-letters": sqs.create_queue(QueueName="verdicts-dead-letters.fifo", Attributes=fifo)["QueueUrl"],
-            "notices": sqs.create_queue(QueueName="notices")["QueueUrl"],
-        }
-        topic = clients("sns").create_topic(Name="notices")["TopicArn"]
-        clients("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-central-1:{ACCOUNT}:notices")
-        clients("s3").create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        settings = Settings(
-            memory_table="memory",
-            signals_table="signals",
-            journal_table="journal",
-            verdict_queue_url=queues["verdicts"],
-            dead_letter_queue_url=queues["dead-letters"],
-            lake_bucket="lake",
-            policy_parameter="/breakwater/policy",
-            notification_topic_arn=topic,
-            own_role_arns=f"arn:aws:iam::{ACCOUNT}:role/breakwater-respond-eu-central-1",
-        )
-        made = cls(clients, settings, queues)
-        made.set_policy()
-        return made
-
     def set_policy(self, *, mode: str = "enforce", **changes: Any) -> None:
-        policy = json.loads(policy_json(ROOT / "policy" / "default.yaml"))
-        for action in policy["actions"].values():
-            action["mode"] = mode
-        policy |= changes
-        self.clients("ssm").put_parameter(
-            Name=self.settings.policy_parameter, Value=json.dumps(policy), Type="String", Overwrite=True
-        )
+        _put_policy(self.clients("ssm"), mode, changes)
 
     def rename_journal(self, name: str) -> None:
         _table(self.clients("dynamodb"), name, keys=("pk", "sk"), journal_indexes=True)
@@ -212,11 +207,72 @@ def _index(name: str, partition: str, sort: str, projection: str = "ALL") -> dic
     }
 
 
-#: moto knows the same 1,301 images in every test, and takes about a second to list them.
-_IMAGES: list[str] = []
-
-
 def some_image(ec2: Any) -> str:
-    if not _IMAGES:
-        _IMAGES.append(str(ec2.describe_images()["Images"][0]["ImageId"]))
-    return _IMAGES[0]
+    return str(ec2.register_image(Name="web", Architecture="x86_64")["ImageId"])
+
+
+_QUEUES = {
+    name: f"https://sqs.eu-central-1.amazonaws.com/{ACCOUNT}/{queue}"
+    for name, queue in {
+        "verdicts": "verdicts.fifo",
+        "dead-letters": "dead-letters",
+        "verdicts-dead-letters": "verdicts-dead-letters.fifo",
+        "notices": "notices",
+    }.items()
+}
+_SETTINGS = Settings(
+    memory_table="memory",
+    signals_table="signals",
+    journal_table="journal",
+    verdict_queue_url=_QUEUES["verdicts"],
+    dead_letter_queue_url=_QUEUES["dead-letters"],
+    lake_bucket="lake",
+    policy_parameter="/breakwater/policy",
+    notification_topic_arn=f"arn:aws:sns:eu-central-1:{ACCOUNT}:notices",
+    own_role_arns=f"arn:aws:iam::{ACCOUNT}:role/breakwater-respond-eu-central-1",
+)
+
+
+def _make_tables(dynamodb: Any) -> None:
+    _table(dynamodb, "memory", keys=("pk",))
+    _table(dynamodb, "signals", keys=("pk", "sk"))
+    _table(dynamodb, "journal", keys=("pk", "sk"), journal_indexes=True)
+
+
+def _make_queues(sqs: Any) -> None:
+    for url in _QUEUES.values():
+        name = url.rpartition("/")[2]
+        made = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"} if name.endswith(".fifo") else {})
+        assert made["QueueUrl"] == url
+
+
+def _make_topic(sns: Any) -> None:
+    topic = sns.create_topic(Name="notices")["TopicArn"]
+    assert topic == _SETTINGS.notification_topic_arn
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-central-1:{ACCOUNT}:notices")
+
+
+def _make_lake(s3: Any) -> None:
+    s3.create_bucket(Bucket=_SETTINGS.lake_bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+
+
+def _put_policy(ssm: Any, mode: str = "enforce", changes: Mapping[str, Any] = MappingProxyType({})) -> None:
+    policy = json.loads(_default_policy())
+    for action in policy["actions"].values():
+        action["mode"] = mode
+    policy |= changes
+    ssm.put_parameter(Name=_SETTINGS.policy_parameter, Value=json.dumps(policy), Type="String", Overwrite=True)
+
+
+@cache
+def _default_policy() -> str:
+    return policy_json(ROOT / "policy" / "default.yaml")
+
+
+_FURNISHING: Mapping[str, Callable[[Any], None]] = {
+    "dynamodb": _make_tables,
+    "sqs": _make_queues,
+    "sns": _make_topic,
+    "s3": _make_lake,
+    "ssm": _put_policy,
+}

@@ -22,8 +22,7 @@ def calls(account: Account) -> Callable[[], set[str]]:
         name = f"{model.service_model.signing_name}:{model.name}"
         made.update((name, *_ALSO.get(name, ())))
 
-    for service in ("ec2", "iam", "autoscaling"):
-        account.clients(service).meta.events.register("before-call", record)
+    account.clients.listen("before-call", record)
 
     def taken() -> set[str]:
         permissions = set(made)

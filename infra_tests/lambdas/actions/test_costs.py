@@ -35,8 +35,7 @@ def test_each_step_makes_as_many_calls_as_is_said(make: Any, account: Account) -
     def count(**_: Any) -> None:
         made[0] += 1
 
-    for service in ("autoscaling", "ec2", "iam", "s3"):
-        account.clients(service).meta.events.register("before-call", count)
+    account.clients.listen("before-call", count)
     costs = []
     plan = subject.action.plan(subject.target, subject.verdict)
     for step in (None, subject.action.check, subject.action.apply, subject.action.verify, subject.action.undo):

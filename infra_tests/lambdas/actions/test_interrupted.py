@@ -14,7 +14,6 @@ from infra_tests.contracts.subjects import Subject
 from infra_tests.lambdas.account import Account
 from response.actions import CloudUnavailable, Plan, UndoResult, Verification
 
-_SERVICES = ("autoscaling", "ec2", "iam", "s3")
 _READS = ("Describe", "Get", "List")
 every_action = pytest.mark.parametrize("make", subjects.ON_AWS, ids=lambda make: make.__name__)
 
@@ -24,8 +23,7 @@ class Interruption:
 
     def __init__(self, account: Account, moment: str) -> None:
         self._left = 0
-        for service in _SERVICES:
-            account.clients(service).meta.events.register(moment, self._call)
+        account.clients.listen(moment, self._call)
 
     def at(self, number: int) -> None:
         self._left = number
