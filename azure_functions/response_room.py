@@ -14,7 +14,7 @@ from azure_functions.adapters.signals import TableBudget, TableSignals
 from azure_functions.adapters.webhooks import webhooks
 from azure_functions.function import Function
 from response.actions import Action
-from response.anchors import anchor, as_copy, heads, of_problem
+from response.anchoring import anchor_and_tell
 from response.journal import JournalEntry
 from response.notices import Notify
 from response.policy import Policy
@@ -91,27 +91,16 @@ class ResponseRoom:
             self._function.count("SentinelFailures")
 
     def anchor(self) -> tuple[CloudUnavailable, ...]:
-        """Anchor the journal, put copies out of its reach, and tell a person of what does not fit in it.
-
-        Returns why that is not possible now, empty when it is done.
-        """
-        try:
-            self._anchor(self._function.now_ms())
-        except CloudUnavailable as error:
-            return (error,)
-        return ()
-
-    def _anchor(self, now_ms: int) -> None:
-        done = anchor(self.journal, now_ms=now_ms)
-        for each in done.anchors:
-            said = {"anchor": each.id, "digest": each.digest, "heads": len([*heads(each)])}
-            self._function.logger.info("journal anchored", extra=said)
-            self._function.lake.put_anchor(as_copy(each), now_ms=now_ms, cause=each.id)
-        for problem in done.problems:
-            self._function.logger.error("journal does not verify", extra={"problem": str(problem)})
-            self.notify(of_problem(problem))
-        if done.problems:
-            self._function.count("JournalProblems", len(done.problems))
+        """Anchor the journal; returns why that is not possible now, empty when it is done."""
+        function = self._function
+        return anchor_and_tell(
+            self.journal,
+            now_ms=function.now_ms(),
+            copies=self._function.lake,
+            log=function.logger,
+            notify=self.notify,
+            count=function.count,
+        )
 
     @cached_property
     def _blob(self) -> PolicyBlob:
