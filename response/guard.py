@@ -92,13 +92,13 @@ def protection(plan: Plan, never_touch: NeverTouch) -> str:
 def _listed_block(address: str, never_touch: NeverTouch) -> str:
     if not never_touch.addresses:
         return ""
-    from ipaddress import ip_address, ip_network  # here, because few policies need it
+    from ipaddress import ip_network  # here, because few policies need it
 
-    try:
-        found = ip_address(address)
-    except ValueError:  # nobody can tell whether it lies within: then it does
+    from response.addresses import read_address
+
+    found = read_address(address)
+    if found is None:  # nobody can tell whether it lies within: then it does
         return "it is no address that can be compared with it"
-    found = getattr(found, "ipv4_mapped", None) or found
     return next((block for block in never_touch.addresses if found in ip_network(block)), "")
 
 

@@ -11,6 +11,7 @@ from azure_functions.actions.interfaces import Wiring, in_scale_set, is_interfac
 from azure_functions.actions.prefixes import PLATFORM_ADDRESS, within
 from azure_functions.actions.resource_manager import Resource
 from azure_functions.actions.security_rules import Direction, read_rule, read_rules
+from response.addresses import not_of_another_host
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -59,11 +60,10 @@ def draft(address: str, wirings: Iterable[Wiring], groups: Mapping[str, Resource
 
 def unblockable(address: str, wirings: Iterable[Wiring]) -> str:
     """Return why an address must never be blocked, ``""`` where it may."""
-    parsed = ip_address(address)
     if address == PLATFORM_ADDRESS:
         return f"{address} is Azure's own: health probes, DHCP and DNS come from there"
-    if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved:
-        return f"{address} is no address of another host"
+    if reason := not_of_another_host(ip_address(address)):
+        return f"{address} is {reason}"
     for wiring in wirings:
         if any(within(address, position.place.network) for position in wiring.positions_all):
             return f"{address} is in the virtual network of {_short(wiring.id)} or one peered with it: quarantine that machine"

@@ -7,7 +7,6 @@ A deny takes effect only where no Allow stands before it, and open connections e
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from typing import Any, ClassVar
 
 from azure_functions.actions import address_rules as own
@@ -25,6 +24,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CloudUnavailable, Plan, UndoResult, Verification
+from response.addresses import read_address
 from response.containment import containment_id
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -63,10 +63,10 @@ class BlockAddress:
 
     @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
-        try:
-            address = str(ip_address(target.id))
-        except ValueError:
+        parsed = read_address(target.id)
+        if parsed is None:
             return _refused(target, f"{target.id} is no IP address: contain what it stands for")
+        address = str(parsed)
         if reason := unblockable(address, ()):
             return _refused(target, reason)
         named = named_targets(verdict)

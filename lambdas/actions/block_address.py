@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from lambdas.actions.network_acls import BAND, Acl, Address, Direction, NetworkAcls, fits, is_denied, parse, place
+from lambdas.actions.network_acls import BAND, Acl, Direction, NetworkAcls, fits, is_denied, place
 from lambdas.actions.own_networks import OwnNetworks
 from lambdas.actions.places import Interface, Places, named_targets, tags_of
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.addresses import Address, read_address
 from response.containment import containment_id
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -46,7 +47,7 @@ class BlockAddress:
         self._places = Places(clients)
 
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
-        address = parse(target.id)
+        address = read_address(target.id)
         if address is None:
             return _refused(target, f"{target.id} is no IP address: contain what it stands for")
         named = named_targets(verdict)
@@ -148,7 +149,7 @@ class BlockAddress:
 
 
 def _address(plan: Plan) -> Address:
-    address = parse(plan.after["address"])
+    address = read_address(plan.after["address"])
     if address is None:
         raise ValueError(f"{plan.after['address']} in a plan of block_address is no address")
     return address

@@ -11,12 +11,13 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from response.actions import CannotApply
+from response.addresses import Address
 
 #: Numbers that Breakwater's denies use. Entries of one's own belong behind them.
 BAND = range(1, 100)
@@ -27,7 +28,6 @@ _CHOICE = 4
 _EVERYTHING = "-1"
 
 Acl = Mapping[str, Any]
-Address = IPv4Address | IPv6Address
 
 
 class Direction(StrEnum):
@@ -235,12 +235,3 @@ class NetworkAcls:
                 return False
             raise
         return True
-
-
-def parse(address: str) -> Address | None:
-    """Return an address in its own version of IP, None for any other text."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return None
-    return getattr(found, "ipv4_mapped", None) or found

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from lambdas.actions.network_acls import Address
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
+from response.addresses import Address, not_of_another_host
 
 
 class OwnNetworks:
@@ -19,8 +19,8 @@ class OwnNetworks:
 
     def owner_of(self, address: Address) -> str:
         """Say what of the account's own an address is, ``""`` where it is nothing known."""
-        if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
-            return "no address of another host"
+        if reason := not_of_another_host(address):
+            return reason
         for name, block in self._blocks():
             if address in ip_network(block):
                 return f"within {name} ({block}): quarantine what has it"

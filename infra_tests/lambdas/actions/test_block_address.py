@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.response.world import verdict
 from lambdas.actions.block_address import BlockAddress
-from lambdas.actions.network_acls import BAND, QUOTA, Direction, is_denied, parse, place
+from lambdas.actions.network_acls import BAND, QUOTA, Direction, is_denied, place
 from response.actions import CannotApply, CloudUnavailable, Plan, Verification
+from response.addresses import read_address
 from response.guard import refusal
 from response.policy import NeverTouch
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -469,7 +470,7 @@ def _block(block: str) -> dict[str, str]:
 def test_a_deny_takes_effect_at_every_number_that_is_given_and_nowhere_else(
     entries: Mapping[tuple[int, bool], tuple[str, str, str]], text: str, way: Direction, seed: str
 ) -> None:
-    address = parse(text)
+    address = read_address(text)
     assert address is not None
     acl = _acl(entries)
     found = place(acl, address, way, seed)
