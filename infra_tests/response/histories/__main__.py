@@ -6,15 +6,14 @@ import argparse
 import platform
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from infra_tests.response.histories.history import Fails, History, drawn
+from infra_tests.response.histories.history import Fails, drawn, written
 from infra_tests.response.histories.mutations import MUTATIONS
 from infra_tests.response.histories.playing import Figures, failing, smallest
-from infra_tests.response.histories.sweeps import crashes, interruptions
+from infra_tests.response.histories.sweeps import crashes, interruptions, net
 
 
 def main() -> int:
@@ -34,7 +33,7 @@ def main() -> int:
         before = figures.histories
         for history, error in failing(histories, figures):
             failed += 1
-            print(f"{error}\n{smallest(history)!r}\n", flush=True)
+            print(f"{error}\n{written(smallest(history))}\n", flush=True)
         print(f"{name}: {figures.histories - before} histories kept every invariant", flush=True)
     seconds = time.process_time() - started
     caught = [(mutation.__name__, _caught(mutation)) for mutation in MUTATIONS]
@@ -50,15 +49,8 @@ def _caught(mutation: object) -> int | None:
     with pytest.MonkeyPatch.context() as patch:
         mutation(patch)  # type: ignore[operator]
         figures = Figures()
-        found = next(failing(_net(), figures), None)
+        found = next(failing(net(), figures), None)
     return None if found is None else figures.histories + 1
-
-
-def _net() -> Iterator[History]:
-    yield from map(drawn, range(300))
-    yield from interruptions()
-    yield from crashes()
-    yield from map(drawn, range(300, 20_000))
 
 
 def _page(

@@ -1,16 +1,18 @@
 """A history: what happens to one account's response, as plain data, so that it can be drawn, repeated, shrunk and printed.
 
-``repr`` of a history is Python that makes it again: a minimal one goes into a regression test as it is printed.
+:func:`written` gives Python that makes it again: a minimal one goes into a regression test as it is printed.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
 from response.actions import Mode
-from response.policy import AtEnd
+from response.people import Person
+from response.policy import AtEnd, FourEyes
 from shared_model.events import Telemetry
 
 MINUTE_MS = 60_000
@@ -21,12 +23,18 @@ class Does(StrEnum):
 
     DELIVER = "deliver"  # a verdict, new or again
     UNDO = "undo"  # a person asks for the undo of a containment
+    APPROVE = "approve"  # a person says yes to the plan that a proposal shows at that moment
+    APPROVE_BEYOND = "approve beyond"  # and that the budget may be exceeded
+    DENY = "deny"
     EXPIRE = "expire"  # the schedule
     DISARM = "disarm"
     ARM = "arm"
     CHANGE = "change"  # somebody changes a lock by hand
     TAG = "tag"  # somebody gives a resource the never-touch tag
     PROTECT = "protect"  # the operator puts a resource on the policy's never-touch list
+
+
+ANSWERS = frozenset({Does.APPROVE, Does.APPROVE_BEYOND, Does.DENY})
 
 
 class Fails(StrEnum):
@@ -55,16 +63,19 @@ class Job:
     ----------
     does : Does
     subject : int
-        Which verdict, containment (in the order in which they began) or resource; counted round.
+        Which verdict, containment or proposal (in the order in which they began) or resource; counted round.
     late_ms : int
         How long after the moment's beginning it starts.
     faults : tuple of Fault
+    by : int
+        Which of :data:`PEOPLE` answers.
     """
 
     does: Does
     subject: int = 0
     late_ms: int = 0
     faults: tuple[Fault, ...] = ()
+    by: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,7 @@ class Setting:
     percent_a_day: int = 100
     alone: bool = True
     asks_tags: bool = False
+    four_eyes: FourEyes = FourEyes.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,8 @@ RESOURCES = (
     ("s-1", "111111111111", ()),
     ("i-4", "222222222222", ("eni-e",)),
 )
+#: Who answers. The last one is who holds the session.
+PEOPLE = (Person("ann", "id-of-ann"), Person("bob", "id-of-bob"), Person("eve", "id-of-eve", own_names=("s-1",)))
 #: Machines and sessions that are most often met, so that what happens to them meets.
 _OFTEN = (0, 0, 0, 1, 2, 3, 3, 4)
 _TELEMETRY = (Telemetry.FLOW_LOGS, Telemetry.API_CALLS, Telemetry.DNS_LOGS)
@@ -138,14 +152,37 @@ _DOES = (
     Does.DISARM,
     Does.ARM,
 )
+#: What happens where people are asked.
+_ASKED_DOES = (
+    *[Does.DELIVER] * 8,
+    *[Does.APPROVE] * 9,
+    *[Does.APPROVE_BEYOND] * 3,
+    *[Does.DENY] * 4,
+    *[Does.UNDO] * 3,
+    *[Does.EXPIRE] * 3,
+    *[Does.CHANGE] * 2,
+    Does.TAG,
+    Does.PROTECT,
+    Does.DISARM,
+    Does.ARM,
+)
+#: Every so many-th seed is a history in which people are asked.
+_ASKED = 4
 #: Mostly moments that follow at once; then what redelivery, stuck containments and expiry wait for.
 _PASSES_MS = (0, 0, 0, 1000, MINUTE_MS, 6 * MINUTE_MS, 16 * MINUTE_MS, 61 * MINUTE_MS, 125 * MINUTE_MS)
 _LATE_MS = (0, 0, 0, 1000, 4 * MINUTE_MS, 10 * MINUTE_MS)
 
 
+def written(history: History) -> str:
+    """Return the history as Python that makes it again."""
+    return re.sub(r"<(\w+\.\w+): '[^']*'>", r"\1", repr(history))
+
+
 def drawn(seed: int) -> History:
     """Return the history of this seed: the same on every machine and Python."""
     random = Random(seed)
+    if seed % _ASKED == _ASKED - 1:
+        return _asked(random)
     if random.random() < 0.3:
         return _crowded(random)
     verdicts = tuple(_signalled(random) for _ in range(random.randint(1, 4)))
@@ -176,6 +213,29 @@ def _crowded(random: Random) -> History:
     return History(verdicts, tuple(moments), Setting(alone=random.random() < 0.6))
 
 
+def _asked(random: Random) -> History:
+    """A person is asked, by the mode or because the budget is used up; several answer, or nobody does."""
+    about = random.choice(_OFTEN)
+    verdicts = [_signalled(random) for _ in range(random.randint(1, 3))]
+    verdicts = [replace(each, about=(about,)) if random.random() < 0.6 else each for each in verdicts]
+    moments = [Moment((Job(Does.DELIVER),))]
+    for _ in range(random.randint(2, 6)):
+        together = random.choices((1, 2, 3), (5, 4, 1))[0]
+        jobs = [_job(random, len(verdicts), together, random.choice(_ASKED_DOES)) for _ in range(together)]
+        if together > 1 and random.random() < 0.5:  # the same question, answered by several
+            jobs = [replace(job, subject=jobs[0].subject) for job in jobs]
+        turns = _turns(random) if together > 1 else ()
+        moments.append(Moment(tuple(jobs), turns, random.choice((*_PASSES_MS, 245 * MINUTE_MS))))
+    setting = Setting(
+        mode=random.choices((Mode.APPROVE, Mode.ENFORCE), (3, 1))[0],
+        per_hour=random.choice((1, 1, 2, 1000)),
+        percent_a_day=random.choice((25, 100, 100)),
+        alone=random.random() < 0.8,
+        four_eyes=random.choice((FourEyes.NONE, FourEyes.OTHER, FourEyes.OTHER, FourEyes.TWO)),
+    )
+    return History(tuple(verdicts), tuple(moments), setting)
+
+
 def _delivered(random: Random) -> Job:
     return Job(Does.DELIVER, random.choice((0, 1)))
 
@@ -204,7 +264,9 @@ def _job(random: Random, verdicts: int, together: int, does: Does | None = None)
     does = does or random.choice(_DOES)
     subject = random.randrange(verdicts) if does is Does.DELIVER else random.choice((-1, -1, 0, 1, 2, 3, 4))
     faults = tuple(Fault(_when(random), random.choice(list(Fails))) for _ in range(random.choice((0, 0, 0, 1, 1, 2))))
-    return Job(does, subject, random.choice(_LATE_MS) if together > 1 else 0, faults)
+    late_ms = random.choice(_LATE_MS) if together > 1 else 0
+    by = random.randrange(len(PEOPLE)) if does in ANSWERS else 0
+    return Job(does, subject, late_ms, faults, by)
 
 
 def _when(random: Random) -> int:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from infra_tests.response.histories.asked import Asked, until
 from infra_tests.response.histories.cloud import ABSENT, Write
+from infra_tests.response.histories.faulty import Watching
 from infra_tests.response.histories.history import RESOURCES
-from infra_tests.response.histories.stage import Stage, Watching
+from infra_tests.response.histories.stage import Stage
 from infra_tests.response.histories.turns import Running
+from infra_tests.response.histories.violation import must
 from response.actions import Mode, Plan
 from response.containment import containment_id
 from response.expiry import BY_EXPIRY
@@ -26,15 +29,12 @@ _IN_FORCE = {Step.APPLYING, Step.APPLIED}
 _ACCOUNTS = {name: account for name, account, _ in RESOURCES}
 
 
-class Violation(AssertionError):
-    """An invariant does not hold."""
-
-
 class Invariants(Watching):
     """Judges one history while it is played."""
 
     def __init__(self) -> None:
         self.stage: Stage
+        self.asked_people: Asked
         self.step: dict[str, Step] = {}
         self.plan: dict[str, Plan] = {}
         self.begun_ms: dict[str, int] = {}
@@ -45,6 +45,7 @@ class Invariants(Watching):
     def judge(self, stage: Stage) -> None:
         """Begin to watch this stage."""
         self.stage = stage
+        self.asked_people = Asked(stage.history.setting.four_eyes, stage.answers)
         stage.cloud.watch = self.writes
 
     # --- while it is played -----------------------------------------------------------------------------------------------
@@ -52,33 +53,32 @@ class Invariants(Watching):
     def appends(self, entry: JournalEntry, by: Running | None) -> None:
         """One entry was written."""
         before = self.step.get(entry.containment_id)
+        self.asked_people.appends(entry, self._known_verdict(entry))
         match entry.step:
             case Step.APPLYING if before is None:
                 self._begins(entry, by)
             case Step.APPLYING:
-                _must(before is Step.APPLYING, f"what is {before} is applied again: {entry.id}")
+                must(before is Step.APPLYING, f"what is {before} is applied again: {entry.id}")
             case Step.APPLIED:
-                _must(before is Step.APPLYING, f"APPLIED follows {before}: {entry.id}")
+                must(before is Step.APPLYING, f"APPLIED follows {before}: {entry.id}")
                 self._is_whole(entry)
             case Step.FAILED:
-                _must(before is Step.APPLYING, f"FAILED follows {before}: {entry.id}")
+                must(before is Step.APPLYING, f"FAILED follows {before}: {entry.id}")
             case Step.UNDOING:
                 self._begins_to_undo(entry, before)
             case Step.UNDONE:
-                _must(before is Step.UNDOING, f"UNDONE follows {before}: {entry.id}")
+                must(before is Step.UNDOING, f"UNDONE follows {before}: {entry.id}")
                 self._is_undone(entry)
             case Step.NOOP if entry.detail.get("reason") == "already so":
                 self._is_so_already(entry)
-            case Step.PROPOSED if "asks" in entry.detail:
-                key = (entry.stream.partition("#")[2].partition("/")[0], entry.time_ms // HOUR_MS)
-                self.asked[key] += 1
-                _must(self.asked[key] == 1, f"a second question in one hour: {entry.id}")
+            case Step.PROPOSED if "instead_of" not in entry.detail:
+                self._is_proposed(entry)
         if entry.step in _PROGRESS:
             self.step[entry.containment_id] = entry.step
 
     def applies(self, plan: Plan, by: Running | None) -> None:
         """An action begins to carry out a plan."""
-        _must(
+        must(
             by is None or by.armed_at_last_look is True, f"{plan.target.id} is changed by who has not just seen the switch armed"
         )
 
@@ -90,34 +90,39 @@ class Invariants(Watching):
         one = self._of(write)
         last = next((w for w in reversed(self.stage.cloud.writes) if (w.resource, w.lock) == (write.resource, write.lock)), None)
         if write.undoes:
-            _must(self.step.get(one) is Step.UNDOING, f"{what} is undone while its journal says {self.step.get(one)}")
-            _must(write.new == self.plan[one].before[write.lock], f"{what} is given back as {write.new}")
+            must(self.step.get(one) is Step.UNDOING, f"{what} is undone while its journal says {self.step.get(one)}")
+            must(write.new == self.plan[one].before[write.lock], f"{what} is given back as {write.new}")
             for other in self._others(one, write):
-                _must(self.step[other] not in _IN_FORCE, f"{what} is undone while {other} contains it")
+                must(self.step[other] not in _IN_FORCE, f"{what} is undone while {other} contains it")
             return
         # Of two that apply the same plan, one may end it while the other is still at it; an undo must not have begun.
         applied = self.step.get(one) in (Step.APPLYING, Step.APPLIED, Step.FAILED)
-        _must(applied, f"{what} is changed while its journal says {self.step.get(one)}")
+        must(applied, f"{what} is changed while its journal says {self.step.get(one)}")
         twice = last is not None and last.by == write.by and not last.undoes
-        _must(not twice, f"{what} is changed twice")
+        must(not twice, f"{what} is changed twice")
         running = self.stage.turns.running
         protected = running is not None and write.resource in running.protected_at_start
-        _must(not protected, f"{what}: never-touch is touched")
+        must(not protected, f"{what}: never-touch is touched")
         for other in self._others(one, write):
-            _must(self.step[other] is not Step.UNDOING, f"{what} is changed while {other} is being undone")
+            must(self.step[other] is not Step.UNDOING, f"{what} is changed while {other} is being undone")
 
     # --- at its end -------------------------------------------------------------------------------------------------------
 
     def settled(self, nothing_is_owed: bool) -> None:
         """No fault came for an hour."""
         stage = self.stage
-        _must(nothing_is_owed, f"after an hour without faults the queues still owe {[*stage.owed.values(), *stage.owed_undos]}")
+        must(
+            nothing_is_owed,
+            f"after an hour without faults the queues still owe {[*stage.owed.values(), *stage.owed_undos, *stage.owed_answers]}",
+        )
         for number in stage.handled_ms:
             self._has_an_end(stage.verdicts[number])
         responded = (
             Step.REFUSED,
             Step.NOOP,
             Step.PROPOSED,
+            Step.APPROVED,
+            Step.DENIED,
             Step.OBSERVED,
             Step.APPLYING,
             Step.APPLIED,
@@ -127,9 +132,9 @@ class Invariants(Watching):
         )
         kept = [e for e in stage.journal.written if e.step in responded and (e.plan or e.step is not Step.REFUSED)]
         lost = [entry.id for entry in kept if entry.id not in stage.handed_out]
-        _must(not lost, f"no delivery handed these out to the lake: {lost}")
+        must(not lost, f"no delivery handed these out to the lake: {lost}")
         left_open = [one for one, step in self.step.items() if step is Step.UNDOING and stage.journal.armed]
-        _must(not left_open, f"an undo that has begun was never finished: {left_open}")
+        must(not left_open, f"an undo that has begun was never finished: {left_open}")
         self._nobody_waits_in_vain()
 
     def undone(self) -> None:
@@ -139,11 +144,11 @@ class Invariants(Watching):
             foreign = {lock: f"{lock} as made" for lock in made}
             foreign |= {write.lock: write.new for write in cloud.writes if write.resource == name and not write.by}
             for lock, state in cloud.locks[name].items():
-                _must(
+                must(
                     state == foreign.get(lock, ABSENT), f"in the end {lock} of {name} is {state}, not {foreign.get(lock, ABSENT)}"
                 )
         left = {one: step for one, step in self.step.items() if step is not Step.UNDONE}
-        _must(not left, f"these could not be undone: {left}")
+        must(not left, f"these could not be undone: {left}")
 
     # --- details ----------------------------------------------------------------------------------------------------------
 
@@ -152,25 +157,37 @@ class Invariants(Watching):
         plan, said = Plan.from_json_value(entry.plan), self.stage.history.setting
         account, day = plan.target.account, entry.time_ms // DAY_MS
         self.plan[entry.containment_id], self.begun_ms[entry.containment_id] = plan, entry.time_ms
-        _must(said.mode is Mode.ENFORCE, f"observing, and applied: {entry.id}")
+        approved = "approved_by" in entry.detail
+        must(said.mode is Mode.ENFORCE or approved, f"mode {said.mode}, and applied: {entry.id}")
+        self.asked_people.begins(entry, self._verdict(entry))
+        protected = by is not None and plan.target.id in by.protected_at_start
+        must(not protected, f"never-touch is begun: {entry.id}")
+        if not approved:  # else its proposal was
+            self._is_corroborated(entry)
+        if "beyond" in entry.detail:
+            return
         self.by_hour[account, entry.time_ms // HOUR_MS] += 1
-        _must(self.by_hour[account, entry.time_ms // HOUR_MS] <= said.per_hour, f"beyond the budget: {entry.id}")
+        must(self.by_hour[account, entry.time_ms // HOUR_MS] <= said.per_hour, f"beyond the budget: {entry.id}")
         if said.percent_a_day < 100:
             targets = self.by_day[account, plan.action, day]
             targets.add(plan.target.id)
-            _must(len(targets) <= max(1, 4 * said.percent_a_day // 100), f"beyond the day's share: {entry.id}")
-        protected = by is not None and plan.target.id in by.protected_at_start
-        _must(not protected, f"never-touch is begun: {entry.id}")
+            must(len(targets) <= max(1, 4 * said.percent_a_day // 100), f"beyond the day's share: {entry.id}")
+
+    def _is_proposed(self, entry: JournalEntry) -> None:
         self._is_corroborated(entry)
+        if "asks" in entry.detail:
+            key = (entry.stream.partition("#")[2].partition("/")[0], entry.time_ms // HOUR_MS)
+            self.asked[key] += 1
+            must(self.asked[key] == 1, f"a second question in one hour: {entry.id}")
 
     def _is_corroborated(self, entry: JournalEntry) -> None:
         verdict = self._verdict(entry)
         second = str(entry.detail.get("corroborated_by", ""))
         if not second:
-            _must(self.stage.history.setting.alone, f"one signal contained: {entry.id}")
+            must(self.stage.history.setting.alone, f"one signal contained: {entry.id}")
             return
         other = next(each for each in self.stage.verdicts if each.id == second)
-        _must(_independent(verdict, other), f"{second} is no independent second signal: {entry.id}")
+        must(_independent(verdict, other), f"{second} is no independent second signal: {entry.id}")
 
     def _is_whole(self, entry: JournalEntry) -> None:
         plan, cloud = self.plan[entry.containment_id], self.stage.cloud
@@ -178,29 +195,29 @@ class Invariants(Watching):
             touched = [w for w in cloud.writes if (w.resource, w.lock) == (plan.target.id, lock)]
             by_hand = bool(touched) and not touched[-1].by and touched[-1].time_ms >= self.begun_ms[entry.containment_id]
             now = cloud.locks[plan.target.id].get(lock, ABSENT)
-            _must(now == state or by_hand, f"APPLIED, and {lock} is {now}: {entry.id}")
+            must(now == state or by_hand, f"APPLIED, and {lock} is {now}: {entry.id}")
 
     def _begins_to_undo(self, entry: JournalEntry, before: Step | None) -> None:
         one = entry.containment_id
-        _must(before in (Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING), f"UNDOING follows {before}: {entry.id}")
+        must(before in (Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING), f"UNDOING follows {before}: {entry.id}")
         lives_s = self.plan[one].min_lifetime_s
         early = lives_s > 0 and entry.time_ms < self.begun_ms[one] + lives_s * 1000
-        _must(not early, f"undone before its tokens are over: {entry.id}")
+        must(not early, f"undone before its tokens are over: {entry.id}")
         if entry.actor == BY_EXPIRY:
             running = self.stage.turns.running
-            _must(running is None or not running.disarmed_at_start, f"undone by time while disarmed: {entry.id}")
-            _must(entry.time_ms >= self.begun_ms[one] + HOUR_MS, f"undone before its time: {entry.id}")
+            must(running is None or not running.disarmed_at_start, f"undone by time while disarmed: {entry.id}")
+            must(entry.time_ms >= self.begun_ms[one] + HOUR_MS, f"undone before its time: {entry.id}")
 
     def _is_undone(self, entry: JournalEntry) -> None:
         plan, cloud = self.plan[entry.containment_id], self.stage.cloud
         restored, left = set(entry.detail["restored"]), set(entry.detail["left"])
-        _must(restored | left == set(plan.before) and not restored & left, f"restored or left, each once: {entry.id}")
+        must(restored | left == set(plan.before) and not restored & left, f"restored or left, each once: {entry.id}")
         for lock in plan.before:
             touched = [w for w in cloud.writes if (w.resource, w.lock) == (plan.target.id, lock)]
             ours = bool(touched) and touched[-1].by == plan.summary and not touched[-1].undoes
-            _must(not ours, f"UNDONE, and {lock} is as the containment left it: {entry.id}")
+            must(not ours, f"UNDONE, and {lock} is as the containment left it: {entry.id}")
         for lock in left:
-            _must(
+            must(
                 any(not w.by and (w.resource, w.lock) == (plan.target.id, lock) for w in cloud.writes),
                 f"left for nothing: {entry.id}",
             )
@@ -209,7 +226,7 @@ class Invariants(Watching):
         verdict, resource = self._verdict(entry), entry.stream.rpartition("/")[2]
         now = self.stage.cloud.locks[resource]
         wanted = {f"deny-{verdict.id}"} if resource.startswith("s-") else set(now)
-        _must(
+        must(
             all(now.get(lock, ABSENT) != ABSENT and "as made" not in now.get(lock, "") for lock in wanted), f"not so: {entry.id}"
         )
 
@@ -217,10 +234,10 @@ class Invariants(Watching):
         """Every stream that it leads to says what came of it."""
         for target in _targets(verdict):
             entries = [e for e in self.stage.journal.entries(target) if e.verdict_id == verdict.id]
-            _must(bool(entries), f"{verdict.id} was handled, and {target} says nothing")
+            must(bool(entries), f"{verdict.id} was handled, and {target} says nothing")
             one = entries[0].containment_id
             begun_and_left = self.step.get(one) is Step.APPLYING
-            _must(not begun_and_left, f"{verdict.id} was handled, and {target} stands at APPLYING")
+            must(not begun_and_left, f"{verdict.id} was handled, and {target} stands at APPLYING")
 
     def _nobody_waits_in_vain(self) -> None:
         """Of two signals that corroborate each other, none is left refused for want of the other."""
@@ -246,13 +263,13 @@ class Invariants(Watching):
         against = (*against, Step.OBSERVED) if self.stage.history.setting.mode is Mode.OBSERVE else against
         answered = any(e.step in against or (e.step is Step.REFUSED and "wants" not in e.detail) for e in entries[own[0] :])
         held = [self.plan[one] for one, step in self.step.items() if step in _IN_FORCE and self.plan[one].target.id in target]
-        contained = any(verdict.time_ms <= _until(state) for plan in held for state in plan.after.values())
-        _must(not waits or answered or contained, f"{verdict.id} waits for a second signal that came: {last.id}")
+        contained = any(verdict.time_ms <= until(state) for plan in held for state in plan.after.values())
+        must(not waits or answered or contained, f"{verdict.id} waits for a second signal that came: {last.id}")
 
     def _of(self, write: Write) -> str:
         action = "end_session" if write.resource.startswith("s-") else "isolate"
         target = next(each.target for each in self.plan.values() if each.target.id == write.resource) if self.plan else None
-        _must(target is not None, f"{write} has no plan in the journal")
+        must(target is not None, f"{write} has no plan in the journal")
         assert target is not None
         return containment_id(action, target, write.by)
 
@@ -263,8 +280,13 @@ class Invariants(Watching):
             if other != one and plan.target.id == write.resource and write.lock in plan.before
         ]
 
+    def _known_verdict(self, entry: JournalEntry) -> Verdict | None:
+        return next((each for each in self.stage.verdicts if each.id == entry.verdict_id), None)
+
     def _verdict(self, entry: JournalEntry) -> Verdict:
-        return next(each for each in self.stage.verdicts if each.id == entry.verdict_id)
+        known = self._known_verdict(entry)
+        assert known is not None
+        return known
 
 
 def _targets(verdict: Verdict) -> list[str]:
@@ -276,17 +298,7 @@ def _targets(verdict: Verdict) -> list[str]:
     return list(found.values())
 
 
-def _until(state: str) -> int:
-    """Up to when a lock contains what was done: a machine's, whatever is done; a session's, what its token was issued for."""
-    return int(state.removeprefix("until ")) if state.startswith("until ") else 1 << 60
-
-
 def _independent(one: Verdict, other: Verdict) -> bool:
     names = [{entity.key for entity in (each.entity, *each.related)} for each in (one, other)]
     near = abs(one.time_ms - other.time_ms) <= HOUR_MS
     return one.telemetry is not other.telemetry and bool(names[0] & names[1]) and near
-
-
-def _must(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise Violation(otherwise)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import response.applying
+import response.approval
 import response.containment
 import response.expiry
 import response.guard
@@ -192,6 +193,47 @@ def one_question_after_another(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(InProcessBudget, "take", always)
 
 
+def a_no_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """What a person denied is begun, or asked about, with the next verdict."""
+    patch.setattr(response.settling, "_denied", lambda stream, action, room: "")
+
+
+def the_last_answer_counts(patch: pytest.MonkeyPatch) -> None:
+    """Who answers what was answered, or is over, is heard."""
+    patch.setattr(response.approval, "_too_late", lambda proposal, contained, now_ms: "")
+
+
+def a_yes_is_one_to_whatever_is_there(patch: pytest.MonkeyPatch) -> None:
+    """The plan that was shown may have changed, before the answer and since."""
+    patch.setattr(response.approval, "changed_since", lambda shown, now: "")
+    patch.setattr(response.approval._Desk, "_objection", lambda self, proposal, approvers: "")
+
+
+def whoever_is_meant_may_answer(patch: pytest.MonkeyPatch) -> None:
+    """Nobody looks who answers."""
+    patch.setattr(response.approval, "objection", lambda person, verdict, rule, approved_by: "")
+
+
+def one_of_two_is_enough(patch: pytest.MonkeyPatch) -> None:
+    """The policy wants two, and the first one's yes contains."""
+    patch.setattr(response.approval, "needed", lambda rule: 1)
+
+
+def a_yes_lifts_the_budget(patch: pytest.MonkeyPatch) -> None:
+    """A person's yes contains also where the budget is used up and the person did not say that it may be exceeded."""
+    patch.setattr(response.approval, "beyond_budget", lambda room, draft, whatever=False: "")
+
+
+def a_yes_lifts_never_touch(patch: pytest.MonkeyPatch) -> None:
+    """What was put on the list while the question lay there is contained all the same."""
+    patch.setattr(response.approval._Desk, "_against", lambda self, plan: "")
+
+
+def a_killed_answer_is_over(patch: pytest.MonkeyPatch) -> None:
+    """What an earlier delivery of an answer wrote is not handed out by the next."""
+    patch.setattr(response.approval._Desk, "repeat", lambda self, stream: None)
+
+
 MUTATIONS: tuple[Mutation, ...] = (
     no_budget,
     a_budget_of_one_more,
@@ -217,4 +259,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     the_second_signal_decides_only_itself,
     what_an_earlier_delivery_wrote_is_not_handed_out,
     one_question_after_another,
+    a_no_is_forgotten,
+    the_last_answer_counts,
+    a_yes_is_one_to_whatever_is_there,
+    whoever_is_meant_may_answer,
+    one_of_two_is_enough,
+    a_yes_lifts_the_budget,
+    a_yes_lifts_never_touch,
+    a_killed_answer_is_over,
 )

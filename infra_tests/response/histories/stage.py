@@ -1,131 +1,34 @@
-"""The stage: everything that a response keeps, each call of which may fail, and the jobs that run on it."""
+"""The stage: one account's response, and the jobs that run on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from infra_tests.response.histories.cloud import TAG, Cloud, EndSession, Isolate, Reached
-from infra_tests.response.histories.history import RESOURCES, Does, History, Job, Moment, Signalled
+from infra_tests.response.histories.cloud import TAG, Cloud, EndSession, Isolate
+from infra_tests.response.histories.faulty import FaultyBudget, FaultyCloud, FaultyJournal, FaultySignals, Watching
+from infra_tests.response.histories.history import ANSWERS, PEOPLE, RESOURCES, Does, History, Job, Moment, Signalled
 from infra_tests.response.histories.turns import Running, Turns
-from response.actions import CloudUnavailable, Plan
+from response.actions import CloudUnavailable
+from response.answers import Answer
+from response.approval import settle_answer
+from response.containment import fold
 from response.expiry import UnknownContainment, expire, undo
-from response.guard import HOUR_MS, InProcessBudget
-from response.journal import InProcessJournal, JournalEntry
+from response.guard import HOUR_MS
+from response.journal import Step
 from response.notices import Notice
 from response.policy import ActionPolicy, NeverTouch, Policy, Rule
+from response.proposals import digest
 from response.responder import respond
-from response.signals import InProcessSignals, Signal
-from response.switch import STREAM, read_switch, turn
+from response.switch import turn
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
 _T = TypeVar("_T")
 START_MS = 1_790_000_000_000
 PERSON = "arn:aws:iam::111111111111:role/on-call"
-
-
-class Watching:
-    """What an invariant may watch. Whatever it raises ends the history."""
-
-    def appends(self, entry: JournalEntry, by: Running | None) -> None: ...
-    def applies(self, plan: Plan, by: Running | None) -> None: ...
-
-
-class _Journal(InProcessJournal):
-    def __init__(self, turns: Turns, watching: Watching) -> None:
-        super().__init__()
-        self._turns, self._watching = turns, watching
-        self.written: list[JournalEntry] = []
-
-    def append(self, entry: JournalEntry) -> None:
-        def do() -> None:
-            known = len(self.entries(entry.stream))
-            super(_Journal, self).append(entry)
-            if len(self.entries(entry.stream)) > known:
-                self.written.append(entry)
-                self._watching.appends(entry, self._turns.running)
-
-        self._turns.call(f"append {entry.step}", do)
-
-    def stream(self, name: str) -> list[JournalEntry]:
-        def do() -> list[JournalEntry]:
-            found = self.entries(name)
-            if name == STREAM and self._turns.running is not None:
-                self._turns.running.armed_at_last_look = self.armed
-            return found
-
-        return self._turns.call("read the switch" if name == STREAM else "read a stream", do)
-
-    def expiring(self, before_ms: int) -> Iterable[str]:
-        return self._turns.call("look for what expires", lambda: InProcessJournal.expiring(self, before_ms))
-
-    def find(self, containment_id: str) -> str | None:
-        return self._turns.call("find a containment", lambda: InProcessJournal.find(self, containment_id))
-
-    def entries(self, name: str) -> list[JournalEntry]:
-        """Return the entries of a stream, without a call."""
-        return InProcessJournal.stream(self, name)
-
-    @property
-    def armed(self) -> bool:
-        plain = InProcessJournal()
-        plain._streams = self._streams
-        return read_switch(plain).armed
-
-
-class _Signals(InProcessSignals):
-    def __init__(self, turns: Turns) -> None:
-        super().__init__()
-        self._turns = turns
-
-    def record(self, signal: Signal, *, window_ms: int, now_ms: int) -> bool:
-        return self._turns.call(
-            "record a signal", lambda: InProcessSignals.record(self, signal, window_ms=window_ms, now_ms=now_ms)
-        )
-
-    def recent(self, name: str, since_ms: int, until_ms: int) -> Iterable[Signal]:
-        return self._turns.call("look for signals", lambda: InProcessSignals.recent(self, name, since_ms, until_ms))
-
-
-class _Budget(InProcessBudget):
-    def __init__(self, turns: Turns) -> None:
-        super().__init__()
-        self._turns = turns
-
-    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
-        def do() -> bool:
-            return InProcessBudget.take(self, purse, taker, limit=limit, now_ms=now_ms, period_ms=period_ms)
-
-        return self._turns.call("take from the budget", do)
-
-
-class _ReachedCloud(Reached):
-    def __init__(self, turns: Turns, cloud: Cloud, watching: Watching) -> None:
-        self._turns, self._cloud, self._watching = turns, cloud, watching
-
-    def read(self, resource: str) -> dict[str, str]:
-        cloud = self._at_its_time()
-        return self._turns.call("read a resource", lambda: cloud.read(resource), stale=lambda: cloud.read(resource, stale=True))
-
-    def tags(self, resource: str) -> dict[str, str]:
-        return self._turns.call("read tags", lambda: dict(self._cloud.tags[resource]))
-
-    def write(self, resource: str, lock: str, *, expects: str, new: str, by: str, undoes: bool = False) -> str:
-        def do() -> str:
-            return self._at_its_time().write(resource, lock, expects=expects, new=new, by=by, undoes=undoes)
-
-        return self._turns.call("undo a change" if undoes else "change a resource", do)
-
-    def applies(self, plan: Plan) -> None:
-        self._watching.applies(plan, self._turns.running)
-
-    def _at_its_time(self) -> Cloud:
-        """Return the cloud, which shows a write late by the clock of who made it."""
-        self._cloud.now_ms = self._turns.running.now_ms if self._turns.running else self._cloud.now_ms
-        return self._cloud
 
 
 @dataclass(slots=True)
@@ -145,19 +48,22 @@ class Stage:
     handled_now: set[str] = field(default_factory=set)
     messages: int = 0
     owed_undos: dict[str, str] = field(default_factory=dict)
+    owed_answers: dict[str, tuple[str, Does, int]] = field(default_factory=dict)
+    #: Each answer by the message that brings it: what was shown when it was given does not change when it comes again.
+    answers: dict[str, Answer] = field(default_factory=dict)
     #: When a verdict was handled to the end for the first time.
     handled_ms: dict[int, int] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
     #: How many calls each job of each moment made.
     calls: list[list[int]] = field(default_factory=list)
-    journal: _Journal = field(init=False)
-    signals: _Signals = field(init=False)
-    budget: _Budget = field(init=False)
+    journal: FaultyJournal = field(init=False)
+    signals: FaultySignals = field(init=False)
+    budget: FaultyBudget = field(init=False)
     verdicts: list[Verdict] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.journal = _Journal(self.turns, self.watching)
-        self.signals, self.budget = _Signals(self.turns), _Budget(self.turns)
+        self.journal = FaultyJournal(self.turns, self.watching)
+        self.signals, self.budget = FaultySignals(self.turns), FaultyBudget(self.turns)
         self.verdicts = [_verdict(number, each) for number, each in enumerate(self.history.verdicts)]
 
     @property
@@ -172,7 +78,9 @@ class Stage:
         )
         return Policy(
             rules=rules if said.asks_tags else rules[1:],
-            actions={name: ActionPolicy(said.mode, 3600, said.at_end) for name in ("isolate", "end_session")},
+            actions=dict.fromkeys(
+                ("isolate", "end_session"), ActionPolicy(said.mode, 3600, said.at_end, four_eyes=said.four_eyes)
+            ),
             window_ms=HOUR_MS,
             fresh_ms=HOUR_MS,
             containments_per_hour=said.per_hour,
@@ -184,6 +92,11 @@ class Stage:
     def containments(self) -> list[str]:
         """Ids in the order in which they began."""
         return list(dict.fromkeys(entry.containment_id for entry in self.journal.written if entry.expires_ms is not None))
+
+    @property
+    def proposals(self) -> list[str]:
+        """Ids in the order in which they were proposed."""
+        return list(dict.fromkeys(entry.containment_id for entry in self.journal.written if entry.step is Step.PROPOSED))
 
     def play(self, moment: Moment) -> None:
         """Run the jobs of one moment at the same time, and let the time after it pass."""
@@ -212,8 +125,10 @@ class Stage:
                 self.play(Moment((Job(Does.DELIVER, number),)))
             for containment in list(self.owed_undos.values()):
                 self._undo_now(containment)
+            for proposal, does, by in list(self.owed_answers.values()):
+                self.play(Moment((Job(does, self.proposals.index(proposal), by=by),)))
             self.play(Moment((Job(Does.EXPIRE),), then_ms=3 * 60_000))
-        return not self.owed and not self.owed_undos
+        return not self.owed and not self.owed_undos and not self.owed_answers
 
     def undo_everything(self) -> None:
         """Undo by hand, when the last token is over, whatever is not undone."""
@@ -231,6 +146,8 @@ class Stage:
                 return lambda: self._expire(running)
             case Does.UNDO:
                 return lambda: self._undo_one_of(self.containments, job.subject, running)
+            case does if does in ANSWERS:
+                return lambda: self._answer_one_of(self.proposals, job, running)
             case Does.ARM | Does.DISARM:
                 return lambda: self._turn(job.does is Does.ARM, running)
             case Does.CHANGE:
@@ -294,6 +211,42 @@ class Stage:
         finally:
             self.handled_now.discard(message)
 
+    def _answer_one_of(self, proposed: list[str], job: Job, running: Running) -> None:
+        if proposed:
+            proposal = proposed[job.subject % len(proposed)]
+            message = self._message(self.owed_answers, (proposal, job.does, job.by % len(PEOPLE)))
+            try:
+                self._answer(self.answers.setdefault(message, self._given(proposal, job, message)), message, running)
+            finally:
+                self.handled_now.discard(message)
+
+    def _given(self, proposal: str, job: Job, message: str) -> Answer:
+        """Return a person's answer to what the proposal shows now."""
+        stream = next(entry.stream for entry in self.journal.written if entry.containment_id == proposal)
+        return Answer(
+            proposal_id=proposal,
+            approves=job.does is not Does.DENY,
+            by=PEOPLE[job.by % len(PEOPLE)],
+            request=message,
+            reason="seen it",
+            plan=digest(fold(stream, self.journal.entries(stream)).proposals[proposal].plan),
+            beyond_budget=job.does is Does.APPROVE_BEYOND,
+        )
+
+    def _answer(self, answer: Answer, message: str, running: Running) -> None:
+        answered = settle_answer(
+            answer,
+            policy=self.policy,
+            actions=self._actions,
+            journal=self.journal,
+            budget=self.budget,
+            now_ms=running.now_ms,
+            notify=self._notify,
+            delivery=message,
+        )
+        self.handed_out |= {entry.id for entry in (*answered.entries, *answered.earlier)}
+        del self.owed_answers[message]
+
     def _undo_now(self, containment_id: str) -> None:
         self.play(Moment((Job(Does.UNDO, self.containments.index(containment_id)),)))
 
@@ -329,7 +282,7 @@ class Stage:
 
     @property
     def _actions(self) -> dict[str, Isolate | EndSession]:
-        reached = _ReachedCloud(self.turns, self.cloud, self.watching)
+        reached = FaultyCloud(self.turns, self.cloud, self.watching)
         return {"isolate": Isolate(reached), "end_session": EndSession(reached)}
 
 

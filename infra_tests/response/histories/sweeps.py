@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from random import Random
 
-from infra_tests.response.histories.history import MINUTE_MS, Does, Fails, Fault, History, Job, Moment, Setting, Signalled
+from infra_tests.response.histories.history import MINUTE_MS, Does, Fails, Fault, History, Job, Moment, Setting, Signalled, drawn
 from infra_tests.response.histories.stage import Stage
-from response.policy import AtEnd
+from response.actions import Mode
+from response.policy import AtEnd, FourEyes
 from shared_model.events import Telemetry
 
 _DELIVER, _OTHER, _UNDO = Job(Does.DELIVER, 0), Job(Does.DELIVER, 1), Job(Does.UNDO, -1)
+_YES, _NO, _BOBS_YES = Job(Does.APPROVE, 0), Job(Does.DENY, 0, by=1), Job(Does.APPROVE, 0, by=1)
 _FAULTS = (Fails.KILLED_BEFORE, Fails.KILLED_AFTER, Fails.REFUSED, Fails.ANSWER_LOST, Fails.STALE)
 _KILLS = (Fails.KILLED_BEFORE, Fails.KILLED_AFTER)
 
@@ -28,6 +31,8 @@ def _one_by_one(*jobs: Job, then_ms: int = 0) -> tuple[Moment, ...]:
 
 
 _HOURS_MS = 125 * MINUTE_MS
+_ASKING = Setting(mode=Mode.APPROVE)
+_ASKING_TWO = Setting(mode=Mode.APPROVE, four_eyes=FourEyes.TWO)
 #: Stories told by one function after the other.
 _STORIES = (
     History(_verdicts(0), _one_by_one(_DELIVER, _UNDO)),
@@ -42,6 +47,17 @@ _STORIES = (
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.DISARM), _DELIVER, Job(Does.ARM), _UNDO)),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.CHANGE, 1), _DELIVER, _UNDO)),
     History(_verdicts(1), _one_by_one(_DELIVER, _OTHER, _UNDO), Setting(per_hour=1, percent_a_day=25)),
+    History(_verdicts(0), _one_by_one(_DELIVER, _YES, _YES, _UNDO), _ASKING),
+    History(_verdicts(0), _one_by_one(_DELIVER, _NO, _YES, _OTHER), _ASKING),
+    History(_verdicts(0, 3), _one_by_one(_DELIVER, _YES, _BOBS_YES, _UNDO), _ASKING_TWO),
+    History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.CHANGE, 1), _YES, _YES), _ASKING),
+    History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.TAG, 0), _YES), _ASKING),
+    History(_verdicts(1), _one_by_one(_DELIVER, _YES, Job(Does.EXPIRE), _YES, then_ms=2 * _HOURS_MS), _ASKING),
+    History(
+        (*_verdicts(0), *_verdicts(1)),
+        _one_by_one(_DELIVER, Job(Does.DELIVER, 2), _YES, replace(_YES, does=Does.APPROVE_BEYOND)),
+        Setting(per_hour=1),
+    ),
 )
 #: Calls that a function makes more when it meets another than when it is alone.
 _MORE = 5
@@ -79,6 +95,12 @@ _MEETINGS = (
     _Meeting((_DELIVER, _OTHER, _UNDO)),
     _Meeting((_UNDO, _OTHER), before=(_BEFORE,)),
     _Meeting((_UNDO, _UNDO, _OTHER), before=(_BEFORE,)),
+    _Meeting((_YES, _BOBS_YES), before=(_BEFORE,), setting=_ASKING),
+    _Meeting((_YES, _BOBS_YES), before=(_BEFORE,), setting=_ASKING_TWO),
+    _Meeting((_YES, _NO, _UNDO), before=(_BEFORE,), setting=_ASKING),
+    _Meeting((_YES, Job(Does.CHANGE, 1), _OTHER), before=(_BEFORE,), setting=_ASKING),
+    _Meeting((_YES, Job(Does.DISARM)), before=(_BEFORE,), setting=_ASKING),
+    _Meeting((Job(Does.EXPIRE), _YES), before=(replace(_BEFORE, then_ms=2 * _HOURS_MS),), setting=_ASKING),
     _Meeting((Job(Does.EXPIRE), _UNDO, _OTHER), before=(replace(_BEFORE, then_ms=_HOURS_MS // 2),)),
 )
 
@@ -113,6 +135,14 @@ def interruptions() -> Iterator[History]:
                 yield meeting.told(((0, first), (1, second), (0, 0), *between, (1, 0)))
                 if between:
                     yield meeting.told(((0, first), (1, second), *between, (1, 0), (0, 0)))
+
+
+def net() -> Iterator[History]:
+    """The stories as they are, then drawn histories and both sweeps, mixed: what is wrong shows after few."""
+    yield from _STORIES
+    mixed = [*map(drawn, range(2_000)), *crashes(), *interruptions()]
+    Random(0).shuffle(mixed)
+    yield from mixed
 
 
 def _with(story: History, index: int, job: Job) -> History:
