@@ -1,6 +1,8 @@
 # Every job has one target; CI calls the same ones. `make help` lists them.
 PYTHON ?= python3
 RUN := .venv/bin/python
+# LightGBM takes OpenMP from the system. A Debian need not have it (libgomp1): then the one serves that scikit-learn brings.
+TRAIN = LD_LIBRARY_PATH=$(CURDIR)/.venv-train/openmp .venv-train/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 .DEFAULT_GOAL := help
@@ -16,7 +18,7 @@ demo: setup ## the main job: both embedded clouds, recorded attacks replayed, co
 	@$(RUN) -m offline.demo
 
 test: setup .venv-train/.ready .venv-checkov/.ready .venv-azureml/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
-	@.venv-train/bin/python -m pytest -p no:cacheprovider --confcutdir infra_tests/training -m training infra_tests/training
+	@$(TRAIN) -m pytest -p no:cacheprovider --confcutdir infra_tests/training -m training infra_tests/training
 	@$(RUN) -m pytest -m "not training"
 
 lint: .venv/.ready ## style, types, import rules
@@ -29,11 +31,11 @@ format: .venv/.ready ## let ruff mend what it can
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
 train: .venv-train/.ready ## rebuild both deployed detectors from scratch (about 20 minutes on 2 cores)
-	@.venv-train/bin/python -m training.build all
+	@$(TRAIN) -m training.build all
 
 evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, with its figures (about an hour of processor time; goes on where it was stopped)
-	@.venv-train/bin/python -m training.trials
-	@.venv-train/bin/python -m training.benchmarks
+	@$(TRAIN) -m training.trials
+	@$(TRAIN) -m training.benchmarks
 
 scenarios: .venv/.ready ## write generated telemetry (flow logs, CloudTrail, syslog) with labels to build/scenarios
 	@$(RUN) -m training.scenarios --out build/scenarios
@@ -89,6 +91,7 @@ node_modules/.ready: package-lock.json .venv/.ready
 .venv-train/.ready: requirements/train.lock requirements/sync
 	@echo "Training environment (TensorFlow, apart from everything that is deployed)"
 	@requirements/sync $(CURDIR)/.venv-train requirements/train.lock $(PYTHON)
+	@mkdir -p .venv-train/openmp && ln -sf $(CURDIR)/.venv-train/lib/python3*/site-packages/scikit_learn.libs/libgomp-*.so* .venv-train/openmp/libgomp.so.1
 	@touch $@
 
 .venv-checkov/.ready: requirements/checkov.lock requirements/sync

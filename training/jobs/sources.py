@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.archives import take_out
 from training.jobs.hyperparameters import JobError
 
 #: The checkout that this module is in.
@@ -75,7 +76,8 @@ def digest(checkout: Path = CHECKOUT) -> str:
 def unpack(content: bytes, folder: Path) -> None:
     """Write the files of a bundle to a folder."""
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        archive.extractall(folder, filter="data")
+        for entry in archive:
+            take_out(archive, entry, folder)
 
 
 def _files(checkout: Path) -> Iterator[tuple[str, Path]]:

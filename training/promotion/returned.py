@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.archives import take_out
 from training.jobs.hyperparameters import DETECTORS
 from training.jobs.run_record import FORMAT, RECORD, SUMS, files_of
 from training.promotion.refusal import Refused
@@ -77,7 +78,7 @@ def unpack(archive: Path, folder: Path) -> Path:
                     raise Refused(
                         f"{archive.name} holds {entry.name}, which is neither file nor folder: nothing is unpacked from it"
                     )
-                opened.extract(entry, folder, filter="data")
+                take_out(opened, entry, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise Refused(f"{archive.name} is no whole tar.gz ({error}): fetch it again") from error
     return folder
