@@ -36,7 +36,8 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
     response = ResponseStack(app, f"{prefix}Response", data=data, description="Breakwater: containment and undo.", **shared)
     functions = detection.functions | response.functions
     title = "Breakwater: alarms and dashboard."
-    observability = ObservabilityStack(app, f"{prefix}Observability", data=data, functions=functions, description=title, **shared)
+    watched = {"data": data, "functions": functions, "page_api": response.page_api}
+    observability = ObservabilityStack(app, f"{prefix}Observability", **watched, description=title, **shared)
     for stack in (detection, response):
         stack.add_stack_dependency(data)
     stacks: dict[str, cdk.Stack] = {"data": data, "detection": detection, "response": response, "observability": observability}

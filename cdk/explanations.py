@@ -33,6 +33,9 @@ REASONS: tuple[tuple[str, str], ...] = (
 BOUNDARY = "A boundary gives nothing: it names the actions of all roles, and each role's own policy names the resources."
 RUNTIME = "python3.12 is the newest runtime of Lambda on which the engine's native code loads (docs/decisions)."
 UNDELIVERABLE = "It is itself where a rule's undeliverable events go; nothing consumes it that could fail."
+LINKS_ARE_OPEN = (
+    "It shows a plan to whoever holds a signed link and changes nothing; answers come by another route, with an authorizer."
+)
 ACCESS_LOGS = "It holds the access logs: logging access to itself would feed itself."
 
 

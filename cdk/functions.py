@@ -36,7 +36,7 @@ def deployed_function(
     key: kms.IKey,
     environment: Mapping[str, str],
 ) -> lambda_.Function:
-    """Make the function and its event source mapping.
+    """Make the function and, where a queue feeds it, its event source mapping.
 
     Raises
     ------
@@ -65,6 +65,9 @@ def deployed_function(
         log_group=_log_group(scope, spec, names, settings, key),
     )
     acknowledge(function, "AwsSolutions-L1", RUNTIME)
+    CfnOutput(scope, f"{pascal(spec.name)}FunctionName", value=function.function_name)
+    if not spec.queue:
+        return function
     lambda_.CfnEventSourceMapping(
         scope,
         f"{pascal(spec.name)}Source",
@@ -77,7 +80,6 @@ def deployed_function(
         if spec.fifo
         else None,
     )
-    CfnOutput(scope, f"{pascal(spec.name)}FunctionName", value=function.function_name)
     return function
 
 

@@ -23,7 +23,7 @@ from cdk.permissions import (
     deny_own_roles,
 )
 from lambdas.actions.catalogue import ACTIONS
-from lambdas.registry import FUNCTIONS, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 from response.policy import NeverTouch
 from shared_model.lake import ANCHORS
 
@@ -66,6 +66,8 @@ class Surroundings:
         Of the operator's policy.
     security_hub_arn : str
         Product that findings go to, ``""`` where none are sent.
+    link_key_arn : str
+        Key that signs links to proposals, ``""`` where there is no page for them.
     """
 
     names: Names
@@ -77,11 +79,13 @@ class Surroundings:
     webhook_arns: Sequence[str]
     never: NeverTouch
     security_hub_arn: str = ""
+    link_key_arn: str = ""
 
 
 def boundary(scope: Construct, around: Surroundings) -> iam.ManagedPolicy:
     """The most that any of our roles may ever do, whatever is attached to it later: what they do today, all together."""
-    policies = [document for spec in FUNCTIONS for document in _policies(spec, around).values()]
+    specs = (*FUNCTIONS, PAGE) if around.link_key_arn else FUNCTIONS
+    policies = [document for spec in specs for document in _policies(spec, around).values()]
     allowed = {
         action
         for statements in policies
@@ -133,6 +137,8 @@ def bounded(scope: Construct, names: Names) -> iam.IManagedPolicy:
 def _policies(spec: FunctionSpec, around: Surroundings) -> dict[str, list[iam.PolicyStatement]]:
     """The inline policies of a function's role, by name: its own, and one for each action that it may take."""
     names = around.names
+    if spec is PAGE:
+        return {"function": [*_page_statements(around)]}
     policies = {"function": [*_statements(spec, around)]}
     if spec.queue in CONTAINING:  # who responds, or acts on a person's answer, contains …
         for action in ACTIONS:
@@ -178,8 +184,25 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"), *around.webhook_arns)
         if around.security_hub_arn:
             yield _allow(["securityhub:BatchImportFindings"], around.security_hub_arn)
+        if around.link_key_arn and spec.queue in CONTAINING:  # they ask people
+            yield _allow(["kms:GenerateMac"], around.link_key_arn)
         yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
         yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn, *around.other_key_arns)
+    yield deny_own_roles(names)
+    yield deny_journal_changes(names)
+
+
+def _page_statements(around: Surroundings) -> Iterator[iam.PolicyStatement]:
+    """What shows plans and sends answers: it reads the journal, checks links, and can neither contain nor make a link."""
+    names = around.names
+    journal = _table_arn(names, "journal")
+    yield _allow(
+        ["logs:CreateLogStream", "logs:PutLogEvents"], names.arn("logs", f"log-group:/aws/lambda/{names.resource(PAGE.name)}:*")
+    )
+    yield _allow(["dynamodb:Query"], journal, f"{journal}/index/*")
+    yield _allow(["kms:VerifyMac"], around.link_key_arn)
+    yield _allow(["sqs:SendMessage"], names.queue_arn("answers"))
+    yield _allow(_KEY, around.response_key_arn)
     yield deny_own_roles(names)
     yield deny_journal_changes(names)
 

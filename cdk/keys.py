@@ -49,6 +49,20 @@ def response_key(scope: Construct, names: Names) -> kms.Key:
     return key
 
 
+def link_key(scope: Construct, names: Names) -> kms.Key:
+    """HMAC key of the links to proposals: it signs nothing else, and never leaves KMS. KMS rotates no such key by itself."""
+    return kms.Key(
+        scope,
+        "LinkKey",
+        alias=names.resource("links"),
+        description="Breakwater: signs the links to proposals",
+        key_spec=kms.KeySpec.HMAC_256,
+        key_usage=kms.KeyUsage.GENERATE_VERIFY_MAC,
+        pending_window=Duration.days(7),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
 def _key(scope: Construct, construct_id: str, alias: str, description: str) -> kms.Key:
     return kms.Key(
         scope,

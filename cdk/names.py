@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aws_cdk import Stack
 
-from lambdas.registry import FUNCTIONS, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 
 
 def kebab(name: str) -> str:
@@ -66,7 +66,7 @@ class Names:
     def own_roles(self) -> tuple[str, ...]:
         """ARNs of every role that Breakwater runs under: no action may touch them."""
         services = ("firehose", "log-subscription", "forward")
-        return tuple(self.role_arn(name) for name in (*(spec.name for spec in FUNCTIONS), *services))
+        return tuple(self.role_arn(name) for name in (*(spec.name for spec in (*FUNCTIONS, PAGE)), *services))
 
     def arn(self, service: str, resource: str) -> str:
         """ARN of a resource of this account and region."""

@@ -14,19 +14,20 @@ from cdk.packaging.distributions import DistributionMissing
 from cdk.packaging.installer import InstallFailed
 from cdk.packaging.static_check import problems
 from cdk.packaging.targets import CLOUD, TARGETS
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, PAGE
 
 ROOT = Path(__file__).parent.parent
+_EVERY = (*FUNCTIONS, PAGE)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Build what was asked for; print each folder's size. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m cdk.package", description="Build the folders of the functions.")
     parser.add_argument("--for", dest="target", choices=(*TARGETS, "both"), default="both", help="this machine, Lambda, or both")
-    parser.add_argument("--function", choices=[spec.name for spec in FUNCTIONS], help="only this one")
+    parser.add_argument("--function", choices=[spec.name for spec in _EVERY], help="only this one")
     options = parser.parse_args(arguments)
     targets = list(TARGETS.values()) if options.target == "both" else [TARGETS[options.target]]
-    functions = [spec for spec in FUNCTIONS if options.function in (None, spec.name)]
+    functions = [spec for spec in _EVERY if options.function in (None, spec.name)]
     by_name = {spec.name: spec for spec in functions}
     found: list[str] = []
     try:

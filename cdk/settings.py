@@ -62,6 +62,13 @@ class Settings:
         Who is told of verdicts, refusals and alarms.
     slack_webhook, teams_webhook : str
         Names of the SSM parameters (SecureString, made by the operator) that hold the address of a channel's webhook.
+    page_issuer : str
+        Identity provider (OpenID Connect issuer) by which people sign in to answer a proposal by its link; ``""`` makes no page,
+        and notices name the console's command alone.
+    page_client : str
+        Client id under which the page is known there: the audience of its ID tokens.
+    page_token_origin : str
+        Origin of the provider's token endpoint, if that is not the issuer's own.
     bucket_keys : tuple of str
         ARNs of the KMS keys that encrypt the existing buckets.
     operators : tuple of str
@@ -87,6 +94,9 @@ class Settings:
     notify_emails: tuple[str, ...] = ()
     slack_webhook: str = ""
     teams_webhook: str = ""
+    page_issuer: str = ""
+    page_client: str = ""
+    page_token_origin: str = ""
     bucket_keys: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     memory_days: int = 14
@@ -149,6 +159,16 @@ class Settings:
         )
         for name in ("slack_webhook", "teams_webhook"):
             self._match(name, r"(/[\w./-]{1,500})?", "the name of an SSM parameter, such as /breakwater/slack-webhook")
+        self._match(
+            "page_issuer", r"(https://[\w.-]+(:\d+)?(/[\w./~-]*)?)?", "an https address, such as https://login.example.com/"
+        )
+        self._match("page_client", r"[\w.:/~-]{0,200}", "the client id that the identity provider gave the page")
+        self._match("page_token_origin", r"(https://[\w.-]+(:\d+)?)?", "an origin, such as https://tokens.example.com")
+        if bool(self.page_issuer) != bool(self.page_client):
+            expected = "give page-issuer and page-client together, or neither: without both nobody could answer by a link"
+            raise SettingInvalid(self._key("page_issuer"), self.page_issuer, expected)
+        if self.page_token_origin and not self.page_issuer:
+            raise SettingInvalid(self._key("page_token_origin"), self.page_token_origin, "it needs page-issuer and page-client")
         self._match("guardduty", r"create|none|[0-9a-f]{32}", "create, none, or the id of the existing detector")
         self._match("security_hub", f"{SEND}|{NONE}", one_of(f"{SEND}, {NONE}"))
         self._match_each("flow_log_vpcs", r"vpc-[0-9a-f]{8,17}", "ids of VPCs, such as vpc-0123456789abcdef0")

@@ -22,21 +22,21 @@ from cdk.packaging.imports import closure as import_closure
 from cdk.packaging.imports import imports
 from cdk.packaging.pruning import keeper, used_services
 from cdk.packaging.targets import CLOUD, LOCAL
-from lambdas.registry import FUNCTIONS, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 
 ROOT = Path(__file__).parents[1]
-SPECS = {spec.name: spec for spec in FUNCTIONS}
+SPECS = {spec.name: spec for spec in (*FUNCTIONS, PAGE)}
 each_function = pytest.mark.parametrize("name", SPECS)
 
 
 @pytest.fixture(scope="module")
 def cloud() -> dict[str, FunctionFolder]:
-    return {folder.function: folder for folder in build(FUNCTIONS, CLOUD, ROOT)}
+    return {folder.function: folder for folder in build((*FUNCTIONS, PAGE), CLOUD, ROOT)}
 
 
 @pytest.fixture(scope="module")
 def local() -> dict[str, FunctionFolder]:
-    return {folder.function: folder for folder in build(FUNCTIONS, LOCAL, ROOT)}
+    return {folder.function: folder for folder in build((*FUNCTIONS, PAGE), LOCAL, ROOT)}
 
 
 @pytest.fixture

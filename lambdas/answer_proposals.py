@@ -7,7 +7,7 @@ from typing import Any
 from lambdas.adapters.callers import Callers, Impersonation
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
-from response.answers import MalformedAnswer, read_answer, sender_says
+from response.answers import MalformedAnswer, read_answer, sender_says, vouched_for
 from response.approval import UnknownProposal, settle_answer
 
 FUNCTION = Function("answer_proposals", needs=("journal_table", "signals_table", "policy_parameter", "own_role_arns"))
@@ -22,9 +22,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _answer(message: Message) -> None:
     source = f"answers:{message.id}"
     request = message.document(source)
-    callers = Callers(FUNCTION.clients, FUNCTION.settings.account)
+    callers = Callers(FUNCTION.clients, FUNCTION.settings.account, FUNCTION.settings.page_role_arn)
     try:
-        answer = read_answer(request, callers.person(message.sender, sender_says(request)))
+        person = callers.person(message.sender, sender_says(request), vouched_for(request))
+        answer = read_answer(request, person)
     except MalformedAnswer as error:
         raise Poison(str(error), source=source, field=error.field) from error
     except Impersonation as error:

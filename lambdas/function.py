@@ -81,6 +81,8 @@ class Function:
         As in the registry.
     needs : tuple of str
         Settings without which it cannot work.
+    by_queue : bool
+        A queue feeds it, whose dead letters take what can never succeed.
     clients, settings, clock
         Given by tests; by default AWS, the environment and the time.
     """
@@ -90,6 +92,7 @@ class Function:
         name: str,
         *,
         needs: tuple[str, ...],
+        by_queue: bool = True,
         clients: Clients | None = None,
         settings: Settings | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -97,7 +100,7 @@ class Function:
         self.name = name
         self.now_ms = clock
         self.clients: Clients = clients or LazyClients()
-        self._needs = ("dead_letter_queue_url", *needs)
+        self._needs = ("dead_letter_queue_url", *needs) if by_queue else needs
         self._settings = settings
         self._buried: set[str] = set()
         self.logger = Logger(service=name, level="INFO")

@@ -27,7 +27,7 @@ class FunctionSpec:
     packages : tuple of str
         Our own packages and data folders that go in.
     queue : str
-        The queue that feeds it (logical name).
+        The queue that feeds it (logical name), ``""`` where none does.
     memory_mb, timeout_s : int
     batch_size, batch_window_s : int
         Of its event source mapping.
@@ -77,3 +77,5 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec("answer_proposals", _RESPOND, ("lambdas", "shared_model", "response"), "answers", 512, 60, 10),
     FunctionSpec("expire_containments", _RESPOND, ("lambdas", "shared_model", "response"), "containments", 512, 60, 10),
 )
+#: The page behind the links in notices: fed by an HTTP API, and deployed only where people can sign in to it.
+PAGE = FunctionSpec("proposal_page", _BASE, ("lambdas", "shared_model", "response"), "", 512, 15, 0)

@@ -59,10 +59,19 @@ class ResponseRoom:
 
     @cached_property
     def notify(self) -> Notify:
-        """Tells people: by the topic, and in each channel that has a webhook."""
-        function = self._function
-        topic = Topic(function.clients, function.settings.notification_topic_arn, function.logger)
-        return to_all((topic, *webhooks(function.clients, function.settings, function.logger, function.now_ms)))
+        """Tells people: by the topic, and in each channel that has a webhook; with links where there is a page for them."""
+        function, settings = self._function, self._function.settings
+        topic = Topic(function.clients, settings.notification_topic_arn, function.logger)
+        everybody = to_all((topic, *webhooks(function.clients, settings, function.logger, function.now_ms)))
+        if not settings.link_key:
+            return everybody
+        from lambdas.adapters.link_key import LinkKey  # here, because most deployments and verdicts do without
+        from response.links import with_links
+
+        def report(said: dict[str, Any]) -> None:
+            function.logger.error("notice without its link", extra=said)
+
+        return with_links(everybody, settings.page_url, LinkKey(function.clients, settings.link_key), report)
 
     def keep(self, entries: tuple[JournalEntry, ...]) -> None:
         """Log, count and keep in the lake what was just written into the journal."""

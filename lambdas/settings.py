@@ -39,6 +39,15 @@ class Settings:
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
     security_hub_product_arn : str
         Security Hub product that findings go to; ``""`` sends none.
+    link_key : str
+        KMS key (HMAC) that signs links to proposals, ``""`` where notices carry none.
+    page_url : str
+        Where the page behind those links is served.
+    page_issuer, page_client, page_token_origin : str
+        How people sign in there: :class:`response.page.document.SignInByScript`.
+    page_role_arn : str
+        Role of the page, which alone may send the answer of a person who signed in there.
+    answer_queue_url : str
     memory_days : str
         Time to live of entity memory, in days.
     """
@@ -55,6 +64,13 @@ class Settings:
     teams_webhook_parameter: str = ""
     own_role_arns: str = ""
     security_hub_product_arn: str = ""
+    link_key: str = ""
+    page_url: str = ""
+    page_issuer: str = ""
+    page_client: str = ""
+    page_token_origin: str = ""
+    page_role_arn: str = ""
+    answer_queue_url: str = ""
     memory_days: str = "14"
 
     @property

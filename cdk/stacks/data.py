@@ -21,7 +21,7 @@ from cdk.policy import PolicyText
 from cdk.queues import FedQueue, Senders, fed_queue
 from cdk.settings import SEND, Settings
 from cdk.tables import tables
-from lambdas.registry import FUNCTIONS, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 
 #: Queues that people send to: open to the account's own IAM policies where no operators are named.
 PEOPLES = ("containments", "answers")
@@ -42,6 +42,7 @@ class DataStack(Stack):
         self._settings, self._policy = settings, policy
         self.telemetry_key = keys.telemetry_key(self, names)
         self.response_key = keys.response_key(self, names)
+        self.link_key = keys.link_key(self, names) if settings.page_issuer else None
         self.queues = {spec.queue: self._queue(spec) for spec in FUNCTIONS}
         self.lake = self._lake()
         catalog(self, names, self.lake_name)
@@ -74,6 +75,7 @@ class DataStack(Stack):
             webhook_arns=[self.names.arn("ssm", f"parameter{name}") for name in self._webhooks.values()],
             never=self._policy.never,
             security_hub_arn=self._security_hub_arn,
+            link_key_arn=self.link_key.key_arn if self.link_key else "",
         )
 
     @property
@@ -119,7 +121,20 @@ class DataStack(Stack):
                 **self._webhooks,
                 **({"security_hub_product_arn": self._security_hub_arn} if self._security_hub_arn else {}),
             }
+        if self.link_key and spec.queue == "answers":
+            told |= {"page_role_arn": self.names.role_arn(PAGE.name)}
         return told
+
+    def environment_of_page(self) -> dict[str, str]:
+        """What the page is told."""
+        settings = self._settings
+        told = {
+            "journal_table": self.tables.journal.table_name,
+            "answer_queue_url": self.queues["answers"].queue.queue_url,
+            "page_issuer": settings.page_issuer,
+            "page_client": settings.page_client,
+        }
+        return told | ({"page_token_origin": settings.page_token_origin} if settings.page_token_origin else {})
 
     def _queue(self, spec: FunctionSpec) -> FedQueue:
         names, settings = self.names, self._settings
@@ -134,6 +149,8 @@ class DataStack(Stack):
         principals = list(settings.operators)
         if spec.queue == "verdicts":
             principals += [names.role_arn(other.name) for other in FUNCTIONS if sends_verdicts(other)]
+        if spec.queue == "answers" and settings.page_issuer:
+            principals.append(names.role_arn(PAGE.name))
         senders = Senders(
             buckets=buckets,
             rules=[names.rule_arn(rule) for rule in rules],

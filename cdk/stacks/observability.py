@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_apigatewayv2 as http
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.names import pascal
+from cdk.proposal_page import failures
 from cdk.settings import NONE, Settings
 from cdk.stacks.data import DataStack
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, PAGE
 
 _PERIOD = Duration.minutes(5)
 #: A message that waits so long is late, whatever the cause.
@@ -33,6 +35,7 @@ class ObservabilityStack(Stack):
         settings: Settings,
         data: DataStack,
         functions: Mapping[str, lambda_.Function],
+        page_api: http.CfnApi | None = None,
         **stack: Any,
     ) -> None:
         super().__init__(scope, construct_id, **stack)
@@ -46,6 +49,11 @@ class ObservabilityStack(Stack):
             self._alarm(f"{title}Late", oldest, _OLDEST_SECONDS, f"{spec.name}: a message waits for a quarter of an hour.")
             self._alarm(f"{title}Errors", function.metric_errors(period=_PERIOD), 0, f"{spec.name} fails.")
             self._alarm(f"{title}Throttles", function.metric_throttles(period=_PERIOD), 0, f"{spec.name} is held back.")
+        if page_api is not None:
+            page, title = functions[PAGE.name], pascal(PAGE.name)
+            self._alarm(f"{title}Errors", page.metric_errors(period=_PERIOD), 0, f"{PAGE.name} fails.")
+            self._alarm(f"{title}Throttles", page.metric_throttles(period=_PERIOD), 0, f"{PAGE.name} is held back.")
+            self._alarm(f"{title}Unanswered", failures(page_api.ref, _PERIOD), 0, "A link to a proposal could not be opened.")
         for name in self._heartbeats(settings):
             self._heartbeat(name, functions[name])
         self._dashboard(data, functions)

@@ -8,11 +8,13 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from cdk.functions import deployed_function
+from cdk.identities import CONTAINING
 from cdk.names import sends_verdicts
+from cdk.proposal_page import page_api, page_url, route_to_page
 from cdk.rules import rule_to_queue
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, PAGE
 
 
 class ResponseStack(Stack):
@@ -20,11 +22,25 @@ class ResponseStack(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, data: DataStack, **stack: Any) -> None:
         super().__init__(scope, construct_id, **stack)
+        around, key = data.surroundings, data.telemetry_key
+        self.page_api = page_api(self, data.names) if data.link_key else None
+        links = {"link_key": around.link_key_arn, "page_url": page_url(self.page_api)} if self.page_api else {}
         self.functions = {
-            spec.name: deployed_function(self, spec, settings, data.surroundings, data.telemetry_key, data.environment_of(spec))
+            spec.name: deployed_function(
+                self,
+                spec,
+                settings,
+                around,
+                key,
+                data.environment_of(spec) | (links if spec.queue in CONTAINING else {}),
+            )
             for spec in FUNCTIONS
             if not sends_verdicts(spec)
         }
+        if self.page_api:
+            page = deployed_function(self, PAGE, settings, around, key, data.environment_of_page() | links)
+            route_to_page(self, self.page_api, page, data.names, settings, key)
+            self.functions[PAGE.name] = page
         rule_to_queue(
             self,
             "expire",

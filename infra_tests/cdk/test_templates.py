@@ -15,7 +15,7 @@ import pytest
 from cdk.delivery import FLOW_LOG_FIELDS
 from infra_tests.cdk.conftest import ACCOUNT, LOG_GROUP, REGION, VPC
 from infra_tests.cdk.templates import Templates, principals
-from lambdas.registry import FUNCTIONS, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 from lambdas.settings import PREFIX, Settings
 from shared_model.parsers.vpc_flow_logs import DEFAULT_LAYOUT
 
@@ -41,7 +41,7 @@ def test_cfn_lint_finds_nothing(templates: Templates) -> None:
 
 
 def test_nothing_is_deployed_but_our_own_functions(templates: Templates) -> None:
-    assert set(templates.functions()) == {function_name(spec) for spec in FUNCTIONS}
+    assert set(templates.functions()) == {function_name(spec) for spec in (*FUNCTIONS, PAGE)}
     assert not [r["Type"] for r in templates.all_resources() if r["Type"].startswith("Custom::")]
 
 

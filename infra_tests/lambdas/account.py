@@ -71,10 +71,12 @@ class Account:
         _table(self.clients("dynamodb"), name, keys=("pk", "sk"), journal_indexes=True)
         self.settings = replace(self.settings, journal_table=name)
 
-    def install(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> ModuleType:
-        """Let a handler's module work in this account, at this account's time."""
+    def install(self, monkeypatch: pytest.MonkeyPatch, module: ModuleType, clients: LazyClients | None = None) -> ModuleType:
+        """Let a handler's module work in this account, at this account's time; with clients of its own if it has some."""
         original: Function = module.FUNCTION
-        function = Function(original.name, needs=(), clients=self.clients, settings=self.settings, clock=lambda: self.now_ms)
+        function = Function(
+            original.name, needs=(), clients=clients or self.clients, settings=self.settings, clock=lambda: self.now_ms
+        )
         monkeypatch.setattr(module, "FUNCTION", function)
         # The logger of a service is made once, with the standard output of whichever test came first.
         function.logger.registered_handler.stream = self.log  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.adapters.lake import Lake
 from lambdas.adapters.objects import StoredObject, notified
 from lambdas.adapters.queues import VerdictQueue, group_id
-from lambdas.registry import FUNCTIONS, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 from response.journal import Step
 from shared_model.errors import CloudUnavailable
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -319,7 +319,7 @@ def test_what_a_notification_names(document: dict[str, Any], expected: tuple[Sto
     assert notified(document) == expected
 
 
-@pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [*FUNCTIONS, PAGE], ids=lambda spec: spec.name)
 def test_a_function_imports_nothing_heavy_before_it_is_needed(spec: FunctionSpec) -> None:
     name = spec.name
     script = f"import sys, lambdas.{name} as module; assert callable(module.handler); print(*sys.modules)"

@@ -95,7 +95,7 @@ class Linked:
             journal=self.account.journal,
             verifier=self.key,
             send=self._send,
-            sender="the page",
+            sender=lambda: "the page",
             leaves={"isolate": ("What is already out.",)},
             random=lambda: hashlib.sha256(str(next(self.numbers)).encode()).hexdigest(),
         )

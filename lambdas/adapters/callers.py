@@ -6,7 +6,7 @@ import re
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.people import Person
+from response.people import Person, SignIn
 from shared_model.errors import BreakwaterError
 
 _ROLE = re.compile(r"arn:[\w-]+:sts::(?P<account>\d{12}):assumed-role/(?P<name>[\w+=,.@-]{1,64})/(?P<session>[\w+=,.@-]{1,64})")
@@ -29,13 +29,17 @@ class Callers:
     clients : Clients
     account : str
         The account in which this function runs.
+    page_role : str
+        ARN of the role under which the page runs, ``""`` where there is none: it speaks for who signed in there, and nobody else
+        speaks for anybody.
     """
 
-    def __init__(self, clients: Clients, account: str) -> None:
+    def __init__(self, clients: Clients, account: str, page_role: str = "") -> None:
         self._clients = clients
         self._account = account
+        self._page = (page_role.split(":")[4], page_role.rpartition("/")[2]) if page_role else None
 
-    def person(self, sender: str, said: str) -> Person:
+    def person(self, sender: str, said: str, on_behalf_of: SignIn | None = None) -> Person:
         """Return who sent it.
 
         Parameters
@@ -44,6 +48,8 @@ class Callers:
             IAM id, as SQS saw it.
         said : str
             ARN that the message gives.
+        on_behalf_of : SignIn or None
+            Whom the message says that it speaks for.
 
         Raises
         ------
@@ -53,12 +59,17 @@ class Callers:
         role, user = _ROLE.fullmatch(said), _USER.fullmatch(said)
         if not sender or (role is None and user is None):
             raise Impersonation(f"{said!r} is no ARN of a user or of a role's session: nobody could be named in the journal")
+        page = role is not None and (role["account"], role["name"]) == self._page
+        if page is (on_behalf_of is None):
+            raise Impersonation(f"{said} is the page, and answers for nobody" if page else f"{said} speaks for somebody else")
         named = role or user
         if named is not None and named["account"] != self._account:
             return Person(said, sender, (said,))
         if role is not None:
             found = self._ask("role", role["name"])
             self._same(f"{found['RoleId']}:{role['session']}" if found else "", sender, said)
+            if on_behalf_of is not None:
+                return on_behalf_of.person
             return Person(said, sender, (said,), (found["Arn"],))
         found = self._ask("user", user["name"]) if user else {}
         self._same(found.get("UserId", ""), sender, said)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.clients import Clients
-from lambdas.cloud_errors import in_core_words
+from lambdas.cloud_errors import CloudRefusal, in_core_words
 from shared_model.errors import CloudUnavailable
 from shared_model.verdicts import Verdict
 
@@ -34,6 +34,22 @@ class VerdictQueue:
                 answer = self._clients("sqs").send_message_batch(QueueUrl=self._url, Entries=entries)
             if failed := answer.get("Failed"):
                 raise CloudUnavailable(f"verdict queue: {len(failed)} verdicts were not taken: {failed[0].get('Message', '')}")
+
+
+class AnswerQueue:
+    """Queue of answers to proposals, as the page sends to it."""
+
+    def __init__(self, clients: Clients, url: str) -> None:
+        self._clients = clients
+        self._url = url
+
+    def send(self, body: str) -> None:
+        """Send one answer. Raises CloudUnavailable."""
+        try:
+            with in_core_words("answer queue"):
+                self._clients("sqs").send_message(QueueUrl=self._url, MessageBody=body)
+        except CloudRefusal as refusal:
+            raise CloudUnavailable(str(refusal)) from refusal
 
 
 class DeadLetters:

@@ -31,8 +31,8 @@ class ProposalPage:
     verifier : Verifier
     send : callable
         Sends an answer's body to the function that settles it. May raise CloudUnavailable.
-    sender : str
-        What that function knows this sender by.
+    sender : callable
+        Returns what that function knows this sender by. May raise CloudUnavailable.
     leaves : mapping of str to sequence of str
         By action, what it does not stop.
     random : callable
@@ -46,7 +46,7 @@ class ProposalPage:
         journal: Journal,
         verifier: Verifier,
         send: Callable[[str], None],
-        sender: str,
+        sender: Callable[[], str],
         leaves: Mapping[str, Sequence[str]],
         random: Callable[[], str],
     ) -> None:
@@ -88,18 +88,18 @@ class ProposalPage:
         says, reason = form.get("answer", ""), form.get("reason", "").strip()
         if wrong := _wrong(says, reason):
             return self._told(422, "Not sent", wrong, visit)
-        body = answer_body(
-            proposal.id,
-            approves=says == "approve",
-            by=self._sender,
-            # The same for one form however often it is sent: a double click is one answer.
-            request=f"link-{form['request']}",
-            reason=reason,
-            plan=digest(proposal.plan),
-            beyond_budget=says == "approve" and form.get("beyond_budget") == "yes",
-            on_behalf_of=visit.sign_in,
-        )
         try:
+            body = answer_body(
+                proposal.id,
+                approves=says == "approve",
+                by=self._sender(),
+                # The same for one form however often it is sent: a double click is one answer.
+                request=f"link-{form['request']}",
+                reason=reason,
+                plan=digest(proposal.plan),
+                beyond_budget=says == "approve" and form.get("beyond_budget") == "yes",
+                on_behalf_of=visit.sign_in,
+            )
             self._send(body)
         except CloudUnavailable:
             text = "Your answer was not sent: the queue did not take it. Open the link again, and answer once more."
