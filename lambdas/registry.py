@@ -78,4 +78,4 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec("expire_containments", _RESPOND, ("lambdas", "shared_model", "response"), "containments", 512, 60, 10),
 )
 #: The page behind the links in notices: fed by an HTTP API, and deployed only where people can sign in to it.
-PAGE = FunctionSpec("proposal_page", _BASE, ("lambdas", "shared_model", "response"), "", 512, 15, 0)
+PAGE = FunctionSpec("proposal_page", _RESPOND, ("lambdas", "shared_model", "response"), "", 512, 15, 0)
