@@ -205,7 +205,7 @@ class Invariants(Watching):
         must(not early, f"undone before its tokens are over: {entry.id}")
         if entry.actor == BY_EXPIRY:
             running = self.stage.turns.running
-            must(running is None or not running.disarmed_at_start, f"undone by time while disarmed: {entry.id}")
+            must(running is None or running.armed_at_last_look is True, f"undone by time while disarmed: {entry.id}")
             must(entry.time_ms >= self.begun_ms[one] + HOUR_MS, f"undone before its time: {entry.id}")
 
     def _is_undone(self, entry: JournalEntry) -> None:

@@ -105,7 +105,6 @@ class Stage:
             # No two begin within the same millisecond: to the journal, an equal entry is one's own.
             running = Running(job, self.now_ms + job.late_ms + place, faults={fault.at: fault.fails for fault in job.faults})
             running.protected_at_start = frozenset(self.protected | {name for name, tags in self.cloud.tags.items() if tags})
-            running.disarmed_at_start = not self.journal.armed
             these.append((running, self._work(job, running)))
         self.now_ms = max(running.now_ms for running, _ in these)
         self.turns.together(these, moment)

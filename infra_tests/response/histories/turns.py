@@ -38,7 +38,6 @@ class Running:
     #: Facts about this run that invariants ask for.
     armed_at_last_look: bool | None = None
     protected_at_start: frozenset[str] = frozenset()
-    disarmed_at_start: bool = False
 
 
 class Turns:
