@@ -1,8 +1,8 @@
-"""One role for each function, with what that function needs and nothing else, under one boundary."""
+"""One role for each function, with what that function works with and nothing else, under one boundary."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,19 +11,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk.explanations import BOUNDARY, acknowledge, explain_wildcards
-from cdk.names import Names, dead_letters, kebab, pascal, sends_verdicts
-from cdk.permissions import (
-    GRANTS,
-    OF_ACTION,
-    UNDO_GRANTS,
-    action_statements,
-    boundary_arn,
-    deny_journal_changes,
-    deny_never_touch,
-    deny_own_roles,
-)
-from lambdas.actions.catalogue import ACTIONS
-from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
+from cdk.names import Names, dead_letters, pascal, sends_verdicts
+from cdk.permissions import deny_journal_changes, deny_own_roles
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec, Group
 from response.policy import NeverTouch
 from shared_model.lake import ANCHORS
 
@@ -31,6 +21,7 @@ _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibil
 _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
 _SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
 _JOURNAL = ("dynamodb:PutItem", "dynamodb:Query")
+_ASSUME = "sts:AssumeRole"
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 #: Queues of the functions that contain: verdicts come from detectors, answers from people.
 CONTAINING = ("verdicts", "answers")
@@ -83,78 +74,94 @@ class Surroundings:
 
 
 def boundary(scope: Construct, around: Surroundings) -> iam.ManagedPolicy:
-    """The most that any of our roles may ever do, whatever is attached to it later: what they do today, all together."""
-    specs = (*FUNCTIONS, PAGE) if around.link_key_arn else FUNCTIONS
-    policies = [document for spec in specs for document in _policies(spec, around).values()]
-    allowed = {
-        action
-        for statements in policies
-        for statement in statements
-        if statement.effect == iam.Effect.ALLOW
-        for action in statement.actions
-    }
+    """The most that a function's role may ever do, whatever is attached to it later: what they do today, all together."""
     names = around.names
-    policy = iam.ManagedPolicy(
+    specs = (*FUNCTIONS, PAGE) if around.link_key_arn else FUNCTIONS
+    today = [statement for spec in specs for statement in _statements(spec, around)]
+    return made_boundary(
         scope,
-        "Boundary",
-        managed_policy_name=names.role("boundary"),
-        description="What Breakwater's roles may do at most.",
-        statements=[
-            iam.PolicyStatement(actions=sorted({*allowed, *_DELIVERY}), resources=["*"]),
-            deny_own_roles(names),
+        names,
+        None,
+        {*allowed_by(today), *_DELIVERY} - {_ASSUME},
+        [
+            _allow([_ASSUME], *(names.role_arn(group) for group in Group)),
+            *deny_own_roles(names, becomes=[*Group]),
             deny_journal_changes(names),
         ],
+    )
+
+
+def made_boundary(
+    scope: Construct, names: Names, group: Group | None, actions: Iterable[str], more: Iterable[iam.PolicyStatement]
+) -> iam.ManagedPolicy:
+    """Make a boundary of these actions (on what, each role's own policies say) and of further statements."""
+    policy = iam.ManagedPolicy(
+        scope,
+        f"{pascal(group or '')}Boundary",
+        managed_policy_name=names.boundary(group),
+        description=f"What Breakwater's {f'group {group}' if group else 'roles'} may do at most.",
+        statements=[iam.PolicyStatement(actions=sorted(actions), resources=["*"]), *more],
     )
     acknowledge(policy, "AwsSolutions-IAM5[Resource::*]", BOUNDARY)
     return policy
 
 
+def allowed_by(statements: Iterable[iam.PolicyStatement]) -> set[str]:
+    """Actions that statements allow."""
+    return {action for each in statements if each.effect == iam.Effect.ALLOW for action in each.actions}
+
+
 def function_role(scope: Construct, spec: FunctionSpec, around: Surroundings) -> iam.Role:
-    """Make the role of a function."""
-    names, policies = around.names, _policies(spec, around)
+    """Make the role of a function: what it works with. What changes anything of the customer's is a group's (cdk/groups.py)."""
+    names = around.names
+    return made_role(
+        scope,
+        names,
+        spec.name,
+        f"Breakwater's function {spec.name}.",
+        iam.ServicePrincipal("lambda.amazonaws.com"),
+        bounded(scope, names),
+        {"function": [*_statements(spec, around)]},
+    )
+
+
+def made_role(
+    scope: Construct,
+    names: Names,
+    name: str,
+    description: str,
+    trusted: iam.IPrincipal,
+    most: iam.IManagedPolicy,
+    policies: Mapping[str, Sequence[iam.PolicyStatement]],
+) -> iam.Role:
+    """Make a role, with a reason for each of its wildcards."""
     role = iam.Role(
         scope,
-        f"{pascal(spec.name)}Role",
-        role_name=names.role(spec.name),
-        description=f"Breakwater's function {spec.name}.",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        permissions_boundary=bounded(scope, names),
-        inline_policies={name: iam.PolicyDocument(statements=statements) for name, statements in policies.items()},
+        f"{pascal(name)}Role",
+        role_name=names.role(name),
+        description=description,
+        assumed_by=trusted,
+        permissions_boundary=most,
+        inline_policies={title: iam.PolicyDocument(statements=[*statements]) for title, statements in policies.items()},
     )
     explain_wildcards(role, [statement for statements in policies.values() for statement in statements])
     return role
 
 
-def bounded(scope: Construct, names: Names) -> iam.IManagedPolicy:
-    """The boundary, by its name: one construct in each stack that asks."""
+def bounded(scope: Construct, names: Names, group: Group | None = None) -> iam.IManagedPolicy:
+    """A boundary, by its name: one construct in each stack that asks."""
     stack = Stack.of(scope)
-    existing = stack.node.try_find_child("BoundaryByName")
+    name = f"{pascal(group or '')}BoundaryByName"
+    existing = stack.node.try_find_child(name)
     if existing is None:
-        return iam.ManagedPolicy.from_managed_policy_arn(stack, "BoundaryByName", boundary_arn(names))
+        return iam.ManagedPolicy.from_managed_policy_arn(stack, name, names.boundary_arn(group))
     return cast(iam.IManagedPolicy, existing)
 
 
-def _policies(spec: FunctionSpec, around: Surroundings) -> dict[str, list[iam.PolicyStatement]]:
-    """The inline policies of a function's role, by name: its own, and one for each action that it may take."""
-    names = around.names
-    if spec is PAGE:
-        return {"function": [*_page_statements(around)]}
-    policies = {"function": [*_statements(spec, around)]}
-    if spec.queue in CONTAINING:  # who responds, or acts on a person's answer, contains …
-        for action in ACTIONS:
-            grants = {**GRANTS, **OF_ACTION.get(action.name, {})}
-            policies[f"contain-{kebab(action.name)}"] = [*action_statements(action.permissions, names, grants)]
-        # Once for all actions: all inline policies of a role together may have 10,240 characters.
-        changes = {permission for action in ACTIONS for permission in action.permissions}
-        policies["never-touch"] = [*deny_never_touch(around.never, changes)]
-    if spec.queue == "containments":  # … and the expiry undoes: neither can do the other's half
-        for action in ACTIONS:
-            grants = {**UNDO_GRANTS, **OF_ACTION.get(action.name, {})}
-            policies[f"undo-{kebab(action.name)}"] = [*action_statements(action.undo_permissions, names, grants)]
-    return policies
-
-
 def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.PolicyStatement]:
+    if spec is PAGE:
+        yield from _page_statements(around)
+        return
     names = around.names
     yield _allow(
         ["logs:CreateLogStream", "logs:PutLogEvents"], names.arn("logs", f"log-group:/aws/lambda/{names.resource(spec.name)}:*")
@@ -175,6 +182,7 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
         yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/class={_ACTIONS_CLASS}/*")
         if spec.queue == "containments":
             yield _allow(["s3:PutObject"], f"{around.lake_arn}/{ANCHORS}/*")
+        yield _allow([_ASSUME], *(names.role_arn(group) for group in spec.groups))
         if spec.queue in CONTAINING:
             yield _allow(_SIGNALS, _table_arn(names, "signals"))
         if spec.queue == "answers":  # whether the name in an answer has the id that SQS saw
@@ -188,7 +196,7 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
             yield _allow(["kms:GenerateMac"], around.link_key_arn)
         yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
         yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn, *around.other_key_arns)
-    yield deny_own_roles(names)
+    yield from deny_own_roles(names, becomes=spec.groups)
     yield deny_journal_changes(names)
 
 
@@ -203,7 +211,7 @@ def _page_statements(around: Surroundings) -> Iterator[iam.PolicyStatement]:
     yield _allow(["kms:VerifyMac"], around.link_key_arn)
     yield _allow(["sqs:SendMessage"], names.queue_arn("answers"))
     yield _allow(_KEY, around.response_key_arn)
-    yield deny_own_roles(names)
+    yield from deny_own_roles(names)
     yield deny_journal_changes(names)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aws_cdk import Stack
 
-from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec, Group
 
 
 def kebab(name: str) -> str:
@@ -66,7 +66,20 @@ class Names:
     def own_roles(self) -> tuple[str, ...]:
         """ARNs of every role that Breakwater runs under: no action may touch them."""
         services = ("firehose", "log-subscription", "forward")
-        return tuple(self.role_arn(name) for name in (*(spec.name for spec in (*FUNCTIONS, PAGE)), *services))
+        return tuple(self.role_arn(name) for name in (*(spec.name for spec in (*FUNCTIONS, PAGE)), *Group, *services))
+
+    @property
+    def own_boundaries(self) -> tuple[str, ...]:
+        """ARNs of the boundaries of these roles."""
+        return tuple(self.boundary_arn(group) for group in (None, *Group))
+
+    def boundary(self, group: Group | None = None) -> str:
+        """Name of the boundary of a group's role; of all other roles without a group."""
+        return self.role(f"{group}-boundary" if group else "boundary")
+
+    def boundary_arn(self, group: Group | None = None) -> str:
+        """ARN of such a boundary."""
+        return f"arn:{self.partition}:iam::{self.account}:policy/{self.boundary(group)}"
 
     def arn(self, service: str, resource: str) -> str:
         """ARN of a resource of this account and region."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from aws_cdk import aws_iam as iam
@@ -12,6 +12,7 @@ from cdk.tables import JOURNAL_FORBIDDEN, JOURNAL_PROTECTION
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
 from lambdas.actions.restrict_role import DENY_ALL
+from lambdas.registry import Group
 from response.policy import NeverTouch
 
 Conditions = Mapping[str, Mapping[str, str]]
@@ -189,10 +190,12 @@ def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[
         yield _deny("NeverTouchPrincipals", ours, principals)
 
 
-def deny_own_roles(names: Names) -> iam.PolicyStatement:
-    """Nothing that runs as Breakwater may change, or become, what Breakwater runs as."""
+def deny_own_roles(names: Names, *, becomes: Collection[Group] = ()) -> Iterator[iam.PolicyStatement]:
+    """Nothing that runs as Breakwater may change what Breakwater runs as, or become it, but for the groups that it works as."""
     changes = [f"iam:{verb}*" for verb in _IAM_CHANGES]
-    return _deny("NeverItsOwnRoles", [*changes, "sts:AssumeRole"], [*names.own_roles, boundary_arn(names)])
+    yield _deny("NeverItsOwnRoles", changes, [*names.own_roles, *names.own_boundaries])
+    allowed = {names.role_arn(group) for group in becomes}
+    yield _deny("NeverAnotherOfItsRoles", ["sts:AssumeRole"], [arn for arn in names.own_roles if arn not in allowed])
 
 
 def deny_journal_changes(names: Names) -> iam.PolicyStatement:
@@ -200,11 +203,6 @@ def deny_journal_changes(names: Names) -> iam.PolicyStatement:
     table = names.arn("dynamodb", f"table/{names.resource('journal')}")
     resources = [table, f"{table}/index/*", f"{table}/backup/*"]
     return _deny("NeverRewriteTheJournal", [*JOURNAL_FORBIDDEN, *JOURNAL_PROTECTION], resources)
-
-
-def boundary_arn(names: Names) -> str:
-    """ARN of the boundary of all roles."""
-    return f"arn:{names.partition}:iam::{names.account}:policy/{names.role('boundary')}"
 
 
 def _deny(sid: str, actions: list[str], resources: list[str], conditions: Conditions | None = None) -> iam.PolicyStatement:

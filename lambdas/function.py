@@ -19,6 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas.adapters.queues import DeadLetters
 from lambdas.clients import Clients, LazyClients
+from lambdas.registry import spec_of
 from lambdas.settings import Settings
 from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 
@@ -98,9 +99,11 @@ class Function:
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.name = name
+        self.spec = spec_of(name)
         self.now_ms = clock
         self.clients: Clients = clients or LazyClients()
-        self._needs = ("dead_letter_queue_url", *needs) if by_queue else needs
+        roles = (f"{group}_role_arn" for group in self.spec.groups)
+        self._needs = (*(("dead_letter_queue_url",) if by_queue else ()), *roles, *needs)
         self._settings = settings
         self._buried: set[str] = set()
         self.logger = Logger(service=name, level="INFO")

@@ -7,11 +7,15 @@ from enum import StrEnum
 
 
 class Group(StrEnum):
-    """Groups of actions by what they change: whoever takes over the rights of one has not those of the others."""
+    """Groups of actions by what they change, each with a role of its own: who takes over one has not the rights of the others.
+
+    ``UNDO`` takes back what those of all groups have done, and can do nothing else.
+    """
 
     NETWORK = "network"
     IDENTITY = "identity"
     DATA = "data"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class FunctionSpec:
     batch_size, batch_window_s : int
         Of its event source mapping.
     fifo : bool
+    groups : tuple of Group
+        Whose roles it assumes, and nobody else's.
     """
 
     name: str
@@ -43,6 +49,7 @@ class FunctionSpec:
     batch_size: int
     batch_window_s: int = 0
     fifo: bool = False
+    groups: tuple[Group, ...] = ()
 
     @property
     def handler(self) -> str:
@@ -53,7 +60,8 @@ class FunctionSpec:
 _BASE = ("boto3", "aws-lambda-powertools")
 _TRIAGE = (*_BASE, "numpy", "ai-edge-litert")
 _DETECT = (*_TRIAGE, "isal")
-_RESPOND = (*_BASE, "pydantic")
+_RESPOND = ((*_BASE, "pydantic"), ("lambdas", "shared_model", "response"))
+_CONTAIN = (Group.NETWORK, Group.IDENTITY, Group.DATA)
 
 FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec(
@@ -73,9 +81,14 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         batch_window_s=1,
     ),
     FunctionSpec("triage_findings", _TRIAGE, ("lambdas", "shared_model", "model_artifacts"), "findings", 1024, 60, 10),
-    FunctionSpec("respond", _RESPOND, ("lambdas", "shared_model", "response"), "verdicts", 512, 60, 10, fifo=True),
-    FunctionSpec("answer_proposals", _RESPOND, ("lambdas", "shared_model", "response"), "answers", 512, 60, 10),
-    FunctionSpec("expire_containments", _RESPOND, ("lambdas", "shared_model", "response"), "containments", 512, 60, 10),
+    FunctionSpec("respond", *_RESPOND, "verdicts", 512, 60, 10, fifo=True, groups=_CONTAIN),
+    FunctionSpec("answer_proposals", *_RESPOND, "answers", 512, 60, 10, groups=_CONTAIN),
+    FunctionSpec("expire_containments", *_RESPOND, "containments", 512, 60, 10, groups=(Group.UNDO,)),
 )
 #: The page behind the links in notices: fed by an HTTP API, and deployed only where people can sign in to it.
-PAGE = FunctionSpec("proposal_page", _RESPOND, ("lambdas", "shared_model", "response"), "", 512, 15, 0)
+PAGE = FunctionSpec("proposal_page", *_RESPOND, "", 512, 15, 0)
+
+
+def spec_of(name: str) -> FunctionSpec:
+    """Return what the registry says of a function."""
+    return next(spec for spec in (*FUNCTIONS, PAGE) if spec.name == name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lambdas.actions.catalogue import HANDLES, make_actions
+from lambdas.actions.catalogue import HANDLES, UNDO_GROUP, make_actions
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
@@ -15,6 +15,7 @@ from lambdas.adapters.security_hub import SecurityHub
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
 from lambdas.adapters.webhooks import webhooks
 from lambdas.function import Function
+from lambdas.registry import Group
 from response.actions import Action
 from response.anchoring import anchor_and_tell
 from response.journal import JournalEntry
@@ -24,6 +25,9 @@ from response.remediation import of_entry
 from response.webhooks import to_all
 from shared_model.errors import CloudUnavailable
 from shared_model.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from lambdas.group_clients import GroupClients
 
 
 class ResponseRoom:
@@ -39,8 +43,19 @@ class ResponseRoom:
 
     @cached_property
     def actions(self) -> dict[str, Action]:
-        """Every action by name."""
-        return make_actions(self._function.clients)
+        """Every action by name: each works as its group, or, in the function that undoes, all work as undo's."""
+        return make_actions(lambda group: self._as.get(UNDO_GROUP) or self._as[group])
+
+    @cached_property
+    def _as(self) -> dict[Group, GroupClients]:
+        """Clients of the groups whose roles this function assumes."""
+        from lambdas.group_clients import GroupClients  # here, because a function starts without them
+
+        function = self._function
+        return {
+            group: GroupClients(function.clients, str(getattr(function.settings, f"{group}_role_arn")), function.name)
+            for group in function.spec.groups
+        }
 
     @cached_property
     def journal(self) -> DynamoJournal:

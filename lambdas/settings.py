@@ -37,6 +37,8 @@ class Settings:
         SSM parameters (SecureString) that hold the addresses of webhooks; empty where there is none.
     own_role_arns : str
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
+    network_role_arn, identity_role_arn, data_role_arn, undo_role_arn : str
+        Role of each group of actions; a function is told those that it may assume.
     security_hub_product_arn : str
         Security Hub product that findings go to; ``""`` sends none.
     link_key : str
@@ -63,6 +65,10 @@ class Settings:
     slack_webhook_parameter: str = ""
     teams_webhook_parameter: str = ""
     own_role_arns: str = ""
+    network_role_arn: str = ""
+    identity_role_arn: str = ""
+    data_role_arn: str = ""
+    undo_role_arn: str = ""
     security_hub_product_arn: str = ""
     link_key: str = ""
     page_url: str = ""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from response import guard
+from response.acting import acting_for
 from response.actions import Action, CannotApply, CloudUnavailable, Plan, Verification
 from response.containment import Containment, Stream
 from response.journal import JournalEntry, Step
@@ -85,7 +86,8 @@ class Applier:
         # The last word before every change. What a killed function left half made is for a person to end.
         if reason := read_switch(self.room.journal).objection:
             raise CannotApply(reason)
-        self.action.apply(containment.plan)
+        with acting_for(containment.id):
+            self.action.apply(containment.plan)
         self._applied = containment.id
 
     def _protected_since(self, plan: Plan) -> str:

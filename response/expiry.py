@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from response.acting import acting_for
 from response.actions import Action, CloudUnavailable, Comparing
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
@@ -281,10 +282,11 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         sender |= {"overwrites": changed} if desk.overwrite else {}
         undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
         stream = write(stream, undoing)
-    if isinstance(action, Comparing) and desk.overwrite:
-        result = action.overwrite(containment.plan)
-    else:
-        result = action.undo(containment.plan)
+    with acting_for(containment.id):
+        if isinstance(action, Comparing) and desk.overwrite:
+            result = action.overwrite(containment.plan)
+        else:
+            result = action.undo(containment.plan)
     outcome = {"restored": list(result.restored), "left": list(result.left), **({"changed_since": changed} if changed else {})}
     undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
     write(stream, undone)

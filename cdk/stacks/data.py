@@ -14,6 +14,7 @@ from constructs import Construct
 
 from cdk import keys
 from cdk.catalog import catalog
+from cdk.groups import group_boundary
 from cdk.identities import Surroundings, boundary
 from cdk.lake import lake_bucket, raw_prefixes
 from cdk.names import Names, pascal, sends_verdicts
@@ -21,7 +22,7 @@ from cdk.policy import PolicyText
 from cdk.queues import FedQueue, Senders, fed_queue
 from cdk.settings import SEND, Settings
 from cdk.tables import tables
-from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
+from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec, Group
 
 #: Queues that people send to: open to the account's own IAM policies where no operators are named.
 PEOPLES = ("containments", "answers")
@@ -56,7 +57,9 @@ class DataStack(Stack):
             string_value=policy.json,
             tier=ssm.ParameterTier.ADVANCED if len(policy.json.encode()) > _STANDARD_BYTES else ssm.ParameterTier.STANDARD,
         )
-        self.boundary = boundary(self, self.surroundings)
+        boundary(self, self.surroundings)
+        for group in Group:
+            group_boundary(self, group, self.surroundings)
         self._outputs()
 
     @property
@@ -118,6 +121,7 @@ class DataStack(Stack):
                 "policy_parameter": self.policy_parameter.parameter_name,
                 "notification_topic_arn": self.topic.topic_arn,
                 "own_role_arns": ",".join(self.names.own_roles),
+                **{f"{group}_role_arn": self.names.role_arn(group) for group in spec.groups},
                 **self._webhooks,
                 **({"security_hub_product_arn": self._security_hub_arn} if self._security_hub_arn else {}),
             }

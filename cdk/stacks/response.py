@@ -1,4 +1,4 @@
-"""What acts: the responder, and the expiry that undoes."""
+"""What acts: the responder, the expiry that undoes, and the roles of the groups of actions, as which they do it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from cdk.functions import deployed_function
+from cdk.groups import group_role
 from cdk.identities import CONTAINING
 from cdk.names import sends_verdicts
 from cdk.proposal_page import page_api, page_url, route_to_page
 from cdk.rules import rule_to_queue
 from cdk.settings import Settings
 from cdk.stacks.data import DataStack
-from lambdas.registry import FUNCTIONS, PAGE
+from lambdas.registry import FUNCTIONS, PAGE, Group
 
 
 class ResponseStack(Stack):
-    """The only identities that change anything: one contains, another undoes."""
+    """The only identities that change anything: three contain, another undoes."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, data: DataStack, **stack: Any) -> None:
         super().__init__(scope, construct_id, **stack)
@@ -41,6 +42,9 @@ class ResponseStack(Stack):
             page = deployed_function(self, PAGE, settings, around, key, data.environment_of_page() | links)
             route_to_page(self, self.page_api, page, data.names, settings, key)
             self.functions[PAGE.name] = page
+        for group in Group:
+            works = [self.functions[spec.name].role for spec in FUNCTIONS if group in spec.groups]
+            group_role(self, group, data.surroundings, [role for role in works if role is not None])
         rule_to_queue(
             self,
             "expire",

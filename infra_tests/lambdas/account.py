@@ -222,6 +222,12 @@ _QUEUES = {
         "notices": "notices",
     }.items()
 }
+
+
+def _role_arn(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/breakwater-{name}-eu-central-1"
+
+
 _SETTINGS = Settings(
     memory_table="memory",
     signals_table="signals",
@@ -231,7 +237,11 @@ _SETTINGS = Settings(
     lake_bucket="lake",
     policy_parameter="/breakwater/policy",
     notification_topic_arn=f"arn:aws:sns:eu-central-1:{ACCOUNT}:notices",
-    own_role_arns=f"arn:aws:iam::{ACCOUNT}:role/breakwater-respond-eu-central-1",
+    own_role_arns=_role_arn("respond"),
+    network_role_arn=_role_arn("network"),
+    identity_role_arn=_role_arn("identity"),
+    data_role_arn=_role_arn("data"),
+    undo_role_arn=_role_arn("undo"),
 )
 
 

@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from infra_tests.offline.following import Followed
-from lambdas.registry import FUNCTIONS
+from lambdas.adapters.journal import DynamoJournal
+from lambdas.registry import FUNCTIONS, Group
 from offline.aws.calls import Call
-from offline.aws.embedded import EmbeddedAws
+from offline.aws.embedded import REGION, EmbeddedAws
 from offline.findings import stolen_session
+from offline.journal import OperatorClients
 from offline.operator_policy import arm, write
 from offline.seed import World, make_role
 from offline.telemetry import moved_flow_log, moved_records, put_cloudtrail, put_flow_log, put_log_lines
@@ -64,12 +66,24 @@ def _allowed(statements: Iterable[Statement], call: Call) -> bool:
     return not denied and any(each["Effect"] == "Allow" for each in applying)
 
 
-def _role(aws: EmbeddedAws, function: str) -> tuple[list[Statement], list[Statement]]:
+def _role(aws: EmbeddedAws, name: str) -> tuple[list[Statement], list[Statement]]:
     iam = aws.client("iam")
-    configuration = aws.client("lambda").get_function_configuration(FunctionName=aws.function_name(function))
-    name = configuration["Role"].rsplit("/", 1)[-1]
     boundary = iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
     return _statements(iam, name), _managed(iam, boundary)
+
+
+def _role_of(aws: EmbeddedAws, function: str) -> str:
+    configuration = aws.client("lambda").get_function_configuration(FunctionName=aws.function_name(function))
+    return str(configuration["Role"]).rsplit("/", 1)[-1]
+
+
+def _assert_within_its_policies(aws: EmbeddedAws, role: str, calls: set[Call]) -> None:
+    granted, boundary = _role(aws, role)
+    assert calls
+    outside = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(granted, call))
+    assert not outside, "called, but not granted by its role"
+    beyond = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(boundary, call))
+    assert not beyond, "granted, but cut off by its boundary"
 
 
 def _told(name: str) -> Scenario:
@@ -110,27 +124,42 @@ def exercised(aws: EmbeddedAws, world: World) -> EmbeddedAws:
 
 @pytest.mark.parametrize("function", [spec.name for spec in FUNCTIONS])
 def test_every_call_of_a_function_is_in_the_policies_of_its_role(exercised: EmbeddedAws, function: str) -> None:
-    granted, boundary = _role(exercised, function)
-    calls = set(exercised.calls(function))
-    assert calls
-    outside = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(granted, call))
-    assert not outside, "called, but not granted by its role"
-    beyond = sorted(f"{call.permission} on {call.resource}" for call in calls if not _allowed(boundary, call))
-    assert not beyond, "granted, but cut off by its boundary"
+    own = {call for call in exercised.calls(function) if not call.role}
+    _assert_within_its_policies(exercised, _role_of(exercised, function), own)
+
+
+#: What the group of data does is held against its policies in infra_tests/cdk, with every other action.
+@pytest.mark.parametrize("group", [Group.NETWORK, Group.IDENTITY, Group.UNDO])
+def test_every_call_for_a_group_is_in_the_policies_of_its_role(exercised: EmbeddedAws, group: Group) -> None:
+    role = f"breakwater-{group}-{REGION}"
+    _assert_within_its_policies(exercised, role, {call for call in exercised.calls() if call.role == role})
 
 
 def test_the_comparison_sees_what_is_not_granted(exercised: EmbeddedAws) -> None:
-    granted, _ = _role(exercised, "triage_findings")
+    granted, _ = _role(exercised, _role_of(exercised, "triage_findings"))
     queue = "arn:aws:sqs:us-east-1:123456789012:breakwater-verdicts.fifo"
     assert _allowed(granted, Call("f", "k", "sqs", "SendMessage", queue))
     assert not _allowed(granted, Call("f", "k", "sqs", "SendMessage", "arn:aws:sqs:us-east-1:123456789012:someone-elses"))
     assert not _allowed(granted, Call("f", "k", "ec2", "ModifyNetworkInterfaceAttribute", "*"))
 
 
-def test_only_the_responding_functions_change_anything_outside_breakwater(exercised: EmbeddedAws) -> None:
-    changing = {
-        call.function
+def test_only_groups_change_anything_outside_breakwater_and_each_change_names_its_containment(exercised: EmbeddedAws) -> None:
+    changes = {
+        (
+            call.function.removeprefix("breakwater-"),
+            call.role.removeprefix("breakwater-").removesuffix(f"-{REGION}"),
+            call.session,
+        )
         for call in exercised.calls()
         if call.service in ("ec2", "iam", "autoscaling") and not call.action.startswith(("Describe", "Get", "List"))
     }
-    assert changing == {"breakwater-respond", "breakwater-answer-proposals", "breakwater-expire-containments"}
+    who = {(function, role) for function, role, _ in changes}
+    assert {("respond", "network"), ("answer-proposals", "network"), ("expire-containments", "undo")} <= who
+    contain = {"respond", "answer-proposals"}
+    assert all(function in contain and role in ("network", "identity", "data") for function, role in who if role != "undo")
+    assert {function for function, role in who if role == "undo"} == {"expire-containments"}
+    journal = DynamoJournal(OperatorClients(exercised), exercised.outputs()["JournalTableName"])
+    for function, _, session in changes:
+        name, _, containment = session.rpartition("-")
+        assert name == function.replace("-", "_")
+        assert journal.find(containment), session

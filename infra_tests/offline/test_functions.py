@@ -90,6 +90,41 @@ def handler(event, context):
     assert [call.permission for call in tiny.aws.calls(tiny.name)] == ["dynamodb:ListTables"]
 
 
+_ASSUMES = """
+import os, re, urllib.request
+def send(key, service, body, **headers):
+    scope = "%s/20260101/us-east-1/%s/aws4_request" % (key, service)
+    headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=%s, SignedHeaders=host, Signature=" % scope
+    return urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], body, headers)).read().decode()
+def handler(event, context):
+    answer = send(os.environ["AWS_ACCESS_KEY_ID"], "sts", b"Action=AssumeRole&Version=2011-06-15&RoleSessionName=for-a-while"
+        b"&RoleArn=arn:aws:iam::123456789012:role/group", **{"Content-Type": "application/x-www-form-urlencoded"})
+    key = re.search("<AccessKeyId>(.*?)<", answer)[1]
+    send(key, "dynamodb", b"{}", **{"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"})
+"""
+
+
+def test_calls_under_an_assumed_role_name_the_function_and_the_role(tiny: Tiny) -> None:
+    tiny.aws.client("lambda").update_function_code(FunctionName=tiny.name, ZipFile=package(_ASSUMES))
+    error, answer = tiny.invoke({})
+    assert not error, answer
+    assuming, assumed = tiny.aws.calls(tiny.name)
+    assert (assuming.permission, assuming.resource, assuming.role) == (
+        "sts:AssumeRole",
+        "arn:aws:iam::123456789012:role/group",
+        "",
+    )
+    assert (assumed.permission, assumed.role, assumed.session) == ("dynamodb:ListTables", "group", "for-a-while")
+
+
+def test_a_fault_finds_a_call_under_an_assumed_role(tiny: Tiny) -> None:
+    tiny.aws.client("lambda").update_function_code(FunctionName=tiny.name, ZipFile=package(_ASSUMES))
+    tiny.aws.kill_at(tiny.name, "ListTables")
+    error, answer = tiny.invoke({})
+    assert error
+    assert answer["errorType"] == "Runtime.ExitError"
+
+
 def test_a_fault_kills_the_function_at_the_named_call_once(tiny: Tiny) -> None:
     source = """
 import os, urllib.request

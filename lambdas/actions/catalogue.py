@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from lambdas.actions.block_address import BlockAddress
@@ -40,12 +41,13 @@ ACTIONS: tuple[type[AwsAction], ...] = (
     TightenTrustPolicy,
     UnshareSnapshot,
 )
-#: The group of each action.
+#: The group whose role plans, applies and verifies each action. Undo has a role of its own for all of them.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
+UNDO_GROUP = Group.UNDO
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.
 HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
 
 
-def make_actions(clients: Clients) -> dict[str, Action]:
-    """Return an instance of every action by its name."""
-    return {action.name: action(clients) for action in ACTIONS}
+def make_actions(clients_of: Callable[[Group], Clients]) -> dict[str, Action]:
+    """Return an instance of every action by its name, with the clients of its group."""
+    return {action.name: action(clients_of(action.group)) for action in ACTIONS}

@@ -23,6 +23,10 @@ class Call:
         As IAM names them: ``dynamodb``, ``PutItem``.
     resource : str
         ARN of what it was about, as far as the request says; ``*`` where it does not.
+    role : str
+        Name of the role that the function had assumed for it; ``""`` for a call under its own.
+    session : str
+        Name of that session, as CloudTrail would have it.
     """
 
     function: str
@@ -30,6 +34,8 @@ class Call:
     service: str
     action: str
     resource: str
+    role: str = ""
+    session: str = ""
 
     @property
     def permission(self) -> str:
@@ -152,6 +158,8 @@ def resource_of(service: str, region: str, account: str, body: bytes, form: Mapp
         return f"arn:aws:iam::{account}:role/{_first(form['RoleName'])}"
     if service == "iam" and form.get("UserName"):
         return f"arn:aws:iam::{account}:user/{_first(form['UserName'])}"
+    if service == "sts" and form.get("RoleArn"):
+        return str(_first(form["RoleArn"]))
     if service == "sns" and form.get("TopicArn"):
         return str(_first(form["TopicArn"]))
     try:

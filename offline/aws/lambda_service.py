@@ -100,6 +100,12 @@ class LambdaService:
         sandbox = self._sandboxes.get(access_key)
         return sandbox.spec.name if sandbox else ""
 
+    def lend(self, access_key: str, assumed_key: str) -> None:
+        """Say that who has the first key has assumed a role, and got the second: it is the same sandbox that calls."""
+        with self._lock:
+            if access_key in self._sandboxes:
+                self._sandboxes[assumed_key] = self._sandboxes[access_key]
+
     def kill(self, access_key: str) -> None:
         """End the process of the sandbox with that identity at once."""
         self._sandboxes[access_key].kill_runtime()
