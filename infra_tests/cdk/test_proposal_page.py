@@ -76,6 +76,7 @@ def test_the_page_can_neither_contain_nor_write_the_journal_nor_make_a_link(temp
     assert send["Resource"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:breakwater-answers"
     assert {each["Sid"] for each in policies["function"] if each["Effect"] == "Deny"} == {
         "NeverItsOwnRoles",
+        "NeverAnotherOfItsRoles",
         "NeverRewriteTheJournal",
     }
 
