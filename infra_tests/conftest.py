@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import botocore.client
 import botocore.loaders
@@ -11,11 +12,16 @@ import botocore.session
 import pytest
 
 from infra_tests.azurite import certificates, running_azurite, storage, storage_clients
+from infra_tests.shared_model.ocsf_schema import problems
 from offline.aws.embedded import EmbeddedAws
 from offline.operator_policy import arm
 from offline.seed import World, seed
+from shared_model.lake import ocsf_files
 
 __all__ = ["aws", "certificates", "running_azurite", "storage", "storage_clients", "world"]
+
+#: Of the records that are put into the lake at once, so many are checked.
+_CHECKED = 20
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,6 +42,22 @@ def service_models_are_read_once() -> Iterator[None]:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
         patch.setattr(botocore.client.ClientCreator, "_create_client_class", class_of)
         yield
+
+
+@pytest.fixture
+def what_leaves_fits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test has put into the lake, on either cloud, fits in OCSF's schema; of many records at once, the first ones."""
+    found: list[str] = []
+
+    def checked(objects: Iterable[Mapping[str, Any]], **given: Any) -> Iterator[tuple[str, bytes]]:
+        records = [*objects]
+        found.extend(problem for record in records[:_CHECKED] for problem in problems(record))
+        return ocsf_files(records, **given)
+
+    for cloud in ("lambdas", "azure_functions"):
+        monkeypatch.setattr(f"{cloud}.adapters.lake.ocsf_files", checked)
+    yield
+    assert found == []
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def of_system_event(record: SystemEvent) -> dict[str, Any]:
         "user": {"name": record.user or "unknown"},
         "dst_endpoint": host,
         "service": {"name": record.process or "unknown"},
-        "actor": {"process": {"name": record.process or "unknown"}},
+        "actor": {"app_name": record.process or "unknown"},
         "unmapped": words,
     }
     if record.source_address:
@@ -265,7 +265,7 @@ def of_remediation(
         INFORMATIONAL,
         f"{containment_id}:{step}:{time_ms}",
         {"name": "Breakwater", "vendor_name": "Breakwater"},
-        ["cloud"],
+        ["cloud", "host"],  # it is host that has an actor
     )
     event["metadata"]["correlation_uid"] = correlation_id
     event |= status("" if succeeded is None else "success" if succeeded else "failure", step)

@@ -14,7 +14,11 @@ from offline.azure.storage import Storage
 
 @pytest.fixture
 def app(
-    storage: Storage, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    storage: Storage,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    what_leaves_fits: None,
 ) -> Iterator[App]:
     with Services(certificates) as services:
         yield App.make(storage, services, monkeypatch, caplog)
