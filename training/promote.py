@@ -19,7 +19,7 @@ from shared_model.detector import Detector
 from training.artifact import ARTIFACTS
 from training.evaluation_sample import SampleUnfit, judge, read
 from training.promotion.comparison import Row, of_evaluations, of_sample, table
-from training.promotion.fitness import check_fitness
+from training.promotion.fitness import check_fitness, check_version
 from training.promotion.refusal import Refused
 from training.promotion.returned import Returned, check, fetch, replace_folder
 
@@ -48,6 +48,7 @@ def review(returned: Returned, name: str, artifacts: Path = ARTIFACTS) -> Review
         raise Refused(f"{name}: record and evaluation.json give different figures: they are not of one run")
     if present is None:
         return Review(name, ())
+    check_version(returned.folder / name, here)
     try:
         stories = read(name)
     except SampleUnfit as error:

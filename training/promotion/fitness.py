@@ -54,3 +54,19 @@ def check_fitness(folder: Path, present: Detector | None) -> Detector:
                     "code that serves, never by a promotion"
                 )
     return detector
+
+
+def check_version(folder: Path, present: Path) -> None:
+    """Refuse what decides otherwise under the version of the present detector: ids of verdicts are made of the version.
+
+    Raises
+    ------
+    Refused
+        Model, scaling or threshold differ, the version does not.
+    """
+    new, old = (json.loads((at / "detector.json").read_text()) for at in (folder, present))
+    if new["version"] == old["version"] and any(new[what] != old[what] for what in ("model", "scaling", "threshold")):
+        raise Refused(
+            f"it decides otherwise than the present {old['name']} {old['version']} and calls itself the same: verdicts of both "
+            "would share their ids; raise `version` in training/tasks.py and train again"
+        )

@@ -95,11 +95,11 @@ def test_an_equal_detector_is_shown_and_not_written(tmp_path, artifacts, capsys)
 
 
 def test_it_is_written_when_the_digest_that_was_shown_is_said(tmp_path, artifacts, capsys):
-    folder = result(tmp_path / "r", lambda at: described(at, detector=lambda text: text.update(version="0.1.1")))
+    folder = result(tmp_path / "r", lambda at: described(at, detector=lambda text: text.update(version="0.9.9")))
     given = snapshot(folder)
     promote.main([str(folder)], artifacts=artifacts)
     assert promote.main([str(folder), "--accept", digest_shown(capsys.readouterr().out)], artifacts=artifacts) == 0
-    assert Detector.load(artifacts / NAME).version == "0.1.1"
+    assert Detector.load(artifacts / NAME).version == "0.9.9"
     assert json.loads((artifacts / NAME / "run.json").read_text())["job"] == "breakwater-network-1"
     assert snapshot(artifacts / "audit") == snapshot(ARTIFACTS / "audit")
     assert sorted(path.name for path in artifacts.iterdir()) == sorted(path.name for path in ARTIFACTS.iterdir())
@@ -116,7 +116,11 @@ def test_another_digest_than_the_one_shown_writes_nothing(tmp_path, artifacts, s
 
 def blinder(folder: Path) -> None:
     """Alarms so seldom that it misses attacks of the stored sample."""
-    described(folder, detector=lambda text: text.update(threshold=0.9999))
+    described(folder, detector=lambda text: text.update(threshold=0.9999, version="0.9.9"))
+
+
+def of_the_same_version(folder: Path) -> None:
+    described(folder, detector=lambda text: text.update(threshold=text["threshold"] - 0.001))
 
 
 def figure(test: str, group: str, name: str, value: float | None) -> Change:
@@ -164,6 +168,7 @@ def no_model(folder: Path) -> None:
         (figure("IoT-23 8-1", "windows", "auc", 0.9), "window AUC on IoT-23 8-1"),
         (figure("IoT-23 8-1", "entities", "recall", None), "entity recall on IoT-23 8-1"),
         (figure("IoT-23 4-1", "entities", "fpr", 0.5), "entity FPR on IoT-23 4-1"),
+        (of_the_same_version, "raise `version`"),
         (resized, "at most 300,000 are allowed"),
         (renamed_feature, "features"),
         (other_class, "classes are not those of the present detector"),
