@@ -74,14 +74,18 @@ class Asked:
 
     def _denied(self, entry: JournalEntry, verdict: Verdict | None) -> bool:
         """Whether somebody said no to what contains this, a short while ago."""
-        for one, answer in self._ended.items():
-            proposed = self._proposed[one]
-            stands = answer.step is Step.DENIED and entry.time_ms < (proposed.expires_ms or 0)
-            if stands and proposed.stream == entry.stream and verdict is not None:
-                plan = Plan.from_json_value(proposed.plan or {})
-                if all(verdict.time_ms <= until(state) for state in plan.after.values()):
-                    return True
-        return False
+        return verdict is not None and any(
+            answer.step is Step.DENIED
+            and self._proposed[one].stream == entry.stream
+            and entry.time_ms < (self._proposed[one].expires_ms or 0)
+            and covers(Plan.from_json_value(self._proposed[one].plan or {}), verdict)
+            for one, answer in self._ended.items()
+        )
+
+
+def covers(plan: Plan, verdict: Verdict) -> bool:
+    """Whether what the plan does contains what the verdict found."""
+    return all(verdict.time_ms <= until(state) for state in plan.after.values())
 
 
 def until(state: str) -> int:

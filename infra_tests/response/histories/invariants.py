@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from infra_tests.response.histories.asked import Asked, until
+from infra_tests.response.histories.asked import Asked, covers
 from infra_tests.response.histories.cloud import ABSENT, Write
 from infra_tests.response.histories.faulty import Watching
 from infra_tests.response.histories.history import RESOURCES
@@ -263,8 +263,12 @@ class Invariants(Watching):
         against = (*against, Step.OBSERVED) if self.stage.history.setting.mode is Mode.OBSERVE else against
         answered = any(e.step in against or (e.step is Step.REFUSED and "wants" not in e.detail) for e in entries[own[0] :])
         held = [self.plan[one] for one, step in self.step.items() if step in _IN_FORCE and self.plan[one].target.id in target]
-        contained = any(verdict.time_ms <= until(state) for plan in held for state in plan.after.values())
-        must(not waits or answered or contained, f"{verdict.id} waits for a second signal that came: {last.id}")
+        # A question about what contains it too is as good.
+        held += [Plan.from_json_value(entry.plan) for entry in entries if entry.step is Step.PROPOSED and entry.plan]
+        must(
+            not waits or answered or any(covers(plan, verdict) for plan in held),
+            f"{verdict.id} waits for a second signal that came: {last.id}",
+        )
 
     def _of(self, write: Write) -> str:
         action = "end_session" if write.resource.startswith("s-") else "isolate"
