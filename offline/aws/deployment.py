@@ -21,14 +21,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from offline import processes
+from offline.aws.identity_provider import CLIENT, ISSUER
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 _KEPT_ASSEMBLIES = 2
 _INPUTS = ("cdk/**/*.py", "lambdas/**/*.py", "response/**/*.py", "policy/*", "cdk.json", "requirements/dev.lock")
-#: Settings of the deployment here: this machine's packages, and one group of host logs, so that its delivery is there too.
+#: Settings of the deployment here: this machine's packages, one group of host logs, so that its delivery is there too, and the
+#: identity provider by which people answer proposals.
 HOST_LOGS = "/shop/hosts"
-_CONTEXT = ("-c", "packages=local", "-c", f"breakwater:log-groups={HOST_LOGS}")
+_SIGN_IN = ("-c", f"breakwater:page-issuer={ISSUER}", "-c", f"breakwater:page-client={CLIENT}")
+_CONTEXT = ("-c", "packages=local", "-c", f"breakwater:log-groups={HOST_LOGS}", *_SIGN_IN)
 _QUIET = ("--no-notices", "--no-color", "--ci")
 
 Say = Callable[[str], None]

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
+from moto.awslambda.models import Permission
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.parsing import ResourceMap
 from moto.core.common_models import CloudFormationModel
 from moto.events.models import EventBus
 from moto.firehose.models import firehose_backends
 from moto.iam.models import Role
-from moto.kms.models import Key
+from moto.kms.models import Key, kms_backends
 from moto.logs.models import logs_backends
 from moto.s3 import models as s3
 from moto.s3 import notifications
@@ -24,6 +25,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.ssm.models import Parameter
 
+from offline.aws.repairs import http_apis
 from offline.aws.repairs.seams import substitute
 
 Properties = Mapping[str, Any]
@@ -40,8 +42,12 @@ def repair() -> None:
     _register("AWS::SNS::Subscription", "", _subscription)
     _register("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", _delivery_stream)
     _register("AWS::Logs::SubscriptionFilter", "FilterName", _subscription_filter)
+    for type_name, create in http_apis.creates().items():
+        _register(type_name, "", create)
     # {"Ref": bus} gave the model object itself.
     EventBus.physical_resource_id = property(lambda self: self.name)  # type: ignore[attr-defined]
+    # Without an id it would count as left out.
+    Permission.physical_resource_id = property(lambda self: f"permission-{id(self):x}")  # type: ignore[attr-defined]
     _notify_from_template()
     _keys_from_template()
     _parameters_from_template()
@@ -172,13 +178,21 @@ def _notify_from_template() -> None:
 
 
 def _keys_from_template() -> None:
-    """Keys in a template may have tags (moto expects the words of the KMS API), and their policy is kept as JSON."""
+    """Keys in a template may have tags (moto expects the words of the KMS API) and a use, and their policy is kept as JSON."""
 
     def create(cls: Any, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any) -> Any:
         properties = dict(cloudformation_json["Properties"])
         properties["KeyPolicy"] = json.dumps(properties["KeyPolicy"])
         properties["Tags"] = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in properties.get("Tags", ())]
-        return original.__func__(cls, resource_name, {"Properties": properties}, account_id, region_name, **more)
+        if "KeySpec" not in properties:
+            return original.__func__(cls, resource_name, {"Properties": properties}, account_id, region_name, **more)
+        return kms_backends[account_id][region_name].create_key(
+            policy=properties["KeyPolicy"],
+            key_usage=properties["KeyUsage"],
+            key_spec=properties["KeySpec"],
+            description=properties.get("Description", ""),
+            tags=properties["Tags"],
+        )
 
     original = substitute(Key, "create_from_cloudformation_json", classmethod(create))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from moto.sqs import models
+from moto.sqs import models, responses
+from moto.sts.models import sts_backends
 
 from offline.aws.clock import Clock
 from offline.aws.repairs.seams import one_at_a_time, substitute
@@ -22,6 +23,7 @@ def repair(clock: Clock) -> None:
     - Messages of a FIFO group that return together keep their order.
     - A FIFO queue drops a message with a deduplication id that it saw in the last five minutes, also when that
       message has been deleted since (moto forgets it then).
+    - A message names who sent it, where that is a session of a role.
     - Sending does not call functions: moto's own mapping runs inside the send call, one record at a time, and
       ignores partial failures. :mod:`offline.aws.poller` reads the mappings and does it as documented.
     """
@@ -31,6 +33,38 @@ def repair(clock: Clock) -> None:
     models.Queue.lambda_event_source_mappings = property(lambda self: {}, lambda self, value: None)  # type: ignore[assignment]
     _deduplicate_for_five_minutes(clock)
     _exclude_each_other()
+    _name_the_sender()
+
+
+def _name_the_sender() -> None:
+    sending = threading.local()
+    made = models.Message.__init__
+
+    def init(self: models.Message, *args: Any, **more: Any) -> None:
+        made(self, *args, **more)
+        self.sender_id = getattr(sending, "id", "") or self.sender_id
+
+    substitute(models.Message, "__init__", init)
+    for name in ("send_message", "send_message_batch"):
+        original = getattr(responses.SQSResponse, name)
+
+        def send(self: responses.SQSResponse, original: Any = original) -> Any:
+            sending.id = _session_of(self.get_access_key())
+            try:
+                return original(self)
+            finally:
+                sending.id = ""
+
+        substitute(responses.SQSResponse, name, send)
+
+
+def _session_of(access_key: str) -> str:
+    """Return the id of the session whose key it is (``AROA…:name``), ``""`` where it is nobody's."""
+    for account in sts_backends.values():
+        for backend in account.values():
+            if role := backend.get_assumed_role_from_access_key(access_key):
+                return str(role.user_id)
+    return ""
 
 
 def _deduplicate_for_five_minutes(clock: Clock) -> None:
