@@ -211,6 +211,7 @@ def _page_statements(around: Surroundings) -> Iterator[iam.PolicyStatement]:
     yield _allow(["kms:VerifyMac"], around.link_key_arn)
     yield _allow(["sqs:SendMessage"], names.queue_arn("answers"))
     yield _allow(_KEY, around.response_key_arn)
+    yield _allow(["kms:Decrypt"], around.telemetry_key_arn)  # of its own settings
     yield from deny_own_roles(names)
     yield deny_journal_changes(names)
 
