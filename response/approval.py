@@ -174,11 +174,13 @@ class _Desk:
     def settle(self, stream: Stream, proposal: Proposal) -> _End:
         """Bring the answer to its end. Raises SequenceTaken, CloudUnavailable."""
         contained = stream.containments.get(proposal.id)
-        mine = next((entry for entry in reversed(stream.entries) if self._is_own(entry)), None)
+        own = [entry for entry in stream.entries if self._is_own(entry)]
+        mine = next((entry for entry in reversed(own) if entry.step in _ENDS), None)
+        begun_by_me = any(entry.step is Step.APPLYING for entry in own)
         approved_by_me = mine is not None and mine.step is Step.APPROVED
         if mine is not None and not (approved_by_me and proposal.step is Step.APPROVED):
             return stream, mine.step, str(mine.detail.get("reason", ""))
-        if contained is not None and approved_by_me:
+        if contained is not None and (approved_by_me or begun_by_me):
             return self._carried_out(stream, contained)
         if reason := _too_late(proposal, contained, self.room.now_ms):
             return self._refuse(stream, proposal, reason)
@@ -187,8 +189,7 @@ class _Desk:
         return self._approve(stream, proposal)
 
     def _is_own(self, entry: JournalEntry) -> bool:
-        named = entry.containment_id == self.answer.proposal_id and entry.step in _ENDS
-        return named and entry.detail.get("request") == self.answer.request
+        return entry.containment_id == self.answer.proposal_id and entry.detail.get("request") == self.answer.request
 
     def _deny(self, stream: Stream, proposal: Proposal) -> _End:
         if proposal.step is Step.APPROVED:
@@ -229,7 +230,12 @@ class _Desk:
             return self._refuse(stream, proposal, f"{used_up}: if it is meant all the same, approve it beyond the budget")
         if not decided:
             stream = self._write(stream, Step.APPROVED, proposal, self._yes(plan, 0))
-        detail = {"approved_by": [*approvers.values()], **({"beyond": used_up} if used_up else {})}
+        # Who takes up another's approval has no other entry that names its request.
+        detail = {
+            "approved_by": [*approvers.values()],
+            "request": self.answer.request,
+            **({"beyond": used_up} if used_up else {}),
+        }
         if self.answer.by.id not in approvers:  # who took up what an approver's killed function had not begun
             detail["begun_for"] = self.answer.by.name
         applying = stream.entry(Step.APPLYING, draft, now_ms=self.room.now_ms, plan=True, detail=detail, expires=True)

@@ -51,6 +51,20 @@ def test_another_person_may_take_up_what_was_approved_and_not_begun_and_is_named
     assert (applying.actor, applying.detail["approved_by"], applying.detail["begun_for"]) == ("alice", ["alice"], "bob")
 
 
+def test_who_took_it_up_and_was_killed_finishes_it_and_hands_out_what_it_wrote() -> None:
+    site = asking()
+    site.journal.kill_after = Step.APPROVED
+    with pytest.raises(Killed):
+        site.answer("i-1", request="r")
+    site.journal.kill_after = Step.APPLYING
+    with pytest.raises(Killed):
+        site.answer("i-1", "bob", request="q")
+    again = site.answer("i-1", "bob", request="q")
+    assert again.step is Step.APPLIED
+    assert [entry.step for entry in (*again.earlier, *again.entries)] == [Step.APPLYING, *TO_THE_END[1:]]
+    assert (site.world["i-1"], site.action.writes) == (LOCKED, 2)
+
+
 def test_approved_and_never_begun_it_lapses_too() -> None:
     site = asking()
     site.journal.kill_after = Step.APPROVED
