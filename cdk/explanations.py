@@ -24,11 +24,19 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r".*:table/[^*]+/index/\*", "The indexes of one table."),
     (r"arn:[^*]+:autoscaling:[^*]+:autoScalingGroup:\*:autoScalingGroupName/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:ec2:[^*]+:(instance|network-acl|network-interface|security-group|security-group-rule|vpc)/\*", _WHEN_IT_HAPPENS),
+    (
+        r"arn:[^*]+:ec2:[^*]+:volume/\*",
+        "Snapshots are taken of the volumes of the instance that is contained, where the policy asks for them.",
+    ),
+    (
+        r"arn:[^*]+:wafv2:\*:[^*]+:\*/(rulegroup|webacl)/\*",
+        "Reads: which web ACL blocks by an IP set, in whatever region that is.",
+    ),
     (r"arn:[^*]+:iam::[^*]+:(role|user)/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:s3:::\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:ec2:[^*]+::(image|snapshot)/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:rds:[^*]+:(cluster-)?snapshot:\*", _WHEN_IT_HAPPENS),
-    (r"\*", "Describe calls of EC2 and Auto Scaling, and IAM's count, know no resources."),
+    (r"\*", "Describe calls of EC2 and Auto Scaling, IAM's count, and the list of web ACLs know no resources."),
 )
 BOUNDARY = "A boundary gives nothing: it names the actions of all roles, and each role's own policy names the resources."
 RUNTIME = "python3.12 is the newest runtime of Lambda on which the engine's native code loads (docs/decisions)."

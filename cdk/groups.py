@@ -13,7 +13,7 @@ from constructs import Construct
 
 from cdk.identities import Surroundings, allowed_by, bounded, made_boundary, made_role
 from cdk.names import kebab
-from cdk.permissions import GRANTS, OF_ACTION, UNDO_GRANTS, action_statements, deny_never_touch, deny_own_roles
+from cdk.permissions import action_statements, deny_never_touch, deny_own_roles, grants_of
 from lambdas.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP
 from lambdas.registry import Group
 
@@ -39,18 +39,16 @@ def group_role(scope: Construct, group: Group, around: Surroundings, trusted: Se
 
 
 def _policies(group: Group, around: Surroundings) -> dict[str, list[iam.PolicyStatement]]:
-    """The inline policies of a group's role, by name: one for each action."""
-    names = around.names
+    """The inline policies of a group's role, by name: one for each action that has something to work with."""
+    names, undoes = around.names, group is UNDO_GROUP
     policies = {"never-itself": [*deny_own_roles(names)]}
-    if group is UNDO_GROUP:
-        for action in ACTIONS:
-            grants = {**UNDO_GRANTS, **OF_ACTION.get(action.name, {})}
-            policies[f"undo-{kebab(action.name)}"] = [*action_statements(action.undo_permissions, names, grants)]
-        return policies
-    actions = [action for action in ACTIONS if GROUPS[action.name] is group]
+    actions = [action for action in ACTIONS if undoes or GROUPS[action.name] is group]
     for action in actions:
-        grants = {**GRANTS, **OF_ACTION.get(action.name, {})}
-        policies[f"contain-{kebab(action.name)}"] = [*action_statements(action.permissions, names, grants)]
-    changes = {permission for action in actions for permission in action.permissions}
-    policies["never-touch"] = [*deny_never_touch(around.never, changes)]
+        grants = grants_of(action.name, around.settings.get(action.name, {}), undoes=undoes)
+        permissions = action.undo_permissions if undoes else action.permissions
+        if statements := [*action_statements(permissions, names, grants)]:
+            policies[f"{'undo' if undoes else 'contain'}-{kebab(action.name)}"] = statements
+    if not undoes:
+        changes = {permission for action in actions for permission in action.permissions}
+        policies["never-touch"] = [*deny_never_touch(around.never, changes)]
     return policies

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -55,6 +55,8 @@ class Surroundings:
         SSM parameters that hold the addresses of webhooks.
     never : NeverTouch
         Of the operator's policy.
+    settings : mapping of action name to settings
+        Of the operator's policy: which IP sets, which function.
     security_hub_arn : str
         Product that findings go to, ``""`` where none are sent.
     link_key_arn : str
@@ -69,6 +71,7 @@ class Surroundings:
     other_key_arns: Sequence[str]
     webhook_arns: Sequence[str]
     never: NeverTouch
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     security_hub_arn: str = ""
     link_key_arn: str = ""
 

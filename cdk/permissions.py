@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aws_cdk import aws_iam as iam
 
 from cdk.names import Names
 from cdk.tables import JOURNAL_FORBIDDEN, JOURNAL_PROTECTION
+from lambdas.actions.block_address_in_waf import BlockAddressInWaf
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
+from lambdas.actions.forensics import Forensics, read_forensics
+from lambdas.actions.invoke_function import InvokeFunction, read_function
+from lambdas.actions.ip_sets import read_ip_sets
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
+from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import DENY_ALL
 from lambdas.registry import Group
 from response.policy import NeverTouch
 
-Conditions = Mapping[str, Mapping[str, str]]
+Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
 class PermissionUnscoped(Exception):
@@ -46,11 +52,16 @@ _IS_QUARANTINE: Conditions = {"StringEquals": {f"aws:ResourceTag/{TAG_KEY}": TAG
 _BECOMES_QUARANTINE: Conditions = {"StringEquals": {f"aws:RequestTag/{TAG_KEY}": TAG_VALUE}}
 _WITH_ITS_GROUP: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup"}}
 _WITH_ITS_RULE: Conditions = {"StringLike": {"ec2:CreateAction": "AuthorizeSecurityGroup*"}}
+#: Attributes of an instance that are changed, and no other: by its user data whoever may write it runs what they want.
+_PROTECTS: Conditions = {
+    "StringEqualsIgnoreCase": {"ec2:Attribute": ["DisableApiTermination", "InstanceInitiatedShutdownBehavior"]},
+}
 _ANYTHING = (Grant(("*",)),)
 _ROLE = ("arn:{partition}:iam::{account}:role/*",)
 _ROLES = (Grant(_ROLE),)
 _USERS = (Grant(("arn:{partition}:iam::{account}:user/*",)),)
 _DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
+_SNAPSHOT = "arn:{partition}:ec2:{region}::snapshot/*"
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
 _BUCKETS = (Grant(("arn:{partition}:s3:::*",)),)
 _DATABASE_SNAPSHOTS = (
@@ -69,13 +80,16 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "ec2:CreateTags": (Grant(_ec2("security-group"), _WITH_ITS_GROUP),),
     "ec2:DeleteNetworkAclEntry": _ACLS,
     "ec2:DescribeIamInstanceProfileAssociations": _ANYTHING,
+    "ec2:DescribeInstanceAttribute": (Grant(_ec2("instance")),),
     "ec2:DescribeInstances": _ANYTHING,
     "ec2:DescribeNetworkAcls": _ANYTHING,
     "ec2:DescribeNetworkInterfaces": _ANYTHING,
     "ec2:DescribeSecurityGroupRules": _ANYTHING,
     "ec2:DescribeSecurityGroups": _ANYTHING,
+    "ec2:DescribeSnapshots": _ANYTHING,
     "ec2:DescribeVpcPeeringConnections": _ANYTHING,
     "ec2:DescribeVpcs": _ANYTHING,
+    "ec2:ModifyInstanceAttribute": (Grant(_ec2("instance"), _PROTECTS),),
     "ec2:ModifyNetworkInterfaceAttribute": (
         Grant(_ec2("instance", "network-interface")),
         Grant(_ec2("security-group"), _IS_QUARANTINE),
@@ -134,8 +148,54 @@ OF_ACTION: Mapping[str, Mapping[str, tuple[Grant, ...]]] = {
         "ec2:CreateTags": (Grant(_ec2("security-group-rule"), _WITH_ITS_RULE),),
     },
 }
+_WITH_ITS_SNAPSHOT: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
+_WEB_ACLS = tuple(f"arn:{{partition}}:wafv2:*:{{account}}:*/{kind}/*" for kind in ("rulegroup", "webacl"))
 _IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
 _READS = ("Describe", "Get", "List")
+
+
+def grants_of(action: str, settings: Mapping[str, Any], *, undoes: bool = False) -> Mapping[str, tuple[Grant, ...]]:
+    """Where each permission of one action applies: as for all, but for what only it needs elsewhere, or on what the policy names.
+
+    Parameters
+    ----------
+    action : str
+    settings : mapping
+        As the policy has them, and its check has found right. An action that can do nothing without any is granted nothing then.
+    undoes : bool
+        For what undoes.
+    """
+    named = dict(_of_settings(action, settings))
+    if undoes and "ec2:DeleteTags" in named:
+        named["ec2:CreateTags"] = named["ec2:DeleteTags"]  # it makes neither groups nor snapshots
+    return {**(UNDO_GRANTS if undoes else GRANTS), **OF_ACTION.get(action, {}), **named}
+
+
+def _of_settings(action: str, settings: Mapping[str, Any]) -> Mapping[str, tuple[Grant, ...]]:
+    of_action = {each.name: each for each in (BlockAddressInWaf, InvokeFunction)}.get(action)
+    if of_action and not settings:
+        return dict.fromkeys((*of_action.permissions, *of_action.undo_permissions), ())
+    if action == BlockAddressInWaf.name:
+        named = (Grant(tuple(name.arn for name in read_ip_sets(settings))),)
+        return {
+            **dict.fromkeys(("wafv2:GetIPSet", "wafv2:ListTagsForResource", "wafv2:UpdateIPSet"), named),
+            **dict.fromkeys(("wafv2:GetRuleGroup", "wafv2:GetWebACL"), (Grant(_WEB_ACLS),)),
+            "wafv2:ListWebACLs": _ANYTHING,
+        }
+    if action == InvokeFunction.name:
+        return {"lambda:InvokeFunction": (Grant((read_function(settings).arn,)),)}
+    return _of_forensics(read_forensics(settings)) if action == QuarantineInstance.name else {}
+
+
+def _of_forensics(wanted: Forensics) -> Mapping[str, tuple[Grant, ...]]:
+    keys: Conditions = {"ForAllValues:StringEquals": {"aws:TagKeys": sorted(wanted.tags)}, "Null": {"aws:TagKeys": "false"}}
+    tags = (Grant(_ec2("instance"), keys),) if wanted.tags else ()
+    snapshot = (_SNAPSHOT,) if wanted.snapshots else ()
+    return {
+        "ec2:CreateSnapshots": (Grant((*_ec2("instance", "volume"), _SNAPSHOT)),) if wanted.snapshots else (),
+        "ec2:CreateTags": (*GRANTS["ec2:CreateTags"], *(Grant((each,), _WITH_ITS_SNAPSHOT) for each in snapshot), *tags),
+        "ec2:DeleteTags": tags,
+    }
 
 
 def action_statements(
@@ -167,11 +227,15 @@ def action_statements(
                 for pattern in grant.resources
             ],
             conditions={
-                operator: {key: value.format(partition=names.partition) for key, value in keys.items()}
+                operator: {key: _filled(value, names) for key, value in keys.items()}
                 for operator, keys in grant.conditions.items()
             }
             or None,
         )
+
+
+def _filled(value: str | Sequence[str], names: Names) -> str | list[str]:
+    return value.format(partition=names.partition) if isinstance(value, str) else [*value]
 
 
 def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[iam.PolicyStatement]:

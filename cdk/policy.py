@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lambdas.actions.catalogue import HANDLES
+from lambdas.actions.catalogue import HANDLES, SETTINGS
 from response.policy import NeverTouch, PolicyError, load_policy, policy_json
 
 #: The most that a parameter of SSM holds (advanced tier).
@@ -22,10 +24,13 @@ class PolicyText:
         As functions read it.
     never : NeverTouch
         What must never be touched: denied by IAM too.
+    settings : mapping of action name to settings
+        What actions work with: granted by IAM, and nothing else.
     """
 
     json: str
     never: NeverTouch
+    settings: Mapping[str, Mapping[str, Any]]
 
 
 def read_policy(file: Path) -> PolicyText:
@@ -37,7 +42,7 @@ def read_policy(file: Path) -> PolicyText:
         It is no valid policy, names an action that there is not, or is too long for a parameter.
     """
     policy, text = load_policy(file), policy_json(file)
-    policy.check_against(HANDLES)
+    policy.check_against(HANDLES, SETTINGS)
     if (length := len(text.encode())) > _LONGEST:
         raise PolicyError(f"{file} is {length} bytes as JSON; a parameter holds {_LONGEST}: join rules, shorten names")
-    return PolicyText(text, policy.never_touch)
+    return PolicyText(text, policy.never_touch, {name: each.settings for name, each in policy.actions.items()})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from response.journal import Journal
+from response.policy import SettingsReader
 from shared_model.errors import BreakwaterError
 from shared_model.events import EntityKind
 
@@ -47,6 +48,10 @@ class Deployment(Protocol):
 
     def targets(self) -> Mapping[str, frozenset[EntityKind]]:
         """Return the actions of this cloud, and the kinds of entities that each can act on. Asks nobody."""
+        ...
+
+    def settings(self) -> Mapping[str, SettingsReader]:
+        """Return what reads the settings of those actions that have some. Asks nobody."""
         ...
 
     @property

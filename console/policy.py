@@ -37,7 +37,7 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
         text = options.file.read_bytes()
     except OSError as error:
         raise NotPossible(f"cannot read {options.file}: {error.strerror}") from error
-    policy, mistakes = read(text, where.targets(), attests_answers=where.attests_answers)
+    policy, mistakes = read(text, where.targets(), settings=where.settings(), attests_answers=where.attests_answers)
     for mistake in mistakes:
         out(": ".join(part for part in (f"{options.file}:{mistake.line}", mistake.place, mistake.what) if part))
     if policy is not None:

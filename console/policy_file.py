@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from response.policy import FourEyes, Policy, PolicyError
+from response.policy import NO_SETTINGS, FourEyes, Policy, PolicyError, SettingsReader
 from response.policy_schema import PolicyModel
 from shared_model.events import EntityKind
 
@@ -47,7 +47,11 @@ class Mistake:
 
 
 def read(
-    text: bytes, targets: Mapping[str, frozenset[EntityKind]], *, attests_answers: bool = True
+    text: bytes,
+    targets: Mapping[str, frozenset[EntityKind]],
+    *,
+    settings: Mapping[str, SettingsReader] = NO_SETTINGS,
+    attests_answers: bool = True,
 ) -> tuple[Policy | None, list[Mistake]]:
     """Return the policy, None where it cannot be used, and every mistake.
 
@@ -57,6 +61,8 @@ def read(
         The file.
     targets : mapping of action to kinds of entities
         The actions of the cloud that the policy is for, and what each can act on.
+    settings : mapping of action to SettingsReader
+        Of the actions that have settings.
     attests_answers : bool
         Whether that cloud attests who answers a proposal: where it does not, two people could never be told apart.
     """
@@ -72,7 +78,7 @@ def read(
     except ValidationError as error:
         mistakes += (_mistake(root, _keys_and_positions(each["loc"]), _what(each)) for each in error.errors())
     else:
-        mistakes += _against(policy, targets, root)
+        mistakes += _against(policy, targets, settings, root)
         mistakes += () if attests_answers else _unattested(policy, root)
     return (None if mistakes else policy), sorted(mistakes)
 
@@ -99,7 +105,12 @@ def _repeated(node: yaml.Node | None, place: tuple[str | int, ...]) -> Iterator[
             yield from _repeated(child, here)
 
 
-def _against(policy: Policy, targets: Mapping[str, frozenset[EntityKind]], root: yaml.Node | None) -> Iterator[Mistake]:
+def _against(
+    policy: Policy,
+    targets: Mapping[str, frozenset[EntityKind]],
+    settings: Mapping[str, SettingsReader],
+    root: yaml.Node | None,
+) -> Iterator[Mistake]:
     """What does not fit the actions that this cloud has, rule by rule and action by action."""
     parts: list[tuple[_Place, Policy]] = [
         (("rules", number, "action"), replace(policy, rules=(rule,), actions={})) for number, rule in enumerate(policy.rules)
@@ -107,9 +118,13 @@ def _against(policy: Policy, targets: Mapping[str, frozenset[EntityKind]], root:
     parts += [(("actions", name), replace(policy, rules=(), actions={name: each})) for name, each in policy.actions.items()]
     for place, part in parts:
         try:
-            part.check_against(targets)
+            part.check_against(targets, settings)
         except PolicyError as error:
-            yield _mistake(root, place, str(error))
+            where, _, what = str(error).partition(": ")
+            if place[0] == "actions" and where.startswith(f"{_dotted(place)}."):  # it knows better where
+                yield _mistake(root, tuple(int(each) if each.isdecimal() else each for each in where.split(".")), what)
+            else:
+                yield _mistake(root, place, str(error))
 
 
 def _unattested(policy: Policy, root: yaml.Node | None) -> Iterator[Mistake]:

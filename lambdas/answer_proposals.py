@@ -32,11 +32,12 @@ def _answer(message: Message) -> None:
         raise Poison(str(error), source=source, field="by") from error
     said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name, "sender": message.sender}
     FUNCTION.logger.info("answer", extra=said)
+    policy = ROOM.policy
     try:
         answered = settle_answer(
             answer,
-            policy=ROOM.policy,
-            actions=ROOM.actions,
+            policy=policy,
+            actions=ROOM.actions_under(policy),
             journal=ROOM.journal,
             budget=ROOM.budget,
             now_ms=FUNCTION.now_ms(),

@@ -6,7 +6,9 @@ import time
 from typing import Any, Protocol
 
 #: A client's own retries: quick, because the queue retries too and holds the message meanwhile.
-_ATTEMPTS = 4
+_RETRIES = 4
+#: A customer's function that was asked once and did not answer in time is asked again by the queue, not at once.
+_RETRIES_OF = {"lambda": 0}
 _CONNECT_S, _READ_S = 3, 20
 
 
@@ -16,8 +18,8 @@ class Clients(Protocol):
     #: Seconds spent so far in calls of these clients: the services' share of a function's time, not its own.
     waited_s: float
 
-    def __call__(self, service: str) -> Any:
-        """Return the client, the same one for every call."""
+    def __call__(self, service: str, region: str = "") -> Any:
+        """Return the client, the same one for every call; of another region than the function's own where one is named."""
         ...
 
 
@@ -31,24 +33,27 @@ class LazyClients:
     """
 
     def __init__(self, counted_by: Clients | None = None) -> None:
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, str], Any] = {}
         self.waited_s = 0.0
         self._counted_by: Clients = counted_by or self
         self._called = 0.0
 
-    def __call__(self, service: str) -> Any:
-        if service not in self._made:
+    def __call__(self, service: str, region: str = "") -> Any:
+        if (service, region) not in self._made:
             from botocore.config import Config  # here, because most of a function's start goes into it
 
             config = Config(
-                retries={"mode": "standard", "max_attempts": _ATTEMPTS}, connect_timeout=_CONNECT_S, read_timeout=_READ_S
+                retries={"mode": "standard", "max_attempts": _RETRIES_OF.get(service, _RETRIES)},
+                connect_timeout=_CONNECT_S,
+                read_timeout=_READ_S,
+                region_name=region or None,
             )
             client = self._make(service, config)
             client.meta.events.register("before-call.*", self._start)
             for end in ("after-call.*", "after-call-error.*"):
                 client.meta.events.register(end, self._stop)
-            self._made[service] = client
-        return self._made[service]
+            self._made[service, region] = client
+        return self._made[service, region]
 
     def _make(self, service: str, config: Any) -> Any:
         import boto3

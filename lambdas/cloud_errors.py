@@ -9,8 +9,22 @@ from shared_model.errors import BreakwaterError, CloudUnavailable
 
 #: Codes that say something about the request or the resource, for the caller to answer. All others (throttling, service
 #: errors, missing permissions, expired credentials) may succeed later, at the latest when an operator has mended them.
-_ABOUT_THE_REQUEST = ("NotFound", "NoSuch", "Malformed", "Invalid", "LimitExceeded", "Duplicate", "Validation", "AlreadyExists")
-_ABOUT_THE_REQUEST_EXACT = frozenset({"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity"})
+_ABOUT_THE_REQUEST = (
+    "NotFound",
+    "NoSuch",
+    "Nonexistent",
+    "Malformed",
+    "Invalid",
+    "LimitExceeded",
+    "LimitsExceeded",
+    "Duplicate",
+    "Validation",
+    "AlreadyExists",
+    "UnsupportedOperation",
+)
+_ABOUT_THE_REQUEST_EXACT = frozenset(
+    {"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity", "WAFOptimisticLockException"}
+)
 #: Throttling that is named like a limit, and credentials that are named like a mistake.
 _LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId"})
 

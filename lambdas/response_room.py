@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lambdas.actions.catalogue import HANDLES, UNDO_GROUP, make_actions
+from lambdas.actions.catalogue import HANDLES, SETTINGS, UNDO_GROUP, make_actions
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
@@ -14,6 +14,7 @@ from lambdas.adapters.policy import PolicyParameter
 from lambdas.adapters.security_hub import SecurityHub
 from lambdas.adapters.signals import DynamoBudget, DynamoSignals
 from lambdas.adapters.webhooks import webhooks
+from lambdas.clients import Clients
 from lambdas.function import Function
 from lambdas.registry import Group
 from response.actions import Action
@@ -35,6 +36,7 @@ class ResponseRoom:
 
     def __init__(self, function: Function) -> None:
         self._function = function
+        self._planning: tuple[Mapping[str, Any], dict[str, Action]] | None = None
 
     @property
     def policy(self) -> Policy:
@@ -43,8 +45,18 @@ class ResponseRoom:
 
     @cached_property
     def actions(self) -> dict[str, Action]:
-        """Every action by name: each works as its group, or, in the function that undoes, all work as undo's."""
-        return make_actions(lambda group: self._as.get(UNDO_GROUP) or self._as[group])
+        """Every action by name, to undo with: each works as its group, or, in the function that undoes, all work as undo's."""
+        return make_actions(self._clients_of)
+
+    def actions_under(self, policy: Policy) -> dict[str, Action]:
+        """Every action by name, with the settings that the policy gives it: to plan with."""
+        settings = {name: each.settings for name, each in policy.actions.items()}
+        if self._planning is None or self._planning[0] != settings:
+            self._planning = settings, make_actions(self._clients_of, settings)
+        return self._planning[1]
+
+    def _clients_of(self, group: Group) -> Clients:
+        return self._as.get(UNDO_GROUP) or self._as[group]
 
     @cached_property
     def _as(self) -> dict[Group, GroupClients]:
@@ -150,4 +162,4 @@ class ResponseRoom:
     @cached_property
     def _parameter(self) -> PolicyParameter:
         settings = self._function.settings
-        return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, HANDLES)
+        return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, HANDLES, SETTINGS)

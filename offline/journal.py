@@ -17,7 +17,7 @@ class OperatorClients:
     aws: EmbeddedAws
     waited_s: float = 0.0
 
-    def __call__(self, service: str) -> Any:
+    def __call__(self, service: str, region: str = "") -> Any:
         return self.aws.client(service)
 
 

@@ -6,10 +6,12 @@ validates it with ``response/policy_schema.py``; ``policy/default.yaml`` explain
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from response.actions import Mode
 from response.rules import Rule
@@ -29,6 +31,11 @@ __all__ = [
     "parse_policy_yaml",
     "policy_json",
 ]
+
+
+#: Reads the settings of one action. Raises ValueError with place and fix: ``ip_sets.0: give …``.
+SettingsReader = Callable[[Mapping[str, Any]], object]
+NO_SETTINGS: Mapping[str, SettingsReader] = MappingProxyType({})
 
 
 class PolicyError(BreakwaterError):
@@ -52,7 +59,10 @@ class FourEyes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionPolicy:
-    """How far one action may go, how long what it did lasts (at most, when it is extended), and who answers how soon."""
+    """How far one action may go, how long what it did lasts (at most, when it is extended), and who answers how soon.
+
+    ``settings`` are what only this action knows how to read: which IP sets, which function.
+    """
 
     mode: Mode = Mode.OBSERVE
     time_to_live_s: int = 24 * 3600
@@ -60,6 +70,7 @@ class ActionPolicy:
     answer_within_s: int = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
     extend_to_s: int = 7 * 24 * 3600
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +134,17 @@ class Policy:
         never = self.never_touch
         return replace(self, never_touch=replace(never, principals=(*never.principals, *own)))
 
-    def check_against(self, handles: Mapping[str, frozenset[EntityKind]]) -> None:
-        """Raise PolicyError for a rule whose action does not exist, or cannot act on the rule's target."""
+    def check_against(
+        self, handles: Mapping[str, frozenset[EntityKind]], settings: Mapping[str, SettingsReader] = NO_SETTINGS
+    ) -> None:
+        """Raise PolicyError for a rule whose action does not exist, cannot act on the rule's target, or cannot read its settings.
+
+        Parameters
+        ----------
+        handles : mapping of action name to kinds of entities
+        settings : mapping of action name to SettingsReader
+            Of the actions that have settings.
+        """
         for name in sorted({rule.action for rule in self.rules} | set(self.actions)):
             if name not in handles:
                 raise PolicyError(f"there is no action {name!r}; there are {', '.join(sorted(handles))}")
@@ -132,6 +152,15 @@ class Policy:
             if rule.target not in handles[rule.action]:
                 kinds = ", ".join(sorted(handles[rule.action]))
                 raise PolicyError(f"rules.{rule.name}.target: {rule.action} acts on {kinds}, not on {rule.target}")
+        for name, action in self.actions.items():
+            if name not in settings:
+                if action.settings:
+                    raise PolicyError(f"actions.{name}.settings: {name} has none: take them out")
+                continue
+            try:
+                settings[name](action.settings)
+            except ValueError as error:
+                raise PolicyError(f"actions.{name}.settings.{error}") from error
 
 
 def parse_policy(text: str | bytes) -> Policy:

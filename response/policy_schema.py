@@ -136,6 +136,8 @@ class ActionModel(_Strict):
     answer_within: Duration = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
     extend_to: Duration = 7 * 24 * 3600
+    #: Read by the action (:meth:`response.policy.Policy.check_against`).
+    settings: dict[Name, Any] = {}
 
 
 class CorroborationModel(_Strict):
@@ -192,7 +194,13 @@ class PolicyModel(_Strict):
             rules=tuple(_rule(rule) for rule in self.rules),
             actions={
                 name: ActionPolicy(
-                    action.mode, action.time_to_live, action.at_end, action.answer_within, action.four_eyes, action.extend_to
+                    action.mode,
+                    action.time_to_live,
+                    action.at_end,
+                    action.answer_within,
+                    action.four_eyes,
+                    action.extend_to,
+                    action.settings,
                 )
                 for name, action in self.actions.items()
             },

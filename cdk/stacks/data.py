@@ -77,6 +77,7 @@ class DataStack(Stack):
             other_key_arns=self._settings.bucket_keys,
             webhook_arns=[self.names.arn("ssm", f"parameter{name}") for name in self._webhooks.values()],
             never=self._policy.never,
+            settings=self._policy.settings,
             security_hub_arn=self._security_hub_arn,
             link_key_arn=self.link_key.key_arn if self.link_key else "",
         )

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from console.deployment import NotPossible
-from lambdas.actions.catalogue import HANDLES
+from lambdas.actions.catalogue import HANDLES, SETTINGS
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.clients import Clients, LazyClients
 from lambdas.cloud_errors import in_core_words
+from response.policy import SettingsReader
 from shared_model.errors import BreakwaterError
 from shared_model.events import EntityKind
 
@@ -83,6 +84,10 @@ class Deployment:
     def targets(self) -> Mapping[str, frozenset[EntityKind]]:
         """Return the actions of AWS, and what each can act on."""
         return HANDLES
+
+    def settings(self) -> Mapping[str, SettingsReader]:
+        """Return what reads the settings of the actions of AWS that have some."""
+        return SETTINGS
 
     @property
     def attests_answers(self) -> bool:

@@ -13,6 +13,7 @@ from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_w
 from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
 from console.azure.account import Account, locate
 from console.azure.person import Person, PersonsClients
+from response.policy import NO_SETTINGS, SettingsReader
 from shared_model.errors import BreakwaterError
 from shared_model.events import EntityKind
 
@@ -84,6 +85,10 @@ class Deployment:
     def targets(self) -> Mapping[str, frozenset[EntityKind]]:
         """Return the actions of Azure, and what each can act on."""
         return HANDLES
+
+    def settings(self) -> Mapping[str, SettingsReader]:
+        """Return none: no action of Azure has settings."""
+        return NO_SETTINGS
 
     @property
     def attests_answers(self) -> bool:

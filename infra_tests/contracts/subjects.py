@@ -18,12 +18,16 @@ from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud
 from infra_tests.azure_functions.actions.cloud import NOW_MS as CLOUD_NOW_MS
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
 from infra_tests.lambdas.actions.iam import ALLOW, access_key, assumes, role, trust, user
+from infra_tests.lambdas.actions.invoked import FUNCTION, CustomersFunction
+from infra_tests.lambdas.actions.waf import blocks_by, blocks_of, ip_set, web_acl, write
 from infra_tests.response.world import IsolateMachine, verdict
 from lambdas.actions.block_address import BlockAddress as BlockAddressOnAws
+from lambdas.actions.block_address_in_waf import BlockAddressInWaf
 from lambdas.actions.block_public_access import BlockPublicAccess
 from lambdas.actions.block_sign_in import BlockSignIn as BlockUser
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
+from lambdas.actions.invoke_function import InvokeFunction
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
@@ -112,6 +116,37 @@ def aws_block_address(account: Account) -> Subject:
         interfere=interfere,
         gone=None,  # an address is always there; where to block it is what the verdict's other names say
         operations=operations,
+    )
+
+
+def aws_block_address_in_waf(account: Account) -> Subject:
+    name = ip_set(account, "blocked")
+    web_acl(account, blocks_by(name))
+    operations = _calls(account)
+    return Subject(
+        action=BlockAddressInWaf(account.clients, {"ip_sets": [name.arn]}),
+        verdict=about(Entity(EntityKind.ADDRESS, ATTACKER, ACCOUNT)),
+        state=lambda: blocks_of(account, name),
+        interfere=lambda: write(account, name, f"{ATTACKER}/24"),
+        gone=None,  # an address is always there
+        operations=operations,
+    )
+
+
+def aws_invoke_function(account: Account) -> Subject:
+    function = CustomersFunction(account)
+
+    def release() -> None:
+        function.contained.clear()
+        function.contained["another's"] = "db-2"
+
+    return Subject(
+        action=InvokeFunction(account.clients, {"function": FUNCTION, "understands": ["verify", "undo"]}),
+        verdict=about(Entity(EntityKind.HOST, "db-1", ACCOUNT)),
+        state=lambda: dict(function.contained),
+        interfere=release,
+        gone=None,  # what the function acts on is its own matter
+        operations=_calls(account),
     )
 
 
@@ -409,7 +444,7 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
     made: set[str] = set()
     #: Reads of the test itself.
     own = {"iam:ListRolePolicies", "iam:ListUserPolicies"}
-    also = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",)}
+    also = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",), "ec2:CreateSnapshots": ("ec2:CreateTags",)}
 
     def record(model: Any, **_: Any) -> None:
         (permission,) = permitted_as(model.service_model.signing_name, model.name, b"")
@@ -429,8 +464,10 @@ def _calls(account: Account) -> Callable[[], tuple[set[str], set[str]]]:
 IN_PROCESS = (isolate_machine,)
 ON_AWS = (
     aws_block_address,
+    aws_block_address_in_waf,
     aws_block_public_access,
     aws_close_security_group_rules,
+    aws_invoke_function,
     aws_quarantine_instance,
     aws_revoke_sessions,
     aws_deactivate_access_keys,

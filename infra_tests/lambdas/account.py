@@ -34,15 +34,15 @@ class FurnishedClients(LazyClients):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked_for: set[str] = set()
+        self._asked_for: set[tuple[str, str]] = set()
         self._listeners: list[tuple[str, Callable[..., None]]] = []
         self._lock = RLock()
 
-    def __call__(self, service: str) -> Any:
+    def __call__(self, service: str, region: str = "") -> Any:
         with self._lock:  # some tests call from several threads
-            client = super().__call__(service)
-            if service not in self._asked_for:
-                self._asked_for.add(service)
+            client = super().__call__(service, region)
+            if (service, region) not in self._asked_for:
+                self._asked_for.add((service, region))
                 if furnish := _FURNISHING.get(service):
                     furnish(client)
                 for event, listener in self._listeners:
@@ -52,8 +52,8 @@ class FurnishedClients(LazyClients):
     def listen(self, event: str, listener: Callable[..., None]) -> None:
         """Tell a listener of an event of every client, of whatever service, made before or after."""
         self._listeners.append((event, listener))
-        for service in self._asked_for:
-            self(service).meta.events.register(event, listener)
+        for service, region in self._asked_for:
+            self(service, region).meta.events.register(event, listener)
 
 
 @dataclass

@@ -28,7 +28,7 @@ class Hub:
         self.calls: list[list[dict[str, Any]]] = []
         self.failed = failed
 
-    def __call__(self, service: str) -> Hub:
+    def __call__(self, service: str, region: str = "") -> Hub:
         assert service == "securityhub"
         return self
 

@@ -24,7 +24,7 @@ class Throttled:
         self.client = client
         self.times = times
 
-    def __call__(self, service: str) -> Throttled:
+    def __call__(self, service: str, region: str = "") -> Throttled:
         return self
 
     def batch_write_item(self, RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803 - as boto3 names it

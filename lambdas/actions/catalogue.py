@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
 
 from lambdas.actions.block_address import BlockAddress
+from lambdas.actions.block_address_in_waf import BlockAddressInWaf
 from lambdas.actions.block_public_access import BlockPublicAccess
 from lambdas.actions.block_sign_in import BlockSignIn
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.deactivate_access_keys import DeactivateAccessKeys
+from lambdas.actions.invoke_function import InvokeFunction
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import RestrictRole
 from lambdas.actions.revoke_sessions import RevokeSessions
@@ -18,6 +21,7 @@ from lambdas.actions.unshare_snapshot import UnshareSnapshot
 from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Action
+from response.policy import SettingsReader
 from shared_model.events import EntityKind
 
 
@@ -29,10 +33,24 @@ class AwsAction(Action, Protocol):
     def __init__(self, clients: Clients) -> None: ...
 
 
+class ConfiguredAction(AwsAction, Protocol):
+    """One that the policy tells what to work with (``actions.NAME.settings``): asked for a plan without, it refuses."""
+
+    def __init__(self, clients: Clients, settings: Mapping[str, Any] | None = None) -> None: ...
+
+    @staticmethod
+    def read_settings(settings: Mapping[str, Any]) -> object:
+        """Read them. Raises ValueError, which names the place and what fits there."""
+        ...
+
+
+CONFIGURED: tuple[type[ConfiguredAction], ...] = (BlockAddressInWaf, InvokeFunction, QuarantineInstance)
 ACTIONS: tuple[type[AwsAction], ...] = (
     BlockAddress,
+    BlockAddressInWaf,
     BlockPublicAccess,
     CloseSecurityGroupRules,
+    InvokeFunction,
     QuarantineInstance,
     RevokeSessions,
     DeactivateAccessKeys,
@@ -46,8 +64,19 @@ GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 UNDO_GROUP = Group.UNDO
 #: What each action can act on, for :meth:`response.policy.Policy.check_against`.
 HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
+#: What reads the settings of an action that has some, likewise.
+SETTINGS: dict[str, SettingsReader] = {action.name: action.read_settings for action in CONFIGURED}
 
 
-def make_actions(clients_of: Callable[[Group], Clients]) -> dict[str, Action]:
-    """Return an instance of every action by its name, with the clients of its group."""
-    return {action.name: action(clients_of(action.group)) for action in ACTIONS}
+def make_actions(
+    clients_of: Callable[[Group], Clients], settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> dict[str, Action]:
+    """Return an instance of every action by its name, with the clients of its group.
+
+    Only a plan needs the policy's settings: whatever follows reads what it needs from the plan.
+    """
+    made: dict[str, Action] = {action.name: action(clients_of(action.group)) for action in ACTIONS}
+    for action in CONFIGURED:
+        if given := settings.get(action.name):
+            made[action.name] = action(clients_of(action.group), given)
+    return made

@@ -9,6 +9,10 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
         "Traffic within one subnet passes no network ACL.",
         "Who holds the address can come back from another one.",
     ),
+    "block_address_in_waf": (
+        "What does not pass a web ACL that blocks by the set, and what an Allow before that rule lets in.",
+        "Connections that are open; and who holds the address can come back from another one.",
+    ),
     "block_public_access": (
         "Access that a policy grants to named accounts or roles is not public, and goes on.",
         "Who changed the bucket can change it again: revoke_sessions.",
@@ -26,6 +30,7 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
         "Temporary credentials that were got with the key live on for up to 36 hours: block_sign_in.",
         "Roles that it assumed (revoke_sessions) and the console go on.",
     ),
+    "invoke_function": ("Whatever the function does not do: Breakwater knows no more of it than what it answers.",),
     "quarantine_instance": (
         "Open connections that are tracked live on, for up to five days idle: stop the instance, or block_address.",
         "Credentials that left the instance are good elsewhere: revoke_sessions.",

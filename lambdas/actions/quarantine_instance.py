@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lambdas.actions.auto_scaling import STANDBY, AutoScaling, Membership, cannot_leave
+from lambdas.actions.forensics import CONTAINMENT_TAG, Evidence, Forensics, read_forensics
+from lambdas.actions.instance_protection import WANTED, InstanceProtection, touched
 from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
+from response.containment import containment_id
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -22,10 +25,11 @@ _TRACKED = (
     "connections that are open now and tracked by the security groups live on (TCP: up to 5 days idle): "
     "stop the instance, or block_address the other side, to cut them"
 )
+_IN_MEMORY = "memory and instance store are in no snapshot, and are lost when it stops"
 
 
 class QuarantineInstance:
-    """Out of its auto-scaling group first (else the group would end it as unhealthy), then off the network."""
+    """Protected from being ended, out of its auto-scaling group (which would end it as unhealthy), then off the network."""
 
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
@@ -34,10 +38,14 @@ class QuarantineInstance:
         "autoscaling:DescribeAutoScalingInstances",
         "autoscaling:EnterStandby",
         "ec2:CreateSecurityGroup",
-        "ec2:CreateTags",  # the tags of the group that CreateSecurityGroup makes
+        "ec2:CreateSnapshots",
+        "ec2:CreateTags",  # also of what CreateSecurityGroup and CreateSnapshots make
+        "ec2:DescribeInstanceAttribute",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSnapshots",
+        "ec2:ModifyInstanceAttribute",
         "ec2:ModifyNetworkInterfaceAttribute",
         "ec2:RevokeSecurityGroupEgress",
         "ec2:RevokeSecurityGroupIngress",
@@ -45,16 +53,30 @@ class QuarantineInstance:
     undo_permissions: ClassVar[tuple[str, ...]] = (
         "autoscaling:DescribeAutoScalingInstances",
         "autoscaling:ExitStandby",
+        "ec2:CreateTags",
+        "ec2:DeleteTags",
+        "ec2:DescribeInstanceAttribute",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSnapshots",
+        "ec2:DescribeTags",
+        "ec2:ModifyInstanceAttribute",
         "ec2:ModifyNetworkInterfaceAttribute",
     )
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, settings: Mapping[str, Any] | None = None) -> None:
         self._clients = clients
+        self._protection = InstanceProtection(clients)
+        self._evidence = Evidence(clients)
+        self._forensics = read_forensics(settings or {})
         self._groups = QuarantineGroups(clients)
         self._auto_scaling = AutoScaling(clients)
         self._instances = Instances(clients)
+
+    @staticmethod
+    def read_settings(settings: Mapping[str, Any]) -> Forensics:
+        """Read what the policy says of it. Raises ValueError."""
+        return read_forensics(settings)
 
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         instance = self._instance(target.id)
@@ -70,13 +92,34 @@ class QuarantineInstance:
         quarantine = {vpc: self._quarantine_group(vpc) for vpc in sorted({i["VpcId"] for i in interfaces})}
         before = {i["NetworkInterfaceId"]: {"vpc": i["VpcId"], "groups": _groups(i)} for i in interfaces}
         after = {eni: {"vpc": state["vpc"], "groups": [quarantine[state["vpc"]]]} for eni, state in before.items()}
-        scaling = self._auto_scaling.membership(target.id)
+        scaling, protection = self._auto_scaling.membership(target.id), self._protection.read(instance)
+        containment = containment_id(self.name, target, verdict.id)
+        tags = {key: value.replace("{containment}", containment) for key, value in self._forensics.tags.items()}
+        had = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+        evidence = f"a snapshot of each volume, with the tag {CONTAINMENT_TAG}={containment}; {_IN_MEMORY}"
         return Plan(
             action=self.name,
             target=target,
-            before={"interfaces": before, "auto_scaling": _scaling(scaling)},
-            after={"interfaces": after, "auto_scaling": _scaling(scaling, out=True)},
-            touches=(*_touched(before, scaling), _TRACKED),
+            before={
+                "interfaces": before,
+                "auto_scaling": _scaling(scaling),
+                "protection": protection,
+                "tags": {key: had.get(key) for key in tags},
+                "snapshots": None,
+            },
+            after={
+                "interfaces": after,
+                "auto_scaling": _scaling(scaling, out=True),
+                "protection": {name: WANTED[name] for name in protection},
+                "tags": tags,
+                "snapshots": containment if self._forensics.snapshots else None,
+            },
+            touches=(
+                *_touched(before, scaling),
+                *touched(protection),
+                *((evidence,) if self._forensics.snapshots else ()),
+                _TRACKED,
+            ),
             summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
             refusal=cannot_leave(target.id, scaling) if scaling else "",
             tags=self._tags(instance, interfaces),
@@ -99,6 +142,7 @@ class QuarantineInstance:
         return ""
 
     def apply(self, plan: Plan) -> None:
+        missing = self._protect(plan)
         if scaling := plan.before["auto_scaling"]:
             self._auto_scaling.take_out(plan.target.id, scaling["group"])
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
@@ -109,18 +153,44 @@ class QuarantineInstance:
                     self._set_groups(eni, [group])
         except CloudRefusal as refusal:
             raise CannotApply(str(refusal)) from refusal
+        # Last: whoever is in the machine is cut off first.
+        if missing := missing or self._keep_evidence(plan):
+            raise CannotApply(f"{plan.target.id} is isolated, but {missing}: do that by hand")
+
+    def _protect(self, plan: Plan) -> str:
+        """Return why it is not protected from being ended, ``""`` where it is."""
+        try:
+            self._protection.protect(plan.target.id, plan.before.get("protection", {}))
+        except CloudRefusal as refusal:
+            return f"not protected from being ended ({refusal})"
+        return ""
+
+    def _keep_evidence(self, plan: Plan) -> str:
+        """Return what is not kept of it, ``""`` where everything is."""
+        try:
+            self._evidence.tag(plan.target.id, plan.after.get("tags", {}))
+            if containment := plan.after.get("snapshots"):
+                self._evidence.take_snapshots(plan.target.id, containment)
+        except CloudRefusal as refusal:
+            return f"its tags and snapshots are not all made ({refusal})"
+        return ""
 
     def verify(self, plan: Plan) -> Verification:
         try:
             interfaces = self._interfaces(plan.target.id)
             isolated = all(self._is_quarantined(i["VpcId"], _groups(i), strictly=True) for i in interfaces)
+            kept = self._protection.holds(plan.target.id, plan.before.get("protection", {})) and self._has_evidence(plan)
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
-        return Verification.VERIFIED if interfaces and isolated else Verification.DRIFTED
+        return Verification.VERIFIED if interfaces and isolated and kept else Verification.DRIFTED
+
+    def _has_evidence(self, plan: Plan) -> bool:
+        containment = plan.after.get("snapshots")
+        return not containment or bool(self._evidence.snapshots(containment))
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
-        return tuple(
+        interfaces = tuple(
             Difference(
                 what=eni,
                 before=", ".join(state["groups"]),
@@ -130,6 +200,7 @@ class QuarantineInstance:
             )
             for eni, state in plan.before["interfaces"].items()
         )
+        return (*interfaces, *self._protection.compare(plan.target.id, plan.before.get("protection", {})))
 
     def undo(self, plan: Plan) -> UndoResult:
         return self._restore(plan, overwrite=False)
@@ -159,7 +230,20 @@ class QuarantineInstance:
         if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
             reason = self._auto_scaling.put_back(plan.target.id, scaling["group"])
             (left if reason else restored).append(reason or f"{plan.target.id} in auto-scaling group {scaling['group']}")
+        self._release(plan, restored, left, overwrite=overwrite)
         return UndoResult(tuple(restored), tuple(left))
+
+    def _release(self, plan: Plan, restored: list[str], left: list[str], *, overwrite: bool) -> None:
+        """Let it be ended again, last; snapshots are kept, and named."""
+        tags = plan.before.get("tags", {})
+        try:
+            done, kept = self._evidence.give_back(plan.target.id, tags, plan.after.get("tags", {}), overwrite=overwrite)
+            restored += [*done, *self._protection.give_back(plan.target.id, plan.before.get("protection", {}))]
+            left += kept
+        except CloudRefusal as refusal:
+            left.append(f"{plan.target.id} keeps its protection and tags: {refusal}")
+        if containment := plan.after.get("snapshots"):
+            restored += [f"{snapshot} is kept" for snapshot in self._evidence.snapshots(containment)]
 
     def _instance(self, instance_id: str) -> dict[str, Any] | None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
-from response.policy import Policy, parse_policy
+from response.policy import NO_SETTINGS, Policy, SettingsReader, parse_policy
 from shared_model.events import EntityKind
 
 #: How long a change of the policy may go unnoticed by a function that is warm.
@@ -17,12 +17,18 @@ class PolicyParameter:
     """Reads the policy when it is older than a minute. A policy that does not validate stops the function, loudly."""
 
     def __init__(
-        self, clients: Clients, parameter: str, own_role_arns: str, handles: Mapping[str, frozenset[EntityKind]]
+        self,
+        clients: Clients,
+        parameter: str,
+        own_role_arns: str,
+        handles: Mapping[str, frozenset[EntityKind]],
+        settings: Mapping[str, SettingsReader] = NO_SETTINGS,
     ) -> None:
         self._clients = clients
         self._parameter = parameter
         self._own = tuple(arn.strip() for arn in own_role_arns.split(",") if arn.strip())
         self._handles = handles
+        self._settings = settings
         self._policy: Policy | None = None
         self._read_ms = 0
 
@@ -32,7 +38,7 @@ class PolicyParameter:
             with in_core_words(f"SSM parameter {self._parameter}"):
                 text = self._clients("ssm").get_parameter(Name=self._parameter)["Parameter"]["Value"]
             policy = parse_policy(text)
-            policy.check_against(self._handles)
+            policy.check_against(self._handles, self._settings)
             self._policy = policy.protecting(self._own)
             self._read_ms = now_ms
         return self._policy

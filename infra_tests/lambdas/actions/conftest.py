@@ -10,7 +10,7 @@ import pytest
 from infra_tests.lambdas.account import Account
 
 #: What a call needs where the permission is named otherwise, or needs more than its own.
-_ALSO = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",)}
+_ALSO = {"ec2:CreateSecurityGroup": ("ec2:CreateTags",), "ec2:CreateSnapshots": ("ec2:CreateTags",)}
 
 
 @pytest.fixture

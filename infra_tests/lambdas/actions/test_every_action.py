@@ -15,6 +15,7 @@ def test_no_action_may_delete_more_than_what_undo_takes_away() -> None:
     declared = {name for action in ACTIONS for name in (*action.permissions, *action.undo_permissions)}
     assert {name for name in declared if ":Delete" in name or "*" in name} == {
         "ec2:DeleteNetworkAclEntry",
+        "ec2:DeleteTags",  # of a key that the policy names (cdk/permissions.py)
         "iam:DeleteRolePermissionsBoundary",
         "iam:DeleteRolePolicy",
         "iam:DeleteUserPolicy",

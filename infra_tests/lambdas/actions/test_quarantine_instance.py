@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
 
 from infra_tests.lambdas.account import ACCOUNT, Account, some_image
 from infra_tests.response.world import verdict
+from lambdas.actions.forensics import CONTAINMENT_TAG, Evidence, read_forensics
 from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
 from lambdas.actions.quarantine_instance import QuarantineInstance
+from lambdas.cloud_errors import CloudRefusal
 from response.actions import CannotApply, CloudUnavailable, Plan, Verification
 from shared_model.events import Entity, EntityKind, Telemetry
 
@@ -52,7 +56,8 @@ class TestQuarantine:
         vpc = account.vpc()
         instance = account.instance(vpc, [account.group(vpc, "web")], interfaces=2)
         scaling_group(account, vpc, instance)
-        action = QuarantineInstance(account.clients)
+        account.clients("ec2").create_tags(Resources=[instance], Tags=[{"Key": "incident", "Value": "none"}])
+        action = QuarantineInstance(account.clients, {"snapshots": True, "tags": {"incident": "{containment}", "hold": "yes"}})
         calls()
         plan = plan_for(action, instance)
         assert not any(name.startswith(("ec2:Modify", "ec2:Create", "ec2:Revoke")) for name in calls())
@@ -70,6 +75,7 @@ class TestQuarantine:
         action.apply(plan)  # empties the group again
         assert action.verify(plan) is Verification.VERIFIED
         assert calls_of_apply | calls() | {"ec2:DescribeInstances"} == set(QuarantineInstance.permissions)
+        action.compare(plan)
         action.undo(plan)
         assert calls() == set(QuarantineInstance.undo_permissions)
 
@@ -236,3 +242,176 @@ def test_a_quarantines_plan_says_where_the_instance_lies(account: Account) -> No
     plan = QuarantineInstance(account.clients).plan(instance, verdict("", "v", Telemetry.FLOW_LOGS, entity=instance))
     assert plan.population == 1
     assert plan.region == account.clients("ec2").meta.region_name
+
+
+def attribute(account: Account, instance: str, name: str) -> object:
+    found = account.clients("ec2").describe_instance_attribute(InstanceId=instance, Attribute=name)
+    return found[name[0].upper() + name[1:]]["Value"]
+
+
+def tags(account: Account, instance: str) -> dict[str, str]:
+    found = account.clients("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [instance]}])["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def single(account: Account, **tagged: str) -> str:
+    vpc = account.vpc()
+    return account.instance(vpc, [account.group(vpc, "web")], tags=tagged)
+
+
+class TestProtection:
+    @pytest.mark.parametrize("protected", [False, True])
+    def test_it_cannot_be_ended_while_it_is_contained_and_then_as_before(self, account: Account, protected: bool) -> None:
+        ec2, instance = account.clients("ec2"), single(account)
+        ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": protected})
+        ec2.modify_instance_attribute(InstanceId=instance, Attribute="instanceInitiatedShutdownBehavior", Value="terminate")
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+        assert ("termination protection on" in plan.touches) is not protected
+        assert "behaviour at shutdown from inside stop" in plan.touches
+        action.apply(plan)
+        assert attribute(account, instance, "disableApiTermination") is True
+        assert attribute(account, instance, "instanceInitiatedShutdownBehavior") == "stop"
+        assert action.verify(plan) is Verification.VERIFIED
+        assert action.undo(plan).left == ()
+        assert attribute(account, instance, "disableApiTermination") is protected
+        assert attribute(account, instance, "instanceInitiatedShutdownBehavior") == "terminate"
+
+    def test_protection_comes_first_of_all_writes(self, account: Account) -> None:
+        instance, made = single(account), list[str]()
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+
+        def record(model: Any, **_: Any) -> None:
+            made.append(model.name)
+
+        account.clients.listen("before-call", record)
+        action.apply(plan)
+        assert next(name for name in made if not name.startswith("Describe")) == "ModifyInstanceAttribute"
+
+    def test_whoever_takes_the_protection_away_is_seen(self, account: Account) -> None:
+        ec2, instance = account.clients("ec2"), single(account)
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+        action.apply(plan)
+        ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": False})
+        assert action.verify(plan) is Verification.DRIFTED
+        (changed,) = [part for part in action.compare(plan) if part.what.startswith("termination protection")]
+        assert (changed.before, changed.applied, changed.now, changed.is_changed) == ("False", "True", "False", False)
+        assert action.undo(plan).left == ()
+
+    def test_a_spot_instance_is_isolated_all_the_same(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        instance = single(account)
+        ec2 = account.clients("ec2")
+        found = ec2.describe_instances(InstanceIds=[instance])
+        found["Reservations"][0]["Instances"][0]["InstanceLifecycle"] = "spot"
+        monkeypatch.setattr(ec2, "describe_instances", lambda **_: found)
+        monkeypatch.setattr(ec2, "modify_instance_attribute", None)
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+        assert any(text.startswith("a spot instance") for text in plan.touches)
+        action.apply(plan)
+        assert action.verify(plan) is Verification.VERIFIED
+        assert action.undo(plan).left == ()
+
+    def test_a_protection_that_ec2_refuses_is_said_after_the_isolation(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        instance = single(account)
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+
+        def refuses(**_: Any) -> None:
+            raise CloudRefusal("ModifyInstanceAttribute", "UnsupportedOperation", "not for this kind")
+
+        monkeypatch.setattr(account.clients("ec2"), "modify_instance_attribute", refuses)
+        with pytest.raises(CannotApply, match="is isolated, but not protected from being ended"):
+            action.apply(plan)
+        group = QuarantineGroups(account.clients).find(plan.before["interfaces"].popitem()[1]["vpc"])
+        assert group is not None
+        assert [*account.groups_of(instance).values()] == [[group["GroupId"]]]
+
+    def test_a_plan_of_before_there_was_any_protection_is_still_undone(self, account: Account) -> None:
+        instance = single(account)
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+        keys = ("interfaces", "auto_scaling")
+        earlier = replace(plan, before={k: plan.before[k] for k in keys}, after={k: plan.after[k] for k in keys})
+        action.apply(earlier)
+        assert attribute(account, instance, "disableApiTermination") is False
+        assert action.verify(earlier) is Verification.VERIFIED
+        assert action.undo(earlier).left == ()
+
+
+class TestForensics:
+    SETTINGS: ClassVar = {"snapshots": True, "tags": {"incident": "{containment}", "hold": "yes"}}
+
+    def test_tags_come_and_go_and_snapshots_stay_and_are_named(self, account: Account) -> None:
+        instance = single(account, incident="none", team="shop")
+        action = QuarantineInstance(account.clients, self.SETTINGS)
+        plan = plan_for(action, instance)
+        containment = plan.after["snapshots"]
+        assert any(f"{CONTAINMENT_TAG}={containment}" in text for text in plan.touches)
+        for _ in range(2):
+            action.apply(plan)
+        assert tags(account, instance) == {"incident": containment, "hold": "yes", "team": "shop"}
+        own = account.clients("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
+        (snapshot,) = [each for each in own if {"Key": CONTAINMENT_TAG, "Value": containment} in each.get("Tags", [])]
+        result = action.undo(plan)
+        assert result.left == ()
+        assert f"{snapshot['SnapshotId']} is kept" in result.restored
+        assert tags(account, instance) == {"incident": "none", "team": "shop"}
+        account.clients("ec2").describe_snapshots(SnapshotIds=[snapshot["SnapshotId"]])
+
+    def test_a_snapshot_that_somebody_deleted_is_drift(self, account: Account) -> None:
+        action = QuarantineInstance(account.clients, {"snapshots": True})
+        plan = plan_for(action, single(account))
+        action.apply(plan)
+        assert action.verify(plan) is Verification.VERIFIED
+        for snapshot in Evidence(account.clients).snapshots(plan.after["snapshots"]):
+            account.clients("ec2").delete_snapshot(SnapshotId=snapshot)
+        assert action.verify(plan) is Verification.DRIFTED
+
+    def test_a_tag_that_somebody_changed_since_is_left_unless_told(self, account: Account) -> None:
+        instance = single(account, incident="none")
+        action = QuarantineInstance(account.clients, {"tags": {"incident": "4711"}})
+        plan = plan_for(action, instance)
+        action.apply(plan)
+        account.clients("ec2").create_tags(Resources=[instance], Tags=[{"Key": "incident", "Value": "theirs"}])
+        assert action.undo(plan).left == (f"{instance} has the tag incident=theirs: someone changed it since; it had none",)
+        assert tags(account, instance) == {"incident": "theirs"}
+        assert action.overwrite(plan).left == ()
+        assert tags(account, instance) == {"incident": "none"}
+
+    def test_snapshots_that_ec2_refuses_are_said_after_the_isolation(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        action = QuarantineInstance(account.clients, {"snapshots": True})
+        plan = plan_for(action, single(account))
+
+        def refuses(**_: Any) -> None:
+            raise CloudRefusal("CreateSnapshots", "SnapshotLimitExceeded", "too many")
+
+        monkeypatch.setattr(account.clients("ec2"), "create_snapshots", refuses)
+        with pytest.raises(CannotApply, match="is isolated, but its tags and snapshots are not all made"):
+            action.apply(plan)
+
+    def test_without_settings_nothing_of_it_is_done(self, account: Account) -> None:
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, single(account, team="shop"))
+        assert (plan.after["tags"], plan.after["snapshots"]) == ({}, None)
+
+    @pytest.mark.parametrize(
+        ("settings", "said"),
+        [
+            ({"snapshots": "yes"}, "snapshots: give true or false"),
+            ({"tags": ["a"]}, "tags: give at most 10 tags"),
+            ({"tags": {"aws:a": "b"}}, "tags.aws:a: give a key that AWS takes"),
+            ({"tags": {"a": 1}}, "tags.a: give a key"),
+            ({"snapshot": True}, "snapshot: there is no such setting"),
+        ],
+    )
+    def test_settings_that_do_not_fit_say_what_does(self, settings: dict[str, Any], said: str) -> None:
+        with pytest.raises(ValueError, match=r"snapshot|tags") as error:
+            read_forensics(settings)
+        assert said in str(error.value)

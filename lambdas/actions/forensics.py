@@ -1,0 +1,118 @@
+"""What is kept of a quarantined instance for those who look into it, where the policy asks for it: snapshots, and tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lambdas.clients import Clients
+from lambdas.cloud_errors import in_core_words
+
+#: Names the containment on each snapshot: by it they are found again, and none is taken twice.
+CONTAINMENT_TAG = "breakwater:containment"
+_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
+_VALUE = re.compile(r"[\w .:/=+@{}-]{0,256}")
+_MOST_TAGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Forensics:
+    """What the policy asks for.
+
+    Attributes
+    ----------
+    snapshots : bool
+    tags : mapping of key to value
+        Of the instance while it is contained; ``{containment}`` stands for the containment's id.
+    """
+
+    snapshots: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_forensics(settings: Mapping[str, Any]) -> Forensics:
+    """Read ``{"snapshots": true, "tags": {…}}`` of the policy. Raises ValueError, which names the place and what fits there."""
+    if unknown := sorted(settings.keys() - {"snapshots", "tags"}):
+        raise ValueError(f"{unknown[0]}: there is no such setting: here stand snapshots, tags")
+    snapshots, tags = settings.get("snapshots", False), settings.get("tags", {})
+    if not isinstance(snapshots, bool):
+        raise ValueError(f"snapshots: give true or false (it is {snapshots!r})")
+    if not isinstance(tags, Mapping) or len(tags) > _MOST_TAGS:
+        raise ValueError(f"tags: give at most {_MOST_TAGS} tags, each a key and a text (it is {tags!r})")
+    for key, value in tags.items():
+        if not isinstance(value, str) or not _KEY.fullmatch(str(key)) or not _VALUE.fullmatch(value):
+            raise ValueError(f"tags.{key}: give a key that AWS takes and a text of at most 256 characters (it is {value!r})")
+    return Forensics(snapshots, dict(tags))
+
+
+class Evidence:
+    """Takes snapshots of an instance's volumes, and tags the instance."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def snapshots(self, containment: str) -> list[str]:
+        """Return the snapshots of a containment."""
+        filters = [{"Name": f"tag:{CONTAINMENT_TAG}", "Values": [containment]}]
+        with in_core_words("DescribeSnapshots"):
+            pages = self._clients("ec2").get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+            return sorted(snapshot["SnapshotId"] for page in pages for snapshot in page["Snapshots"])
+
+    def take_snapshots(self, instance_id: str, containment: str) -> None:
+        """Take one of each volume, of one moment, unless they were taken already. Raises CloudRefusal."""
+        if self.snapshots(containment):
+            return
+        tags = [{"Key": CONTAINMENT_TAG, "Value": containment}, {"Key": "Name", "Value": f"{instance_id}, quarantined"}]
+        with in_core_words("CreateSnapshots"):
+            self._clients("ec2").create_snapshots(
+                InstanceSpecification={"InstanceId": instance_id},
+                Description=f"Breakwater containment {containment} of {instance_id}",
+                TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}],
+            )
+
+    def tags(self, instance_id: str) -> dict[str, str]:
+        """Return the tags of an instance."""
+        filters = [{"Name": "resource-id", "Values": [instance_id]}]
+        with in_core_words("DescribeTags"):
+            found = self._clients("ec2").describe_tags(Filters=filters)["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def tag(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of an instance."""
+        if tags:
+            with in_core_words("CreateTags"):
+                self._clients("ec2").create_tags(
+                    Resources=[instance_id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+                )
+
+    def untag(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        """Take away these tags where they still have these values."""
+        if tags:
+            with in_core_words("DeleteTags"):
+                self._clients("ec2").delete_tags(
+                    Resources=[instance_id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+                )
+
+    def give_back(
+        self, instance_id: str, before: Mapping[str, str | None], ours: Mapping[str, str], *, overwrite: bool = False
+    ) -> tuple[list[str], list[str]]:
+        """Give tags the values that they had. Returns what was restored, and what somebody changed since and is left."""
+        restored, left, now = list[str](), list[str](), self.tags(instance_id) if before else {}
+        again: dict[str, str] = {}
+        away: dict[str, str] = {}
+        for key, value in before.items():
+            if now.get(key) == value:
+                continue
+            if now.get(key) != ours[key] and not overwrite:
+                left.append(f"{instance_id} has the tag {key}={now.get(key)}: someone changed it since; it had {value}")
+                continue
+            if value is None:
+                away[key] = str(now[key])
+            else:
+                again[key] = value
+            restored.append(f"{instance_id}: tag {key} {'away' if value is None else f'= {value}'}")
+        self.tag(instance_id, again)
+        self.untag(instance_id, away)
+        return restored, left
