@@ -120,6 +120,32 @@ def test_a_mistake_has_its_line_and_what_fits_there(tmp_path: Path, old: str, ne
         assert all(part in line for part in rest)
 
 
+@pytest.mark.parametrize(
+    ("cloud", "added", "said"),
+    [
+        (
+            "aws",
+            "    settings:\n      tags: {aws:a: b}",
+            "12: actions.quarantine_instance.settings.tags.aws:a: give a key that AWS takes",
+        ),
+        ("aws", "    settings: {snapshot: true}", "11: actions.quarantine_instance.settings.snapshot: there is no such setting"),
+        (
+            "aws",
+            "  block_address_in_waf:\n    settings:\n      ip_sets: [blocked]",
+            "13: actions.block_address_in_waf.settings.ip_sets.0: 'blocked' is no ARN of an IP set",
+        ),
+        ("aws", "  restrict_role:\n    settings: {hard: true}", "12: actions.restrict_role.settings: restrict_role has none"),
+        ("azure", "    settings: {snapshots: true}", "11: actions.quarantine_instance.settings: quarantine_instance has none"),
+    ],
+)
+def test_settings_are_read_by_their_action(tmp_path: Path, cloud: str, added: str, said: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("    mode: enforce", f"    mode: enforce\n{added}", 1), encoding="utf-8")
+    status, (printed,) = check(file, cloud)
+    assert status == 1
+    assert printed.startswith(f"{file}:{said}")
+
+
 def test_all_mistakes_are_said_in_their_order(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(

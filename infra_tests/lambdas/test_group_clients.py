@@ -155,3 +155,8 @@ def test_what_a_group_waits_for_counts_as_its_functions(own: LazyClients, group:
     before = own.waited_s
     group("iam").list_users()
     assert own.waited_s > before
+
+
+def test_a_client_is_of_the_region_that_is_named(group: GroupClients) -> None:
+    assert [group("wafv2", region).meta.region_name for region in ("us-east-1", "")] == ["us-east-1", "eu-central-1"]
+    assert group("wafv2", "us-east-1") is group("wafv2", "us-east-1")
