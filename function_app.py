@@ -9,6 +9,7 @@ from azure_functions import (
     detect_system_logs,
     expire_containments,
     health,
+    proposal_page,
     respond,
     triage_findings,
 )
@@ -22,6 +23,7 @@ for _module in (
     respond,
     answer_proposals,
     expire_containments,
+    proposal_page,
     health,
 ):
     app.register_functions(_module.BLUEPRINT)

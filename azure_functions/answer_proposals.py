@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import azure.functions as func
 
 from azure_functions.function import Function, Message, Poison
-from azure_functions.registry import ANSWERS, STATE_CONNECTION
+from azure_functions.registry import ANSWERS, LINK_ANSWERS, STATE_CONNECTION
 from azure_functions.response_room import ResponseRoom
-from response.answers import MalformedAnswer, read_answer, sender_says
+from response.answers import MalformedAnswer, read_answer, sender_says, vouched_for
 from response.approval import UnknownProposal, settle_answer
 from response.people import Person
 
 _NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "network_client_id", "identity_client_id")
 FUNCTION = Function("answer_proposals", needs=_NEEDS)
 ROOM = ResponseRoom(FUNCTION)
+LINKS_FUNCTION = Function("answer_links", needs=_NEEDS)
+LINKS_ROOM = ResponseRoom(LINKS_FUNCTION)
 BLUEPRINT = func.Blueprint()
 #: Sign-in name and object id, as the operator's command writes them.
 _NAMES = re.compile(r"[^\s()]+")
@@ -25,33 +29,57 @@ _NAMES = re.compile(r"[^\s()]+")
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=ANSWERS, connection=STATE_CONNECTION)
 def answer_proposals(msg: func.QueueMessage) -> None:
     """Entry point: an operator's answer, as :func:`response.answers.answer_body` writes it."""
-    FUNCTION.run((Message.of(ANSWERS, msg.get_body(), queued_as=msg.id or ""),), _answer).or_raise()
+    message = Message.of(ANSWERS, msg.get_body(), queued_as=msg.id or "")
+    FUNCTION.run((message,), lambda m: _answer(FUNCTION, ROOM, m, _said)).or_raise()
 
 
-def _answer(message: Message) -> None:
+@BLUEPRINT.function_name("answer_links")
+@BLUEPRINT.queue_trigger(arg_name="msg", queue_name=LINK_ANSWERS, connection=STATE_CONNECTION)
+def answer_links(msg: func.QueueMessage) -> None:
+    """Entry point: the answer of a person who signed in to the page, which alone may send here."""
+    message = Message.of(LINK_ANSWERS, msg.get_body(), queued_as=msg.id or "")
+    LINKS_FUNCTION.run((message,), lambda m: _answer(LINKS_FUNCTION, LINKS_ROOM, m, _signed_in)).or_raise()
+
+
+def _said(request: Mapping[str, Any]) -> Person:
+    """Return who the sender says it is: a storage queue does not say who sent a message, and nothing attests the name."""
+    if vouched_for(request) is not None:
+        raise MalformedAnswer("only the page speaks for others, and it sends to a queue of its own", "on_behalf_of")
+    said = sender_says(request)
+    return Person(said, own_names=tuple(_NAMES.findall(said)))
+
+
+def _signed_in(request: Mapping[str, Any]) -> Person:
+    """Return who signed in to the page."""
+    found = vouched_for(request)
+    if found is None:
+        raise MalformedAnswer("the page answers for nobody: on_behalf_of says who signed in there", "on_behalf_of")
+    return found.person
+
+
+def _answer(function: Function, room: ResponseRoom, message: Message, person_of: Callable[[Mapping[str, Any]], Person]) -> None:
     request = message.document(message.id)
     try:
-        said = sender_says(request)
-        # A storage queue does not say who sent a message: the name is what the sender says of itself, and nothing attests it.
-        answer = read_answer(request, Person(said, own_names=tuple(_NAMES.findall(said))))
+        answer = read_answer(request, person_of(request))
     except MalformedAnswer as error:
         raise Poison(str(error), source=message.id, field=error.field) from error
-    FUNCTION.logger.info("answer", extra={"proposal_id": answer.proposal_id, "approves": answer.approves, "by": said})
+    said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name}
+    function.logger.info("answer", extra=said)
     try:
         answered = settle_answer(
             answer,
-            policy=ROOM.policy,
-            actions=ROOM.actions,
-            journal=ROOM.journal,
-            budget=ROOM.budget,
-            now_ms=FUNCTION.now_ms(),
-            notify=ROOM.notify,
+            policy=room.policy,
+            actions=room.actions,
+            journal=room.journal,
+            budget=room.budget,
+            now_ms=function.now_ms(),
+            notify=room.notify,
             delivery=message.queued_as,
         )
     except UnknownProposal as error:
         raise Poison(str(error), source=message.id, field="approve" if answer.approves else "deny") from error
-    FUNCTION.correlate(answered.correlation_id)
-    FUNCTION.logger.info(
+    function.correlate(answered.correlation_id)
+    function.logger.info(
         "answered", extra={"proposal_id": answered.proposal_id, "step": answered.step, "reason": answered.reason}
     )
-    ROOM.keep((*answered.entries, *answered.earlier))
+    room.keep((*answered.entries, *answered.earlier))

@@ -13,6 +13,7 @@ from azure_functions import (
     detect_flows,
     detect_system_logs,
     expire_containments,
+    proposal_page,
     respond,
     triage_findings,
 )
@@ -33,8 +34,11 @@ _WATCHED = (
     triage_findings.ALERTS_FUNCTION,
     respond.FUNCTION,
     answer_proposals.FUNCTION,
+    answer_proposals.LINKS_FUNCTION,
     expire_containments.FUNCTION,
     expire_containments.UNDO_FUNCTION,
+    proposal_page.FUNCTION,
+    proposal_page.ANSWER_FUNCTION,
 )
 
 

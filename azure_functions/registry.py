@@ -25,6 +25,7 @@ class Group(StrEnum):
     IDENTITY = "identity"
     DATA = "data"
     UNDO = "undo"
+    PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class FunctionSpec:
 MEMORY, SIGNALS, JOURNAL, PROGRESS = "memory", "signals", "journal", "progress"
 TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS)
 VERDICTS, CONTAINMENTS, ANSWERS = "verdicts", "containments", "answers"
+#: Answers of people who signed in to the page: it alone sends here, so what it says of them is attested.
+LINK_ANSWERS = "link-answers"
 LAKE, POLICY = "lake", "policy"
 CONTAINERS = (LAKE, POLICY)
 POLICY_BLOB = "policy.yaml"
@@ -111,6 +114,9 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec("triage_alerts", "triage_findings", Trigger.EVENT_HUB, FINDINGS, Group.DETECT, _FINDING_LETTERS, _HUB),
     FunctionSpec("respond", "respond", Trigger.QUEUE, VERDICTS, Group.RESPOND, dead_letters_of(VERDICTS), _STATE),
     FunctionSpec("answer_proposals", "answer_proposals", Trigger.QUEUE, ANSWERS, Group.RESPOND, dead_letters_of(ANSWERS), _STATE),
+    FunctionSpec(
+        "answer_links", "answer_proposals", Trigger.QUEUE, LINK_ANSWERS, Group.RESPOND, dead_letters_of(LINK_ANSWERS), _STATE
+    ),
     FunctionSpec("expire_containments", "expire_containments", Trigger.TIMER, SCHEDULE, Group.RESPOND),
     FunctionSpec(
         "undo_containment",
@@ -121,14 +127,17 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         dead_letters_of(CONTAINMENTS),
         _STATE,
     ),
+    FunctionSpec("show_proposal", "proposal_page", Trigger.HTTP, "proposals/{proposal}", Group.PAGE),
+    FunctionSpec("answer_proposal", "proposal_page", Trigger.HTTP, "proposals/{proposal}", Group.PAGE),
     FunctionSpec("health", "health", Trigger.HTTP, "health", Group.DETECT),
 )
 
-#: Queues of the state account. The host makes ``<name>-poison`` for the first three when it first needs them.
+#: Queues of the state account. The host makes ``<name>-poison`` for the first four when it first needs them.
 QUEUES: tuple[str, ...] = (
     VERDICTS,
     CONTAINMENTS,
     ANSWERS,
+    LINK_ANSWERS,
     *dict.fromkeys(spec.dead_letters for spec in FUNCTIONS if spec.dead_letters),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from azure_functions.actions.catalogue import HANDLES, make_actions
 from azure_functions.adapters.journal import TableJournal
@@ -13,6 +14,7 @@ from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_r
 from azure_functions.adapters.signals import TableBudget, TableSignals
 from azure_functions.adapters.webhooks import webhooks
 from azure_functions.function import Function
+from azure_functions.registry import Group
 from response.actions import Action
 from response.anchoring import anchor_and_tell
 from response.journal import JournalEntry
@@ -56,11 +58,20 @@ class ResponseRoom:
 
     @cached_property
     def notify(self) -> Notify:
-        """Tells people: in the log, under the incident, and in each channel that has a webhook."""
-        function = self._function
+        """Tells people: in the log, under the incident, in each channel that has a webhook; with links where there is a page."""
+        function, settings = self._function, self._function.settings
         incidents = Incidents(function.clients, function.settings.workspace_id, function.logger)
         channels = webhooks(function.clients, function.settings, function.logger, function.now_ms)
-        return to_all((Notices(incidents, function.logger), *channels))
+        everybody = to_all((Notices(incidents, function.logger), *channels))
+        if not (settings.link_key and settings.page_url):
+            return everybody
+        from azure_functions.adapters.link_key import LinkKey  # here, because most deployments and verdicts do without
+        from response.links import with_links
+
+        def report(said: dict[str, Any]) -> None:
+            function.logger.error("notice without its link", extra=said)
+
+        return with_links(everybody, settings.page_url, LinkKey(function.clients, settings.link_key, Group.RESPOND), report)
 
     @cached_property
     def sentinel(self) -> SentinelTable:

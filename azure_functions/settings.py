@@ -36,11 +36,18 @@ class Settings:
         Object id of the identity that may call ``triage_findings``. Without it nobody may.
     vault_endpoint, slack_webhook_secret, teams_webhook_secret : str
         Key Vault, and the names of the secrets in it that hold the addresses of webhooks; empty where there is none.
+    link_key : str
+        Name of the key in that vault which signs links to proposals, ``""`` where notices carry none.
+    page_url : str
+        Where the page behind those links is served, ``""`` where it is not.
+    page_operator_ids : str
+        Comma-separated object ids of the users or groups that may answer there.
     own_principal_ids, own_resource_ids : str
         Comma-separated object ids and ARM ids of Breakwater itself, which no action may touch.
     memory_days : str
         How long an entity that is not seen again is remembered.
     detect_client_id, respond_client_id, network_client_id, identity_client_id, data_client_id, undo_client_id : str
+    page_client_id : str
         Client id of the user-assigned identity of each group.
     """
 
@@ -59,6 +66,9 @@ class Settings:
     vault_endpoint: str = ""
     slack_webhook_secret: str = ""
     teams_webhook_secret: str = ""
+    link_key: str = ""
+    page_url: str = ""
+    page_operator_ids: str = ""
     own_principal_ids: str = ""
     own_resource_ids: str = ""
     memory_days: str = "14"
@@ -68,6 +78,7 @@ class Settings:
     identity_client_id: str = ""
     data_client_id: str = ""
     undo_client_id: str = ""
+    page_client_id: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, *, needs: tuple[str, ...] = ()) -> Settings:

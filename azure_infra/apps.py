@@ -8,7 +8,7 @@ from azure_functions.registry import CONNECTIONS, FLOW_LOG_CONNECTION, FUNCTIONS
 from azure_functions.settings import Settings, variable
 from azure_infra import names
 from azure_infra.arm import Json, Template, concat, resource, value
-from azure_infra.callers import NOBODY, authentication, callers, no_passwords
+from azure_infra.callers import NOBODY, authentication, callers, default_action, no_passwords
 from azure_infra.names import APPS, App
 from azure_infra.storage import PACKAGES
 
@@ -39,6 +39,10 @@ def add_apps(template: Template) -> None:
         "filter(concat(createArray(parameters('playbookPrincipalId')), parameters('healthCallers')), "
         "lambda('who', not(empty(lambdaVariables('who')))))"
     )
+    # Without any of these nobody could be asked, or could answer: then the page lets nobody in, and notices carry no link.
+    given = ("pageApplicationId", "linkKey", "keyVaultEndpoint", "operatorPrincipalIds")
+    there = ", ".join(f"not(empty(parameters('{name}')))" for name in given)
+    template.define("hasPage", value(f"and({there})"))
     template.define("callers", value(f"if(empty({those}), createArray('{NOBODY}'), {those})"))
     for app in APPS:
         template.add(_plan(app), _site(app), *no_passwords(app), authentication(app))
@@ -118,6 +122,25 @@ def _parameters(template: Template) -> None:
             defaultValue="",
         )
     template.take(
+        "linkKey",
+        "string",
+        "Name of an EC key (P-256) in keyVaultEndpoint that signs links to proposals; empty where notices carry none.",
+        defaultValue="",
+    )
+    template.take(
+        "pageApplicationId",
+        "string",
+        "Client id of the Entra application by which operatorPrincipalIds sign in to the page behind those links; empty lets "
+        "nobody in.",
+        defaultValue="",
+    )
+    template.take(
+        "pageHost",
+        "string",
+        "Host name of the page's app, where it is another than Azure's own in the public cloud.",
+        defaultValue=value(f"concat({names.own_worldwide('page')}, '.azurewebsites.net')"),
+    )
+    template.take(
         "memoryDays",
         "int",
         "Days for which the last events of an entity are remembered.",
@@ -183,6 +206,9 @@ def _surroundings() -> dict[str, str]:
         "vault_endpoint": "parameters('keyVaultEndpoint')",
         "slack_webhook_secret": "parameters('slackWebhookSecret')",
         "teams_webhook_secret": "parameters('teamsWebhookSecret')",
+        "link_key": "if(variables('hasPage'), parameters('linkKey'), '')",
+        "page_url": "if(variables('hasPage'), concat('https://', parameters('pageHost'), '/api'), '')",
+        "page_operator_ids": "if(variables('hasPage'), join(parameters('operatorPrincipalIds'), ','), '')",
         "memory_days": "string(parameters('memoryDays'))",
     }
 
@@ -233,7 +259,7 @@ def _site(app: App) -> Json:
                 "scmMinTlsVersion": "1.2",
                 "ftpsState": "Disabled",
                 "http20Enabled": True,
-                "ipSecurityRestrictionsDefaultAction": "Deny",
+                "ipSecurityRestrictionsDefaultAction": default_action(app),
                 "ipSecurityRestrictions": callers(app),
                 "appSettings": [{"name": name, "value": value(expression)} for name, expression in told.items()],
             },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azure_functions.registry import Trigger
+from azure_functions.registry import Group, Trigger
 from azure_infra import names
 from azure_infra.arm import Json, resource, text, value
 from azure_infra.names import App
@@ -14,7 +14,7 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 
 def callers(app: App) -> list[Json] | str:
     """Addresses that may call at all. Who calls is asked next, by Entra."""
-    if not _is_called(app):
+    if not _is_called(app) or _is_open(app):
         return []
     tags = [_allow("event-grid", 100, "AzureEventGrid"), _allow("logic-apps", 110, "LogicApps")]
     who = "lambdaVariables('i')"
@@ -28,6 +28,16 @@ def callers(app: App) -> list[Json] | str:
 
 def _allow(name: str, priority: int, tag: str) -> str:
     return f"createObject('name', '{name}', 'priority', {priority}, 'action', 'Allow', 'tag', 'ServiceTag', 'ipAddress', '{tag}')"
+
+
+def default_action(app: App) -> str:
+    """What becomes of every other address. A link is opened from anywhere; the page is closed where nobody can sign in to it."""
+    return value("if(variables('hasPage'), 'Allow', 'Deny')") if _is_open(app) else "Deny"
+
+
+def _is_open(app: App) -> bool:
+    """Whether people's browsers reach it: only what shows may, and that contains nothing."""
+    return app.groups == (Group.PAGE,)
 
 
 def _is_called(app: App) -> bool:
@@ -48,35 +58,42 @@ def no_passwords(app: App) -> list[Json]:
 
 
 def authentication(app: App) -> Json:
-    """Entra authentication, before the function: only tokens of this tenant, for this application, of these callers."""
-    called = _is_called(app)
+    """Entra authentication, before the function: only tokens of this tenant, for this application, of these callers.
+
+    The page also lets in who has not signed in, since a link only shows: the function hears an answer only from an operator
+    whom the platform names.
+    """
+    called, is_open = _is_called(app), _is_open(app)
+    application = f"parameters('{'pageApplicationId' if is_open else 'applicationId'}')"
+    people = value("if(variables('hasPage'), parameters('operatorPrincipalIds'), createArray('" + NOBODY + "'))")
+    allowed = {"identities": people, "groups": people} if is_open else None
     return resource(
         names.app(app.name).child("config", text("authsettingsV2")),
         names.WEB,
         {
             "platform": {"enabled": True},
             "globalValidation": {
-                "requireAuthentication": True,
-                "unauthenticatedClientAction": "Return401",
+                "requireAuthentication": value("not(variables('hasPage'))") if is_open else True,
+                "unauthenticatedClientAction": value("if(variables('hasPage'), 'AllowAnonymous', 'Return401')")
+                if is_open
+                else "Return401",
                 "excludedPaths": [_WEBHOOKS] if any(spec.trigger is Trigger.BLOB for spec in app.functions) else [],
             },
             "httpSettings": {"requireHttps": True},
             "login": {"tokenStore": {"enabled": False}},
             "identityProviders": {
                 "azureActiveDirectory": {
-                    "enabled": value("not(empty(parameters('applicationId')))"),
+                    "enabled": value(f"not(empty({application}))"),
                     "registration": {
-                        "clientId": value("parameters('applicationId')"),
+                        "clientId": value(application),
                         "openIdIssuer": value(
                             "uri(environment().authentication.loginEndpoint, concat(tenant().tenantId, '/v2.0'))"
                         ),
                     },
                     "validation": {
-                        "allowedAudiences": value(
-                            "createArray(parameters('applicationId'), concat('api://', parameters('applicationId')))"
-                        ),
+                        "allowedAudiences": value(f"createArray({application}, concat('api://', {application}))"),
                         "defaultAuthorizationPolicy": {
-                            "allowedPrincipals": {"identities": value("variables('callers')") if called else [NOBODY]}
+                            "allowedPrincipals": allowed or {"identities": value("variables('callers')") if called else [NOBODY]}
                         },
                     },
                 }

@@ -101,6 +101,12 @@ param memoryDays int = 14
 @description('Key Vault that holds the addresses of webhooks, such as https://contoso.vault.azure.net; empty where there is none.')
 param keyVaultEndpoint string = ''
 
+@description('Name of an EC key (P-256) in it that signs links to proposals; empty where notices carry none.')
+param linkKey string = ''
+
+@description('Client id of the Entra application by which operatorPrincipalIds answer proposals behind links. Empty lets nobody in.')
+param pageApplicationId string = ''
+
 @description('Name of its secret with the address of a Slack channel\'s webhook; empty where there is none.')
 param slackWebhookSecret string = ''
 
@@ -155,6 +161,8 @@ module room 'resource_group.json' = {
     logDays: logDays
     memoryDays: memoryDays
     keyVaultEndpoint: keyVaultEndpoint
+    linkKey: linkKey
+    pageApplicationId: pageApplicationId
     slackWebhookSecret: slackWebhookSecret
     teamsWebhookSecret: teamsWebhookSecret
     watchApiCalls: activityLog
@@ -174,6 +182,7 @@ module rights 'subscription.json' = {
     identityPrincipalId: room.outputs.identityPrincipalId
     dataPrincipalId: room.outputs.dataPrincipalId
     undoPrincipalId: room.outputs.undoPrincipalId
+    pagePrincipalId: room.outputs.pagePrincipalId
     protectedPrincipalIds: protectedPrincipalIds
     restorableRoles: restorableRoles
     diagnosticsRuleId: activityLog ? room.outputs.diagnosticsRuleId : ''

@@ -44,7 +44,7 @@ class App:
     """One function app: the same package as the others, with some of its functions switched on.
 
     An identity that is attached to an app can be used by everything that runs there. So what reads telemetry, what
-    contains and what undoes run apart, and none can have the others' tokens.
+    contains, what undoes and what people's browsers reach run apart, and none can have the others' tokens.
 
     Attributes
     ----------
@@ -69,11 +69,12 @@ def _functions(*modules: str) -> tuple[FunctionSpec, ...]:
     return tuple(spec for spec in FUNCTIONS if spec.module in modules)
 
 
-_CONTAINS, _UNDOES = ("respond", "answer_proposals"), ("expire_containments",)
+_CONTAINS, _UNDOES, _SHOWS = ("respond", "answer_proposals"), ("expire_containments",), ("proposal_page",)
 APPS: tuple[App, ...] = (
-    App("detect", (Group.DETECT,), tuple(spec for spec in FUNCTIONS if spec.module not in _CONTAINS + _UNDOES)),
+    App("detect", (Group.DETECT,), tuple(spec for spec in FUNCTIONS if spec.module not in _CONTAINS + _UNDOES + _SHOWS)),
     App("contain", (Group.RESPOND, Group.NETWORK, Group.IDENTITY, Group.DATA), _functions(*_CONTAINS)),
     App("undo", (Group.UNDO, Group.RESPOND), _functions(*_UNDOES)),
+    App("page", (Group.PAGE,), _functions(*_SHOWS)),
 )
 
 

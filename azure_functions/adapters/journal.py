@@ -32,8 +32,9 @@ _EXISTS = "EntityAlreadyExists"
 class TableJournal:
     """Table ``journal``: partition stream, row padded sequence; partitions ``~expiring``, ``~written``, ``~containment…``."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, group: Group = Group.RESPOND) -> None:
         self._clients = clients
+        self._group = group
 
     def append(self, entry: JournalEntry) -> None:
         for row in _index_rows(entry):
@@ -87,7 +88,7 @@ class TableJournal:
 
     @cached_property
     def _table(self) -> Any:
-        return self._clients("tables", Group.RESPOND).get_table_client(JOURNAL)
+        return self._clients("tables", self._group).get_table_client(JOURNAL)
 
 
 def _index_rows(entry: JournalEntry) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ class Notices:
 
     def __call__(self, notice: Notice) -> None:
         """Tell one notice; told again, it is the same comment."""
-        text = "\n".join(line for line in (f"{notice.subject}\n", notice.text, notice.thread) if line)
+        text = "\n".join(line for line in (f"{notice.subject}\n", notice.text, notice.opens, notice.thread) if line)
         commented = self._incidents.comment(notice.correlation_id, notice.id, text)
         said = {"id": notice.id, "case": notice.case, "subject": notice.subject, "text": notice.text, "commented": commented}
         self._logger.info("notice", extra=said)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from azure_functions.clients import Clients
-from azure_functions.cloud_errors import in_core_words
-from azure_functions.registry import VERDICTS, Group
+from azure_functions.cloud_errors import CloudRefusal, in_core_words
+from azure_functions.registry import LINK_ANSWERS, VERDICTS, Group
 from response.signals import kept
+from shared_model.errors import CloudUnavailable
 from shared_model.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -36,6 +37,20 @@ class VerdictQueue:
             if len(text) > LARGEST:  # evidence gives way first; the response does not need it
                 text = kept(verdict)
             _send(self._clients, VERDICTS, text, Group.DETECT)
+
+
+class AnswerQueue:
+    """Queue ``link-answers``, as the page sends to it."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def send(self, body: str) -> None:
+        """Send one answer. Raises CloudUnavailable."""
+        try:
+            _send(self._clients, LINK_ANSWERS, body, Group.PAGE)
+        except CloudRefusal as refusal:
+            raise CloudUnavailable(str(refusal)) from refusal
 
 
 class DeadLetters:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 import pytest
@@ -25,12 +26,13 @@ from azure_functions import (
     detect_system_logs,
     expire_containments,
     health,
+    proposal_page,
     respond,
     triage_findings,
 )
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.blob_reference import BlobReference
-from azure_functions.clients import LazyClients
+from azure_functions.clients import Clients, LazyClients
 from azure_functions.function import Function
 from azure_functions.registry import CONTAINERS, NSG_FLOW_LOGS, POLICY, POLICY_BLOB, QUEUES, TABLES, VNET_FLOW_LOGS
 from azure_functions.settings import PREFIX, Settings
@@ -52,6 +54,7 @@ _MODULES = (
     respond,
     answer_proposals,
     expire_containments,
+    proposal_page,
     health,
 )
 #: An app can be indexed once in a process.
@@ -90,16 +93,18 @@ class App:
         logged.set_level(logging.INFO, "breakwater")
         app = cls(storage, services, settings, LazyClients(lambda: settings), logged)
         for module in _MODULES:
-            app._install(monkeypatch, module)
+            app.install(monkeypatch, module)
         app.set_policy()
         return app
 
-    def _install(self, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
-        """Let a module's functions work here, at this app's time."""
-        for prefix in ("", "NSG_", "ALERTS_", "UNDO_"):
+    def install(self, monkeypatch: pytest.MonkeyPatch, module: Any, clients: Clients | None = None) -> None:
+        """Let a module's functions work here, at this app's time; with clients of their own if there are some."""
+        for prefix in ("", "NSG_", "ALERTS_", "UNDO_", "LINKS_", "ANSWER_"):
             if (original := getattr(module, f"{prefix}FUNCTION", None)) is None:
                 continue
-            function = Function(original.name, needs=(), clients=self.clients, settings=self.settings, clock=lambda: self.now_ms)
+            function = Function(
+                original.name, needs=(), clients=clients or self.clients, settings=self.settings, clock=lambda: self.now_ms
+            )
             monkeypatch.setattr(module, f"{prefix}FUNCTION", function)
             if (room := getattr(module, f"{prefix}ROOM", None)) is not None:
                 monkeypatch.setattr(module, f"{prefix}ROOM", type(room)(function))
@@ -128,6 +133,20 @@ class App:
         headers = {"X-MS-CLIENT-PRINCIPAL-ID": caller} if caller else {}
         request = func.HttpRequest("POST", "https://breakwater.example/api/triage_findings", headers=headers, body=body)
         return _FUNCTIONS["triage_findings"](request)  # type: ignore[no-any-return]
+
+    def page(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> func.HttpResponse:
+        """Send a request of a browser, as the host passes it on."""
+        parts = urlsplit(url)
+        name = "show_proposal" if method == "GET" else "answer_proposal"
+        request = func.HttpRequest(
+            method,
+            url,
+            headers=dict(headers),
+            params=dict(parse_qsl(parts.query)),
+            route_params={"proposal": parts.path.rpartition("/")[2]},
+            body=body,
+        )
+        return _FUNCTIONS[name](request)  # type: ignore[no-any-return]
 
     def health(self) -> func.HttpResponse:
         return _FUNCTIONS["health"](func.HttpRequest("GET", "https://breakwater.example/api/health", body=b""))  # type: ignore[no-any-return]

@@ -21,7 +21,7 @@ ROOM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
 WRITER = f"{ROOM}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/breakwater-flow-log-writer"
 NAMESPACE = f"{ROOM}/providers/Microsoft.EventHub/namespaces/breakwater-events"
 PLAYBOOK, SENTINEL, BREAK_GLASS, OPERATOR, SWITCH_HOLDER = (f"99999999-0000-4000-8000-00000000000{n}" for n in range(5))
-APPLICATION = "88888888-0000-4000-8000-000000000000"
+APPLICATION, PAGE_APPLICATION = "88888888-0000-4000-8000-000000000000", "88888888-0000-4000-8000-000000000001"
 PRINCIPALS = {group: f"77777777-0000-4000-8000-00000000000{number}" for number, group in enumerate(Group)}
 
 #: Needed parameters alone: what a deployment does by default.
@@ -39,6 +39,9 @@ MOST: dict[str, dict[str, Any]] = {
         **LEAST["resource_group"],
         "applicationId": APPLICATION,
         "playbookPrincipalId": PLAYBOOK,
+        "keyVaultEndpoint": "https://contoso.vault.azure.net",
+        "linkKey": "breakwater-links",
+        "pageApplicationId": PAGE_APPLICATION,
         "healthCallers": [BREAK_GLASS],
         "callerRanges": ["203.0.113.0/24"],
         "operatorPrincipalIds": [OPERATOR],

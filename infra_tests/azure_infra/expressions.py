@@ -209,6 +209,7 @@ _CLOUD = {
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": lambda scope, a, b: a + b,
+    "and": lambda scope, *conditions: all(conditions),
     "concat": _concat,
     "copyIndex": lambda scope: scope.copy_index,
     "createArray": lambda scope, *parts: list(parts),

@@ -27,7 +27,7 @@ def test_what_is_named_in_the_registry_is_there_and_nothing_else(most: dict[str,
 
 def test_storage_lets_in_nobody_without_entra_and_nobody_from_elsewhere(most: dict[str, Deployment]) -> None:
     accounts = most["resource_group"].of("Microsoft.Storage/storageAccounts")
-    assert len(accounts) == 5
+    assert len(accounts) == 6
     for account in accounts:
         properties = account.properties
         assert (
@@ -59,7 +59,7 @@ def test_a_subnet_of_ones_own_and_flow_logs_of_ones_own_are_used_instead_of_made
     subnet = "/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/hub/subnets/functions"
     room = deployed("resource_group", **LEAST["resource_group"], subnetId=subnet, flowLogAccountId=FLOW_LOGS)
     assert not room.of("Microsoft.Network/virtualNetworks")
-    assert len(room.of("Microsoft.Storage/storageAccounts")) == 4
+    assert len(room.of("Microsoft.Storage/storageAccounts")) == 5
     assert {site.properties["virtualNetworkSubnetId"] for site in room.of("Microsoft.Web/sites")} == {subnet}
     (topic,) = room.of("Microsoft.EventGrid/systemTopics")
     assert topic.properties["source"] == room.outputs["flowLogAccountId"] == FLOW_LOGS
@@ -133,10 +133,11 @@ def test_nobody_is_a_caller_by_default(least: dict[str, Deployment], most: dict[
             for config in deployment.of("Microsoft.Web/sites/config")
         }
 
-    assert admitted(least["resource_group"]) == {"detect": [nobody], "contain": [nobody], "undo": [nobody]}
+    assert admitted(least["resource_group"]) == {app: [nobody] for app in ("detect", "contain", "undo", "page")}
     assert admitted(most["resource_group"])["detect"][0] == PLAYBOOK
     assert admitted(most["resource_group"])["undo"] == [nobody]
-    for config in most["resource_group"].of("Microsoft.Web/sites/config"):
+    closed = [each for each in most["resource_group"].of("Microsoft.Web/sites/config") if "-page-" not in each.id]
+    for config in (*least["resource_group"].of("Microsoft.Web/sites/config"), *closed):
         validation = config.properties["globalValidation"]
         assert (validation["requireAuthentication"], validation["unauthenticatedClientAction"]) == (True, "Return401")
         hooks = ["/runtime/webhooks/blobs"] if "-detect-" in config.id else []

@@ -189,7 +189,7 @@ def test_a_person_hears_of_what_is_lost_failing_or_silent(most: dict[str, Deploy
     }
     silent = {"expire-containments-silent", "detect-api-calls-silent", "detect-flows-silent", "detect-system-logs-silent"}
     lost = {"dead-letters", "poison", "journal-touched", "journal-broken", "budget-used-up"}
-    lost |= {"detect-failures", "contain-failures", "undo-failures"}
+    lost |= {"detect-failures", "contain-failures", "undo-failures", "page-failures"}
     assert set(alerts) == silent | lost
     for name, alert in alerts.items():
         (criterion,) = alert["criteria"]["allOf"]
