@@ -1,4 +1,4 @@
-"""The page's script: it signs in by authorization code with PKCE, takes no token that it did not ask for, and sends one answer."""
+"""The page's script: it signs in by authorization code with PKCE, takes no token that it did not ask for, sends one answer."""
 
 from __future__ import annotations
 
