@@ -14,7 +14,6 @@ from training.tasks import Task
 
 #: Where the deployed detectors lie.
 ARTIFACTS = Path(__file__).resolve().parents[1] / "model_artifacts"
-VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def write_artifact(task: Task, built: Built, folder: Path) -> None:
     (folder / "model.tflite").write_bytes(built.model)
     detector = {
         "name": task.name,
-        "version": VERSION,
+        "version": task.version,
         "window": task.sizes.window,
         "stride": 8,
         "features": list(task.features),

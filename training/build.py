@@ -26,6 +26,7 @@ from training.export import Weights, float_logits, parity, run_tflite, to_int8, 
 from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events
 from training.limits import LIMITS
 from training.metrics import mean_and_spread
+from training.recipe import recipe
 from training.sequences import decidable, training_windows
 from training.tasks import TASKS, Material, Task
 
@@ -293,6 +294,7 @@ def build(
         "sources": list(material.sources),
         "alerts_per_entity_day": task.alerts_per_entity_day,
         "architecture": task.sizes.to_dict(),
+        "recipe": recipe(task, repeats=repeats, epochs=epochs),
     }
     write_artifact(task, Built(first.model, first.scaling, first.threshold, trained, evaluation), folder)
     for name, figures in evaluation["tests"].items():

@@ -53,6 +53,9 @@ class Task:
     Attributes
     ----------
     name : str
+    version : str
+        Of what ships. Another model is another version: verdict ids are made of it, so that one model's verdict is never taken
+        for a repetition of the other's.
     classes : dict of str to str
         Technique by class, benign first, in the order of the outputs.
     features : tuple of str
@@ -73,6 +76,7 @@ class Task:
     """
 
     name: str
+    version: str
     classes: dict[str, str]
     features: tuple[str, ...]
     sizes: Architecture
@@ -169,6 +173,7 @@ def network() -> Task:
     features = network_encoder.FEATURES
     return Task(
         name="network",
+        version="0.2.0",
         classes=NETWORK_CLASSES,
         features=features,
         sizes=network_sizes(len(features), len(NETWORK_CLASSES)),
@@ -185,6 +190,7 @@ def audit() -> Task:
     features = audit_encoder.FEATURES
     return Task(
         name="audit",
+        version="0.2.0",
         classes=AUDIT_CLASSES,
         features=features,
         sizes=audit_sizes(len(features), len(AUDIT_CLASSES)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,14 @@ from ai_edge_litert.interpreter import Interpreter
 
 from shared_model.encoders import audit, network
 from training import audit_data, network_data
+from training.build import EPOCHS, REPEATS
 from training.card import model_card
 from training.export import attack_probability, run_tflite
+from training.recipe import recipe
 from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, families, generate
+from training.scenarios.library import FOLDER
 from training.sequences import cut_stories
+from training.tasks import TASKS
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "model_artifacts"
 NAMES = ("network", "audit")
@@ -74,6 +80,32 @@ def test_the_card_says_what_the_evaluation_says(name):
     assert (ARTIFACTS / name / "MODEL_CARD.md").read_text() == model_card(detector, evaluation)
     assert len(evaluation["seeds"]) >= 3
     assert evaluation["thresholds"][0] == detector["threshold"]
+
+
+#: Fitted before the scenarios became files, as its card says. Once it is fitted anew, the mark makes the test fail: take it away.
+_OUTDATED = pytest.param("network", marks=pytest.mark.xfail(strict=True, raises=KeyError, reason="of before the scenario files"))
+
+
+@pytest.mark.parametrize("name", [_OUTDATED, "audit"])
+def test_make_train_is_told_what_the_shipped_model_was_told(name):
+    detector, _, _ = load(name)
+    task = TASKS[name]()
+    assert detector["trained"]["recipe"] == recipe(task, repeats=REPEATS[name], epochs=EPOCHS[name]), (
+        "scenarios or settings changed since the shipped model was fitted: run make train, judge what it gives, raise the version"
+    )
+    assert detector["version"] == task.version
+
+
+def test_a_recipe_is_of_what_is_told_not_of_how_it_is_worded(tmp_path, monkeypatch):
+    shutil.copytree(FOLDER, tmp_path / "scenarios")
+    monkeypatch.setattr("training.recipe.FOLDER", tmp_path / "scenarios")
+    task, file = TASKS["network"](), tmp_path / "scenarios" / "benign" / "network-web-tier.yaml"
+    before = recipe(task, repeats=16, epochs=20)
+    assert before == recipe(task, repeats=16, epochs=20) != recipe(task, repeats=15, epochs=20)
+    file.write_text("# said otherwise\n" + re.sub("about: .*", "about: the same", file.read_text()))
+    assert recipe(task, repeats=16, epochs=20) == before
+    file.write_text(file.read_text().replace("copies: 20-70", "copies: 20-71"))
+    assert recipe(task, repeats=16, epochs=20) != before
 
 
 def windows_of(name: str, family_name: str, seed: int):
