@@ -134,7 +134,7 @@ def aws_block_address_in_waf(account: Account) -> Subject:
 
 
 def aws_invoke_function(account: Account) -> Subject:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
 
     def release() -> None:
         function.contained.clear()

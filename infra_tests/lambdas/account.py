@@ -43,6 +43,8 @@ class FurnishedClients(LazyClients):
             client = super().__call__(service, region)
             if (service, region) not in self._asked_for:
                 self._asked_for.add((service, region))
+                if service == "sns":
+                    self("sqs")  # where notices go
                 if furnish := _FURNISHING.get(service):
                     furnish(client)
                 for event, listener in self._listeners:

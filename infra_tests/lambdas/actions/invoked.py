@@ -8,7 +8,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 
-from infra_tests.lambdas.account import Account
+from lambdas.clients import Clients
 
 FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:contain"
 
@@ -27,14 +27,14 @@ class CustomersFunction:
         What it answers, whatever it is asked; None: what fits.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, *clients: Clients) -> None:
         self.contained: dict[str, str] = {}
         self.asked: list[dict[str, Any]] = []
         self.raises = ""
         self.answers: bytes | None = None
         self._undone: set[str] = set()
-        client = account.clients("lambda", FUNCTION.split(":")[3])
-        client.meta.events.register_first("before-send.lambda.Invoke", self._invoke)
+        for each in clients:
+            each("lambda", FUNCTION.split(":")[3]).meta.events.register_first("before-send.lambda.Invoke", self._invoke)
 
     def _invoke(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         if request.headers["X-Amz-Invocation-Type"] in ("DryRun", b"DryRun"):

@@ -26,7 +26,7 @@ def action_for(account: Account, *understands: str) -> InvokeFunction:
 
 
 def test_the_plan_shows_what_will_be_sent_and_sends_nothing(account: Account) -> None:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
     plan = action_for(account, "verify", "undo").plan(TARGET, VERDICT)
     assert function.asked == []
     payload = plan.after["payload"]
@@ -39,7 +39,7 @@ def test_the_plan_shows_what_will_be_sent_and_sends_nothing(account: Account) ->
 
 
 def test_each_phase_is_asked_under_its_own_key_which_stays_when_it_is_asked_again(account: Account) -> None:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
     action = action_for(account, "verify", "undo")
     plan = Plan.from_json_value(action.plan(TARGET, VERDICT).to_json_value())
     for _ in range(2):
@@ -57,7 +57,7 @@ def test_each_phase_is_asked_under_its_own_key_which_stays_when_it_is_asked_agai
 
 
 def test_what_it_does_not_understand_it_is_not_asked(account: Account) -> None:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
     action = action_for(account)
     plan = action.plan(TARGET, VERDICT)
     assert [text.partition(":")[0] for text in plan.touches[1:]] == [
@@ -73,7 +73,7 @@ def test_what_it_does_not_understand_it_is_not_asked(account: Account) -> None:
 
 
 def test_what_it_raises_is_why_the_containment_failed(account: Account) -> None:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
     action = action_for(account, "verify", "undo")
     plan = action.plan(TARGET, VERDICT)
     function.raises = "the firewall said no"
@@ -89,7 +89,7 @@ def test_what_it_raises_is_why_the_containment_failed(account: Account) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"no JSON", b"[1]", b'{"contained": "perhaps"}'])
 def test_an_answer_that_says_nothing_is_no_answer(account: Account, answer: bytes) -> None:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
     action = action_for(account, "verify")
     plan = action.plan(TARGET, VERDICT)
     function.answers = answer
@@ -98,7 +98,7 @@ def test_an_answer_that_says_nothing_is_no_answer(account: Account, answer: byte
 
 
 def test_a_function_that_does_not_answer_in_time_is_asked_again_by_the_queue_and_not_at_once(account: Account) -> None:
-    function = CustomersFunction(account)
+    function = CustomersFunction(account.clients)
     action = action_for(account)
     plan = action.plan(TARGET, VERDICT)
     asked = []
