@@ -82,6 +82,7 @@ def slack_body(notice: Notice) -> dict[str, Any]:
     opens = {"type": "section", "text": {"type": "mrkdwn", "text": f"<{_plain(notice.link)}|{_OPENS}>"}}
     return {
         "text": _plain(notice.subject),  # what a phone shows
+        "unfurl_links": False,  # no preview: the plan is for who opens the link
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": _cut(notice.subject, _HEADER)}},
             {"type": "section", "text": {"type": "plain_text", "text": _cut(notice.text, _SECTION) or "-"}},

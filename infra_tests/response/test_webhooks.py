@@ -43,6 +43,7 @@ def test_teams_gets_one_adaptive_card() -> None:
 def test_both_open_the_plan_where_it_has_a_page() -> None:
     link = "https://approve.example.com/proposals/1?plan=2&until=3"
     linked = replace(NOTICE, link=link)
+    assert slack_body(linked)["unfurl_links"] is False
     opens = slack_body(linked)["blocks"][2]["text"]
     assert opens == {"type": "mrkdwn", "text": f"<{link.replace('&', '&amp;')}|See the plan and answer>"}
     (action,) = teams_body(linked)["attachments"][0]["content"]["actions"]
