@@ -64,9 +64,8 @@ _DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
 _SNAPSHOT = "arn:{partition}:ec2:{region}::snapshot/*"
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
 _BUCKETS = (Grant(("arn:{partition}:s3:::*",)),)
-_DATABASE_SNAPSHOTS = (
-    Grant(tuple(f"arn:{{partition}}:rds:{{region}}:{{account}}:{kind}:*" for kind in ("cluster-snapshot", "snapshot"))),
-)
+_DATABASE_SNAPSHOTS = (Grant(("arn:{partition}:rds:{region}:{account}:snapshot:*",)),)
+_CLUSTER_SNAPSHOTS = (Grant(("arn:{partition}:rds:{region}:{account}:cluster-snapshot:*",)),)
 _ACLS = (Grant(_ec2("network-acl")),)
 _EMPTY_QUARANTINE = (Grant(_ec2("security-group"), _IS_QUARANTINE),)
 
@@ -121,10 +120,10 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "ec2:DescribeTags": _ANYTHING,
     "ec2:ModifyImageAttribute": (Grant(("arn:{partition}:ec2:{region}::image/*",)),),
     "ec2:ModifySnapshotAttribute": (Grant(("arn:{partition}:ec2:{region}::snapshot/*",)),),
-    "rds:DescribeDBClusterSnapshotAttributes": _DATABASE_SNAPSHOTS,
+    "rds:DescribeDBClusterSnapshotAttributes": _CLUSTER_SNAPSHOTS,
     "rds:DescribeDBSnapshotAttributes": _DATABASE_SNAPSHOTS,
-    "rds:ListTagsForResource": _DATABASE_SNAPSHOTS,
-    "rds:ModifyDBClusterSnapshotAttribute": _DATABASE_SNAPSHOTS,
+    "rds:ListTagsForResource": (*_CLUSTER_SNAPSHOTS, *_DATABASE_SNAPSHOTS),
+    "rds:ModifyDBClusterSnapshotAttribute": _CLUSTER_SNAPSHOTS,
     "rds:ModifyDBSnapshotAttribute": _DATABASE_SNAPSHOTS,
 }
 #: Undo gives an interface back the groups that it had, and a role its boundary, whichever those are.

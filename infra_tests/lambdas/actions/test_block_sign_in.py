@@ -23,7 +23,7 @@ def action(account: Account) -> BlockSignIn:
 
 @pytest.fixture
 def alice(account: Account) -> Entity:
-    made = user(account, "alice", tags={"break-glass": "yes"})
+    made = user(account, "alice", tags={"team": "payments"})
     account.clients("iam").create_login_profile(UserName="alice", Password="correct horse battery staple 1!")
     account.clients("iam").put_user_policy(UserName="alice", PolicyName="own", PolicyDocument=ALLOW)
     return made
@@ -67,7 +67,7 @@ def test_a_plan_says_what_it_does_not_stop(action: BlockSignIn, alice: Entity) -
     touched = "; ".join(made.touches)
     assert "deactivate_access_keys" in touched
     assert "the password is still taken" in touched
-    assert (made.tags, made.resources, made.population) == ({"break-glass": "yes"}, (alice.id,), 1)
+    assert (made.tags, made.resources, made.population) == ({"team": "payments"}, (alice.id,), 1)
 
 
 def test_without_a_password_what_was_got_with_its_keys_is_denied(account: Account, action: BlockSignIn) -> None:
