@@ -36,7 +36,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     (r"arn:[^*]+:s3:::\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:ec2:[^*]+::(image|snapshot)/\*", _WHEN_IT_HAPPENS),
     (r"arn:[^*]+:rds:[^*]+:(cluster-)?snapshot:\*", _WHEN_IT_HAPPENS),
-    (r"\*", "Describe calls of EC2 and Auto Scaling, IAM's count, and the list of web ACLs know no resources."),
+    (r"\*", "Describe calls of EC2 and Auto Scaling, IAM's count and lists, and the list of web ACLs know no resources."),
 )
 BOUNDARY = "A boundary gives nothing: it names the actions of all roles, and each role's own policy names the resources."
 RUNTIME = "python3.12 is the newest runtime of Lambda on which the engine's native code loads (docs/decisions)."

@@ -59,6 +59,8 @@ class Surroundings:
         Of the operator's policy: which IP sets, which function.
     security_hub_arn : str
         Product that findings go to, ``""`` where none are sent.
+    operator_accounts : sequence of str
+        Accounts, besides this one, whose people answer.
     link_key_arn : str
         Key that signs links to proposals, ``""`` where there is no page for them.
     """
@@ -73,6 +75,7 @@ class Surroundings:
     never: NeverTouch
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     security_hub_arn: str = ""
+    operator_accounts: Sequence[str] = ()
     link_key_arn: str = ""
 
 
@@ -191,6 +194,8 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
         if spec.queue == "answers":  # whether the name in an answer has the id that SQS saw
             for kind in ("role", "user"):
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
+            if around.operator_accounts:  # whether who names another account is of this one
+                yield _allow(["iam:ListRoles", "iam:ListUsers"], "*")
         yield _allow(_JOURNAL, journal, f"{journal}/index/*")
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"), *around.webhook_arns)
         if around.security_hub_arn:

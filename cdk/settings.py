@@ -73,7 +73,7 @@ class Settings:
         ARNs of the KMS keys that encrypt the existing buckets.
     operators : tuple of str
         ARNs of the roles or users that may approve an undo and redrive dead letters; empty leaves the approval to the
-        account's own IAM policies.
+        account's own IAM policies. Those of another account may answer as theirs: nobody else may name that account.
     memory_days, log_days, raw_days : int
         How long entity memory, function logs and raw telemetry are kept.
     respond_concurrency : int
@@ -132,6 +132,10 @@ class Settings:
         settings = cls(**given)
         settings._check(root)
         return settings
+
+    def operator_accounts(self, own: str) -> tuple[str, ...]:
+        """Accounts, besides one's own, whose people are operators."""
+        return tuple(sorted({arn.split(":")[4] for arn in self.operators} - {own}))
 
     @property
     def trail_bucket(self) -> str:

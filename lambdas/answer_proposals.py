@@ -22,7 +22,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _answer(message: Message) -> None:
     source = f"answers:{message.id}"
     request = message.document(source)
-    callers = Callers(FUNCTION.clients, FUNCTION.settings.account, FUNCTION.settings.page_role_arn)
+    settings = FUNCTION.settings
+    others = settings.operator_accounts.split(",")
+    callers = Callers(FUNCTION.clients, settings.account, settings.page_role_arn, others)
     try:
         person = callers.person(message.sender, sender_says(request), vouched_for(request))
         answer = read_answer(request, person)

@@ -37,6 +37,8 @@ class Settings:
         SSM parameters (SecureString) that hold the addresses of webhooks; empty where there is none.
     own_role_arns : str
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
+    operator_accounts : str
+        Comma-separated accounts, besides this one, whose operators answer proposals.
     network_role_arn, identity_role_arn, data_role_arn, undo_role_arn : str
         Role of each group of actions; a function is told those that it may assume.
     security_hub_product_arn : str
@@ -65,6 +67,7 @@ class Settings:
     slack_webhook_parameter: str = ""
     teams_webhook_parameter: str = ""
     own_role_arns: str = ""
+    operator_accounts: str = ""
     network_role_arn: str = ""
     identity_role_arn: str = ""
     data_role_arn: str = ""

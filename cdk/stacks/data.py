@@ -79,6 +79,7 @@ class DataStack(Stack):
             never=self._policy.never,
             settings=self._policy.settings,
             security_hub_arn=self._security_hub_arn,
+            operator_accounts=self._settings.operator_accounts(self.account),
             link_key_arn=self.link_key.key_arn if self.link_key else "",
         )
 
@@ -126,6 +127,8 @@ class DataStack(Stack):
                 **self._webhooks,
                 **({"security_hub_product_arn": self._security_hub_arn} if self._security_hub_arn else {}),
             }
+        if spec.queue == "answers" and (accounts := self._settings.operator_accounts(self.account)):
+            told |= {"operator_accounts": ",".join(accounts)}
         if self.link_key and spec.queue == "answers":
             told |= {"page_role_arn": self.names.role_arn(PAGE.name)}
         return told

@@ -86,6 +86,27 @@ def test_operators_alone_approve_an_undo_once_they_are_named(synthesise: Any) ->
     }
 
 
+def test_who_takes_answers_is_told_whose_people_may_answer_and_can_look_who_is_not_of_another_account(synthesise: Any) -> None:
+    other, variable = "210987654321", "BREAKWATER_OPERATOR_ACCOUNTS"
+    lists = {"iam:ListRoles", "iam:ListUsers"}
+
+    def told_and_allowed(*operators: str) -> tuple[dict[str, str], set[str]]:
+        made = synthesise(operators=operators)
+        told = {
+            name: each["Environment"]["Variables"][variable]
+            for name, each in made.functions().items()
+            if variable in each["Environment"]["Variables"]
+        }
+        return told, {name for name, policies in made.role_statements().items() if lists & allowed(policies.get("function", []))}
+
+    own, theirs = (f"arn:aws:iam::{account}:role/on-call" for account in (ACCOUNT, other))
+    assert told_and_allowed(own) == ({}, set())
+    assert told_and_allowed(own, theirs) == (
+        {"breakwater-answer-proposals": other},
+        {f"breakwater-answer-proposals-{REGION}"},
+    )
+
+
 @pytest.mark.parametrize(
     ("alias", "services"),
     [

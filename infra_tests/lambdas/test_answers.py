@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,7 +137,64 @@ def test_a_user_and_a_session_are_named_as_iam_knows_them(account: Account, alic
     assert (person.attested, person.shared_names) == (alice[0], (f"arn:aws:iam::{ACCOUNT}:role/people/on-call",))
     user = account.clients("iam").create_user(UserName="carol")["User"]
     assert callers.person(user["UserId"], user["Arn"]).id == user["UserId"]
-    elsewhere = callers.person("AROAELSEWHERE:dave", "arn:aws:sts::210987654321:assumed-role/on-call/dave")
-    assert (elsewhere.id, elsewhere.shared_names) == ("AROAELSEWHERE:dave", ())
     with pytest.raises(Impersonation):
         callers.person("", alice[1])
+
+
+ELSEWHERE = "210987654321"
+DAVE = f"arn:aws:sts::{ELSEWHERE}:assumed-role/on-call/dave"
+
+
+def test_an_operator_of_another_account_is_named_as_said_beside_the_attested_id(account: Account) -> None:
+    callers = Callers(account.clients, ACCOUNT, other_accounts=[ELSEWHERE])
+    session = callers.person("AROAELSEWHERE:dave", DAVE)
+    assert (session.name, session.id, session.shared_names) == (DAVE, "AROAELSEWHERE:dave", ())
+    erin = f"arn:aws:iam::{ELSEWHERE}:user/erin"
+    assert callers.person("AIDAELSEWHERE", erin).id == "AIDAELSEWHERE"
+
+
+@pytest.mark.parametrize("accounts", [[], [""], ["333344445555"]])
+def test_an_account_that_has_no_operators_is_nobodys_to_name(account: Account, accounts: list[str]) -> None:
+    with pytest.raises(Impersonation, match=f"account {ELSEWHERE}, whose people do not answer here"):
+        Callers(account.clients, ACCOUNT, other_accounts=accounts).person("AROAELSEWHERE:dave", DAVE)
+
+
+@pytest.mark.parametrize(
+    ("sender", "said"),
+    [
+        ("AROAELSEWHERE:mallory", DAVE),
+        ("AROAELSEWHERE", DAVE),
+        ("AIDAELSEWHERE:dave", f"arn:aws:iam::{ELSEWHERE}:user/dave"),
+        (ACCOUNT, f"arn:aws:iam::{ELSEWHERE}:user/root"),
+        (f"{ACCOUNT}:dave", DAVE),
+    ],
+    ids=["another session", "no session", "a session as a user", "the root user", "a federated user"],
+)
+def test_an_id_that_does_not_fit_the_name_is_refused(account: Account, sender: str, said: str) -> None:
+    with pytest.raises(Impersonation, match=f"but {sender} sent it"):
+        Callers(account.clients, ACCOUNT, other_accounts=[ELSEWHERE]).person(sender, said)
+
+
+def test_nobody_of_this_account_takes_a_name_of_another(account: Account, alice: tuple[str, str]) -> None:
+    """Else whom a verdict is about could approve what is to be done about him, in the name of somebody unknown."""
+    iam = account.clients("iam")
+    mallory = iam.create_user(UserName="mallory")["User"]["UserId"]
+    callers = Callers(account.clients, ACCOUNT, other_accounts=[ELSEWHERE])
+    with pytest.raises(Impersonation, match=f"{mallory}, of account {ACCOUNT}, sent it"):
+        callers.person(mallory, f"arn:aws:iam::{ELSEWHERE}:user/erin")
+    with pytest.raises(Impersonation, match=f"of account {ACCOUNT}, sent it"):
+        callers.person(alice[0], f"arn:aws:sts::{ELSEWHERE}:assumed-role/on-call/alice")
+
+
+def test_whom_the_verdict_is_about_does_not_approve_as_somebody_of_another_account(
+    functions: Account, instance: str, alice: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions.settings = replace(functions.settings, operator_accounts=ELSEWHERE)
+    proposal = proposal_of(functions, instance)
+    functions.install(monkeypatch, answer_proposals)
+    answer(proposal, (alice[0], f"arn:aws:sts::{ELSEWHERE}:assumed-role/on-call/alice"))
+    (message,) = functions.take("dead-letters")
+    assert f"of account {ACCOUNT}, sent it" in message["MessageAttributes"]["reason"]["StringValue"]
+    assert functions.journal()[-1].step is Step.PROPOSED
+    answer(proposal, ("AROAELSEWHERE:dave", DAVE))
+    assert functions.journal()[-1].step is Step.VERIFIED

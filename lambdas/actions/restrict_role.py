@@ -126,6 +126,8 @@ class RestrictRole:
             reason = f"{role} has the boundary {_named(now[0])}: someone changed it since; it had {_named(before)}"
             return UndoResult((), (reason,))
         try:
+            if not before and now[0] != plan.after["boundary"]:  # undo may take away that boundary alone: IAM denies it any other
+                self._set(role, plan.after["boundary"])
             self._set(role, before)
         except CloudRefusal as refusal:
             return UndoResult((), (f"{role} stays restricted, its boundary {_named(before)} cannot be set: {refusal}",))
