@@ -112,6 +112,11 @@ def _interface(params: Mapping[str, Any]) -> Iterator[Asked]:
         yield _ec2(operation, "security-group", group)
 
 
+def _protection(params: Mapping[str, Any]) -> Iterator[Asked]:
+    attribute = params.get("Attribute") or next(iter(params.keys() - {"InstanceId"}))
+    yield _ec2("ModifyInstanceAttribute", "instance", params["InstanceId"], **{"ec2:Attribute": attribute})
+
+
 def _new_group(params: Mapping[str, Any]) -> Iterator[Asked]:
     requested = _requested(params)
     yield _ec2("CreateSecurityGroup", "security-group", "sg-new", **requested)
@@ -174,7 +179,9 @@ _QUESTIONS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Asked]]] = {
     },
     **{f"ec2:{name}": _rules(name) for name in _RULES},
     "ec2:CreateSecurityGroup": _new_group,
+    "ec2:DescribeInstanceAttribute": lambda params: iter([_ec2("DescribeInstanceAttribute", "instance", params["InstanceId"])]),
     "ec2:ModifyImageAttribute": _shared("ModifyImageAttribute", "image", "ImageId"),
+    "ec2:ModifyInstanceAttribute": _protection,
     "ec2:ModifyNetworkInterfaceAttribute": _interface,
     "ec2:ModifySnapshotAttribute": _shared("ModifySnapshotAttribute", "snapshot", "SnapshotId"),
     "iam:DeleteRolePermissionsBoundary": lambda params: _boundary(params, "DeleteRolePermissionsBoundary"),

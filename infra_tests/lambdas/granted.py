@@ -82,6 +82,7 @@ _OPERATORS: Mapping[str, Callable[[str | None, list[str]], bool]] = {
     "ArnEquals": lambda value, wanted: value is not None and any(fnmatchcase(value, each) for each in wanted),
     "Null": lambda value, wanted: (value is None) is (wanted == ["true"]),
     "StringEquals": lambda value, wanted: value in wanted,
+    "StringEqualsIgnoreCase": lambda value, wanted: value is not None and value.lower() in [each.lower() for each in wanted],
     "StringLike": lambda value, wanted: value is not None and any(fnmatchcase(value, each) for each in wanted),
     "StringNotEqualsIgnoreCase": lambda value, wanted: value is None or value.lower() not in [each.lower() for each in wanted],
 }

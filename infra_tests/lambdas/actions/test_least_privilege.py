@@ -66,6 +66,15 @@ def an_instance_of_a_scaling_group_whose_quarantine_group_was_opened(account: Ac
     assert action.undo(plan).left == ()
 
 
+def an_instance_of_which_evidence_is_kept(account: Account) -> None:
+    vpc = account.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    action = QuarantineInstance(account.clients, {"snapshots": True, "tags": {"incident": "yes"}})
+    plan = goes_through(action, about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)))
+    assert action.compare(plan)
+    assert action.undo(plan).left == ()
+
+
 def rules_of_every_kind(account: Account) -> None:
     shop = opened_rules.Shop(account)
     found = opened_rules.opening(shop.group, *shop.open_everything())
@@ -110,6 +119,7 @@ def _subject(make: Callable[[Account], subjects.Subject]) -> Callable[[Account],
 SCENARIOS: tuple[Callable[[Account], None], ...] = (
     *map(_subject, subjects.ON_AWS),
     an_instance_of_a_scaling_group_whose_quarantine_group_was_opened,
+    an_instance_of_which_evidence_is_kept,
     rules_of_every_kind,
     a_role_that_had_a_boundary_and_instances,
     every_session_of_a_role_that_instances_have,
