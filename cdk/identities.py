@@ -20,7 +20,6 @@ from shared_model.lake import ANCHORS
 _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
 _SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
-_JOURNAL = ("dynamodb:PutItem", "dynamodb:Query")
 _ASSUME = "sts:AssumeRole"
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 #: Queues of the functions that contain: verdicts come from detectors, answers from people.
@@ -196,7 +195,8 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
             if around.operator_accounts:  # whether who names another account is of this one
                 yield _allow(["iam:ListRoles", "iam:ListUsers"], "*")
-        yield _allow(_JOURNAL, journal, f"{journal}/index/*")
+        yield _allow(["dynamodb:PutItem"], journal)
+        yield _allow(["dynamodb:Query"], journal, f"{journal}/index/*")
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"), *around.webhook_arns)
         if around.security_hub_arn:
             yield _allow(["securityhub:BatchImportFindings"], around.security_hub_arn)
