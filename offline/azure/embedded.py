@@ -10,7 +10,7 @@ Example
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -52,7 +52,14 @@ class EmbeddedAzure:
 
     @classmethod
     @contextmanager
-    def start(cls, folder: Path, *, app: Path | None = None, python: Interpreter = THIS_PYTHON) -> Iterator[Self]:
+    def start(
+        cls,
+        folder: Path,
+        *,
+        app: Path | None = None,
+        python: Interpreter = THIS_PYTHON,
+        settings: Mapping[str, str] | None = None,
+    ) -> Iterator[Self]:
         """Start everything and deploy to it; end it with the block, however the block ends.
 
         Parameters
@@ -63,14 +70,16 @@ class EmbeddedAzure:
             Deploy folder; the one for this machine is built where it is left out.
         python : Interpreter
             What the app runs in.
+        settings : mapping, optional
+            Further settings of the app, beside those that every deployment has.
         """
         certificates = make_certificates(folder / "certificates")
         deployed = app or build(LOCAL, ROOT).path
         with azurite(folder / "azurite", certificates) as running, Services(certificates) as services:
             storage = Storage(running, certificates)
             deploy_storage(storage)
-            settings = app_settings(running, services)
-            with FunctionsHost.start(deployed, environment=settings, storage=storage, folder=folder, python=python) as host:
+            told = {**app_settings(running, services), **(settings or {})}
+            with FunctionsHost.start(deployed, environment=told, storage=storage, folder=folder, python=python) as host:
                 yield cls(storage, services, host)
 
     def put_policy(self, text: str) -> None:
@@ -106,4 +115,5 @@ def app_settings(running: Azurite, services: Services) -> dict[str, str]:
         settings[f"{connection}__clientId"] = services.identities[group].client_id
         settings |= {f"{connection}__{name}": addresses[connection][name] for name in names}
     own = ",".join(identity.object_id for identity in services.identities.values())
+    settings["BREAKWATER_VAULT_ENDPOINT"] = services.vault.url
     return settings | {"BREAKWATER_OWN_PRINCIPAL_IDS": own, "BREAKWATER_PLAYBOOK_PRINCIPAL_ID": PLAYBOOK_PRINCIPAL_ID}

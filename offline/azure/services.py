@@ -19,6 +19,7 @@ from offline.azure.resource_manager.manager import ResourceManager
 from offline.azure.resource_manager.roles import Condition
 from offline.azure.rights import deployed_rights
 from offline.azure.seed import SUBSCRIPTION_ID, World, seed
+from offline.azure.vault import GIVEN, Vault
 
 GROUPS = tuple(str(group) for group in Group)
 """The identity groups of the function app; each has a user-assigned identity here."""
@@ -47,6 +48,7 @@ class Services:
         self.arm = ResourceManager(**shared).serve(tls)
         self.graph = Graph(**shared).serve(tls)
         self.logs = LogsIngestion(**shared).serve(tls)
+        self.vault = Vault(**shared).serve(tls)
         self.identity = IdentityEndpoint(clock=clock).serve()
         self.identities = {group: self.identity.assign(group) for group in GROUPS}
         self.world: World = seed(self.arm, self.graph)
@@ -66,7 +68,7 @@ class Services:
         condition = Condition(receivers=own, holders=holders)
         rights = deployed_rights(armed=armed)
         for group, identity in self.identities.items():
-            self.grants.allow(identity.client_id, rights.get(group, ()))
+            self.grants.allow(identity.client_id, (*rights.get(group, ()), *GIVEN.get(group, ())))
             self.arm.roles.conditions[identity.client_id] = condition
             self.arm.roles.assignable[identity.client_id] = frozenset(ORDINARY_ROLES.values())
         self.grants.enforced = True
@@ -92,7 +94,7 @@ class Services:
 
     def close(self) -> None:
         """Stop listening."""
-        for service in (self.arm, self.graph, self.logs, self.identity):
+        for service in (self.arm, self.graph, self.logs, self.vault, self.identity):
             service.close()
 
     def __enter__(self) -> Self:

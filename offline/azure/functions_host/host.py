@@ -141,6 +141,8 @@ class FunctionsHost:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         principal_id: str = "",
+        claims: Mapping[str, str] | None = None,
+        route_params: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
         """Call an HTTP function, as the platform does after it has authenticated the caller.
 
@@ -153,14 +155,29 @@ class FunctionsHost:
         headers, query : mapping
         principal_id : str
             Object id of the identity whose token the caller showed; ``""`` for none.
+        claims : mapping
+            What that token says, as the platform hands it on.
+        route_params : mapping
+            What stands in place of the names in the function's route.
         """
         function = self._of_kind(name, "httpTrigger")
         method = method.upper() or ("POST" if body else "GET")
         if method not in methods_of(function):
             return HttpAnswer(404, {}, b"", "")
-        route = route_of(function)
+        route, given = route_of(function), route_params or {}
+        for key, value in given.items():
+            route = route.replace(f"{{{key}}}", value)
         url = f"https://127.0.0.1/{self.invoker.settings.route_prefix}/{route}"
-        data = request_data(url, method=method, headers=headers or {}, query=query or {}, body=body, principal_id=principal_id)
+        data = request_data(
+            url,
+            method=method,
+            headers=headers or {},
+            query=query or {},
+            body=body,
+            principal_id=principal_id,
+            claims=claims or {},
+            route=given,
+        )
         outcome = self.invoker.invoke(function, data)
         self._delivered(Delivery(route, (body,), 1, outcome, Fate.DONE if outcome.ok else Fate.LOST))
         if not outcome.ok:

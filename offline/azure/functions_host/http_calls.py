@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,13 +57,21 @@ def request_data(
     query: Mapping[str, str],
     body: bytes,
     principal_id: str,
+    claims: Mapping[str, str],
+    route: Mapping[str, str],
 ) -> Any:
-    """Return the TypedData of a request whose caller showed a token of ``principal_id`` (``""``: none)."""
+    """Return the TypedData of a request whose caller showed a token of ``principal_id`` (``""``: none), with these claims."""
     rpc = messages()
     passed = {name.lower(): value for name, value in headers.items() if not name.lower().startswith(_OF_THE_PLATFORM)}
     if principal_id:
         passed |= {_OF_THE_PLATFORM + "-id": principal_id, _OF_THE_PLATFORM + "-idp": "aad"}
-    return rpc.TypedData(http=rpc.RpcHttp(method=method, url=url, headers=passed, query=query, body=rpc.TypedData(bytes=body)))
+    if claims:
+        listed = [{"typ": name, "val": value} for name, value in claims.items()]
+        principal = json.dumps({"auth_typ": "aad", "claims": listed}).encode()
+        passed[_OF_THE_PLATFORM] = base64.b64encode(principal).decode()
+    return rpc.TypedData(
+        http=rpc.RpcHttp(method=method, url=url, headers=passed, query=query, params=route, body=rpc.TypedData(bytes=body))
+    )
 
 
 def read_answer(returned: Any, invocation_id: str) -> HttpAnswer:
@@ -71,4 +80,11 @@ def read_answer(returned: Any, invocation_id: str) -> HttpAnswer:
     kind = answer.body.WhichOneof("data")
     value = getattr(answer.body, kind) if kind else b""
     body = value if isinstance(value, bytes) else str(value).encode()
-    return HttpAnswer(int(answer.status_code), dict(answer.headers), body, invocation_id)
+    headers = dict(answer.headers) | ({"set-cookie": _cookie(answer.cookies[0])} if answer.cookies else {})
+    return HttpAnswer(int(answer.status_code), headers, body, invocation_id)
+
+
+def _cookie(sent: Any) -> str:
+    """Return a cookie as the host writes it."""
+    marks = ("; Secure" if sent.secure.value else "") + ("; HttpOnly" if sent.http_only.value else "")
+    return f"{sent.name}={sent.value}; Path={sent.path.value}{marks}"
