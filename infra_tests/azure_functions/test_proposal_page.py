@@ -13,76 +13,22 @@ from urllib.parse import urlencode
 
 import azure.functions as func
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 
 from azure_functions import answer_proposals, proposal_page, respond
 from azure_functions.actions.catalogue import ACTIONS
 from azure_functions.actions.leaves import LEAVES
 from azure_functions.adapters.link_key import LinkKey
-from azure_functions.clients import LazyClients
-from azure_functions.cloud_errors import CloudRefusal
 from azure_functions.registry import Group
 from infra_tests.azure_functions.app import App
 from infra_tests.azure_functions.test_handlers import guarded_by, two_signals
+from offline.azure.faults import Fault
+from offline.azure.vault import GIVEN, KEY
 from response.answers import answer_body
 from response.journal import Step
-from shared_model.errors import CloudUnavailable
 
-PAGE, KEY, TENANT = "https://breakwater-page-x.azurewebsites.net/api", "breakwater-links", "72f988bf-0000-4000-8000-000000000000"
+PAGE, TENANT = "https://breakwater-page-x.azurewebsites.net/api", "72f988bf-0000-4000-8000-000000000000"
 ADA, ON_CALL, BOB = (f"33333333-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
 CLAIMS = {"oid": ADA, "tid": TENANT, "preferred_username": "ada@example.com", "name": "Ada"}
-
-
-class Vault:
-    """A vault with one EC key: who may sign with it, and who may verify, as the operator has granted it."""
-
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.version = "0123456789abcdef" * 2
-        self.asked: list[tuple[str, str]] = []
-        self.is_down = False
-
-    def of(self, group: str) -> Any:
-        return type("Client", (), {"call": lambda _, *args, **named: self._call(group, *args, **named)})()
-
-    def _call(
-        self, group: str, method: str, path: str, *, query: Mapping[str, str], body: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        assert query == {"api-version": "7.4"}
-        self.asked.append((group, f"{method} {path.rpartition('/')[2]}"))
-        if self.is_down:
-            raise CloudUnavailable("vault: no answer")
-        if method == "GET" and group == Group.RESPOND:
-            return {"key": {"kid": f"https://contoso.vault.azure.net{path}/{self.version}"}}
-        *_, version, verb = path.split("/")
-        if version != self.version:
-            raise CloudRefusal("vault", 404, "KeyNotFound", "no such version")
-        assert body is not None
-        assert (body["alg"], group) in {("ES256", {"sign": Group.RESPOND, "verify": Group.PAGE}[verb])}
-        if verb == "sign":
-            r, s = decode_dss_signature(self._key.sign(_bytes(body["value"]), ec.ECDSA(Prehashed(hashes.SHA256()))))
-            return {"value": _text(r.to_bytes(32) + s.to_bytes(32))}
-        value = _bytes(body["value"])
-        signature = encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:]))
-        try:
-            self._key.public_key().verify(signature, _bytes(body["digest"]), ec.ECDSA(Prehashed(hashes.SHA256())))
-        except InvalidSignature:
-            return {"value": False}
-        return {"value": True}
-
-
-class WithVault(LazyClients):
-    """The app's clients, and a vault."""
-
-    def __init__(self, app: App, vault: Vault) -> None:
-        super().__init__(lambda: app.settings)
-        self._vault = vault
-
-    def __call__(self, service: str, group: str, *, subscription_id: str = "") -> Any:
-        return self._vault.of(group) if service == "vault" else super().__call__(service, group, subscription_id=subscription_id)
 
 
 @dataclass
@@ -113,17 +59,12 @@ class Browser:
 
 
 @pytest.fixture
-def vault() -> Vault:
-    return Vault()
-
-
-@pytest.fixture
-def linked(app: App, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> App:
+def linked(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
     """An app with a page, as the templates configure it."""
-    told = {"vault_endpoint": "https://contoso.vault.azure.net", "link_key": KEY, "page_url": PAGE}
-    app.settings = replace(app.settings, **told, tenant_id=TENANT, page_operator_ids=f"{ADA},{ON_CALL}")
+    told = {"link_key": KEY, "page_url": PAGE, "page_operator_ids": f"{ADA},{ON_CALL}"}
+    app.settings = replace(app.settings, **told, tenant_id=TENANT)
     for module in (respond, answer_proposals, proposal_page):
-        app.install(monkeypatch, module, WithVault(app, vault))
+        app.install(monkeypatch, module)
     app.set_policy(mode="approve")
     for body in two_signals(app):
         app.message("respond", body)
@@ -142,7 +83,7 @@ def settle(app: App) -> None:
         app.message("answer_links", body)
 
 
-def test_a_link_leads_to_the_change_in_the_name_of_who_signed_in(linked: App, link: str, vault: Vault) -> None:
+def test_a_link_leads_to_the_change_in_the_name_of_who_signed_in(linked: App, link: str) -> None:
     before = guarded_by(linked)
     for _ in range(2):  # a scanner opens it before the person does
         assert Browser(linked, link).get().status_code == 200
@@ -159,8 +100,9 @@ def test_a_link_leads_to_the_change_in_the_name_of_who_signed_in(linked: App, li
     again = ada.post(answer="approve")
     assert (again.status_code, linked.taken("link-answers")) == (409, [])
     assert b"This has been answered" in again.get_body()
-    assert {group for group, verb in vault.asked if verb == "POST verify"} == {Group.PAGE}
-    assert {group for group, verb in vault.asked if verb == "POST sign"} == {Group.RESPOND}
+    vaulted = {(call.client_id, call.operation) for call in linked.services.calls.calls() if call.service == "vault"}
+    respond_id, page_id = linked.settings.respond_client_id, linked.settings.page_client_id
+    assert vaulted == {(respond_id, right) for right in GIVEN["respond"]} | {(page_id, right) for right in GIVEN["page"]}
 
 
 def test_the_page_sends_people_to_the_platforms_sign_in_and_back(linked: App, link: str) -> None:
@@ -246,9 +188,8 @@ def test_nobody_speaks_for_others_but_the_page(linked: App, link: str, queue: st
     assert Step.APPROVED not in linked.steps()
 
 
-def test_a_signature_of_another_version_or_none_is_refused(vault: Vault) -> None:
-    clients = type("Clients", (), {"__call__": lambda _, service, group, **more: vault.of(group), "waited_s": 0.0})()
-    signer, verifier = LinkKey(clients, KEY, Group.RESPOND), LinkKey(clients, KEY, Group.PAGE)
+def test_a_signature_of_another_version_or_none_is_refused(app: App) -> None:
+    signer, verifier = LinkKey(app.clients, KEY, Group.RESPOND), LinkKey(app.clients, KEY, Group.PAGE)
     signature = signer.sign(b"message")
     assert verifier.verify(b"message", signature)
     assert not verifier.verify(b"another", signature)
@@ -259,13 +200,11 @@ def test_a_signature_of_another_version_or_none_is_refused(vault: Vault) -> None
         flipped = bytearray(signature)
         flipped[bit // 8] ^= 1 << bit % 8
         assert not verifier.verify(b"message", bytes(flipped)), bit
-    vault.is_down = True
-    with pytest.raises(CloudUnavailable):
-        verifier.verify(b"message", signature)
 
 
-def test_a_vault_that_does_not_answer_is_no_wrong_link(linked: App, link: str, vault: Vault) -> None:
-    vault.is_down = True
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_vault_that_does_not_answer_is_no_wrong_link(linked: App, link: str, status: int) -> None:
+    linked.services.vault.faults.order(Fault(status, times=9))
     assert Browser(linked, link).get().status_code == 503
 
 
@@ -286,11 +225,3 @@ def test_no_log_line_holds_a_link(linked: App, link: str) -> None:
 def principal(claims: Mapping[str, Any]) -> str:
     listed = [{"typ": name, "val": value} for name, value in claims.items()]
     return base64.b64encode(json.dumps({"auth_typ": "aad", "claims": listed}).encode()).decode()
-
-
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -115,5 +115,4 @@ def app_settings(running: Azurite, services: Services) -> dict[str, str]:
         settings[f"{connection}__clientId"] = services.identities[group].client_id
         settings |= {f"{connection}__{name}": addresses[connection][name] for name in names}
     own = ",".join(identity.object_id for identity in services.identities.values())
-    settings["BREAKWATER_VAULT_ENDPOINT"] = services.vault.url
     return settings | {"BREAKWATER_OWN_PRINCIPAL_IDS": own, "BREAKWATER_PLAYBOOK_PRINCIPAL_ID": PLAYBOOK_PRINCIPAL_ID}

@@ -26,7 +26,7 @@ GROUPS = tuple(str(group) for group in Group)
 
 
 class Services:
-    """Resource Manager, Graph, the Logs Ingestion sink and the managed-identity endpoint, listening on 127.0.0.1 until closed.
+    """Resource Manager, Graph, the Logs Ingestion sink, a vault and the managed-identity endpoint, on 127.0.0.1 until closed.
 
     Parameters
     ----------
@@ -86,6 +86,7 @@ class Services:
             "BREAKWATER_GRAPH_ENDPOINT": self.graph.url,
             "BREAKWATER_LOGS_ENDPOINT": self.logs.url,
             "BREAKWATER_LOGS_RULE_ID": self.logs.rule_id,
+            "BREAKWATER_VAULT_ENDPOINT": self.vault.url,
             "BREAKWATER_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
             "BREAKWATER_TENANT_ID": TENANT_ID,
             "BREAKWATER_WORKSPACE_ID": self.world.workspace,
