@@ -19,7 +19,8 @@ from shared_model.lake import ANCHORS
 
 _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
-_SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem")
+_BUDGET = ("dynamodb:UpdateItem",)
+_SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", *_BUDGET)
 _ASSUME = "sts:AssumeRole"
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 #: Queues of the functions that contain: verdicts come from detectors, answers from people.
@@ -179,7 +180,8 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
         yield _allow(["s3:ListBucket"], raw.partition("/")[0])
     if sends_verdicts(spec):
         yield _allow(["s3:PutObject"], f"{around.lake_arn}/ocsf/*", f"{around.lake_arn}/rejected/*")
-        yield _allow(_MEMORY, _table_arn(names, "memory"))
+        # Who triages findings looks at what is remembered, and remembers nothing.
+        yield _allow(_MEMORY[:1] if spec.queue == "findings" else _MEMORY, _table_arn(names, "memory"))
         yield _allow(["sqs:SendMessage"], names.queue_arn("verdicts", fifo=True))
         yield _allow(_KEY, around.telemetry_key_arn, *around.other_key_arns)
     else:
@@ -189,14 +191,16 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
             yield _allow(["s3:PutObject"], f"{around.lake_arn}/{ANCHORS}/*")
         yield _allow([_ASSUME], *(names.role_arn(group) for group in spec.groups))
         if spec.queue in CONTAINING:
-            yield _allow(_SIGNALS, _table_arn(names, "signals"))
+            # The budget, and where verdicts come in, what corroborates them.
+            yield _allow(_SIGNALS if spec.queue == "verdicts" else _BUDGET, _table_arn(names, "signals"))
         if spec.queue == "answers":  # whether the name in an answer has the id that SQS saw
             for kind in ("role", "user"):
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
             if around.operator_accounts:  # whether who names another account is of this one
                 yield _allow(["iam:ListRoles", "iam:ListUsers"], "*")
         yield _allow(["dynamodb:PutItem"], journal)
-        yield _allow(["dynamodb:Query"], journal, f"{journal}/index/*")
+        # By an id, or by time, who answers and who ends looks; who responds knows the stream.
+        yield _allow(["dynamodb:Query"], journal, *(() if spec.queue == "verdicts" else (f"{journal}/index/*",)))
         yield _allow(["ssm:GetParameter"], names.arn("ssm", f"parameter/{names.prefix}/policy"), *around.webhook_arns)
         if around.security_hub_arn:
             yield _allow(["securityhub:BatchImportFindings"], around.security_hub_arn)

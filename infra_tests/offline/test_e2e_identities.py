@@ -128,6 +128,41 @@ def test_every_call_of_a_function_is_in_the_policies_of_its_role(exercised: Embe
     _assert_within_its_policies(exercised, _role_of(exercised, function), own)
 
 
+#: What a function's own role allows and no call of its own shows here, each with its reason.
+EXPLAINED: tuple[tuple[str, str], ...] = (
+    ("kms:* on *", "DynamoDB, SQS, S3, SNS and SSM use the key in the function's name; the embedded AWS encrypts nothing"),
+    ("logs:* on *", "Lambda itself writes what a function prints"),
+    ("sqs:ReceiveMessage on *", "Lambda itself takes messages, as the function's role"),
+    ("sqs:DeleteMessage on *", "as above"),
+    ("sqs:ChangeMessageVisibility on *", "as above"),
+    ("sqs:GetQueueAttributes on *", "as above"),
+    (
+        "sqs:SendMessage on *-dead-letters*",
+        "each function may bury; here one gets what it must (infra_tests/lambdas does it for all)",
+    ),
+    ("s3:ListBucket on *", "without it S3 says that an object which is gone is denied: no call of its own"),
+    ("s3:PutObject on */rejected/*", "each detector may set broken records apart; here one gets some"),
+    ("sqs:SendMessage on *:breakwater-verdicts.fifo", "not every detector finds something in this story"),
+    ("sts:AssumeRole on *", "not every function contains something of each group in this story"),
+    ("iam:GetUser on *", "who answers in this story is a session of a role"),
+)
+
+
+@pytest.mark.parametrize("function", [spec.name for spec in FUNCTIONS])
+def test_every_grant_of_a_functions_own_role_is_used_or_explained(exercised: EmbeddedAws, function: str) -> None:
+    calls = [call for call in exercised.calls(function) if not call.role]
+    unused = [
+        f"{permission} on {resource}"
+        for statement in _statements(exercised.client("iam"), _role_of(exercised, function))
+        if statement["Effect"] == "Allow"
+        for permission in _list(statement["Action"])
+        for resource in _list(statement["Resource"])
+        if not any(call.permission == permission and fnmatchcase(call.resource, resource) for call in calls)
+    ]
+    unexplained = [grant for grant in unused if not any(fnmatchcase(grant, pattern) for pattern, _ in EXPLAINED)]
+    assert "\n".join(unexplained) == "", "nothing uses it: take it away, or say above why it is there"
+
+
 #: What the group of data does is held against its policies in infra_tests/cdk, with every other action.
 @pytest.mark.parametrize("group", [Group.NETWORK, Group.IDENTITY, Group.UNDO])
 def test_every_call_for_a_group_is_in_the_policies_of_its_role(exercised: EmbeddedAws, group: Group) -> None:
