@@ -179,7 +179,7 @@ def network() -> Task:
         sizes=network_sizes(len(features), len(NETWORK_CLASSES)),
         benign=2.0,
         enough=4,
-        alerts_per_entity_day=0.1,
+        alerts_per_entity_day=0.3,
         dense=_network_dense,
         single_events=_single_flows,
         gather=_network_material,
