@@ -62,6 +62,7 @@ _ROLES = (Grant(_ROLE),)
 _USERS = (Grant(("arn:{partition}:iam::{account}:user/*",)),)
 _DENY_ALL: Conditions = {"StringEquals": {"iam:PermissionsBoundary": DENY_ALL}}
 _SNAPSHOT = "arn:{partition}:ec2:{region}::snapshot/*"
+_SHARES_WITH_NOBODY: Conditions = {"Null": {"ec2:Add/group": "true", "ec2:Add/userId": "true"}}
 _SCALING = (Grant(("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:*:autoScalingGroupName/*",)),)
 _BUCKETS = (Grant(("arn:{partition}:s3:::*",)),)
 _DATABASE_SNAPSHOTS = (Grant(("arn:{partition}:rds:{region}:{account}:snapshot:*",)),)
@@ -119,17 +120,18 @@ GRANTS: Mapping[str, tuple[Grant, ...]] = {
     "ec2:DescribeSnapshotAttribute": _ANYTHING,
     "ec2:DescribeTags": _ANYTHING,
     "ec2:ModifyImageAttribute": (Grant(("arn:{partition}:ec2:{region}::image/*",)),),
-    "ec2:ModifySnapshotAttribute": (Grant(("arn:{partition}:ec2:{region}::snapshot/*",)),),
+    "ec2:ModifySnapshotAttribute": (Grant((_SNAPSHOT,), _SHARES_WITH_NOBODY),),
     "rds:DescribeDBClusterSnapshotAttributes": _CLUSTER_SNAPSHOTS,
     "rds:DescribeDBSnapshotAttributes": _DATABASE_SNAPSHOTS,
     "rds:ListTagsForResource": (*_CLUSTER_SNAPSHOTS, *_DATABASE_SNAPSHOTS),
     "rds:ModifyDBClusterSnapshotAttribute": _CLUSTER_SNAPSHOTS,
     "rds:ModifyDBSnapshotAttribute": _DATABASE_SNAPSHOTS,
 }
-#: Undo gives an interface back the groups that it had, and a role its boundary, whichever those are.
+#: Undo gives an interface back the groups that it had, a role its boundary, and a snapshot its shares, whichever those are.
 UNDO_GRANTS: Mapping[str, tuple[Grant, ...]] = {
     **GRANTS,
     "ec2:ModifyNetworkInterfaceAttribute": (Grant(_ec2("instance", "network-interface", "security-group")),),
+    "ec2:ModifySnapshotAttribute": (Grant((_SNAPSHOT,)),),
     "iam:PutRolePermissionsBoundary": _ROLES,
 }
 #: What one action needs a permission for on other resources than all others do.

@@ -94,6 +94,9 @@ def route_to_page(
         principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
         source_arn=names.arn("execute-api", f"{api.ref}/*/*/*"),
     )
+    limits = http.CfnStage.RouteSettingsProperty(
+        throttling_rate_limit=RATE_PER_SECOND, throttling_burst_limit=BURST, detailed_metrics_enabled=True
+    )
     http.CfnStage(
         scope,
         "PageStage",
@@ -104,9 +107,9 @@ def route_to_page(
             destination_arn=_log_group(scope, names, settings, key).log_group_arn,
             format=json.dumps(_LOGGED),
         ),
-        default_route_settings=http.CfnStage.RouteSettingsProperty(
-            throttling_rate_limit=RATE_PER_SECOND, throttling_burst_limit=BURST, detailed_metrics_enabled=True
-        ),
+        default_route_settings=limits,
+        # Of its own: whoever opens links by the thousand does not keep a person's answer out.
+        route_settings={ANSWER: limits},
     )
     CfnOutput(scope, "PageUrl", value=page_url(api))
     CfnOutput(scope, "PageSignedInUrl", value=f"{page_url(api)}/signed-in", description="Redirect address of the client.")

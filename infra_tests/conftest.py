@@ -10,6 +10,7 @@ import botocore.client
 import botocore.loaders
 import botocore.session
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra_tests.azurite import certificates, running_azurite, storage, storage_clients
 from infra_tests.shared_model.ocsf_schema import problems
@@ -19,6 +20,10 @@ from offline.seed import World, seed
 from shared_model.lake import ocsf_files
 
 __all__ = ["aws", "certificates", "running_azurite", "storage", "storage_clients", "world"]
+
+# How long an example takes says more of the machine than of the code. Where CI is set the examples are the same every time.
+settings.register_profile("breakwater", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("breakwater")
 
 #: Of the records that are put into the lake at once, so many are checked.
 _CHECKED = 20

@@ -26,6 +26,7 @@ _ABOUT_THE_REQUEST_EXACT = frozenset(
     {"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity", "WAFOptimisticLockException"}
 )
 #: Throttling that is named like a limit, and credentials that are named like a mistake.
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId"})
 
 
@@ -36,6 +37,10 @@ class CloudRefusal(BreakwaterError):
         super().__init__(f"{operation}: {code}: {message}")
         self.code = code
         self.message = message
+
+
+class AccessDenied(CloudUnavailable):
+    """A permission is missing, here or at the resource: it may succeed later, when an operator has given it."""
 
 
 @contextmanager
@@ -49,6 +54,7 @@ def in_core_words(operation: str) -> Iterator[None]:
         code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
         if code not in _LATER and (code in _ABOUT_THE_REQUEST_EXACT or any(part in code for part in _ABOUT_THE_REQUEST)):
             raise CloudRefusal(operation, code, message) from error
-        raise CloudUnavailable(f"{operation}: {code}: {message}") from error
+        later = AccessDenied if code in _DENIED else CloudUnavailable
+        raise later(f"{operation}: {code}: {message}") from error
     except BotoCoreError as error:
         raise CloudUnavailable(f"{operation}: {error}") from error

@@ -57,6 +57,9 @@ class FunctionSpec:
         return f"lambdas.{self.name}.handler"
 
 
+#: Of functions whose message may take most of their time (a customer's function is waited for). A batch in which each does
+#: ends within as many deliveries as it has messages, before the queue gives up.
+_SLOW_BATCH = 4
 _BASE = ("boto3", "aws-lambda-powertools")
 _TRIAGE = (*_BASE, "numpy", "ai-edge-litert")
 _DETECT = (*_TRIAGE, "isal")
@@ -81,8 +84,8 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         batch_window_s=1,
     ),
     FunctionSpec("triage_findings", _TRIAGE, ("lambdas", "shared_model", "model_artifacts"), "findings", 1024, 60, 10),
-    FunctionSpec("respond", *_RESPOND, "verdicts", 512, 60, 10, fifo=True, groups=_CONTAIN),
-    FunctionSpec("answer_proposals", *_RESPOND, "answers", 512, 60, 10, groups=_CONTAIN),
+    FunctionSpec("respond", *_RESPOND, "verdicts", 512, 60, _SLOW_BATCH, fifo=True, groups=_CONTAIN),
+    FunctionSpec("answer_proposals", *_RESPOND, "answers", 512, 60, _SLOW_BATCH, groups=_CONTAIN),
     FunctionSpec("expire_containments", *_RESPOND, "containments", 512, 60, 10, groups=(Group.UNDO,)),
 )
 #: The page behind the links in notices: fed by an HTTP API, and deployed only where people can sign in to it.

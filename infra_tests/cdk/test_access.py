@@ -337,6 +337,20 @@ def test_an_action_works_on_what_the_policy_names_and_on_nothing_else(configured
                 assert s["Condition"] == {"StringEqualsIgnoreCase": {"ec2:Attribute": attributes}}
 
 
+def test_a_snapshot_of_a_volume_is_shared_by_an_undo_alone(templates: Templates) -> None:
+    roles = templates.role_statements()
+    conditions = {
+        name: [
+            s.get("Condition")
+            for s in roles[f"breakwater-{group}-{REGION}"][f"{name}-unshare-snapshot"]
+            if "ec2:ModifySnapshotAttribute" in many(s["Action"])
+        ]
+        for group, name in ((Group.DATA, "contain"), (UNDO_GROUP, "undo"))
+    }
+    shares_with_nobody = {"Null": {"ec2:Add/group": "true", "ec2:Add/userId": "true"}}
+    assert conditions == {"contain": [shares_with_nobody], "undo": [None]}
+
+
 def test_without_settings_nothing_is_granted_for_them(templates: Templates) -> None:
     """The default policy names no IP set and no function, and asks for no snapshots and tags."""
     roles = templates.role_statements()

@@ -124,6 +124,13 @@ def test_the_page_may_send_answers_where_operators_are_named(synthesise: Callabl
     assert undo["Condition"]["ArnNotLike"] == {"aws:PrincipalArn": [operator]}
 
 
+def test_whoever_opens_links_by_the_thousand_keeps_nobodys_answer_out(templates: Templates) -> None:
+    (stage,) = templates.resources("AWS::ApiGatewayV2::Stage").values()
+    opening, answering = stage["Properties"]["DefaultRouteSettings"], stage["Properties"]["RouteSettings"]
+    assert set(answering) == {"POST /proposals/{proposal}"}
+    assert all(limits["ThrottlingRateLimit"] == 5 for limits in (opening, *answering.values()))
+
+
 def test_a_person_hears_of_a_page_that_fails(templates: Templates) -> None:
     names = {each["Properties"]["AlarmName"] for each in templates.resources("AWS::CloudWatch::Alarm").values()}
     assert {f"breakwater-proposal-page-{what}" for what in ("errors", "throttles", "unanswered")} <= names

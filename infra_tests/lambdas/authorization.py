@@ -148,7 +148,10 @@ def _of_bucket(permission: str) -> Callable[[Mapping[str, Any]], Iterator[Asked]
 def _shared(operation: str, kind: str, parameter: str) -> Callable[[Mapping[str, Any]], Iterator[Asked]]:
     def ask(params: Mapping[str, Any]) -> Iterator[Asked]:
         resource = f"arn:aws:ec2:{REGION}::{kind}/{params[parameter]}"
-        yield Asked(f"ec2:{operation}", resource, _tags_of(params[parameter]))
+        adds = params.get("OperationType") == "add"
+        added = {"ec2:Add/group": params["GroupNames"], "ec2:Add/userId": params["UserIds"]} if adds else {}
+        with_whom = {key: names[0] for key, names in added.items() if names}
+        yield Asked(f"ec2:{operation}", resource, {**_tags_of(params[parameter]), **with_whom})
 
     return ask
 

@@ -73,16 +73,20 @@ class BlockAddressInWaf:
             reason = f"none of the policy's IP sets is of IPv{address.version}: name one that is, or use block_address"
             return _refused(target, reason, [*found])
         needed = [each for each in fitting if not each.covering(address)]
-        uses = {each.name.arn: self._acls.uses(each.name) for each in needed}
+        uses = {each.name.arn: self._acls.uses(each.name) for each in fitting}
         state = {"address": str(address)}
         return Plan(
             action=self.name,
             target=target,
             before={**state, "blocks": dict.fromkeys(each.name.arn for each in needed)},
             after={**state, "blocks": {each.name.arn: block_of(address) for each in needed}},
-            touches=(*(_touched(arn, of_set) for arn, of_set in uses.items()), *_covered(fitting, address), _AFTERWARDS),
+            touches=(
+                *(_touched(each.name.arn, uses[each.name.arn]) for each in needed),
+                *_covered(fitting, address),
+                _AFTERWARDS,
+            ),
             summary=f"put {address} into {len(needed)} IP sets of AWS WAF",
-            refusal="; ".join(filter(None, (_useless(each, uses[each.name.arn]) for each in needed))),
+            refusal="; ".join(filter(None, (_useless(each, uses[each.name.arn], address) for each in fitting))),
             tags={key: value for each in fitting for key, value in self._sets.tags(each.name).items()},
             resources=tuple(each.name.arn for each in fitting),
             region=_common([each.name.region for each in fitting]),
@@ -137,8 +141,8 @@ def _address(plan: Plan) -> Address:
     return address
 
 
-def _useless(found: IpSet, uses: Sequence[Use]) -> str:
-    """Say why a set must not, or need not, have the address."""
+def _useless(found: IpSet, uses: Sequence[Use], address: Address) -> str:
+    """Say why a set must not, or need not, have the address; also of one that has it already."""
     name = found.name
     if harmful := [use.where for use in uses if use.harms]:
         return f"{', '.join(harmful)} lets in whoever is in {name.arn}: name a set that is only blocked by"
@@ -146,7 +150,7 @@ def _useless(found: IpSet, uses: Sequence[Use]) -> str:
         return (
             f"no rule of a web ACL blocks whatever is in {name.arn}: add one, or take it out of the policy and use block_address"
         )
-    return full(name) if len(found.blocks) >= LIMIT else ""
+    return full(name) if len(found.blocks) >= LIMIT and not found.covering(address) else ""
 
 
 def _touched(arn: str, uses: Sequence[Use]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lambdas.clients import Clients
-from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from response.containment import containment_id
@@ -79,7 +79,7 @@ class InvokeFunction:
         try:
             with in_core_words("Invoke (dry run)"):
                 self._lambda(function.arn).invoke(FunctionName=function.arn, InvocationType="DryRun")
-        except CloudRefusal as refusal:
+        except (AccessDenied, CloudRefusal) as refusal:  # a tag, or its owner, may forbid it: no reason to keep verdicts waiting
             return self._refused(
                 target, f"{function.arn} cannot be invoked: {refusal}. Mend the policy, or the function", function.arn
             )

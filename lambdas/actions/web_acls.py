@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from lambdas.actions.ip_sets import IpSetName
 from lambdas.clients import Clients
-from lambdas.cloud_errors import in_core_words
+from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 
 Rule = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ class Use:
 
 
 class WebAcls:
-    """Reads the web ACLs of a set's scope, and the account's own rule groups in them."""
+    """Reads the web ACLs of a set's scope, and the rule groups in them that this account may read."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -52,14 +52,15 @@ class WebAcls:
         """Return each rule that refers to the set."""
         return tuple(use for acl in self._all(name) for use in self._uses(acl["Name"], acl["Rules"], name))
 
-    def _uses(self, where: str, rules: list[Rule], name: IpSetName) -> Iterator[Use]:
+    def _uses(self, where: str, rules: Sequence[Rule], name: IpSetName) -> Iterator[Use]:
         for rule in rules:
             here = f"{where}/{rule['Name']}"
             if group := rule["Statement"].get("RuleGroupReferenceStatement"):
                 if "None" in rule.get("OverrideAction", {"None": {}}):  # Count makes of all its blocks a count
-                    excluded = {each["Name"] for each in group.get("ExcludedRules", ())}
-                    excluded |= {each["Name"] for each in group.get("RuleActionOverrides", ())}
-                    inner = [each for each in self._rule_group(group["ARN"], name) if each["Name"] not in excluded]
+                    counted: dict[str, Rule] = {each["Name"]: {"Count": {}} for each in group.get("ExcludedRules", ())}
+                    instead = counted | {each["Name"]: each["ActionToUse"] for each in group.get("RuleActionOverrides", ())}
+                    rules_of_group = self._rule_group(group["ARN"], name)
+                    inner = [{**each, "Action": instead.get(each["Name"], each.get("Action", {}))} for each in rules_of_group]
                     yield from self._uses(here, inner, name)
                 continue
             fit = _fit(rule["Statement"], name.arn)
@@ -81,8 +82,11 @@ class WebAcls:
             marker = {"NextMarker": page["NextMarker"]}
 
     def _rule_group(self, arn: str, name: IpSetName) -> list[Rule]:
-        with in_core_words("GetRuleGroup"):
-            found: list[Rule] = self._clients("wafv2", name.region).get_rule_group(ARN=arn)["RuleGroup"]["Rules"]
+        try:
+            with in_core_words("GetRuleGroup"):
+                found: list[Rule] = self._clients("wafv2", name.region).get_rule_group(ARN=arn)["RuleGroup"]["Rules"]
+        except (AccessDenied, CloudRefusal):  # another account's, shared with this one
+            return []
         return found
 
 

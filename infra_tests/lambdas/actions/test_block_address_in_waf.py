@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions import waf
@@ -86,6 +87,13 @@ def test_what_is_there_already_is_left_as_it_is_also_at_undo(account: Account, t
     assert plan_for(action_for(account, has)).is_noop
 
 
+def test_what_has_it_already_but_is_not_blocked_by_is_not_taken_for_blocked(account: Account) -> None:
+    has = waf.ip_set(account, "has", "203.0.113.0/24")
+    assert "no rule of a web ACL blocks" in plan_for(action_for(account, has)).refusal
+    waf.web_acl(account, waf.rule(waf.refers_to(has), Allow={}))
+    assert "lets in" in plan_for(action_for(account, has)).refusal
+
+
 def test_own_addresses_are_never_blocked(account: Account) -> None:
     account.vpc()
     name = waf.ip_set(account, "blocked")
@@ -152,6 +160,27 @@ def test_rules_of_the_accounts_own_groups_count(account: Account, counts: bool) 
     plan = plan_for(action_for(account, name))
     assert bool(plan.refusal) is counts
     assert (f"{name.arn}: edge/group/blocked blocks by it" in plan.touches) is not counts
+
+
+def test_a_group_whose_block_is_turned_into_an_allow_lets_in(account: Account) -> None:
+    name = waf.ip_set(account, "blocked")
+    group = waf.by_group(waf.rule_group(account, waf.blocks_by(name)))
+    reference = group["Statement"]["RuleGroupReferenceStatement"]
+    reference["RuleActionOverrides"] = [{"Name": "blocked", "ActionToUse": {"Allow": {}}}]
+    waf.web_acl(account, group)
+    assert "lets in" in plan_for(action_for(account, name)).refusal
+
+
+def test_a_rule_group_of_another_account_that_cannot_be_read_says_nothing(account: Account) -> None:
+    name = waf.ip_set(account, "blocked")
+    waf.web_acl(account, waf.by_group(waf.rule_group(account, waf.blocks_by(name))), waf.blocks_by(name, "own"))
+
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not yours"}}, "GetRuleGroup")
+
+    account.clients("wafv2", name.region).meta.events.register_first("before-call.wafv2.GetRuleGroup", denied)
+    plan = plan_for(action_for(account, name))
+    assert (plan.refusal, plan.is_noop) == ("", False)
 
 
 def test_a_full_set_is_refused_and_fails_where_it_became_full_meanwhile(account: Account) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions.invoked import FUNCTION, CustomersFunction
@@ -121,6 +121,16 @@ def test_a_function_that_is_not_there_is_refused(account: Account) -> None:
     assert f"{FUNCTION} cannot be invoked" in reason
     assert "ResourceNotFoundException" in reason
     assert "settings.function" in InvokeFunction(account.clients).plan(TARGET, VERDICT).refusal
+
+
+def test_a_function_that_may_not_be_invoked_is_refused_and_keeps_no_verdict_waiting(account: Account) -> None:
+    CustomersFunction(account.clients)
+
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not for you"}}, "Invoke")
+
+    account.clients("lambda", "eu-central-1").meta.events.register_first("before-call.lambda.Invoke", denied)
+    assert f"{FUNCTION} cannot be invoked" in action_for(account).plan(TARGET, VERDICT).refusal
 
 
 @pytest.mark.parametrize(
