@@ -94,9 +94,6 @@ def route_to_page(
         principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
         source_arn=names.arn("execute-api", f"{api.ref}/*/*/*"),
     )
-    limits = http.CfnStage.RouteSettingsProperty(
-        throttling_rate_limit=RATE_PER_SECOND, throttling_burst_limit=BURST, detailed_metrics_enabled=True
-    )
     http.CfnStage(
         scope,
         "PageStage",
@@ -107,9 +104,11 @@ def route_to_page(
             destination_arn=_log_group(scope, names, settings, key).log_group_arn,
             format=json.dumps(_LOGGED),
         ),
-        default_route_settings=limits,
+        default_route_settings=http.CfnStage.RouteSettingsProperty(
+            throttling_rate_limit=RATE_PER_SECOND, throttling_burst_limit=BURST, detailed_metrics_enabled=True
+        ),
         # Of its own: whoever opens links by the thousand does not keep a person's answer out.
-        route_settings={ANSWER: limits},
+        route_settings={ANSWER: {"ThrottlingRateLimit": RATE_PER_SECOND, "ThrottlingBurstLimit": BURST}},
     )
     CfnOutput(scope, "PageUrl", value=page_url(api))
     CfnOutput(scope, "PageSignedInUrl", value=f"{page_url(api)}/signed-in", description="Redirect address of the client.")
