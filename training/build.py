@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from training.alerts import hourly
 from training.artifact import ARTIFACTS, Built, write_artifact
 from training.baselines import fit_baselines, recall_at_fpr
+from training.benchmarks import ledger
 from training.benchmarks.intervals import counted
 from training.checkpoints import Checkpoints, Keeping
 from training.controls import finite, only_lengths, replaced, separability
@@ -323,6 +324,7 @@ def main() -> None:
             repeats=arguments.repeats or REPEATS[name], epochs=arguments.epochs or EPOCHS[name], folder=arguments.out / name,
             progress=progress_since(start),
         )  # fmt: skip
+        ledger.record_detector(arguments.out / name)
 
 
 if __name__ == "__main__":

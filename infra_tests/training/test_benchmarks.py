@@ -251,6 +251,19 @@ def test_a_look_is_counted_once_for_each_recipe(tmp_path):
     assert ledger.recipes("KDDTest-21", "cnn_lstm", path) == 0
 
 
+@pytest.mark.parametrize("detector", ["audit", "network"])
+def test_whatever_a_detectors_card_reports_was_counted_as_a_look(detector, tmp_path):
+    from training.artifact import ARTIFACTS
+
+    path = tmp_path / "looks.jsonl"
+    for _ in range(2):
+        ledger.record_detector(ARTIFACTS / detector, path)
+    counted = ledger.looks(path)
+    evaluated = json.loads((ARTIFACTS / detector / "evaluation.json").read_text())
+    assert len(counted) == len(evaluated["tests"]) * len(evaluated["seeds"])
+    assert set(counted) <= set(ledger.looks())
+
+
 def test_the_kept_network_still_says_what_the_report_says():
     from training.benchmarks.figures import FIGURES
     from training.benchmarks.report import REPORT
