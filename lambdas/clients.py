@@ -18,8 +18,11 @@ class Clients(Protocol):
     #: Seconds spent so far in calls of these clients: the services' share of a function's time, not its own.
     waited_s: float
 
-    def __call__(self, service: str, region: str = "") -> Any:
-        """Return the client, the same one for every call; of another region than the function's own where one is named."""
+    def __call__(self, service: str, region: str = "", *, once: bool = False) -> Any:
+        """Return the client, the same one for every call; of another region than the function's own where one is named.
+
+        With ``once`` it has no retries: for what must not be done twice, and for what must not wait.
+        """
         ...
 
 
@@ -33,17 +36,17 @@ class LazyClients:
     """
 
     def __init__(self, counted_by: Clients | None = None) -> None:
-        self._made: dict[tuple[str, str], Any] = {}
+        self._made: dict[tuple[str, str, bool], Any] = {}
         self.waited_s = 0.0
         self._counted_by: Clients = counted_by or self
         self._called = 0.0
 
-    def __call__(self, service: str, region: str = "") -> Any:
-        if (service, region) not in self._made:
+    def __call__(self, service: str, region: str = "", *, once: bool = False) -> Any:
+        if (service, region, once) not in self._made:
             from botocore.config import Config  # here, because most of a function's start goes into it
 
             config = Config(
-                retries={"mode": "standard", "max_attempts": _RETRIES_OF.get(service, _RETRIES)},
+                retries={"mode": "standard", "max_attempts": 0 if once else _RETRIES_OF.get(service, _RETRIES)},
                 connect_timeout=_CONNECT_S,
                 read_timeout=_READ_S,
                 region_name=region or None,
@@ -52,8 +55,8 @@ class LazyClients:
             client.meta.events.register("before-call.*", self._start)
             for end in ("after-call.*", "after-call-error.*"):
                 client.meta.events.register(end, self._stop)
-            self._made[service, region] = client
-        return self._made[service, region]
+            self._made[service, region, once] = client
+        return self._made[service, region, once]
 
     def _make(self, service: str, config: Any) -> Any:
         import boto3

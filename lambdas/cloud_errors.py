@@ -26,8 +26,18 @@ _ABOUT_THE_REQUEST_EXACT = frozenset(
     {"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity", "WAFOptimisticLockException"}
 )
 #: Throttling that is named like a limit, and credentials that are named like a mistake.
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId"})
+#: What stays so until somebody changes a permission, or the state of a machine or volume.
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "IncorrectInstanceState",
+        "IncorrectState",
+        "OperationNotPermitted",
+        "UnauthorizedOperation",
+    }
+)
 
 
 class CloudRefusal(BreakwaterError):
@@ -40,7 +50,7 @@ class CloudRefusal(BreakwaterError):
 
 
 class AccessDenied(CloudUnavailable):
-    """A permission is missing, here or at the resource: it may succeed later, when an operator has given it."""
+    """A permission is missing, or the state of the resource forbids it: it may succeed when an operator has seen to it."""
 
 
 @contextmanager

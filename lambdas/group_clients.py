@@ -50,7 +50,7 @@ class GroupClients(LazyClients):
         self._own_clients, self._role_arn, self._function, self._clock = own, role_arn, function, clock
         self._sessions: dict[bool, _Session] = {}
 
-    def __call__(self, service: str, region: str = "") -> Any:
+    def __call__(self, service: str, region: str = "", *, once: bool = False) -> Any:
         """Return the client.
 
         Raises
@@ -59,7 +59,7 @@ class GroupClients(LazyClients):
             The role cannot be assumed now: nothing was asked and nothing changed in its name.
         """
         self._keys()  # here, so that no call of an action is half made when the role cannot be assumed
-        return super().__call__(service, region)
+        return super().__call__(service, region, once=once)
 
     def _make(self, service: str, config: Any) -> Any:
         return self._core.create_client(service, config=config)

@@ -34,15 +34,15 @@ class FurnishedClients(LazyClients):
 
     def __init__(self) -> None:
         super().__init__()
-        self._asked_for: set[tuple[str, str]] = set()
+        self._asked_for: set[tuple[str, str, bool]] = set()
         self._listeners: list[tuple[str, Callable[..., None]]] = []
         self._lock = RLock()
 
-    def __call__(self, service: str, region: str = "") -> Any:
+    def __call__(self, service: str, region: str = "", *, once: bool = False) -> Any:
         with self._lock:  # some tests call from several threads
-            client = super().__call__(service, region)
-            if (service, region) not in self._asked_for:
-                self._asked_for.add((service, region))
+            client = super().__call__(service, region, once=once)
+            if (service, region, once) not in self._asked_for:
+                self._asked_for.add((service, region, once))
                 if service == "sns":
                     self("sqs")  # where notices go
                 if furnish := _FURNISHING.get(service):
@@ -54,8 +54,8 @@ class FurnishedClients(LazyClients):
     def listen(self, event: str, listener: Callable[..., None]) -> None:
         """Tell a listener of an event of every client, of whatever service, made before or after."""
         self._listeners.append((event, listener))
-        for service, region in self._asked_for:
-            self(service, region).meta.events.register(event, listener)
+        for service, region, once in self._asked_for:
+            self(service, region, once=once).meta.events.register(event, listener)
 
 
 @dataclass

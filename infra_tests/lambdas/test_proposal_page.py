@@ -80,7 +80,7 @@ class Under(LazyClients):
             "aws_session_token": "SessionToken",
         }
         session = boto3.session.Session(**{name: credentials[key] for name, key in names.items()})
-        self._made = {(service, ""): session.client(service) for service in ("sts", "sqs", "dynamodb", "kms")}
+        self._made = {(service, "", False): session.client(service) for service in ("sts", "sqs", "dynamodb", "kms")}
 
 
 @pytest.fixture

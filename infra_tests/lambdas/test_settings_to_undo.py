@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, sqs_event
 from infra_tests.lambdas.actions import waf
@@ -95,3 +96,43 @@ def test_what_a_function_raises_stands_in_the_journal_and_in_the_notice(function
     assert failed.step is Step.FAILED
     assert "RuntimeError: the firewall said no" in failed.detail["reason"]
     assert any("the firewall said no" in message["Body"] for message in functions.take("notices"))
+
+
+def machine(account: Account) -> Entity:
+    vpc = account.vpc()
+    return Entity(EntityKind.INSTANCE, account.instance(vpc, [account.group(vpc, "web")]), ACCOUNT)
+
+
+def deny(clients: Any, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "not this key"}}, call)
+
+    for once in (False, True):
+        monkeypatch.setattr(clients("ec2", once=once), call, denied)
+
+
+def test_a_quarantine_whose_snapshots_are_denied_holds_and_its_undo_gives_back_what_there_was(
+    functions: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = machine(functions)
+    before = functions.groups_of(target.id)
+    enforce(functions, "quarantine_instance", EntityKind.INSTANCE, snapshots=True)
+    deny(respond.ROOM._clients_of(Group.NETWORK), monkeypatch, "create_snapshots")
+    entries = deliver(functions, target)
+    assert [entry.step for entry in entries] == [Step.APPLYING, Step.APPLIED, Step.DRIFTED]
+    assert functions.groups_of(target.id) != before
+    assert deliver(functions, target, 2)[-1].step in (Step.NOOP, Step.EXTENDED)
+    assert undo(functions, entries[0]).step is Step.UNDONE
+    assert functions.groups_of(target.id) == before
+
+
+def test_a_quarantine_ends_also_where_its_tags_are_no_longer_granted(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = machine(functions)
+    before = functions.groups_of(target.id)
+    enforce(functions, "quarantine_instance", EntityKind.INSTANCE, tags={"incident": "yes"})
+    entries = deliver(functions, target)
+    deny(expire_containments.ROOM._clients_of(Group.UNDO), monkeypatch, "delete_tags")
+    undone = undo(functions, entries[0])
+    assert undone.step is Step.UNDONE
+    assert [left.partition(" (")[0] for left in undone.detail["left"]] == [f"{target.id} keeps its tags"]
+    assert functions.groups_of(target.id) == before

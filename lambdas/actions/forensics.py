@@ -55,22 +55,45 @@ class Evidence:
 
     def snapshots(self, containment: str) -> list[str]:
         """Return the snapshots of a containment."""
-        filters = [{"Name": f"tag:{CONTAINMENT_TAG}", "Values": [containment]}]
-        with in_core_words("DescribeSnapshots"):
-            pages = self._clients("ec2").get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
-            return sorted(snapshot["SnapshotId"] for page in pages for snapshot in page["Snapshots"])
+        return sorted(snapshot["SnapshotId"] for snapshot in self._snapshots(containment))
+
+    def holds(self, instance_id: str, tags: Mapping[str, str], containment: str) -> bool:
+        """Say whether the instance has these tags, and each of its volumes a snapshot of the containment (``""``: of none)."""
+        if not tags and not containment:
+            return True
+        instance = self._instance(instance_id)
+        now = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+        return tags.items() <= now.items() and (not containment or self._is_saved(instance, containment))
 
     def take_snapshots(self, instance_id: str, containment: str) -> None:
         """Take one of each volume, of one moment, unless they were taken already. Raises CloudRefusal."""
-        if self.snapshots(containment):
+        if self._is_saved(self._instance(instance_id), containment):
             return
         tags = [{"Key": CONTAINMENT_TAG, "Value": containment}, {"Key": "Name", "Value": f"{instance_id}, quarantined"}]
         with in_core_words("CreateSnapshots"):
-            self._clients("ec2").create_snapshots(
+            # Knows no token that would make a second request the same: the next delivery looks what is there first.
+            self._clients("ec2", once=True).create_snapshots(
                 InstanceSpecification={"InstanceId": instance_id},
                 Description=f"Breakwater containment {containment} of {instance_id}",
                 TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}],
             )
+
+    def _is_saved(self, instance: Mapping[str, Any], containment: str) -> bool:
+        volumes = {mapping["Ebs"]["VolumeId"] for mapping in instance.get("BlockDeviceMappings", ()) if "Ebs" in mapping}
+        good = {"status": ["pending", "completed"], "volume-id": sorted(volumes)}
+        return not volumes or volumes <= {snapshot["VolumeId"] for snapshot in self._snapshots(containment, good)}
+
+    def _snapshots(self, containment: str, only: Mapping[str, list[str]] | None = None) -> list[dict[str, Any]]:
+        wanted = {f"tag:{CONTAINMENT_TAG}": [containment], **(only or {})}
+        filters = [{"Name": name, "Values": values} for name, values in wanted.items()]
+        with in_core_words("DescribeSnapshots"):
+            pages = self._clients("ec2").get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+            return [snapshot for page in pages for snapshot in page["Snapshots"]]
+
+    def _instance(self, instance_id: str) -> dict[str, Any]:
+        with in_core_words("DescribeInstances"):
+            found = self._clients("ec2").describe_instances(InstanceIds=[instance_id])
+        return next((i for reservation in found["Reservations"] for i in reservation["Instances"]), {})
 
     def tags(self, instance_id: str) -> dict[str, str]:
         """Return the tags of an instance."""

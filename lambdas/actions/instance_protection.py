@@ -30,11 +30,11 @@ class InstanceProtection:
             return {}
         return {name: self._read(instance["InstanceId"], name) for name in WANTED}
 
-    def protect(self, instance_id: str, before: Mapping[str, Any]) -> None:
-        """Set what is not as it protects. Raises CloudRefusal."""
+    def protect(self, instance_id: str, before: Mapping[str, Any], *, once: bool = False) -> None:
+        """Set what is not as it protects, with ``once`` without retries. Raises CloudRefusal."""
         for name, value in before.items():
             if value != WANTED[name]:
-                self._set(instance_id, name, WANTED[name])
+                self._set(instance_id, name, WANTED[name], once=once)
 
     def holds(self, instance_id: str, before: Mapping[str, Any]) -> bool:
         """Say whether everything is as it protects."""
@@ -59,12 +59,12 @@ class InstanceProtection:
             found = self._clients("ec2").describe_instance_attribute(InstanceId=instance_id, Attribute=name)
         return found[name[0].upper() + name[1:]]["Value"]
 
-    def _set(self, instance_id: str, name: str, value: Any) -> None:
+    def _set(self, instance_id: str, name: str, value: Any, *, once: bool = False) -> None:
         change = (
             {name[0].upper() + name[1:]: {"Value": value}} if isinstance(value, bool) else {"Attribute": name, "Value": value}
         )
         with in_core_words("ModifyInstanceAttribute"):
-            self._clients("ec2").modify_instance_attribute(InstanceId=instance_id, **change)
+            self._clients("ec2", once=once).modify_instance_attribute(InstanceId=instance_id, **change)
 
 
 def touched(before: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lambdas.actions.auto_scaling import STANDBY, AutoScaling, Membership, cannot_leave
-from lambdas.actions.forensics import CONTAINMENT_TAG, Evidence, Forensics, read_forensics
+from lambdas.actions.forensics import CONTAINMENT_TAG, Forensics, read_forensics
 from lambdas.actions.instance_protection import WANTED, InstanceProtection, touched
 from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
+from lambdas.actions.safekeeping import Safekeeping
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
@@ -67,7 +68,7 @@ class QuarantineInstance:
     def __init__(self, clients: Clients, settings: Mapping[str, Any] | None = None) -> None:
         self._clients = clients
         self._protection = InstanceProtection(clients)
-        self._evidence = Evidence(clients)
+        self._safekeeping = Safekeeping(clients)
         self._forensics = read_forensics(settings or {})
         self._groups = QuarantineGroups(clients)
         self._auto_scaling = AutoScaling(clients)
@@ -97,23 +98,26 @@ class QuarantineInstance:
         tags = {key: value.replace("{containment}", containment) for key, value in self._forensics.tags.items()}
         had = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
         evidence = f"a snapshot of each volume, with the tag {CONTAINMENT_TAG}={containment}; {_IN_MEMORY}"
+        state = {
+            "interfaces": before,
+            "auto_scaling": _scaling(scaling),
+            "protection": protection,
+            "tags": {key: had.get(key) for key in tags},
+            "snapshots": None,
+        }
+        wanted = {
+            "interfaces": after,
+            "auto_scaling": _scaling(scaling, out=True),
+            "protection": {name: WANTED[name] for name in protection},
+            "tags": tags,
+            "snapshots": containment if self._forensics.snapshots else None,
+        }
         return Plan(
             action=self.name,
             target=target,
-            before={
-                "interfaces": before,
-                "auto_scaling": _scaling(scaling),
-                "protection": protection,
-                "tags": {key: had.get(key) for key in tags},
-                "snapshots": None,
-            },
-            after={
-                "interfaces": after,
-                "auto_scaling": _scaling(scaling, out=True),
-                "protection": {name: WANTED[name] for name in protection},
-                "tags": tags,
-                "snapshots": containment if self._forensics.snapshots else None,
-            },
+            before=state,
+            # Of one that is isolated already, a second containment would only give back the quarantine.
+            after=state if before and before == after else wanted,
             touches=(
                 *_touched(before, scaling),
                 *touched(protection),
@@ -142,7 +146,7 @@ class QuarantineInstance:
         return ""
 
     def apply(self, plan: Plan) -> None:
-        missing = self._protect(plan)
+        protected = self._safekeeping.protect_first(plan)
         if scaling := plan.before["auto_scaling"]:
             self._auto_scaling.take_out(plan.target.id, scaling["group"])
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
@@ -154,39 +158,16 @@ class QuarantineInstance:
         except CloudRefusal as refusal:
             raise CannotApply(str(refusal)) from refusal
         # Last: whoever is in the machine is cut off first.
-        if missing := missing or self._keep_evidence(plan):
-            raise CannotApply(f"{plan.target.id} is isolated, but {missing}: do that by hand")
-
-    def _protect(self, plan: Plan) -> str:
-        """Return why it is not protected from being ended, ``""`` where it is."""
-        try:
-            self._protection.protect(plan.target.id, plan.before.get("protection", {}))
-        except CloudRefusal as refusal:
-            return f"not protected from being ended ({refusal})"
-        return ""
-
-    def _keep_evidence(self, plan: Plan) -> str:
-        """Return what is not kept of it, ``""`` where everything is."""
-        try:
-            self._evidence.tag(plan.target.id, plan.after.get("tags", {}))
-            if containment := plan.after.get("snapshots"):
-                self._evidence.take_snapshots(plan.target.id, containment)
-        except CloudRefusal as refusal:
-            return f"its tags and snapshots are not all made ({refusal})"
-        return ""
+        self._safekeeping.complete(plan, protected=protected)
 
     def verify(self, plan: Plan) -> Verification:
         try:
             interfaces = self._interfaces(plan.target.id)
             isolated = all(self._is_quarantined(i["VpcId"], _groups(i), strictly=True) for i in interfaces)
-            kept = self._protection.holds(plan.target.id, plan.before.get("protection", {})) and self._has_evidence(plan)
+            kept = self._safekeeping.holds(plan)
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
         return Verification.VERIFIED if interfaces and isolated and kept else Verification.DRIFTED
-
-    def _has_evidence(self, plan: Plan) -> bool:
-        containment = plan.after.get("snapshots")
-        return not containment or bool(self._evidence.snapshots(containment))
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
@@ -230,20 +211,8 @@ class QuarantineInstance:
         if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
             reason = self._auto_scaling.put_back(plan.target.id, scaling["group"])
             (left if reason else restored).append(reason or f"{plan.target.id} in auto-scaling group {scaling['group']}")
-        self._release(plan, restored, left, overwrite=overwrite)
+        self._safekeeping.release(plan, restored, left, overwrite=overwrite)
         return UndoResult(tuple(restored), tuple(left))
-
-    def _release(self, plan: Plan, restored: list[str], left: list[str], *, overwrite: bool) -> None:
-        """Let it be ended again, last; snapshots are kept, and named."""
-        tags = plan.before.get("tags", {})
-        try:
-            done, kept = self._evidence.give_back(plan.target.id, tags, plan.after.get("tags", {}), overwrite=overwrite)
-            restored += [*done, *self._protection.give_back(plan.target.id, plan.before.get("protection", {}))]
-            left += kept
-        except CloudRefusal as refusal:
-            left.append(f"{plan.target.id} keeps its protection and tags: {refusal}")
-        if containment := plan.after.get("snapshots"):
-            restored += [f"{snapshot} is kept" for snapshot in self._evidence.snapshots(containment)]
 
     def _instance(self, instance_id: str) -> dict[str, Any] | None:
         try:

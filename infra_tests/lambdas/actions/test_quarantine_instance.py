@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from moto.ec2.models import ec2_backends
 
 from infra_tests.lambdas.account import ACCOUNT, Account, some_image
 from infra_tests.response.world import verdict
@@ -15,7 +17,6 @@ from lambdas.actions.forensics import CONTAINMENT_TAG, Evidence, read_forensics
 from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
 from lambdas.actions.quarantine_instance import QuarantineInstance
-from lambdas.cloud_errors import CloudRefusal
 from response.actions import CannotApply, CloudUnavailable, Plan, Verification
 from shared_model.events import Entity, EntityKind, Telemetry
 
@@ -259,6 +260,26 @@ def single(account: Account, **tagged: str) -> str:
     return account.instance(vpc, [account.group(vpc, "web")], tags=tagged)
 
 
+#: What stays so until somebody changes a right or a state, in EC2's words.
+DENIALS = ("UnsupportedOperation", "UnauthorizedOperation", "IncorrectInstanceState", "OperationNotPermitted")
+
+
+def denied(account: Account, monkeypatch: pytest.MonkeyPatch, call: str, code: str) -> None:
+    """Let EC2 answer a call with an error."""
+
+    def answer(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, call)
+
+    for once in (False, True):
+        monkeypatch.setattr(account.clients("ec2", once=once), call, answer)
+
+
+def is_isolated(account: Account, plan: Plan) -> bool:
+    (vpc,) = {state["vpc"] for state in plan.before["interfaces"].values()}
+    group = QuarantineGroups(account.clients).find(vpc)
+    return group is not None and [*account.groups_of(plan.target.id).values()] == [[group["GroupId"]]]
+
+
 class TestProtection:
     @pytest.mark.parametrize("protected", [False, True])
     def test_it_cannot_be_ended_while_it_is_contained_and_then_as_before(self, account: Account, protected: bool) -> None:
@@ -314,22 +335,59 @@ class TestProtection:
         assert action.verify(plan) is Verification.VERIFIED
         assert action.undo(plan).left == ()
 
-    def test_a_protection_that_ec2_refuses_is_said_after_the_isolation(
-        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("code", DENIALS)
+    def test_a_machine_whose_protection_is_denied_is_isolated_all_the_same_and_shows_as_drift(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: str
     ) -> None:
         instance = single(account)
         action = QuarantineInstance(account.clients)
         plan = plan_for(action, instance)
+        denied(account, monkeypatch, "modify_instance_attribute", code)
+        action.apply(plan)
+        assert is_isolated(account, plan)
+        assert action.verify(plan) is Verification.DRIFTED
+        assert f"{instance} is isolated, but it is not protected from being ended" in caplog.text
+        assert code in caplog.text
 
-        def refuses(**_: Any) -> None:
-            raise CloudRefusal("ModifyInstanceAttribute", "UnsupportedOperation", "not for this kind")
+    def test_a_protection_that_is_throttled_is_asked_for_again_after_the_isolation(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        action = QuarantineInstance(account.clients, {"tags": {"hold": "yes"}})
+        plan = plan_for(action, instance := single(account))
+        with monkeypatch.context() as throttled:
+            denied(account, throttled, "modify_instance_attribute", "RequestLimitExceeded")
+            with pytest.raises(CloudUnavailable, match="RequestLimitExceeded"):
+                action.apply(plan)
+        assert is_isolated(account, plan)
+        assert tags(account, instance) == {"hold": "yes"}
+        action.apply(plan)
+        assert action.verify(plan) is Verification.VERIFIED
 
-        monkeypatch.setattr(account.clients("ec2"), "modify_instance_attribute", refuses)
-        with pytest.raises(CannotApply, match="is isolated, but not protected from being ended"):
-            action.apply(plan)
-        group = QuarantineGroups(account.clients).find(plan.before["interfaces"].popitem()[1]["vpc"])
-        assert group is not None
-        assert [*account.groups_of(instance).values()] == [[group["GroupId"]]]
+    def test_the_isolation_waits_for_one_attempt_at_protection_only(self, account: Account) -> None:
+        action, sent = QuarantineInstance(account.clients), list[str]()
+        plan = plan_for(action, single(account))
+
+        def no_answer(request: Any, **_: Any) -> None:
+            if not is_isolated(account, plan):
+                sent.append(request.url)
+                raise ReadTimeoutError(endpoint_url=request.url)
+
+        account.clients.listen("before-send.ec2.ModifyInstanceAttribute", no_answer)
+        action.apply(plan)
+        assert len(sent) == 1
+        assert action.verify(plan) is Verification.VERIFIED
+
+    def test_protection_that_cannot_be_given_back_is_left_and_named(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        instance = single(account)
+        action = QuarantineInstance(account.clients, {"tags": {"hold": "yes"}})
+        plan = plan_for(action, instance)
+        action.apply(plan)
+        denied(account, monkeypatch, "modify_instance_attribute", "UnauthorizedOperation")
+        (left,) = action.undo(plan).left
+        assert left.startswith(f"{instance} keeps its protection")
+        assert tags(account, instance) == {}
 
     def test_a_plan_of_before_there_was_any_protection_is_still_undone(self, account: Account) -> None:
         instance = single(account)
@@ -383,18 +441,83 @@ class TestForensics:
         assert action.overwrite(plan).left == ()
         assert tags(account, instance) == {"incident": "none"}
 
-    def test_snapshots_that_ec2_refuses_are_said_after_the_isolation(
+    @pytest.mark.parametrize("call", ["create_tags", "create_snapshots"])
+    @pytest.mark.parametrize("code", ["SnapshotLimitExceeded", *DENIALS])
+    def test_evidence_that_ec2_denies_shows_as_drift_of_an_isolated_machine(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: str, code: str
+    ) -> None:
+        action = QuarantineInstance(account.clients, self.SETTINGS)
+        plan = plan_for(action, single(account))
+        denied(account, monkeypatch, call, code)
+        action.apply(plan)
+        assert is_isolated(account, plan)
+        assert action.verify(plan) is Verification.DRIFTED
+        assert code in caplog.text
+        done = {"create_tags": Evidence(account.clients).snapshots(plan.after["snapshots"]), "create_snapshots": True}
+        assert done[call], "one that is denied holds up no other"
+
+    def test_tags_whose_keys_are_no_longer_granted_are_left_and_all_else_is_given_back(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        action = QuarantineInstance(account.clients, {"snapshots": True})
+        instance = single(account)
+        before = account.groups_of(instance)
+        action = QuarantineInstance(account.clients, self.SETTINGS)
+        plan = plan_for(action, instance)
+        action.apply(plan)
+        denied(account, monkeypatch, "delete_tags", "UnauthorizedOperation")
+        result = action.undo(plan)
+        assert [left.partition(" (")[0] for left in result.left] == [f"{instance} keeps its tags"]
+        assert any("is kept" in restored for restored in result.restored)
+        assert account.groups_of(instance) == before
+        assert attribute(account, instance, "disableApiTermination") is False
+
+    def test_an_isolated_machine_is_a_no_op_whatever_the_settings(self, account: Account) -> None:
+        instance = single(account)
+        action = QuarantineInstance(account.clients)
+        action.apply(plan_for(action, instance))
+        assert plan_for(QuarantineInstance(account.clients, self.SETTINGS), instance).is_noop
+
+    def test_snapshots_that_were_not_answered_for_are_not_asked_for_again_at_once(self, account: Account) -> None:
+        action, sent = QuarantineInstance(account.clients, {"snapshots": True}), list[str]()
         plan = plan_for(action, single(account))
 
-        def refuses(**_: Any) -> None:
-            raise CloudRefusal("CreateSnapshots", "SnapshotLimitExceeded", "too many")
+        def no_answer(request: Any, **_: Any) -> None:
+            sent.append(request.url)
+            raise ReadTimeoutError(endpoint_url=request.url)
 
-        monkeypatch.setattr(account.clients("ec2"), "create_snapshots", refuses)
-        with pytest.raises(CannotApply, match="is isolated, but its tags and snapshots are not all made"):
+        account.clients.listen("before-send.ec2.CreateSnapshots", no_answer)
+        with pytest.raises(CloudUnavailable):
             action.apply(plan)
+        assert len(sent) == 1
+
+    def test_a_snapshot_that_failed_is_no_evidence_and_is_taken_again(self, account: Account) -> None:
+        action = QuarantineInstance(account.clients, {"snapshots": True})
+        plan = plan_for(action, single(account))
+        action.apply(plan)
+        (snapshot,) = Evidence(account.clients).snapshots(plan.after["snapshots"])
+        backend = ec2_backends[ACCOUNT][account.clients("ec2").meta.region_name]
+        backend.snapshots[snapshot].status = "error"
+        assert action.verify(plan) is Verification.DRIFTED
+        action.apply(plan)
+        assert action.verify(plan) is Verification.VERIFIED
+
+    def test_a_snapshot_of_another_volume_is_no_evidence(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        ec2, action = account.clients("ec2"), QuarantineInstance(account.clients, {"snapshots": True})
+        plan = plan_for(action, single(account))
+        denied(account, monkeypatch, "create_snapshots", "UnauthorizedOperation")
+        action.apply(plan)
+        volume = ec2.create_volume(AvailabilityZone=f"{ec2.meta.region_name}a", Size=8)["VolumeId"]
+        tagged = [{"Key": CONTAINMENT_TAG, "Value": plan.after["snapshots"]}]
+        ec2.create_snapshot(VolumeId=volume, TagSpecifications=[{"ResourceType": "snapshot", "Tags": tagged}])
+        assert action.verify(plan) is Verification.DRIFTED
+
+    def test_a_tag_that_somebody_took_away_is_drift(self, account: Account) -> None:
+        action = QuarantineInstance(account.clients, {"tags": {"hold": "yes"}})
+        plan = plan_for(action, instance := single(account))
+        action.apply(plan)
+        assert action.verify(plan) is Verification.VERIFIED
+        account.clients("ec2").delete_tags(Resources=[instance], Tags=[{"Key": "hold"}])
+        assert action.verify(plan) is Verification.DRIFTED
 
     def test_without_settings_nothing_of_it_is_done(self, account: Account) -> None:
         action = QuarantineInstance(account.clients)
