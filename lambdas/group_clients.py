@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from lambdas.clients import Clients, LazyClients
-from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 from response.acting import acting
 from shared_model.errors import CloudUnavailable
 
@@ -83,6 +83,6 @@ class GroupClients(LazyClients):
         try:
             with in_core_words(f"AssumeRole of {self._role_arn}"):
                 keys = self._own_clients("sts").assume_role(**wanted)["Credentials"]
-        except CloudRefusal as refusal:  # it says nothing about what the action asked for
+        except (AccessDenied, CloudRefusal) as refusal:  # it says nothing about what the action asked for
             raise CloudUnavailable(str(refusal)) from refusal
         return _Session(name, keys, keys["Expiration"].timestamp())

@@ -141,8 +141,9 @@ def test_a_role_that_cannot_be_assumed_is_named_and_nothing_is_called_without_it
     iam.meta.events.register("before-send", lambda request, **_: called.append(request.url))
     monkeypatch.setattr(own("sts"), "assume_role", refuse)
     clock.now = end_of_the_last_session()
-    with pytest.raises(CloudUnavailable, match=f"AssumeRole of {ROLE}"):
+    with pytest.raises(CloudUnavailable, match=f"AssumeRole of {ROLE}") as unavailable:
         group("iam")
+    assert type(unavailable.value) is CloudUnavailable, "no denial of what the action asks for"
     with pytest.raises(CloudUnavailable, match=f"AssumeRole of {ROLE}"):
         iam.get_user(UserName="alice")
     with acting_for(ONE), pytest.raises(CloudUnavailable, match=f"AssumeRole of {ROLE}"):
