@@ -85,10 +85,12 @@ class QuarantineInstance:
             return _refused(target, f"there is no instance {target.id} in this account and region: contain it where it runs")
         if instance["State"]["Name"] in _GONE:
             return _refused(target, f"{target.id} is {instance['State']['Name']}: there is nothing left to isolate")
-        interfaces = self._interfaces(target.id)
-        if owned := sorted(i["NetworkInterfaceId"] for i in interfaces if i.get("RequesterManaged")):
+        attached = self._interfaces(target.id)
+        interfaces = [i for i in attached if not i.get("RequesterManaged")]
+        services = sorted(i["NetworkInterfaceId"] for i in attached if i.get("RequesterManaged"))
+        if services and not interfaces:
             return _refused(
-                target, f"{', '.join(owned)} is managed by another AWS service: isolate it there, or use block_address"
+                target, f"{', '.join(services)} is managed by another AWS service: isolate it there, or use block_address"
             )
         quarantine = {vpc: self._quarantine_group(vpc) for vpc in sorted({i["VpcId"] for i in interfaces})}
         before = {i["NetworkInterfaceId"]: {"vpc": i["VpcId"], "groups": _groups(i)} for i in interfaces}
@@ -120,6 +122,7 @@ class QuarantineInstance:
             after=state if before and before == after else wanted,
             touches=(
                 *_touched(before, scaling),
+                *(f"{eni} stays on the network, another AWS service manages it: isolate it there" for eni in services),
                 *touched(protection),
                 *((evidence,) if self._forensics.snapshots else ()),
                 _TRACKED,
@@ -163,6 +166,7 @@ class QuarantineInstance:
     def verify(self, plan: Plan) -> Verification:
         try:
             interfaces = self._interfaces(plan.target.id)
+            # Also those that only another service can isolate: whose machine is on the network by one is not off it.
             isolated = all(self._is_quarantined(i["VpcId"], _groups(i), strictly=True) for i in interfaces)
             kept = self._safekeeping.holds(plan)
         except (CloudUnavailable, CloudRefusal):

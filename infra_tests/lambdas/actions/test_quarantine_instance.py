@@ -52,6 +52,22 @@ def in_state(account: Account, monkeypatch: pytest.MonkeyPatch, instance: str, s
     monkeypatch.setattr(account.clients("autoscaling"), "describe_auto_scaling_instances", lambda **_: answer)
 
 
+def managed_by_a_service(account: Account, monkeypatch: pytest.MonkeyPatch, instance: str, *, number: int) -> list[str]:
+    """Let so many of the instance's interfaces be another service's; return them."""
+    managed = [*account.groups_of(instance)][:number]
+    ec2 = account.clients("ec2")
+    describe = ec2.describe_network_interfaces
+
+    def marked(**asked: Any) -> Any:
+        answer = describe(**asked)
+        for each in answer["NetworkInterfaces"]:
+            each["RequesterManaged"] = each["NetworkInterfaceId"] in managed
+        return answer
+
+    monkeypatch.setattr(ec2, "describe_network_interfaces", marked)
+    return managed
+
+
 class TestQuarantine:
     def test_it_needs_exactly_the_permissions_it_declares(self, account: Account, calls: Callable[[], set[str]]) -> None:
         vpc = account.vpc()
@@ -200,13 +216,31 @@ class TestQuarantine:
         account.clients("ec2").terminate_instances(InstanceIds=[gone])
         assert "nothing left to isolate" in plan_for(action, gone).refusal
 
-    def test_a_requester_managed_interface_is_left_alone(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_interface_that_a_service_manages_stays_and_the_machine_does_not_count_as_isolated(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        vpc = account.vpc()
+        web = account.group(vpc, "web")
+        instance = account.instance(vpc, [web], interfaces=2)
+        (managed,) = managed_by_a_service(account, monkeypatch, instance, number=1)
+        action = QuarantineInstance(account.clients)
+        plan = plan_for(action, instance)
+        assert any(f"{managed} stays on the network" in each for each in plan.touches)
+        action.apply(plan)
+        groups = account.groups_of(instance)
+        assert groups.pop(managed) == [web]
+        assert len(groups) == 1
+        assert [web] not in groups.values()
+        assert action.verify(plan) is Verification.DRIFTED
+        action.undo(plan)
+        assert [*account.groups_of(instance).values()] == [[web], [web]]
+
+    def test_an_instance_all_of_whose_interfaces_a_service_manages_is_refused(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         vpc = account.vpc()
         instance = account.instance(vpc, [account.group(vpc, "web")])
-        ec2 = account.clients("ec2")
-        answer = ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])
-        answer["NetworkInterfaces"][0]["RequesterManaged"] = True
-        monkeypatch.setattr(ec2, "describe_network_interfaces", lambda **_: answer)
+        managed_by_a_service(account, monkeypatch, instance, number=1)
         assert "managed by another AWS service" in plan_for(QuarantineInstance(account.clients), instance).refusal
 
     def test_a_group_of_its_name_that_is_not_its_own_is_not_used(self, account: Account) -> None:
