@@ -253,6 +253,10 @@ def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[
     principals = [pattern for pattern in never.principals if ":role/" in pattern or ":user/" in pattern]
     if principals and (ours := [name for name in changes if name.startswith("iam:")]):
         yield _deny("NeverTouchPrincipals", ours, principals)
+    machines = [f"arn:*:ec2:*:*:instance/{pattern}" for pattern in never.instances if pattern.startswith("i-")]
+    machines += [f"arn:*:ec2:*:*:security-group/{pattern}" for pattern in never.security_groups if pattern.startswith("sg-")]
+    if machines and (ours := [name for name in changes if name.startswith("ec2:")]):
+        yield _deny("NeverTouchMachines", ours, machines)
 
 
 def deny_own_roles(names: Names, *, becomes: Collection[Group] = ()) -> Iterator[iam.PolicyStatement]:

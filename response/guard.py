@@ -103,8 +103,8 @@ def _listed_block(address: str, never_touch: NeverTouch) -> str:
 
 
 def _protected(resource: str, never_touch: NeverTouch) -> str:
-    if resource in never_touch.instances or resource in never_touch.security_groups:
-        return "on the policy's never-touch list"
+    if pattern := next((p for p in (*never_touch.instances, *never_touch.security_groups) if fnmatchcase(resource, p)), ""):
+        return f"on the policy's never-touch list ({pattern})"
     for pattern, reason in _MANAGED_ELSEWHERE.items():
         if fnmatchcase(resource, pattern):
             return reason

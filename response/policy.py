@@ -84,7 +84,7 @@ class NeverTouch:
     tags : tuple of str
         A resource with this tag key is left alone, unless the tag's value is ``false``.
     security_groups, instances : tuple of str
-        Ids (ARM ids in lower case). An instance one of whose interfaces is in such a group is left alone.
+        Ids, or patterns of them (ARM ids in lower case). An instance one of whose interfaces is in such a group is left alone.
     addresses : tuple of str
         Blocks (``203.0.113.0/24``) whose addresses are never blocked.
     """

@@ -56,8 +56,8 @@ _KINDS = {
     ),
 }
 ProtectedKind = Literal["root", "service_linked", "identity_center", "breakwater", "users", "landing_zone"]
-SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0-9a-f]+|{_ARM_ID})$")]
-Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f]+|{_ARM_ID})$")]
+SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0-9a-f*?]+|{_ARM_ID})$")]
+Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f*?]+|{_ARM_ID})$")]
 
 
 def _readable_hours(text: str) -> str:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from cdk.names import kebab, sends_verdicts
+from cdk.permissions import deny_never_touch
 from cdk.tables import JOURNAL_FORBIDDEN
 from infra_tests.cdk.conftest import ACCOUNT, REGION
 from infra_tests.cdk.templates import Templates, allowed, many, principals
 from lambdas.actions.catalogue import ACTIONS, UNDO_GROUP
 from lambdas.registry import FUNCTIONS, PAGE, Group
+from response.policy import NeverTouch
 
 GOLDEN = Path(__file__).parent / "golden" / "roles.json"
 LAKE = f"arn:aws:s3:::breakwater-lake-{ACCOUNT}-{REGION}"
@@ -391,6 +393,14 @@ def test_who_contains_cannot_touch_what_the_policy_forbids(templates: Templates,
         return
     (principals,) = by_name
     assert {"arn:*:iam::*:role/*break-glass*", "arn:*:iam::*:user/*break-glass*"} <= set(principals["Resource"])
+
+
+def test_listed_machines_and_groups_are_denied_by_their_ids() -> None:
+    never = NeverTouch(instances=("i-0ab*",), security_groups=("sg-0",))
+    made = [s.to_statement_json() for s in deny_never_touch(never, ["ec2:ModifyInstanceAttribute", "iam:PutRolePolicy"])]
+    (denied,) = [s for s in made if s["Sid"] == "NeverTouchMachines"]
+    assert (denied["Effect"], denied["Action"]) == ("Deny", "ec2:ModifyInstanceAttribute")
+    assert denied["Resource"] == ["arn:*:ec2:*:*:instance/i-0ab*", "arn:*:ec2:*:*:security-group/sg-0"]
 
 
 def test_interfaces_can_only_be_put_into_quarantine_groups(templates: Templates) -> None:

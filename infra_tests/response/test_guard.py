@@ -32,7 +32,13 @@ def test_the_plans_own_refusal_comes_first() -> None:
 
 @pytest.mark.parametrize(
     "never",
-    [NeverTouch(instances=("i-0a",)), NeverTouch(security_groups=("sg-1",)), NeverTouch(principals=(role("web*"),))],
+    [
+        NeverTouch(instances=("i-0a",)),
+        NeverTouch(instances=("i-0*",)),
+        NeverTouch(security_groups=("sg-1",)),
+        NeverTouch(security_groups=("sg-?",)),
+        NeverTouch(principals=(role("web*"),)),
+    ],
 )
 def test_everything_the_plan_rests_on_is_compared_with_the_list(never: NeverTouch) -> None:
     plan = replace(PLAN, resources=(*PLAN.resources, role("web-1")))

@@ -52,6 +52,13 @@ def test_a_mistake_names_its_place(change: dict[str, object], place: str) -> Non
         parse_policy(json.dumps({"version": 1} | change))
 
 
+def test_machines_and_groups_are_listed_by_id_or_by_pattern() -> None:
+    listed = {"instances": ["i-0ab*", "/subscriptions/1/resourceGroups/Core/*"], "security_groups": ["sg-0?"]}
+    never = parse_policy(json.dumps({"version": 1, "never_touch": listed})).never_touch
+    assert never.instances == ("i-0ab*", "/subscriptions/1/resourcegroups/core/*")
+    assert never.security_groups == ("sg-0?",)
+
+
 def test_kinds_of_principals_are_words_for_patterns() -> None:
     never = parse_policy(
         json.dumps({"version": 1, "never_touch": {"principal_kinds": ["users", "root", "landing_zone"]}})
