@@ -41,7 +41,7 @@ def test_the_rule_that_stands_before_is_named() -> None:
 
 def test_what_is_never_touched_ends_it() -> None:
     (each,) = explained(Site(instances=("i-1",)))
-    assert each.why == ("refused: i-1 is on the policy's never-touch list",)
+    assert each.why == ("refused: i-1 is on the policy's never-touch list (i-1)",)
 
 
 def test_an_old_verdict_wants_a_newer_one() -> None:
