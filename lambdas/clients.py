@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 #: A client's own retries: quick, because the queue retries too and holds the message meanwhile.
 _RETRIES = 4
-#: A customer's function that was asked once and did not answer in time is asked again by the queue, not at once.
-_RETRIES_OF = {"lambda": 0}
 _CONNECT_S, _READ_S = 3, 20
 
 
@@ -46,7 +44,7 @@ class LazyClients:
             from botocore.config import Config  # here, because most of a function's start goes into it
 
             config = Config(
-                retries={"mode": "standard", "max_attempts": 0 if once else _RETRIES_OF.get(service, _RETRIES)},
+                retries={"mode": "standard", "max_attempts": 0 if once else _RETRIES},
                 connect_timeout=_CONNECT_S,
                 read_timeout=_READ_S,
                 region_name=region or None,

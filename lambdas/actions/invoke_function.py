@@ -152,7 +152,8 @@ class InvokeFunction:
         return said if isinstance(said, dict) else {}
 
     def _lambda(self, arn: str) -> Any:
-        return self._clients("lambda", arn.split(":")[3])
+        # A function that was asked and did not answer in time is asked again by the queue, not at once.
+        return self._clients("lambda", arn.split(":")[3], once=True)
 
     def _refused(self, target: Entity, reason: str, *resources: str) -> Plan:
         return Plan(

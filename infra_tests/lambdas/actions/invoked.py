@@ -34,7 +34,9 @@ class CustomersFunction:
         self.answers: bytes | None = None
         self._undone: set[str] = set()
         for each in clients:
-            each("lambda", FUNCTION.split(":")[3]).meta.events.register_first("before-send.lambda.Invoke", self._invoke)
+            each("lambda", FUNCTION.split(":")[3], once=True).meta.events.register_first(
+                "before-send.lambda.Invoke", self._invoke
+            )
 
     def _invoke(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         if request.headers["X-Amz-Invocation-Type"] in ("DryRun", b"DryRun"):

@@ -107,7 +107,7 @@ def test_a_function_that_does_not_answer_in_time_is_asked_again_by_the_queue_and
         asked.append(1)
         raise ReadTimeoutError(endpoint_url="https://example.invalid")
 
-    client = account.clients("lambda", "eu-central-1")
+    client = account.clients("lambda", "eu-central-1", once=True)
     client.meta.events.register_first("before-call.lambda.Invoke", slow)
     with pytest.raises(CloudUnavailable, match="Read timeout"):
         action.apply(plan)
@@ -129,7 +129,7 @@ def test_a_function_that_may_not_be_invoked_is_refused_and_keeps_no_verdict_wait
     def denied(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not for you"}}, "Invoke")
 
-    account.clients("lambda", "eu-central-1").meta.events.register_first("before-call.lambda.Invoke", denied)
+    account.clients("lambda", "eu-central-1", once=True).meta.events.register_first("before-call.lambda.Invoke", denied)
     assert f"{FUNCTION} cannot be invoked" in action_for(account).plan(TARGET, VERDICT).refusal
 
 

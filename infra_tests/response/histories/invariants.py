@@ -24,7 +24,10 @@ from shared_model.verdicts import Verdict
 
 _PROGRESS = {Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING, Step.UNDONE}
 #: Steps that a verdict's delivery writes; a refusal that has no plan is an undo's.
-_RESPONDED = _PROGRESS - {Step.UNDOING, Step.UNDONE} | {Step.REFUSED, Step.NOOP, Step.OBSERVED, Step.VERIFIED, Step.DRIFTED}
+_RESPONDED = _PROGRESS - {Step.UNDOING, Step.UNDONE} | {
+    *(Step.REFUSED, Step.NOOP, Step.OBSERVED, Step.VERIFIED, Step.DRIFTED),
+    *(Step.PROPOSED, Step.APPROVED, Step.DENIED),
+}
 _IN_FORCE = {Step.APPLYING, Step.APPLIED}
 _ACCOUNTS = {name: account for name, account, _ in RESOURCES}
 
@@ -117,20 +120,7 @@ class Invariants(Watching):
         )
         for number in stage.handled_ms:
             self._has_an_end(stage.verdicts[number])
-        responded = (
-            Step.REFUSED,
-            Step.NOOP,
-            Step.PROPOSED,
-            Step.APPROVED,
-            Step.DENIED,
-            Step.OBSERVED,
-            Step.APPLYING,
-            Step.APPLIED,
-            Step.FAILED,
-            Step.VERIFIED,
-            Step.DRIFTED,
-        )
-        kept = [e for e in stage.journal.written if e.step in responded and (e.plan or e.step is not Step.REFUSED)]
+        kept = [e for e in stage.journal.written if e.step in _RESPONDED and (e.plan or e.step is not Step.REFUSED)]
         lost = [entry.id for entry in kept if entry.id not in stage.handed_out]
         must(not lost, f"no delivery handed these out to the lake: {lost}")
         left_open = [one for one, step in self.step.items() if step is Step.UNDOING and stage.journal.armed]
