@@ -1,7 +1,7 @@
 """Invoke a function of the customer's own with the verdict: for what no action here does.
 
 The function is one that the policy names, by its ARN, and it is waited for: what it raises is why the containment failed.
-docs/actions/invoke_function.md has what it is sent and what it may answer.
+docs/actions/aws/invoke_function.md has what it is sent and what it may answer.
 """
 
 from __future__ import annotations

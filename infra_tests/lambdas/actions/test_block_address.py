@@ -412,7 +412,7 @@ def test_what_is_gone_is_not_mistaken_for_what_could_not_be_read(
 
 
 def test_its_cost_is_what_the_page_says(network: Network, action: BlockAddress) -> None:
-    """docs/actions/block_address.md: two ACLs, one named interface and one named instance."""
+    """docs/actions/aws/block_address.md: two ACLs, one named interface and one named instance."""
     (eni,) = network.interfaces(network.instance())
     second = network.instance()
     network.own_acl(second)

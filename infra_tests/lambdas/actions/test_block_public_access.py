@@ -109,7 +109,7 @@ def test_every_call_names_the_owner_that_is_meant(s3: Any, action: BlockPublicAc
     owners: Counter[Any] = Counter()
     s3.meta.events.register("provide-client-params.s3", lambda params, **_: owners.update([params.get("ExpectedBucketOwner")]))
     made = plan(action)
-    assert owners.total() == 2  # docs/actions/block_public_access.md
+    assert owners.total() == 2  # docs/actions/aws/block_public_access.md
     action.apply(made)
     action.verify(made)
     action.undo(made)

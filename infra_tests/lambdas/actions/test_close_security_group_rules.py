@@ -234,7 +234,7 @@ def test_what_went_between_looking_and_closing_is_looked_at_again(
 
 
 def test_its_cost_is_what_the_page_says(shop: Shop, action: CloseSecurityGroupRules) -> None:
-    """docs/actions/close_security_group_rules.md, with rules in both directions."""
+    """docs/actions/aws/close_security_group_rules.md, with rules in both directions."""
     opened = shop.open_everything()
     made: Counter[str] = Counter()
     shop.ec2.meta.events.register("before-call", lambda model, **_: made.update([model.name]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra_tests.contracts import subjects
+from infra_tests.contracts import on_aws, subjects
 from infra_tests.contracts.subjects import Subject
 from infra_tests.lambdas.account import Account
 from lambdas.actions.consistency import PAUSES_S, verified_in_time
@@ -14,7 +14,7 @@ from lambdas.registry import Group
 from response.actions import Verification
 
 VERIFIED, DRIFTED, UNREACHABLE = Verification.VERIFIED, Verification.DRIFTED, Verification.UNREACHABLE
-ON_IDENTITIES = [make for make in subjects.ON_AWS if make is not subjects.aws_quarantine_instance]
+ON_IDENTITIES = [make for make in subjects.ON_AWS if make is not on_aws.aws_quarantine_instance]
 
 
 @pytest.mark.parametrize(

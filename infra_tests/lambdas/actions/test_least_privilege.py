@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pytest
 
-from infra_tests.contracts import subjects
+from infra_tests.contracts import on_aws, subjects
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions import test_close_security_group_rules as opened_rules
 from infra_tests.lambdas.actions import test_quarantine_instance as quarantines
 from infra_tests.lambdas.actions import test_unshare_snapshot as shared
-from infra_tests.lambdas.actions.iam import profile, role
+from infra_tests.lambdas.actions.iam import ALLOW, profile, role
 from infra_tests.lambdas.authorization import REGION, Asked, Unknown, asked
 from infra_tests.lambdas.conftest import an_account
 from infra_tests.lambdas.granted import Grant, allowing, grants
@@ -83,9 +83,9 @@ def rules_of_every_kind(account: Account) -> None:
 
 
 def a_role_that_had_a_boundary_and_instances(account: Account) -> None:
-    made = subjects.aws_restrict_role(account)
+    made = on_aws.aws_restrict_role(account)
     iam = account.clients("iam")
-    own = iam.create_policy(PolicyName="own", PolicyDocument=subjects.ALLOW)["Policy"]["Arn"]
+    own = iam.create_policy(PolicyName="own", PolicyDocument=ALLOW)["Policy"]["Arn"]
     iam.put_role_permissions_boundary(RoleName="web", PermissionsBoundary=own)
     profile(account, "web", "web", account.instance(account.vpc(), []))
     action = RestrictRole(account.clients)
@@ -185,7 +185,7 @@ def test_a_call_of_an_action_that_its_role_may_not_make_is_seen(monkeypatch: pyt
 
     def work() -> None:
         with an_account() as (account, watched):
-            made = subjects.aws_quarantine_instance(account)
+            made = on_aws.aws_quarantine_instance(account)
             account.clients("iam").create_role(RoleName="web", AssumeRolePolicyDocument="{}")
             made.action.apply(made.action.plan(made.target, made.verdict))
             seen.extend(watched.objections)
