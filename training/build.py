@@ -23,6 +23,7 @@ from training.checkpoints import Checkpoints, Keeping
 from training.controls import finite, only_lengths, replaced, separability
 from training.data_root import data_root
 from training.evaluation import Report, Scored, report, score_stories
+from training.evaluation_sample import read as read_sample
 from training.export import Weights, float_logits, parity, run_tflite, to_int8, weights_of
 from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events
 from training.limits import LIMITS
@@ -154,6 +155,7 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
         reports = [report(item, threshold=one.threshold, enough=task.enough) for item, one in zip(scored, fitted, strict=True)]
         stricter = [report(item, threshold=one.strict, enough=task.enough) for item, one in zip(scored, fitted, strict=True)]
         tests[name] = _summary(reports, _against_baselines(task, scored[0], fitted[0], reports[0])) | {
+            "benign": "recorded" if name in material.recorded else "generated",
             "detected": _detected(reports),
             "strict": _detected(stricter),
             "alerts": _alerts(scored, fitted),
@@ -161,6 +163,7 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
             "replaced": finite(replaced(scored[0], fitted[0].threshold)),
         }
     first = fitted[0]
+    sample = report(score_stories(read_sample(task.name), first.score), threshold=first.threshold, enough=task.enough)
     exact = float_logits(first.weights, task.sizes, first.stopping.windows)
     agreement = parity(exact, run_tflite(first.model, first.stopping.windows), first.threshold)
     return {
@@ -176,7 +179,20 @@ def evaluate(task: Task, material: Material, fitted: list[Fitted]) -> dict[str, 
             "mean": agreement.mean,
         },
         "tests": tests,
+        "sample": on_sample(sample),
         "limits": list(LIMITS[task.name]),
+    }
+
+
+def on_sample(sample: Report) -> dict[str, Any]:
+    """Figures of the shipped model on the stored sample, which anybody can compute again from model and sample alone."""
+    windows, entities = sample.windows, sample.entities
+    return {
+        "attack_entities": entities.attack,
+        "benign_entities": entities.benign,
+        "detected": sample.detected,
+        "alarming": round(entities.fpr * entities.benign),
+        "windows": {name: round(getattr(windows, name), 6) for name in ("accuracy", "f1", "recall", "fpr", "auc")},
     }
 
 

@@ -20,6 +20,10 @@ from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_
 
 #: What 1 alert per 1,000 entity-days is counted on: three times as many, so that a rate may be claimed.
 ENTITY_DAYS = 3000
+#: Test set of generated families that training never tells.
+HELD_OUT = "held-out scenario families"
+#: Test sets of recorded logs whose benign entities are recorded too; those around Stratus techniques and Panther cases are not.
+INVICTUS, LOGS = "Invictus (account never seen)", "OpenSSH and Linux logs (never seen)"
 #: Test set of all captures that are held out: only together have they benign windows enough to speak of a rate.
 TOGETHER = "IoT-23, held-out captures together"
 #: Test set of benign principals that were watched for days.
@@ -34,7 +38,8 @@ class Material:
     a dozen families, the loss is noise). ``validation`` gives the threshold. ``tests`` are named; nothing in them is seen before
     the figures are computed. ``sources`` says in words what was used. ``watched`` are benign validation entities, watched
     long enough to count alerts on, the threshold's measure; where there are none, those of ``validation`` are.
-    ``apart`` are generated and recorded benign stories of one kind, to see how far apart they are.
+    ``apart`` are generated and recorded benign stories of one kind, to see how far apart they are. ``recorded`` names the tests
+    whose benign entities are recorded: their false alarms are never told together with those of generated ones.
     """
 
     train: list[Story]
@@ -44,6 +49,7 @@ class Material:
     sources: tuple[str, ...] = ()
     watched: list[Story] = field(default_factory=list)
     apart: dict[str, tuple[list[Story], list[Story]]] = field(default_factory=dict)
+    recorded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
     )
     validation = network_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
     stopping = network_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
-    tests = {"held-out scenario families": network_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    tests = {HELD_OUT: network_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
     apart: dict[str, tuple[list[Story], list[Story]]] = {}
     sources = ["generated scenarios"]
     if root is not None:
@@ -134,9 +140,10 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
         tests[TOGETHER] = [story for name in TEST_CAPTURES for story in tests[f"IoT-23 {name}"]]
         tests["CTU days (evaluation only)"] = network_data.ctu_stories(root, CTU_DAYS)
         recorded = [*tests["IoT-23 4-1"], *tests["IoT-23 21-1"], *tests["CTU days (evaluation only)"]]
-        apart["flows: held-out families, IoT-23 4-1 and 21-1 and CTU days"] = (tests["held-out scenario families"], recorded)
+        apart["flows: held-out families, IoT-23 4-1 and 21-1 and CTU days"] = (tests[HELD_OUT], recorded)
         sources.append(f"IoT-23 captures {', '.join(TRAIN_CAPTURES)} (validation: {', '.join(VALIDATION_CAPTURES)})")
-    return Material(train, stopping + validation, validation, tests, tuple(sources), apart=apart)
+    recordings = frozenset(tests) - {HELD_OUT}
+    return Material(train, stopping + validation, validation, tests, tuple(sources), apart=apart, recorded=recordings)
 
 
 def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progress) -> Material:
@@ -146,7 +153,7 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
     )
     validation = audit_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
     stopping = audit_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
-    tests = {"held-out scenario families": audit_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    tests = {HELD_OUT: audit_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
     apart: dict[str, tuple[list[Story], list[Story]]] = {}
     progress("benign principals, watched for days")
     watched = audit_data.watched_stories(Split.VALIDATION, seed=seed + 1, entity_days=ENTITY_DAYS)
@@ -160,13 +167,13 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
         for source, title in (("stratus", "held-out Stratus techniques"), ("panther", "held-out Panther cases")):
             unseen = [attack for attack in attacks.held_out if attack.source == source]
             tests[title] = list(audit_data.recorded_stories(unseen, Split.TEST, seed=seed))
-        tests["Invictus (account never seen)"] = recorded_logs.invictus_stories(root)
-        tests["OpenSSH and Linux logs (never seen)"] = recorded_logs.system_log_stories(root)
-        apart["API calls: held-out families, Invictus"] = (tests[WATCHED], tests["Invictus (account never seen)"])
-        hosts = [story for story in tests["held-out scenario families"] if story.family.startswith("system/")]
-        apart["system logs: held-out families, a Linux host"] = (hosts, tests["OpenSSH and Linux logs (never seen)"])
+        tests[INVICTUS] = recorded_logs.invictus_stories(root)
+        tests[LOGS] = recorded_logs.system_log_stories(root)
+        apart["API calls: held-out families, Invictus"] = (tests[WATCHED], tests[INVICTUS])
+        hosts = [story for story in tests[HELD_OUT] if story.family.startswith("system/")]
+        apart["system logs: held-out families, a Linux host"] = (hosts, tests[LOGS])
         sources.append(f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out)")
-    return Material(train, stopping + validation, validation, tests, tuple(sources), watched, apart)
+    return Material(train, stopping + validation, validation, tests, tuple(sources), watched, apart, frozenset({INVICTUS, LOGS}))
 
 
 def network() -> Task:

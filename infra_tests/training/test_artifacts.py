@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from shared_model.detector import Detector
 from shared_model.encoders import audit, network
-from training import audit_data, network_data
-from training.build import EPOCHS, REPEATS
+from training import audit_data, card, network_data
+from training.build import EPOCHS, REPEATS, on_sample
 from training.card import model_card
+from training.evaluation_sample import judge, read
 from training.export import attack_probability, run_tflite
 from training.recipe import recipe
 from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, families, generate
@@ -80,6 +82,23 @@ def test_the_card_says_what_the_evaluation_says(name):
     assert (ARTIFACTS / name / "MODEL_CARD.md").read_text() == model_card(detector, evaluation)
     assert len(evaluation["seeds"]) >= 3
     assert evaluation["thresholds"][0] == detector["threshold"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_tells_of_this_very_model(name):
+    _, evaluation, _ = load(name)
+    again, told = on_sample(judge(Detector.load(ARTIFACTS / name), read(name))), evaluation["sample"]
+    assert again["windows"] == pytest.approx(told["windows"], abs=0.002)
+    assert {key: again[key] for key in told if key != "windows"} == {key: told[key] for key in told if key != "windows"}
+
+
+@pytest.mark.parametrize(
+    ("mean", "trials", "shown"),
+    [(0.0, 15, "≤ 20.0 %"), (0.25, 4, "–"), (0.5, 8, "50.0 ± 10.0 %"), (0.0, 12_018, "≤ 0.02 %"), (None, 5, "–")],
+)
+def test_few_events_give_a_bound_and_no_rate(mean, trials, shown):
+    value = {"mean": mean, "spread": 0.1 if mean is not None else None}
+    assert card._rate(value, trials) == shown
 
 
 #: Fitted before the scenarios became files, as its card says. Once it is fitted anew, the mark makes the test fail: take it away.
