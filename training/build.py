@@ -293,6 +293,7 @@ def build(
 ) -> None:  # fmt: skip
     """Build one detector with the first seed, evaluate all seeds, and write the folder."""
     progress(f"{task.name}: {'recorded data in ' + root.name if root else 'no recorded data: scenarios only'}")
+    read_sample(task.name)  # a sample of other features is refused now, and not after the fit
     material = task.gather(root, seeds[0], repeats, progress)
     progress(f"{len(material.train):,} training stories, {len(material.validation):,} for validation")
     fitted = [
