@@ -140,6 +140,23 @@ def test_a_broken_record_of_an_object_is_kept_beside_the_good_ones(functions: Ac
     assert functions.take("dead-letters") == []
 
 
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_record_of_a_year_that_no_calendar_has_costs_itself_only(functions: Account, time: str) -> None:
+    records = [record(number, failed=True) for number in range(4)]
+    body = json.dumps({"Records": [*records, record(5, failed=True) | {"eventTime": time}, {"eventName": "NoSource"}]}).encode()
+    notification = put(functions, "cloudtrail/log.json", body)
+    assert detect_api_calls.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    assert len(lake(functions, "ocsf/class=6003")) == 4
+    kept = [(each["record"], each["field"]) for each in lake(functions, "rejected/source=cloudtrail/")]
+    assert kept == [(5, "eventTime"), (6, "eventSource")]
+    lines = [f"{time} web-1 sshd[1]: session opened", *(f"Sep 21 14:13:00 web-1 cron[{n}]: started" for n in range(2500))]
+    notification = put(functions, "system-logs/plain.log", "\n".join(lines).encode())
+    assert detect_system_logs.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    scored = [line["events"] for line in functions.lines() if line["message"] == "scored" and line["entity"].endswith("/web-1")]
+    assert sum(scored) == 2500
+    assert [each["record"] for each in lake(functions, "rejected/source=system_logs/")] == [1]
+
+
 @pytest.mark.parametrize("module", [detect_flows, detect_api_calls, detect_system_logs])
 def test_an_object_that_is_gone_is_a_dead_letter_with_its_name(functions: Account, module: Any) -> None:
     notification = json.dumps({"Records": [{"s3": {"bucket": {"name": "lake"}, "object": {"key": "gone.gz"}}}]})

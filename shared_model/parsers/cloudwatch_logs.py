@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_model.events import Rejected
-from shared_model.parsers.fields import FieldError, lookup, rejected, text
+from shared_model.parsers.fields import FieldError, dated, lookup, rejected, text
 
 _NOTICE = "CONTROL_MESSAGE"
 
@@ -77,9 +77,9 @@ def _unpacked(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _timestamp(event: object) -> int:
     value = lookup(event, "timestamp")
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+    if isinstance(value, bool) or not isinstance(value, int):
         raise FieldError("logEvents.timestamp", f"{str(value)[:40]!r} is no time in milliseconds")
-    return value
+    return dated(value, "logEvents.timestamp")
 
 
 def _message(event: object) -> str:

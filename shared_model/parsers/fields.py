@@ -12,6 +12,8 @@ from shared_model.events import Rejected
 
 #: The longest id of a principal, session or resource; an ARN of IAM is far shorter.
 ID_LIMIT = 1024
+#: Times of records in milliseconds: the years 1970 to 9999 in UTC. Any other has no day in the lake, and no cloud writes one.
+_TIMES_MS = range(253_402_300_800_000)
 #: How much of a rejected record is kept for a person to look at.
 RAW_LIMIT = 512
 
@@ -88,7 +90,7 @@ def boolean(record: object, path: str) -> bool | None:
 
 
 def time_ms(value: object, field: str) -> int:
-    """ISO 8601 time as milliseconds since the epoch; a time without a zone is UTC. Raises FieldError."""
+    """ISO 8601 time of the years 1970 to 9999 as milliseconds since the epoch; without a zone it is UTC. Raises FieldError."""
     if not isinstance(value, str) or not value:
         raise FieldError(field, "is missing or not an ISO 8601 time")
     try:
@@ -96,9 +98,17 @@ def time_ms(value: object, field: str) -> int:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         # Whole milliseconds without a float in between: the same instant always gives the same number.
-        return int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
+        milliseconds = int(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
     except (ValueError, OverflowError) as error:
         raise FieldError(field, f"{value[:40]!r} is not an ISO 8601 time") from error
+    return dated(milliseconds, field)
+
+
+def dated(milliseconds: int, field: str) -> int:
+    """Return a time of the years 1970 to 9999, in milliseconds since the epoch. Raises FieldError for any other."""
+    if milliseconds not in _TIMES_MS:
+        raise FieldError(field, f"{milliseconds} ms since 1970 is not within the years 1970 to 9999")
+    return milliseconds
 
 
 def address_text(value: object) -> str:
