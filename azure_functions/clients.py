@@ -38,7 +38,8 @@ class Clients(Protocol):
 
     Services: ``tables``, ``queues``, ``blobs`` (of the state account), ``flow_blobs``, ``logs`` (Logs Ingestion),
     ``network``, ``compute``, ``authorization`` (the management SDKs' clients, each for one subscription), and ``arm``,
-    ``graph``, ``vault``, ``lake`` and ``rows`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK).
+    ``graph`` and ``vault`` (:class:`~azure_functions.rest.RestClient`, for what needs no SDK), ``lake`` and ``rows``
+    (:class:`~azure_functions.plain_rest.PlainRest`, for what stands before every verdict).
     """
 
     @property
@@ -81,6 +82,8 @@ class LazyClients:
 
     def _make(self, service: str, group: str, subscription_id: str) -> Any:
         settings, credential = self._read_settings(), self._credential(group)
+        if service in _PLAIN:
+            return _plain(_needed(settings, _PLAIN[service]), credential)
         transport = self._shared_transport()
         if service in _STORAGE:
             return _STORAGE[service](settings, credential, transport)
@@ -118,8 +121,6 @@ class LazyClients:
 
 def _audience(service: str, endpoint: str) -> str:
     """What a token of the service is for."""
-    if service in ("lake", "rows"):
-        return _STORAGE_AUDIENCE
     if service == "vault":  # https://<name>.vault.azure.net, and its likes in other clouds: all vaults' is without the name
         return f"https://{endpoint.removeprefix('https://').rstrip('/').partition('.')[2]}"
     return endpoint.rstrip("/")
@@ -130,6 +131,21 @@ def _needed(settings: Settings, field: str) -> str:
     if not value:
         raise SettingMissing(f"environment variable {variable(field)} is not set")
     return value
+
+
+def _plain(endpoint: str, credential: TokenCredential) -> Any:
+    from azure_functions.plain_rest import PlainRest
+
+    return PlainRest(
+        endpoint,
+        credential,
+        f"{_STORAGE_AUDIENCE}/.default",
+        attempts=_ATTEMPTS,
+        first_pause_s=_FIRST_PAUSE_S,
+        longest_pause_s=_LONGEST_PAUSE_S,
+        connect_s=_CONNECT_S,
+        read_s=_READ_S,
+    )
 
 
 def _tables(settings: Settings, credential: TokenCredential, transport: Timed) -> Any:
@@ -207,11 +223,10 @@ _STORAGE: Mapping[str, Callable[[Settings, TokenCredential, Timed], Any]] = {
     "blobs": _blobs("blob_endpoint"),
     "flow_blobs": _blobs("flow_log_endpoint"),
 }
+_PLAIN = {"lake": "blob_endpoint", "rows": "table_endpoint"}
 _REST = {
     "arm": "arm_endpoint",
     "graph": "graph_endpoint",
-    "lake": "blob_endpoint",
-    "rows": "table_endpoint",
     "vault": "vault_endpoint",
 }
 _MANAGEMENT: Mapping[str, Callable[[Settings, TokenCredential, str, Mapping[str, Any]], Any]] = {

@@ -1,4 +1,4 @@
-"""HTTP with a managed identity: for Resource Manager and Graph calls that need no management SDK, and to write a blob."""
+"""HTTP with a managed identity: for calls of Resource Manager, Graph and Key Vault that need no SDK."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RestClient:
     Parameters
     ----------
     endpoint : str
-        ``https://management.azure.com``, ``https://graph.microsoft.com`` or that of a storage account's blobs.
+        ``https://management.azure.com``, ``https://graph.microsoft.com``.
     credential : TokenCredential
     scope : str
         What the token is for.
@@ -75,12 +75,6 @@ class RestClient:
         response = self.send_request(request)
         response.raise_for_status()
         return response.json() if response.content else None
-
-    def put_bytes(self, path: str, data: bytes, *, headers: Mapping[str, str]) -> None:
-        """Write bytes as they are. Raises as :meth:`call`."""
-        from azure.core.rest import HttpRequest
-
-        self.send_request(HttpRequest("PUT", self._address(path), content=data, headers=dict(headers))).raise_for_status()
 
     def each(self, path: str, *, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """Yield every item of a list, page by page."""

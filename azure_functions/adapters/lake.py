@@ -49,4 +49,4 @@ class Lake:
     def _put(self, path: str, data: bytes) -> None:
         with in_core_words("data lake"):
             headers = {**_PUT, "x-ms-date": formatdate(usegmt=True)}
-            self._clients("lake", self._group).put_bytes(f"/{LAKE}/{quote(path, safe='/~')}", data, headers=headers)
+            self._clients("lake", self._group).put(f"/{LAKE}/{quote(path, safe='/~')}", data, headers=headers)

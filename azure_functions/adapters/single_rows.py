@@ -6,6 +6,7 @@ SDK's. Protocol: https://learn.microsoft.com/rest/api/storageservices/insert-or-
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -15,7 +16,12 @@ from urllib.parse import quote
 from azure_functions.clients import Clients
 from azure_functions.registry import Group
 
-_HEADERS = {"x-ms-version": "2019-02-02", "DataServiceVersion": "3.0", "Accept": "application/json;odata=minimalmetadata"}
+_HEADERS = {
+    "x-ms-version": "2019-02-02",
+    "DataServiceVersion": "3.0",
+    "Accept": "application/json;odata=minimalmetadata",
+    "Content-Type": "application/json",
+}
 _TYPE, _BINARY = "@odata.type", "Edm.Binary"
 #: What an address may hold as it is, of what :func:`azure_functions.adapters.table_rows.encode_key` leaves.
 _PLAIN = "!:@~"
@@ -31,7 +37,7 @@ class SingleRows:
 
     def get(self, partition: str, row: str) -> dict[str, Any]:
         """Return a row. Raises azure-core's errors, for :func:`azure_functions.cloud_errors.in_core_words`."""
-        found: dict[str, Any] = self._call("GET", partition, row)
+        found: dict[str, Any] = json.loads(self._rest.get(self._place(partition, row), headers=_headers()))
         return {
             name: b64decode(value) if found.get(name + _TYPE) == _BINARY else value
             for name, value in found.items()
@@ -46,9 +52,16 @@ class SingleRows:
                 body[name], body[name + _TYPE] = b64encode(value).decode(), _BINARY
             else:
                 body[name] = value
-        self._call("PUT", row["PartitionKey"], row["RowKey"], body)
+        data = json.dumps(body, separators=(",", ":")).encode()
+        self._rest.put(self._place(row["PartitionKey"], row["RowKey"]), data, headers=_headers())
 
-    def _call(self, method: str, partition: str | bytes, row: str | bytes, body: Mapping[str, str] | None = None) -> Any:
-        keys = f"PartitionKey='{quote(partition, safe=_PLAIN)}',RowKey='{quote(row, safe=_PLAIN)}'"
-        headers = {**_HEADERS, "x-ms-date": formatdate(usegmt=True)}
-        return self._clients("rows", self._group).call(method, f"/{self._table}({keys})", body=body, headers=headers)
+    @property
+    def _rest(self) -> Any:
+        return self._clients("rows", self._group)
+
+    def _place(self, partition: str | bytes, row: str | bytes) -> str:
+        return f"/{self._table}(PartitionKey='{quote(partition, safe=_PLAIN)}',RowKey='{quote(row, safe=_PLAIN)}')"
+
+
+def _headers() -> dict[str, str]:
+    return {**_HEADERS, "x-ms-date": formatdate(usegmt=True)}

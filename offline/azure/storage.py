@@ -11,7 +11,7 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from azure_functions.rest import RestClient
+from azure_functions.plain_rest import PlainRest
 from azure_functions.timed_transport import Timed
 from offline.azure.azurite import FLOW_LOG_ACCOUNT, Azurite
 from offline.azure.certificates import Certificates
@@ -55,17 +55,27 @@ class Storage:
         return self.blobs_at(self.azurite.blob_endpoint(FLOW_LOG_ACCOUNT))
 
     @cached_property
-    def lake(self) -> RestClient:
+    def lake(self) -> PlainRest:
         """Blobs of the account that holds Breakwater's state, without an SDK."""
         return self._without_sdk(self.azurite.blob_endpoint())
 
     @cached_property
-    def rows(self) -> RestClient:
+    def rows(self) -> PlainRest:
         """Tables of that account, without an SDK."""
         return self._without_sdk(self.azurite.table_endpoint())
 
-    def _without_sdk(self, endpoint: str) -> RestClient:
-        return RestClient(endpoint, self._credential, "https://storage.azure.com/.default", transport=self._transport)
+    def _without_sdk(self, endpoint: str) -> PlainRest:
+        return PlainRest(
+            endpoint,
+            self._credential,
+            "https://storage.azure.com/.default",
+            attempts=4,
+            first_pause_s=0.5,
+            longest_pause_s=8,
+            connect_s=3,
+            read_s=20,
+            authorities=str(self.certificates.authority),
+        )
 
     def queues_at(self, endpoint: str) -> QueueServiceClient:
         """Queues of any account, as the Functions host reaches them."""
