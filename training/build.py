@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from training.alerts import hourly
 from training.artifact import ARTIFACTS, Built, write_artifact
@@ -26,6 +31,8 @@ from training.evaluation import Report, Scored, report, score_stories
 from training.evaluation_sample import read as read_sample
 from training.export import Weights, float_logits, parity, run_tflite, to_int8, weights_of
 from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events
+from training.jobs.hyperparameters import JobError
+from training.jobs.run_record import Run
 from training.limits import LIMITS
 from training.metrics import mean_and_spread
 from training.recipe import recipe
@@ -36,6 +43,8 @@ from training.tasks import TASKS, Material, Task
 REPEATS = {"network": 16, "audit": 12}
 #: At most; a fit stops earlier when validation no longer improves.
 EPOCHS = {"network": 20, "audit": 12}
+#: An interrupted build goes on from here, a folder for each run.
+_CHECKPOINTS = Path(__file__).resolve().parents[1] / "build" / "train"
 #: Alerts per entity-day at which figures are told beside those at the detector's own threshold.
 STRICT = 0.001
 
@@ -73,10 +82,11 @@ def fit_task(
     progress: Callable[[str], None],
     with_baselines: bool,
     checkpoints: Checkpoints | None = None,
+    stepped: Callable[[int], None] = lambda _: None,
 ) -> Fitted:
     """Train, quantize and set the threshold, from training and validation stories only.
 
-    With ``checkpoints``, an interrupted fit goes on after its last whole epoch.
+    With ``checkpoints``, an interrupted fit goes on after its last whole epoch. ``stepped`` is told how many epochs are done.
     """
     keeping = Keeping(checkpoints, f"{task.name}-seed{seed}") if checkpoints is not None else None
     rng = np.random.default_rng(seed)
@@ -99,6 +109,7 @@ def fit_task(
         nonlocal count
         count += 1
         progress(text)
+        stepped(count)
 
     model = fit(
         task.sizes, labelled, watched, seed=seed, epochs=epochs, progress=counted, benign=task.benign, event_weights=start,
@@ -289,21 +300,32 @@ def _json(value: float) -> float | None:
 
 def build(
     task: Task, root: Path | None, seeds: list[int], *, repeats: int, epochs: int, folder: Path, progress: Callable[[str], None],
-    checkpoints: Checkpoints | None = None,
+    run: Run, checkpoints: Checkpoints | None = None, stepped: Callable[[int, int], None] = lambda *_: None,
 ) -> None:  # fmt: skip
-    """Build one detector with the first seed, evaluate all seeds, and write the folder."""
+    """Build one detector with the first seed, evaluate all seeds, and write the folder.
+
+    ``run`` says on what it was built and goes into evaluation.json; ``stepped`` is told the fit's number and its epochs done.
+    """
     progress(f"{task.name}: {'recorded data in ' + root.name if root else 'no recorded data: scenarios only'}")
     read_sample(task.name)  # a sample of other features is refused now, and not after the fit
     material = task.gather(root, seeds[0], repeats, progress)
     progress(f"{len(material.train):,} training stories, {len(material.validation):,} for validation")
     fitted = [
         fit_task(
-            task, material, root, seed, epochs=epochs, progress=progress, with_baselines=seed == seeds[0], checkpoints=checkpoints
+            task,
+            material,
+            root,
+            seed,
+            epochs=epochs,
+            progress=progress,
+            with_baselines=seed == seeds[0],
+            checkpoints=checkpoints,
+            stepped=partial(stepped, number),
         )
-        for seed in seeds
+        for number, seed in enumerate(seeds)
     ]
     first = fitted[0]
-    evaluation = evaluate(task, material, fitted)
+    evaluation = evaluate(task, material, fitted) | {"run": asdict(run)}
     trained = {
         "seed": first.seed,
         "windows": first.windows,
@@ -334,14 +356,34 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ARTIFACTS, help="folder of the detectors' folders")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    root, wanted = data_root(), list(TASKS) if arguments.detector == "all" else [arguments.detector]
+    try:
+        run = Run.of(root)
+    except JobError as error:
+        parser.error(f"recorded data is not as published: {error}")
+    settings = [arguments.seed, arguments.seeds, arguments.repeats, arguments.epochs]
+    name_of_run = run.digest(settings)
+    checkpoints = Checkpoints(_CHECKPOINTS / name_of_run[:12], name_of_run)
+    seeds = list(range(arguments.seed, arguments.seed + arguments.seeds))
+    epochs = {name: arguments.epochs or EPOCHS[name] for name in wanted}
     start = time.monotonic()
-    for name in TASKS if arguments.detector == "all" else (arguments.detector,):
-        build(
-            TASKS[name](), data_root(), list(range(arguments.seed, arguments.seed + arguments.seeds)),
-            repeats=arguments.repeats or REPEATS[name], epochs=arguments.epochs or EPOCHS[name], folder=arguments.out / name,
-            progress=progress_since(start),
-        )  # fmt: skip
-        ledger.record_detector(arguments.out / name)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=len(seeds) * sum(epochs.values()))
+        done = 0
+        for name in wanted:
+
+            def stepped(fit: int, epoch: int, name: str = name, before: int = done) -> None:
+                bar.update(task, description=f"{name}, seed {seeds[fit]}", completed=before + fit * epochs[name] + epoch)
+
+            build(
+                TASKS[name](), root, seeds, repeats=arguments.repeats or REPEATS[name], epochs=epochs[name],
+                folder=arguments.out / name, progress=progress_since(start), run=run, checkpoints=checkpoints, stepped=stepped,
+            )  # fmt: skip
+            ledger.record_detector(arguments.out / name)
+            done += len(seeds) * epochs[name]
+            bar.update(task, completed=done)
+    shutil.rmtree(checkpoints.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from types import FrameType
 from typing import NoReturn
@@ -18,8 +19,7 @@ from typing import NoReturn
 from training.checkpoints import Checkpoints, ForeignCheckpoint
 from training.jobs import surroundings as job_surroundings
 from training.jobs.hyperparameters import JobError
-from training.jobs.run_record import check_data, run_digest, versions, write_record
-from training.jobs.sources import digest
+from training.jobs.run_record import Run, write_record
 from training.jobs.surroundings import Surroundings
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     # As process 1 of a container Python would not hear SIGTERM at all, and a reclaimed machine would be killed later.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        run(job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment))
+        run_job(job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment))
     except (JobError, ForeignCheckpoint) as error:
         print(f"The job cannot run: {error}", file=sys.stderr, flush=True)
         _leave_reason(environment, str(error))
@@ -40,27 +40,28 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     return 0
 
 
-def run(told: Surroundings) -> None:
+def run_job(told: Surroundings) -> None:
     """Build every detector that is asked for, then write the record."""
     from training.build import REPEATS, build
     from training.tasks import TASKS
 
     began = _now()
     told.model.mkdir(parents=True, exist_ok=True)
-    source = digest()
-    data = check_data(told.data)
+    run = Run.of(told.data)
     say = _told_to(told)
-    say(f"{told.service} job {told.job}: sources {source[:12]}, {data.as_published} files of recorded data as published")
-    say(", ".join(f"{name} {version}" for name, version in versions().items()))
-    checkpoints = Checkpoints(told.checkpoints, run_digest(told, source, data)) if told.checkpoints is not None else None
+    say(f"{told.service} job {told.job}: sources {run.source[:12]}, {run.data.as_published} files of recorded data as published")
+    say(", ".join(f"{name} {version}" for name, version in run.versions.items()))
+    checkpoints = (
+        Checkpoints(told.checkpoints, run.digest(asdict(told.hyperparameters))) if told.checkpoints is not None else None
+    )
     wanted = told.hyperparameters
     for name in wanted.detectors():
         build(
             TASKS[name](), told.data, list(range(wanted.seed, wanted.seed + wanted.seeds)),
             repeats=wanted.repeats or REPEATS[name], epochs=wanted.epochs, folder=told.model / name, progress=say,
-            checkpoints=checkpoints,
+            run=run, checkpoints=checkpoints,
         )  # fmt: skip
-    write_record(told, source, data, began=began, ended=_now(), devices=_devices())
+    write_record(told, run, began=began, ended=_now(), devices=_devices())
     say("complete")
 
 

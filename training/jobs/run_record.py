@@ -13,6 +13,7 @@ from typing import Any
 
 from training.datasets import verify
 from training.jobs.hyperparameters import JobError
+from training.jobs.sources import digest
 from training.jobs.surroundings import Surroundings
 
 FORMAT = 1
@@ -55,15 +56,26 @@ def versions() -> dict[str, str]:
     return found
 
 
-def run_digest(surroundings: Surroundings, source: str, data: DataChecked) -> str:
-    """Digest of what decides a run's outcome: checkpoints of one may be continued by no other."""
-    parts = [source, data.digest, asdict(surroundings.hyperparameters), versions()]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a build is made of: a digest of the sources, the recorded data, versions of what the bytes depend on."""
+
+    source: str
+    data: DataChecked
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, root: Path | None) -> Run:
+        """The sources as they are and the recorded data as it lies there. Raises JobError where that is not as published."""
+        return cls(digest(), check_data(root), versions())
+
+    def digest(self, settings: object) -> str:
+        """Digest of what decides the outcome: checkpoints of one run may be continued by no other."""
+        parts = [self.source, self.data.digest, settings, self.versions]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def write_record(
-    surroundings: Surroundings, source: str, data: DataChecked, *, began: str, ended: str, devices: list[str]
-) -> dict[str, Any]:
+def write_record(surroundings: Surroundings, run: Run, *, began: str, ended: str, devices: list[str]) -> dict[str, Any]:
     """Write run.json and SHA256SUMS into the model folder, over the detectors that lie there."""
     folder = surroundings.model
     record = {
@@ -71,9 +83,7 @@ def write_record(
         "service": surroundings.service,
         "job": surroundings.job,
         "hyperparameters": asdict(surroundings.hyperparameters),
-        "source": source,
-        "data": asdict(data),
-        "versions": versions(),
+        **asdict(run),
         "machine": {"processor": platform.machine(), "system": sys.platform, "devices": devices},
         "began": began,
         "ended": ended,

@@ -101,7 +101,7 @@ def test_a_job_that_breaks_leaves_the_reason_and_its_traceback(tmp_path, monkeyp
     def broken(_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(entry, "run", broken)
+    monkeypatch.setattr(entry, "run_job", broken)
     environment = sagemaker(tmp_path)
     before = signal.getsignal(signal.SIGTERM)
     try:
