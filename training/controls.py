@@ -61,7 +61,8 @@ def only_lengths(train: Windows, test: list[Story], *, seed: int) -> dict[str, f
 def separability(generated: list[Story], real: list[Story], dense: Dense, *, seed: int, most: int = 3000) -> dict[str, float]:
     """How well a forest tells generated benign windows from real ones, on entities that it was not trained on.
 
-    1 is perfectly apart: then figures on generated benign records say little about real ones.
+    Where one kind has a single entity, on windows that it was not trained on. 1 is perfectly apart: then figures on generated
+    benign records say little about real ones.
     """
     from sklearn.ensemble import RandomForestClassifier
 

@@ -25,7 +25,7 @@ TRIALS, ROWS, EPOCHS = 8, 12_000, 3
 
 
 def tune(root: Path) -> None:
-    """Minimise the CNN-LSTM's validation log-loss on a sample of NSL-KDD's random split; the first trial is what the jobs use."""
+    """Minimise the CNN-LSTM's validation log-loss on a sample of NSL-KDD's random split; the first trial is set by hand."""
     import optuna
 
     parts = split("nsl_random", 0, root)
