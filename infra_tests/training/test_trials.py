@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 
 import numpy as np
 import pytest
 
 from shared_model.encoders.network import FEATURES
+from training.benchmarks.records import Records
 from training.data_root import data_root
 from training.scenarios.connections import Connection
 from training.sequences import Story
-from training.trials import flows, sections, stage
+from training.trials import flows, folds, printing, recorded, sections, shipped, stage
 from training.trials.evasion import EVASIONS
 from training.trials.flow_sets import DIRECTION, flow_set
 from training.trials.measures import averaged, figures_at, matthews, threshold_for
@@ -178,6 +180,101 @@ def test_a_section_is_printed_from_the_stored_document(name):
     (text,) = sections.sections({name: found})
     assert text.startswith("## ")
     assert f"{found['run']['cells']} of {found['run']['of']} cells" in text
+
+
+#: Detectors whose shipped model the stored documents are of.
+_TOLD = ("audit",)
+
+
+@pytest.mark.parametrize("name", _TOLD)
+def test_the_shipped_models_still_find_on_the_stored_sample_what_the_report_says(name):
+    from training.benchmarks.report import REPORT
+
+    found, document = shipped.sample(name), stage.document("shipped")
+    assert document is not None
+    said = document["detectors"][name]["sample"]
+    assert (found["attack"], found["benign"]) == (said["attack"], said["benign"])
+    # Another processor may round a few scores to the other side of the threshold.
+    assert found["found"] == pytest.approx(said["found"], abs=2)
+    assert found["alarming"] == pytest.approx(said["alarming"], abs=2)
+    assert found["auc"] == pytest.approx(said["auc"], abs=2e-3)
+    assert sum(abs(hit - said["families"][family][0]) for family, (hit, _) in found["families"].items()) <= 2
+    row = f"| {said['found']} of {said['attack']} | {said['alarming']} of {said['benign']} | {said['auc']:.3f} |"
+    assert any(line.startswith(f"| `{name}` ") and row in line for line in REPORT.read_text(encoding="utf-8").splitlines())
+
+
+def test_another_threshold_gives_another_table(tmp_path, monkeypatch):
+    shutil.copytree(shipped.ARTIFACTS / "audit", tmp_path / "audit")
+    described = json.loads((tmp_path / "audit" / "detector.json").read_text())
+    (tmp_path / "audit" / "detector.json").write_text(json.dumps(described | {"threshold": 0.9}))
+    before = shipped.sample("audit")
+    monkeypatch.setattr(shipped, "ARTIFACTS", tmp_path)
+    assert shipped.sample("audit")["found"] < before["found"] - 2
+
+
+def test_the_report_tells_of_each_shipped_detector_what_its_build_counted():
+    document = stage.document("shipped")
+    assert document is not None
+    for name, one in ((name, document["detectors"][name]) for name in _TOLD):
+        evaluation = json.loads((shipped.ARTIFACTS / name / "evaluation.json").read_text())
+        assert one["seeds"] == len(evaluation["seeds"])
+        assert {title: test["recall"] for title, test in one["tests"].items()} == {
+            title: test["entities"]["recall"] for title, test in evaluation["tests"].items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("source", "test"),
+    [
+        ("stratus", "held-out Stratus techniques"),
+        ("panther", "held-out Panther cases"),
+        ("invictus", "Invictus (account never seen)"),
+        ("system_logs", "OpenSSH and Linux logs (never seen)"),
+    ],
+)
+def test_recorded_logs_are_counted_as_on_the_card(source, test):
+    document = stage.document("recorded")
+    assert document is not None
+    told = document["sources"][source]
+    evaluated = json.loads((recorded.ARTIFACTS / "audit" / "evaluation.json").read_text())["tests"][test]
+    for name, kind in (("attacks_counted", "detected"), ("attacks_strict_counted", "strict")):
+        assert (told[name]["found"], told[name]["of"]) == (evaluated[kind]["found"], evaluated[kind]["of"])
+    assert (told["alerts"], told["alerts_strict"]) == (evaluated["alerts"]["own"][0], evaluated["alerts"]["strict"][0])
+    assert sum(of for _, of in told["attacks"].values()) == evaluated["attack_entities"]
+
+
+@pytest.mark.training
+def test_every_record_is_tested_in_one_fold_and_stands_on_one_side_of_it():
+    pytest.importorskip("sklearn", reason="scikit-learn lives in the training environment (make train makes it)")
+    count = 1000
+    kinds = np.array(["benign"] * 600 + ["dos"] * 350 + ["u2r"] * 50)
+    records = Records(np.arange(count, dtype=float)[:, None], np.empty((count, 0), str), kinds, kinds, ("n",), ())
+    tested: list[float] = []
+    for fold in range(folds.FOLDS):
+        parts = folds.divided(records, fold)
+        (test,) = parts.tests.values()
+        sides = [set(side.numbers[:, 0].tolist()) for side in (parts.train, parts.validation, test)]
+        assert set.union(*sides) == set(range(count))
+        assert sum(map(len, sides)) == count
+        assert int((test.families == "u2r").sum()) == 10
+        tested += test.numbers[:, 0].tolist()
+    assert sorted(tested) == list(range(count))
+
+
+def test_folds_are_summed_up_by_model_with_their_spread():
+    one = {"hit": 90, "missed": 10, "false": 0, "quiet": 100, "auc": 0.99}
+    other = one | {"hit": 100, "missed": 0, "false": 4, "quiet": 96}
+    found = folds.sum_up({"svm_0": one, "svm_1": other, "cnn_lstm_0": other})["models"]
+    assert (found["svm"]["folds"], found["svm"]["missed"], found["svm"]["false"]) == (2, 10, 4)
+    assert found["svm"]["fpr"]["mean"] == pytest.approx(0.02)
+    assert found["svm"]["fpr"]["spread"] == pytest.approx(np.std([0, 0.04], ddof=1), abs=1e-6)
+    assert found["cnn_lstm"]["folds"] == 1
+    assert "lstm" not in found
+
+
+def test_a_count_is_printed_with_its_interval_and_nothing_as_a_dash():
+    assert printing.k_of_n({"found": 4, "of": 9, "low": 0.137, "high": 0.788}) == "4 of 9 (14–79 %)"
+    assert printing.k_of_n(None) == printing.percent(None) == printing.percent({"mean": None, "spread": None}) == "–"
 
 
 @pytest.mark.skipif(data_root() is None, reason="there is no recorded data (BREAKWATER_DATA is not set)")

@@ -186,9 +186,16 @@ def fit_model(job: Job, parts: Split, encoding: Encoding, root: Path, tell: Tell
     if job.model not in NETWORKS:
         rival = next(rival for rival in RIVALS if rival == job.model)
         return Model(fit_rival(rival, parts.train, encoding, seed=job.seed), None, {}, None)
-    kind = next(kind for kind in NETWORKS if kind == job.model)
-    how = training_of(job)
-    lesson = _distilled(job, parts, encoding, root) if job.protocol in RANDOM else _unseen(job, parts, encoding)
+    if job.protocol in RANDOM:
+        lesson = distilled_lesson(job, parts, encoding, _teacher(job.protocol, job.seed, root))
+    else:
+        lesson = _unseen(job, parts, encoding)
+    return fit_network(job, lesson, tell)
+
+
+def fit_network(job: Job, lesson: Lesson, tell: Tell) -> Model:
+    """Fit the network that the job names, with the settings of its protocol, on a lesson."""
+    kind, how = next(kind for kind in NETWORKS if kind == job.model), training_of(job)
     fitted = fit(
         Sizes(kind, lesson.encoding.groups, 2), how, lesson.rows, lesson.targets, lesson.watched, lesson.expected, seed=job.seed,
         progress=lambda epoch: tell(f"{job.protocol} {job.model} seed {job.seed}: epoch {epoch} of {how.epochs}"),
@@ -216,8 +223,8 @@ class Lesson:
     expected: NDArray[np.float32]
 
 
-def _distilled(job: Job, parts: Split, encoding: Encoding, root: Path) -> Lesson:
-    trees = _teacher(job.protocol, job.seed, root)
+def distilled_lesson(job: Job, parts: Split, encoding: Encoding, trees: Any) -> Lesson:
+    """What a network learns under a random split: the records, and what LightGBM, fitted on the same ones, says of mixtures."""
     cuts = distilled.cut_encoding(encoding, trees)
     rows, targets = distilled.lessons(parts.train, cuts, trees, MIXED, seed=job.seed)
     return Lesson(cuts, rows, targets, cuts.apply(parts.validation), distilled.known(parts.validation))

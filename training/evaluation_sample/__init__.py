@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared_model.detector import ENCODERS, Detector
-from training.evaluation import Report, report, score_stories
+from training.evaluation import Report, Scored, report, score_stories
 from training.sequences import Story
 from training.tasks import TASKS
 
@@ -77,12 +77,17 @@ def read(name: str, folder: Path = FOLDER) -> list[Story]:
 
 def judge(detector: Detector, stories: list[Story]) -> Report:
     """Figures of a shipped or returned detector on stories, at its own threshold, by the engine and scaling that serve."""
+    return report(scored(detector, stories), threshold=detector.threshold, enough=TASKS[detector.name]().enough)
+
+
+def scored(detector: Detector, stories: list[Story]) -> Scored:
+    """Cut stories at the ends that serving takes and score them by the engine and scaling that serve."""
     task = TASKS[detector.name]()
 
     def logits(rows: NDArray[np.generic]) -> NDArray[np.float32]:
         return detector.engine.logits(detector.scaled(task.dense(rows)))
 
-    return report(score_stories(stories, logits), threshold=detector.threshold, enough=task.enough)
+    return score_stories(stories, logits)
 
 
 def _chosen(stories: Iterable[Story], benign: int) -> list[Story]:

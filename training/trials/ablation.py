@@ -13,10 +13,9 @@ import numpy as np
 from training.trials.flows import divided, examples
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import NETWORKS, fit_network, fit_trees
-from training.trials.stage import Document, Stage
+from training.trials.stage import SEEDS, Document, Stage
 
 TESTS = (("iot23", "8-1"), ("iot23", "21-1"), ("ctu", "011"), ("device", "011"))
-SEEDS = (1, 2, 3)
 MODELS = (*NETWORKS, "lightgbm_window")
 _TARGET = 1e-2
 

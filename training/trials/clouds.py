@@ -13,10 +13,9 @@ from training.scenarios import Split
 from training.trials.audit_sets import CLOUDS, Judged, drawn, judged, stories
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import Examples, fit_network, fit_trees, joined
-from training.trials.stage import Document, Stage
+from training.trials.stage import SEEDS, Document, Stage
 
 LEARNT = {"aws": ("aws",), "azure": ("azure",), "both": CLOUDS}
-SEEDS = (1, 2, 3)
 MODELS = ("cnn_lstm", "lightgbm_window", "forest_flow")
 _TARGET = 1e-2
 

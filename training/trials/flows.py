@@ -17,11 +17,10 @@ from training.trials import flow_sets
 from training.trials.flow_sets import FlowSet
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import Examples, fit_network, fit_trees, joined, thinned
-from training.trials.stage import Document, Stage
+from training.trials.stage import SEEDS, Document, Stage
 
 CAPTURES = ("34-1", "42-1", "5-1", "20-1", "7-1", "8-1", "21-1", "44-1", "4-1")
 DAYS = ("008", "010", "011")
-SEEDS = (1, 2, 3)
 MODELS = ("cnn_lstm", "lightgbm_window", "forest_flow")
 #: At most that many flows of each recording and label are trained on.
 MOST = 800

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from training.trials import ablation, audit_evasion, clouds, engines, families, flows, platforms, robustness, transfer
+from training.tasks import TASKS
+from training.trials import (
+    ablation,
+    audit_evasion,
+    clouds,
+    engines,
+    families,
+    flows,
+    folds,
+    network_evasion,
+    platforms,
+    recorded,
+    refits,
+    robustness,
+    shipped,
+    transfer,
+)
 from training.trials.stage import Stage
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
+        folds.STAGE,
         flows.STAGE,
         ablation.STAGE,
         transfer.STAGE,
         robustness.STAGE,
+        network_evasion.STAGE,
         audit_evasion.STAGE,
+        shipped.STAGE,
+        *(refits.stage(detector) for detector in TASKS),
+        recorded.STAGE,
         families.STAGE,
         clouds.STAGE,
         platforms.STAGE,

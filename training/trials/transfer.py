@@ -15,7 +15,7 @@ from training.trials.flow_sets import FlowSet
 from training.trials.flows import CAPTURES, divided, examples
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import Examples, Network, fit_network, joined
-from training.trials.stage import Document, Stage
+from training.trials.stage import SEEDS, Document, Stage
 
 #: Source and target: recordings that differ in place, year and kind of machine.
 PAIRS = {
@@ -23,7 +23,6 @@ PAIRS = {
     "iot23-to-unsw": ("IoT-23 (small devices, 2018)", "UNSW-NB15 (laboratory, 2015)", ("unsw", "later")),
 }
 SHARES = (0.0, 0.01, 0.05, 0.1, 1.0)
-SEEDS = (1, 2, 3)
 _TARGET, _RATE = 1e-2, 7e-4
 #: Steps of a fit, at least; small batches where labels are few.
 _STEPS, _EPOCHS = 300, 6

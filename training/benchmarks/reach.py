@@ -1,0 +1,158 @@
+"""The report's first table: what every protocol asked for, what came out, whether that reaches it, and why it does not."""
+
+# ruff: noqa: E501  (prose and tables)
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.benchmarks.figures import TITLES
+from training.benchmarks.markdown import only, table, three
+from training.benchmarks.measured import OFFICIAL_TESTS
+from training.benchmarks.protocols import OFFICIAL, RANDOM
+from training.trials.printing import k_of_n, percent, title_of
+from training.trials.sections import FLOWS_AIM, TRANSFER_AIM
+
+Document = dict[str, Any]
+#: What each protocol is to reach, in percent: accuracy and F1 at least, false positives at most.
+AIMS = {"nsl_random": (99.9, 99.9, 0.06), "cicids_random": (99.7, 99.0, 0.1)}
+OFFICIAL_AIM = (88.0, 4.0)
+#: Recall that is to be reached on families and on recorded techniques that training never saw, in percent.
+FAMILIES_AIM, STRATUS_AIM = 90.0, 80.0
+_HEAD = ("protocol", "asked", "measured, int8", "reached", "why not", "beside it, same run")
+_FAMILIES = "held-out scenario families"
+#: Why an aim is missed, as far as it is known. Printed only where it is.
+_WHY = {
+    "nsl_random": "a handful of records: the same vector stands under both labels, or one step from the other class; the best rival errs on about as many",
+    "cicids_random": "a handful of benign records; web attacks and infiltration look like them in 51 features",
+    "nsl_official": "benign traffic of KDDTest+ is another: what 0.4 % of benign validation records reach, many times as many reach there. A rule of before (the smaller tail) held the rate, 82.4 at 3.3; the rule is chosen on left-out attack types and stays",
+    "families": "a window of 16 calls does not tell an honest first time from an intruder's only call; a memory of what each principal has done before would",
+    "stratus": "four of the eight never alert (PutEventSelectors, UpdateFunctionCode, StartSession, GetParameters): calls that honest administrators make too; nothing in 16 events tells them apart",
+    "34-1": "some of its own benign flows rank above most of its attack; both trees fail at that rate too; the cause was not found",
+    "42-1": "six attack flows: too few to say anything",
+    "unsw": "1 of 250 flows is kept there, so gaps and neighbours are not real; the single flow tells more than the sequence",
+    "iot23-to-unsw": "5 % of the labels hold four attack flows; all labels do not help either: in a sample of 1 in 250 the flows before a flow are not its neighbours",
+}  # fmt: skip
+
+
+def reach(document: Document, trials: Mapping[str, Document | None]) -> str:
+    """The whole table, in the order in which the aims were set."""
+    rows = [*_records(document), *_families(trials), *_techniques(trials), *_flows(trials), *_moved(trials)]
+    return table(_HEAD, rows)
+
+
+def _records(document: Document) -> list[list[str]]:
+    rows = []
+    for protocol in RANDOM:
+        measured = document["boundary"][protocol]
+        if "cnn_lstm" in measured:
+            own, (accuracy, f1, fpr) = only(measured["cnn_lstm"]), AIMS[protocol]
+            met = [own["accuracy"]["mean"] >= accuracy, own["f1"]["mean"] >= f1, own["fpr"]["mean"] <= fpr]
+            others = [model for model in measured if model != "cnn_lstm"]
+            best = max(others, key=lambda model: only(measured[model])["f1"]["mean"])
+            rows.append(
+                [f"{TITLES[protocol]} 80/10/10", f"accuracy ≥ {accuracy}, F1 ≥ {f1}, FPR ≤ {fpr}", three(own), *_met(met, protocol), f"{TITLES[best]}: {three(only(measured[best]))}"]
+            )  # fmt: skip
+    measured, form = document["forms"], document["form"]
+    if "cnn_lstm" in measured:
+        own = measured["cnn_lstm"][OFFICIAL_TESTS[0]][form]
+        met = [own["accuracy"]["mean"] >= OFFICIAL_AIM[0], own["fpr"]["mean"] <= OFFICIAL_AIM[1]]
+        rivals = {model: measured[model][OFFICIAL_TESTS[0]][form] for model in measured if model != "cnn_lstm"}
+        leader = max(rivals, key=lambda model: rivals[model]["accuracy"]["mean"], default=None)
+        aim = f"accuracy ≥ {OFFICIAL_AIM[0]:g} at FPR ≤ {OFFICIAL_AIM[1]:g}"
+        rival = f"{TITLES[leader]}, same rule: {three(rivals[leader])}" if leader is not None else "–"
+        rows.append([f"{TITLES[OFFICIAL]}, inductive", aim, three(own), *_met(met, OFFICIAL, ("accuracy", "FPR")), rival])
+    return rows
+
+
+def _families(trials: Mapping[str, Document | None]) -> list[list[str]]:
+    """Both shipped detectors at the threshold of 1 alert per 1,000 entity-days, where their build set one."""
+    rows = []
+    shipped = trials.get("shipped")
+    for detector, one in shipped["detectors"].items() if shipped is not None else ():
+        test = one["tests"].get(_FAMILIES)
+        if test is None:
+            continue
+        asked = f"recall ≥ {FAMILIES_AIM:g} at 1 false alert per 1,000 entity-days of synthetic benign"
+        strict, alerts = test["strict"], test["alerts"]
+        if strict is None or alerts is None:
+            found, met, beside = (
+                f"{percent(test['recall'])} at its own threshold",
+                False,
+                f"alerts per entity-day at it: {test['false_alarms_per_entity_day']['mean']:.3g}",
+            )
+        else:
+            found = f"{strict['found']} of {strict['of']} ({100 * strict['interval'][0]:.0f}–{100 * strict['interval'][1]:.0f} %)"
+            met = 100 * strict["found"] >= FAMILIES_AIM * strict["of"]
+            own = test["detected"]
+            beside = f"at its own threshold {own['found']} of {own['of']}, {alerts['own'][0]} alerts in {alerts['entity_days']:.1f} entity-days"
+        rows.append(
+            [
+                f"`{detector}`, scenario families never seen in training",
+                asked,
+                found,
+                *_met([met], "families", ("recall",)),
+                beside,
+            ]
+        )
+    return rows
+
+
+def _techniques(trials: Mapping[str, Document | None]) -> list[list[str]]:
+    recorded = trials.get("recorded")
+    one = recorded["sources"].get("stratus") if recorded is not None else None
+    if recorded is None or one is None:
+        return []
+    found = one["attacks_counted"]
+    some = sum(hit > 0 for hit, _ in one["attacks"].values())
+    measured = f"{k_of_n(found)} stories; of {some} of {len(one['attacks'])} techniques some story alerts"
+    invictus = recorded["sources"].get("invictus")
+    alarms = f"benign: {one['alarming']} of {one['benign']} beside the techniques"
+    real = f", {invictus['alarming']} of {invictus['benign']} real ones (Invictus)" if invictus is not None else ""
+    met = 100 * found["found"] >= STRATUS_AIM * found["of"]
+    asked = f"recall ≥ {STRATUS_AIM:g} at a threshold set on benign data, false alarms on real benign records stated"
+    return [
+        [
+            "`audit`, real Stratus techniques never seen, embedded, leak masked",
+            asked,
+            measured,
+            *_met([met], "stratus", ("recall",)),
+            alarms + real,
+        ]
+    ]
+
+
+def _flows(trials: Mapping[str, Document | None]) -> list[list[str]]:
+    rows = []
+    flows = trials.get("flows")
+    for name, models in flows["tests"].items() if flows is not None else ():
+        own, other = models["cnn_lstm"]["recall_1e-2"], models["forest_flow"]["recall_1e-2"]
+        if own is not None:
+            strict = models["cnn_lstm"]["recall_1e-3"]
+            measured = percent(own) + (f"; at 1e-3 {percent(strict)}" if strict is not None else "; at 1e-3 too few benign flows")
+            met, which = 100 * own["mean"] >= FLOWS_AIM, name.partition("_")[2]
+            rows.append(
+                [title_of(name), f"recall ≥ {FLOWS_AIM:g} at FPR 1e-2 of its own benign flows", measured, *_met([met], "unsw" if name.startswith("unsw") else which, ("recall",)),
+                 f"forest on single flows: {percent(other)}"]
+            )  # fmt: skip
+    return rows
+
+
+def _moved(trials: Mapping[str, Document | None]) -> list[list[str]]:
+    rows = []
+    transfer = trials.get("transfer")
+    for pair, one in transfer["pairs"].items() if transfer is not None else ():
+        share = one["shares"]["0.05"]
+        moved = share.get("pretrained", {}).get("recall_1e-3")
+        if moved is not None:
+            met = 100 * moved["mean"] >= TRANSFER_AIM
+            rows.append(
+                [f"{one['source']} → {one['target']}, 5 % labelled", f"recall ≥ {TRANSFER_AIM:g} at FPR 1e-3 of its own benign flows", percent(moved), *_met([met], pair, ("recall",)),
+                 f"from scratch: {percent(share['scratch']['recall_1e-3'])}"]
+            )  # fmt: skip
+    return rows
+
+
+def _met(met: Sequence[bool], why: str, names: Sequence[str] = ("accuracy", "F1", "FPR")) -> tuple[str, str]:
+    missed = [name for name, good in zip(names, met, strict=True) if not good]
+    return ("yes", "–") if not missed else (f"**missed**: {', '.join(missed)}", _WHY.get(why, "not known"))

@@ -1,0 +1,76 @@
+"""The shipped detectors fitted again with five seeds: how far the figures of the one that ships are luck.
+
+Same stories, settings and code as the build; a fit is judged at its own threshold and at its strict one, on tests that training
+never sees, by int8. The build itself takes three seeds, so that ``make train`` stays short.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from training.alerts import hourly
+from training.benchmarks import ledger
+from training.build import EPOCHS, REPEATS, fit_task
+from training.evaluation import report, score_stories
+from training.metrics import mean_and_spread
+from training.recipe import recipe
+from training.tasks import TASKS, Material
+from training.trials.stage import SEEDS, Document, Stage
+
+_FIGURES = ("recall", "recall_strict", "fpr", "auc", "alerts_per_entity_day", "alerts_per_entity_day_strict")
+
+
+def stage(detector: str) -> Stage:
+    """The stage of one detector: its cells hold while its ``detector.json`` does, which carries the recipe of the fit."""
+
+    def run(key: str, root: Path) -> Document:
+        task = TASKS[detector]()
+        material = _material(detector, str(root))
+        fitted = fit_task(task, material, root, int(key), epochs=EPOCHS[detector], progress=lambda _: None, with_baselines=False)
+        found: Document = {}
+        for name, stories in material.tests.items():
+            scored = score_stories(stories, fitted.score)
+            own, strict = (report(scored, threshold=at, enough=task.enough) for at in (fitted.threshold, fitted.strict))
+            benign = hourly(scored)
+            days = benign.entity_days
+            alerts = [benign.alerts(at) / days if days else None for at in (fitted.threshold, fitted.strict)]
+            found[name] = {
+                "attack": own.entities.attack, "benign": own.entities.benign, "entity_days": round(days, 1),
+                "recall": _known(own.entities.recall), "recall_strict": _known(strict.entities.recall),
+                "fpr": _known(own.entities.fpr), "auc": _known(own.windows.auc),
+                "alerts_per_entity_day": alerts[0], "alerts_per_entity_day_strict": alerts[1],
+            }  # fmt: skip
+            noted = recipe(task, repeats=REPEATS[detector], epochs=EPOCHS[detector])
+            ledger.record(ledger.Look(f"{detector}: {name}", "cnn_lstm", int(key), noted))
+        return {"threshold": fitted.threshold, "strict_threshold": fitted.strict, "tests": found}
+
+    return Stage(
+        f"{detector}_refits", f"{detector}, fitted again", lambda: [str(seed) for seed in SEEDS], run,
+        lambda results: {"detector": detector, **sum_up(results)},
+        ("training/trials/refits.py", f"model_artifacts/{detector}/detector.json"), (),
+    )  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else round(value, 6)
+
+
+@cache
+def _material(detector: str, root: str) -> Material:
+    """Stories as the build gathers them: told once, whatever the seed of the fit."""
+    return TASKS[detector]().gather(Path(root), SEEDS[0], REPEATS[detector], lambda _: None)
+
+
+def sum_up(results: dict[str, Document]) -> Document:
+    """Mean and spread over seeds of every figure on every test."""
+    every = list(results.values())
+    tests: Document = {}
+    for name, first in every[0]["tests"].items():
+        tests[name] = {figure: first[figure] for figure in ("attack", "benign", "entity_days")}
+        for figure in _FIGURES:
+            values = [one["tests"][name][figure] for one in every]
+            known = [value for value in values if value is not None]
+            mean, spread = mean_and_spread(known)
+            tests[name][figure] = {"mean": round(mean, 4), "spread": round(spread, 4)} if known else None
+    return {"seeds": len(every), "tests": tests}

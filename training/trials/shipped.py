@@ -1,0 +1,70 @@
+"""The shipped detectors: what their build found on what training never saw, and what they find on the stored sample.
+
+The first is read from ``evaluation.json``, the file of which the card is written. The second is computed here, and a test
+computes it again: so report, card and model cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shared_model.detector import Detector
+from training import evaluation_sample
+from training.artifact import ARTIFACTS
+from training.tasks import TASKS
+from training.trials.stage import Document, Stage
+
+_OF_A_TEST = (
+    "attack_entities", "benign_entities", "attack_windows", "benign_windows", "detected", "strict", "alerts", "rates", "replaced",
+    "false_alarms_per_entity_day",
+)  # fmt: skip
+
+
+def cells() -> list[str]:
+    """One for each detector."""
+    return list(TASKS)
+
+
+def run(key: str, _: Path) -> Document:
+    """Figures of the build, and counts on the stored sample."""
+    evaluation = json.loads((ARTIFACTS / key / "evaluation.json").read_text(encoding="utf-8"))
+    return {
+        "version": Detector.load(ARTIFACTS / key).version,
+        "seeds": len(evaluation["seeds"]),
+        "tests": {name: _test(test) for name, test in evaluation["tests"].items()},
+        "controls": evaluation.get("controls"),
+        "sample": sample(key),
+    }
+
+
+def _test(test: dict[str, Any]) -> Document:
+    """What a build of before a figure was told lacks is None."""
+    told = {name: test.get(name) for name in _OF_A_TEST}
+    return told | {"recall": test["entities"]["recall"], "fpr": test["entities"]["fpr"], "auc": test["windows"]["auc"]}
+
+
+def sample(key: str) -> Document:
+    """Entities that alert at the shipped threshold, of the stored sample: attack ones by family, and benign ones."""
+    judged = evaluation_sample.judge(Detector.load(ARTIFACTS / key), evaluation_sample.read(key))
+    benign = judged.entities.benign
+    return {
+        "found": judged.detected, "attack": judged.entities.attack,
+        "alarming": round(judged.entities.fpr * benign), "benign": benign,
+        "families": judged.detected_by_family, "auc": round(judged.windows.auc, 4),
+    }  # fmt: skip
+
+
+def sum_up(results: dict[str, Document]) -> Document:
+    """As found, by detector."""
+    return {"detectors": results}
+
+
+STAGE = Stage(
+    "shipped", "the shipped detectors", cells, run, sum_up,
+    ("training/trials/shipped.py", "training/evaluation.py", "training/evaluation_sample/__init__.py",
+     *(f"model_artifacts/{name}/{file}" for name in TASKS for file in ("detector.json", "evaluation.json")),
+     *(f"training/evaluation_sample/{name}.npz" for name in TASKS)),
+    (),
+)  # fmt: skip
