@@ -160,12 +160,12 @@ def _counted_row(name: str, figures: dict[str, Any]) -> str:
         str(alerts["strict"][0]),
         f"{alerts['entity_days']:,.1f}",
         f"{alerts['events']:,}",
-        _per(1e6, alerts["strict"][0], alerts["events"]),
+        per(1e6, alerts["strict"][0], alerts["events"]),
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _per(unit: float, count: int, of: float) -> str:
+def per(unit: float, count: int, of: float) -> str:
     """``count`` per ``unit`` of ``of``; its upper bound where fewer than three were counted."""
     if not of:
         return "–"

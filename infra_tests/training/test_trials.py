@@ -193,13 +193,14 @@ def test_the_shipped_models_still_find_on_the_stored_sample_what_the_report_says
     found, document = shipped.sample(name), stage.document("shipped")
     assert document is not None
     said = document["detectors"][name]["sample"]
-    assert (found["attack"], found["benign"]) == (said["attack"], said["benign"])
+    assert (found["attack_entities"], found["benign_entities"]) == (said["attack_entities"], said["benign_entities"])
     # Another processor may round a few scores to the other side of the threshold.
-    assert found["found"] == pytest.approx(said["found"], abs=2)
+    assert found["detected"] == pytest.approx(said["detected"], abs=2)
     assert found["alarming"] == pytest.approx(said["alarming"], abs=2)
-    assert found["auc"] == pytest.approx(said["auc"], abs=2e-3)
+    assert found["windows"]["auc"] == pytest.approx(said["windows"]["auc"], abs=2e-3)
     assert sum(abs(hit - said["families"][family][0]) for family, (hit, _) in found["families"].items()) <= 2
-    row = f"| {said['found']} of {said['attack']} | {said['alarming']} of {said['benign']} | {said['auc']:.3f} |"
+    entities = f"{said['detected']} of {said['attack_entities']} | {said['alarming']} of {said['benign_entities']}"
+    row = f"| {entities} | {said['windows']['auc']:.3f} |"
     assert any(line.startswith(f"| `{name}` ") and row in line for line in REPORT.read_text(encoding="utf-8").splitlines())
 
 
@@ -209,7 +210,7 @@ def test_another_threshold_gives_another_table(tmp_path, monkeypatch):
     (tmp_path / "audit" / "detector.json").write_text(json.dumps(described | {"threshold": 0.9}))
     before = shipped.sample("audit")
     monkeypatch.setattr(shipped, "ARTIFACTS", tmp_path)
-    assert shipped.sample("audit")["found"] < before["found"] - 2
+    assert shipped.sample("audit")["detected"] < before["detected"] - 2
 
 
 def test_the_report_tells_of_each_shipped_detector_what_its_build_counted():

@@ -13,12 +13,13 @@ from typing import Any
 from shared_model.detector import Detector
 from training import evaluation_sample
 from training.artifact import ARTIFACTS
+from training.build import on_sample
 from training.tasks import TASKS
 from training.trials.stage import Document, Stage
 
 _OF_A_TEST = (
     "attack_entities", "benign_entities", "attack_windows", "benign_windows", "detected", "strict", "alerts", "rates", "replaced",
-    "false_alarms_per_entity_day",
+    "false_alarms_per_entity_day", "benign",
 )  # fmt: skip
 
 
@@ -46,14 +47,9 @@ def _test(test: dict[str, Any]) -> Document:
 
 
 def sample(key: str) -> Document:
-    """Entities that alert at the shipped threshold, of the stored sample: attack ones by family, and benign ones."""
+    """The counts on the stored sample that a card has, and attack entities that alert, by family."""
     judged = evaluation_sample.judge(Detector.load(ARTIFACTS / key), evaluation_sample.read(key))
-    benign = judged.entities.benign
-    return {
-        "found": judged.detected, "attack": judged.entities.attack,
-        "alarming": round(judged.entities.fpr * benign), "benign": benign,
-        "families": judged.detected_by_family, "auc": round(judged.windows.auc, 4),
-    }  # fmt: skip
+    return {**on_sample(judged), "families": judged.detected_by_family}
 
 
 def sum_up(results: dict[str, Document]) -> Document:

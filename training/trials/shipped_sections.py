@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from training.benchmarks.markdown import table
+from training.card import per
 from training.trials.printing import k_of_n, number, percent, run_line
 
 Document = dict[str, Any]
@@ -21,7 +22,7 @@ def _shipped(document: Document) -> str:
     for detector, one in document["detectors"].items():
         title = f"`{detector}` {one['version']}"
         for name, test in one["tests"].items():
-            rows.append([title, name, *_tested(test)])
+            rows.append([title, name, test["benign"] or "–", *_tested(test)])
             if test["replaced"] is not None:
                 again = test["replaced"]
                 controls.append(
@@ -37,15 +38,16 @@ def _shipped(document: Document) -> str:
         sample.append(
             [
                 title,
-                f"{told['found']} of {told['attack']}",
-                f"{told['alarming']} of {told['benign']}",
-                f"{told['auc']:.3f}",
+                f"{told['detected']} of {told['attack_entities']}",
+                f"{told['alarming']} of {told['benign_entities']}",
+                f"{told['windows']['auc']:.3f}",
                 _by_family(told["families"]),
             ]
         )
     head = (
         "detector",
         "test set",
+        "benign entities are",
         "attack entities found",
         "at the strict threshold",
         "recall of entities, all seeds %",
@@ -59,8 +61,8 @@ def _shipped(document: Document) -> str:
 
 What each build counted, as on the cards (`model_artifacts/*/MODEL_CARD.md`, which say more). Found is k of n with the exact 95 % interval, by the model that ships; recall is over all seeds ({seeds}).
 Thresholds come from benign validation data: the detector's own, and a strict one at which benign validation entities raise at most 1 alert per 1,000 entity-days. An alert is one an entity and hour.
-Rows of generated records (“held-out scenario families”, “benign principals … watched for days”) and rows of recorded ones are never added up. Where no alert came in fewer than 3,000 entity-days, the
-rate is only known to be below 3 divided by the entity-days.
+Alerts of generated benign entities and of recorded ones are never added up. A rate of fewer than three events is given as its upper bound, one-sided 95 %;
+where no alert came, the rate per entity-day is only known to be below 3 divided by the entity-days.
 
 {table(head, rows)}
 
@@ -107,14 +109,13 @@ def _tested(test: Document) -> list[str]:
     recall = percent(test["recall"]) if test["attack_entities"] else "–"
     if alerts is None:
         return [*counted, recall, "–", "–", "–", "–"]
-    million = f"{1e6 * alerts['strict'][0] / alerts['events']:.0f}" if alerts["events"] and alerts["strict"][0] else "0"
     return [
         *counted,
         recall,
         f"{alerts['own'][0]}; {alerts['strict'][0]}",
         f"{alerts['entity_days']:,.1f}",
         f"{alerts['events']:,}",
-        million,
+        per(1e6, alerts["strict"][0], alerts["events"]),
     ]
 
 
