@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from azure_functions.actions.catalogue import HANDLES, make_actions
+from azure_functions.actions.catalogue import KNOWN, make_actions
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.notifications import Notices
 from azure_functions.adapters.policy import PolicyBlob, listed
@@ -116,4 +116,4 @@ class ResponseRoom:
     @cached_property
     def _blob(self) -> PolicyBlob:
         settings = self._function.settings
-        return PolicyBlob(self._function.clients, settings.own_principal_ids, settings.own_resource_ids, HANDLES)
+        return PolicyBlob(self._function.clients, settings.own_principal_ids, settings.own_resource_ids, KNOWN)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdas.actions.catalogue import HANDLES, SETTINGS
+from lambdas.actions.catalogue import KNOWN
 from response.policy import NeverTouch, PolicyError, load_policy, policy_json
 
 #: The most that a parameter of SSM holds (advanced tier).
@@ -39,10 +39,9 @@ def read_policy(file: Path) -> PolicyText:
     Raises
     ------
     PolicyError
-        It is no valid policy, names an action that there is not, or is too long for a parameter.
+        It is no valid policy, does not fit the actions that there are, or is too long for a parameter.
     """
-    policy, text = load_policy(file), policy_json(file)
-    policy.check_against(HANDLES, SETTINGS)
+    policy, text = load_policy(file, KNOWN), policy_json(file, KNOWN)
     if (length := len(text.encode())) > _LONGEST:
         raise PolicyError(f"{file} is {length} bytes as JSON; a parameter holds {_LONGEST}: join rules, shorten names")
     return PolicyText(text, policy.never_touch, {name: each.settings for name, each in policy.actions.items()})

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from response.journal import Journal
-from response.policy import SettingsReader
+from response.policy import KnownAction
 from shared_model.errors import BreakwaterError
-from shared_model.events import EntityKind
 
 Print = Callable[[str], None]
 
@@ -46,12 +45,8 @@ class Deployment(Protocol):
         """Return who runs this command: the journal keeps it as who approved."""
         ...
 
-    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
-        """Return the actions of this cloud, and the kinds of entities that each can act on. Asks nobody."""
-        ...
-
-    def settings(self) -> Mapping[str, SettingsReader]:
-        """Return what reads the settings of those actions that have some. Asks nobody."""
+    def actions(self) -> Mapping[str, KnownAction]:
+        """Return the actions of this cloud, and what a policy must fit of each. Asks nobody."""
         ...
 
     @property

@@ -24,7 +24,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Print what each rule says."""
     try:
-        verdict, policy = Verdict.from_json(options.verdict.read_bytes()), load_policy(options.policy)
+        verdict, policy = Verdict.from_json(options.verdict.read_bytes()), load_policy(options.policy, where.actions())
     except OSError as error:
         raise NotPossible(f"cannot read {error.filename}: {error.strerror}") from error
     except ValueError as error:

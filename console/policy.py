@@ -6,9 +6,10 @@ import argparse
 import difflib
 
 from console.deployment import Deployment, NotPossible, Print
-from console.policy_file import read
 from response.actions import Mode
-from response.policy import Policy
+from response.policy import FourEyes, Policy, PolicyError, parse_policy_yaml
+
+_PAGE = "without the page behind it (docs/deploy-azure.md, Answers by a link) nobody could approve"
 
 
 def check(where: Deployment, options: argparse.Namespace, out: Print) -> int:
@@ -33,16 +34,26 @@ def upload(where: Deployment, options: argparse.Namespace, out: Print) -> int:
 
 
 def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tuple[Policy | None, bytes]:
+    """Return the policy, None where it has mistakes, and the text; say what it would do, or every mistake."""
     try:
         text = options.file.read_bytes()
     except OSError as error:
         raise NotPossible(f"cannot read {options.file}: {error.strerror}") from error
-    policy, mistakes = read(text, where.targets(), settings=where.settings(), attests_answers=where.attests_answers)
-    for mistake in mistakes:
-        out(": ".join(part for part in (f"{options.file}:{mistake.line}", mistake.place, mistake.what) if part))
-    if policy is not None:
-        out(f"{options.file}: {_effect(policy, [*where.targets()])}")
+    try:
+        policy = parse_policy_yaml(text, where.actions(), name=str(options.file))
+    except PolicyError as error:
+        for line in str(error).splitlines():
+            out(line)
+        return None, text
+    out(f"{options.file}: {_effect(policy, [*where.actions()])}")
+    if (by_two := _by_two(policy)) and not where.attests_answers:
+        out(f"{by_two}: both people must answer by the link in the notice, since the queue attests nobody: {_PAGE}")
     return policy, text
+
+
+def _by_two(policy: Policy) -> str:
+    """Actions whose proposals two people must approve."""
+    return ", ".join(sorted(name for name, action in policy.actions.items() if action.four_eyes is FourEyes.TWO))
 
 
 def _effect(policy: Policy, actions: list[str]) -> str:

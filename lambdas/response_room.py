@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lambdas.actions.catalogue import HANDLES, SETTINGS, UNDO_GROUP, make_actions
+from lambdas.actions.catalogue import KNOWN, UNDO_GROUP, make_actions
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
@@ -162,4 +162,4 @@ class ResponseRoom:
     @cached_property
     def _parameter(self) -> PolicyParameter:
         settings = self._function.settings
-        return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, HANDLES, SETTINGS)
+        return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, KNOWN)

@@ -161,6 +161,9 @@ class Action(Protocol):
 
     name: ClassVar[str]
     handles: ClassVar[frozenset[EntityKind]]
+    #: What an undo gives back to whom it was taken from (rights, the networks of a machine), in words that follow "undo gives
+    #: back"; ``""`` for nothing. Only a person gives back: at the end of its time to live one is asked, whatever the policy says.
+    gives_back: ClassVar[str]
     #: Cloud permissions for plan, check, apply and verify: the containment identity gets exactly these.
     permissions: ClassVar[tuple[str, ...]]
     #: Cloud permissions that only undo needs: a separate identity gets these.

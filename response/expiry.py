@@ -203,8 +203,10 @@ def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment
     stuck = containment.is_stuck(desk.now_ms)
     if not due or not (stuck or containment.step is Step.APPLIED):
         return None
-    # What is stuck was never wholly made, and why is for a person to find out: it is not undone by time.
-    by_itself = not stuck and policy.of(containment.plan.action).at_end is AtEnd.UNDO
+    # What is stuck was never wholly made, and why is for a person to find out: it is not undone by time. Nor is, whatever the
+    # policy says, what would give anything back.
+    gives_back = _gives_back(desk, containment)
+    by_itself = not stuck and not gives_back and policy.of(containment.plan.action).at_end is AtEnd.UNDO
     if by_itself and desk.now_ms < containment.earliest_undo_ms:
         return None
     if by_itself and read_switch(desk.journal).armed:
@@ -212,10 +214,18 @@ def _expire_one(desk: _Desk, policy: Policy, name: str, containment: Containment
     return None if containment.asked else _ask(desk, name, containment)
 
 
+def _gives_back(desk: _Desk, containment: Containment) -> str:
+    """What its undo gives back, in words; ``""`` where that is nothing, or where this function does not have the action."""
+    action = desk.actions.get(containment.plan.action)
+    return action.gives_back if action else ""
+
+
 def _ask(desk: _Desk, name: str, containment: Containment) -> Ended | None:
     stream = fold(name, desk.journal.stream(name))
     state = "it was never wholly applied: it may hold in part" if containment.is_stuck(desk.now_ms) else "it still holds"
-    question = f"Its time to live is over and {state}. To end it: breakwater undo {containment.id}"
+    known = _gives_back(desk, containment)
+    gives_back = f", which gives back {known}" if known else ""
+    question = f"Its time to live is over and {state}. To end it{gives_back}: breakwater undo {containment.id}"
     detail = {"reason": question}
     entry = stream.entry(Step.EXPIRY_DUE, containment, now_ms=desk.now_ms, actor=BY_EXPIRY, detail=detail)
     try:

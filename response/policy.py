@@ -1,7 +1,7 @@
 """The operator's policy: which verdicts lead to which actions, in which mode, for how long, and what is never touched.
 
 These are the types that the core works with. Text becomes a :class:`Policy` only through :func:`parse_policy`, which
-validates it with ``response/policy_schema.py``; ``policy/default.yaml`` explains every key.
+validates it with ``response/policy_file.py``; ``policy/default.yaml`` explains every key.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from response.actions import Mode
+from response.policy_text import Text, Unreadable, as_json, parse_json, parse_yaml
 from response.rules import Rule
 from shared_model.errors import BreakwaterError
 from shared_model.events import EntityKind
@@ -22,6 +22,7 @@ __all__ = [
     "ActionPolicy",
     "AtEnd",
     "FourEyes",
+    "KnownAction",
     "NeverTouch",
     "Policy",
     "PolicyError",
@@ -35,18 +36,35 @@ __all__ = [
 
 #: Reads the settings of one action. Raises ValueError with place and fix: ``ip_sets.0: give …``.
 SettingsReader = Callable[[Mapping[str, Any]], object]
-NO_SETTINGS: Mapping[str, SettingsReader] = MappingProxyType({})
 
 
 class PolicyError(BreakwaterError):
-    """The policy cannot be used. Each line names the place in the file and what fits there."""
+    """The policy cannot be used. Each line names the file, the line and the place in it, and what fits there."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAction:
+    """What a policy must fit, of an action that a cloud has.
+
+    Attributes
+    ----------
+    handles : frozenset of EntityKind
+    gives_back : str
+        As :attr:`response.actions.Action.gives_back`.
+    read_settings : SettingsReader or None
+        None for an action that has no settings.
+    """
+
+    handles: frozenset[EntityKind]
+    gives_back: str = ""
+    read_settings: SettingsReader | None = None
 
 
 class AtEnd(StrEnum):
     """What happens when the time to live of a containment is over."""
 
     ASK = "ask"  # tell a person, keep containing
-    UNDO = "undo"  # restore, never before the plan's minimum lifetime
+    UNDO = "undo"  # restore, never before the plan's minimum lifetime; not where that gives anything back (Action.gives_back)
 
 
 class FourEyes(StrEnum):
@@ -134,56 +152,48 @@ class Policy:
         never = self.never_touch
         return replace(self, never_touch=replace(never, principals=(*never.principals, *own)))
 
-    def check_against(
-        self, handles: Mapping[str, frozenset[EntityKind]], settings: Mapping[str, SettingsReader] = NO_SETTINGS
-    ) -> None:
-        """Raise PolicyError for a rule whose action does not exist, cannot act on the rule's target, or cannot read its settings.
 
-        Parameters
-        ----------
-        handles : mapping of action name to kinds of entities
-        settings : mapping of action name to SettingsReader
-            Of the actions that have settings.
-        """
-        for name in sorted({rule.action for rule in self.rules} | set(self.actions)):
-            if name not in handles:
-                raise PolicyError(f"there is no action {name!r}; there are {', '.join(sorted(handles))}")
-        for rule in self.rules:
-            if rule.target not in handles[rule.action]:
-                kinds = ", ".join(sorted(handles[rule.action]))
-                raise PolicyError(f"rules.{rule.name}.target: {rule.action} acts on {kinds}, not on {rule.target}")
-        for name, action in self.actions.items():
-            if name not in settings:
-                if action.settings:
-                    raise PolicyError(f"actions.{name}.settings: {name} has none: take them out")
-                continue
-            try:
-                settings[name](action.settings)
-            except ValueError as error:
-                raise PolicyError(f"actions.{name}.settings.{error}") from error
+def parse_policy(text: str | bytes, actions: Mapping[str, KnownAction] | None = None, *, name: str = "policy") -> Policy:
+    """Read a policy from JSON, as functions on AWS get it.
+
+    Parameters
+    ----------
+    text : str or bytes
+    actions : mapping of action to KnownAction, or None
+        The actions of the cloud that it is for; None does not ask which there are.
+    name : str
+        Where it lies: errors name it, with the line.
+
+    Raises
+    ------
+    PolicyError
+    """
+    from response.policy_file import valid  # here, because pydantic costs a cold start
+
+    return valid(_read(parse_json, text, name), actions, name)
 
 
-def parse_policy(text: str | bytes) -> Policy:
-    """Read a policy from JSON, as functions on AWS get it. Raises PolicyError."""
-    from response.policy_schema import read_json  # here, because pydantic costs a cold start
+def parse_policy_yaml(text: str | bytes, actions: Mapping[str, KnownAction] | None = None, *, name: str = "policy") -> Policy:
+    """Read a policy from YAML, as functions on Azure get it, likewise. Raises PolicyError."""
+    from response.policy_file import valid  # here, because pydantic and PyYAML cost a cold start
 
-    return read_json(text)
-
-
-def parse_policy_yaml(text: str | bytes) -> Policy:
-    """Read a policy from YAML, as functions on Azure get it. Raises PolicyError."""
-    from response.policy_schema import read_yaml  # here, because pydantic and PyYAML cost a cold start
-
-    return read_yaml(text)
+    return valid(_read(parse_yaml, text, name), actions, name)
 
 
-def load_policy(path: Path) -> Policy:
+def load_policy(path: Path, actions: Mapping[str, KnownAction] | None = None) -> Policy:
     """Read a policy from the operator's YAML file. Raises PolicyError."""
-    return parse_policy(policy_json(path))
+    return parse_policy_yaml(path.read_bytes(), actions, name=str(path))
 
 
-def policy_json(path: Path) -> str:
-    """Turn the operator's YAML file into the validated JSON that functions read. Raises PolicyError."""
-    from response.policy_schema import yaml_to_json  # here, because PyYAML is not in the functions
+def policy_json(path: Path, actions: Mapping[str, KnownAction] | None = None) -> str:
+    """Turn the operator's YAML file into the validated JSON that functions read, line by line. Raises PolicyError."""
+    text = path.read_bytes()
+    parse_policy_yaml(text, actions, name=str(path))
+    return as_json(parse_yaml(text))
 
-    return yaml_to_json(path)
+
+def _read(parse: Callable[[str | bytes], Text], text: str | bytes, name: str) -> Text:
+    try:
+        return parse(text)
+    except Unreadable as error:
+        raise PolicyError(f"{name}:{error.line}: {error}") from error

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from response.actions import Mode
 from response.hours import parse_hours
-from response.policy import ActionPolicy, AtEnd, FourEyes, NeverTouch, Policy, PolicyError, Rule
+from response.policy import ActionPolicy, AtEnd, FourEyes, NeverTouch, Policy, Rule
 from response.rules import PrincipalKind
 from shared_model.events import EntityKind, Telemetry
 
@@ -136,7 +134,7 @@ class ActionModel(_Strict):
     answer_within: Duration = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
     extend_to: Duration = 7 * 24 * 3600
-    #: Read by the action (:meth:`response.policy.Policy.check_against`).
+    #: Read by the action (``response/policy_file.py``).
     settings: dict[Name, Any] = {}
 
 
@@ -221,38 +219,6 @@ class PolicyModel(_Strict):
         )
 
 
-def read_json(text: str | bytes) -> Policy:
-    """Read and validate JSON. Raises PolicyError."""
-    try:
-        return PolicyModel.model_validate_json(text).to_policy()
-    except ValidationError as error:
-        raise PolicyError(_places(error)) from error
-
-
-def read_yaml(text: str | bytes) -> Policy:
-    """Read and validate YAML. Raises PolicyError."""
-    return _validated(text, "policy")[0].to_policy()
-
-
-def yaml_to_json(path: Path) -> str:
-    """Read and validate the YAML file, and return it as compact JSON. Raises PolicyError."""
-    _, document = _validated(path.read_bytes(), str(path))
-    return json.dumps(document, separators=(",", ":"), sort_keys=True)
-
-
-def _validated(text: str | bytes, name: str) -> tuple[PolicyModel, Any]:
-    import yaml  # here, because PyYAML is not in the functions on AWS
-
-    try:
-        document: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{name}: not YAML: {error}") from error
-    try:
-        return PolicyModel.model_validate(document), document
-    except ValidationError as error:
-        raise PolicyError(f"{name}:\n{_places(error)}") from error
-
-
 def _rule(model: RuleModel) -> Rule:
     return Rule(
         name=model.name,
@@ -270,14 +236,4 @@ def _rule(model: RuleModel) -> Rule:
         hours=tuple(map(parse_hours, model.when.hours)),
         corroborate=frozenset(model.corroborate),
         alone=model.alone,
-    )
-
-
-def _places(error: ValidationError) -> str:
-    """One line per mistake: ``rules.0.when.min_probability: Input should be … (it is 7)``."""
-    return "\n".join(
-        f"{'.'.join(str(part) for part in mistake['loc']) or 'policy'}: {mistake['msg']} (it is {mistake['input']!r})"
-        if mistake["type"] != "missing"
-        else f"{'.'.join(str(part) for part in mistake['loc'])}: is missing"
-        for mistake in error.errors()
     )

@@ -38,6 +38,7 @@ class BlockAddress:
     name: ClassVar[str] = "block_address"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
+    gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",
         "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action",

@@ -11,7 +11,7 @@ from azure_functions.actions.revoke_sessions import RevokeSessions
 from azure_functions.clients import Clients
 from azure_functions.registry import Group
 from response.actions import Action
-from shared_model.events import EntityKind
+from response.policy import KnownAction
 
 _Class = (
     type[QuarantineInstance]
@@ -30,8 +30,8 @@ ACTIONS: tuple[_Class, ...] = (
     BlockSignIn,
     CloseStorageAccount,
 )
-#: What each action can act on, for :meth:`response.policy.Policy.check_against`.
-HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
+#: What a policy must fit. No action of Azure has settings.
+KNOWN: dict[str, KnownAction] = {action.name: KnownAction(action.handles, action.gives_back) for action in ACTIONS}
 #: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 UNDO_GROUP = Group.UNDO

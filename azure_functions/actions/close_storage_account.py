@@ -44,6 +44,7 @@ class CloseStorageAccount:
     name: ClassVar[str] = "close_storage_account"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.BUCKET})
+    gives_back: ClassVar[str] = "access by keys, signatures and without any name"
     permissions: ClassVar[tuple[str, ...]] = ("Microsoft.Storage/storageAccounts/read", "Microsoft.Storage/storageAccounts/write")
     undo_permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Storage/storageAccounts/read",

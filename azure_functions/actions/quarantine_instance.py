@@ -43,6 +43,7 @@ class QuarantineInstance:
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
+    gives_back: ClassVar[str] = "its networks to a machine that was isolated"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",
         "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action",

@@ -36,6 +36,7 @@ class RemoveRoleAssignments:
     name: ClassVar[str] = "remove_role_assignments"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
+    gives_back: ClassVar[str] = "the role assignments"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Authorization/roleAssignments/delete",
         "Microsoft.Authorization/roleAssignments/read",

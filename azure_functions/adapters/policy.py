@@ -8,8 +8,7 @@ from dataclasses import replace
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
 from azure_functions.registry import POLICY, POLICY_BLOB, Group
-from response.policy import Policy, PolicyError, parse_policy_yaml
-from shared_model.events import EntityKind
+from response.policy import KnownAction, Policy, PolicyError, parse_policy_yaml
 
 #: How long a change of the policy may go unnoticed by a function that is warm.
 _KEEP_MS = 60_000
@@ -25,7 +24,7 @@ class PolicyBlob:
     clients : Clients
     own_principal_ids, own_resource_ids : str
         Comma-separated, as in the settings: Breakwater itself. What lies under one of these resources is protected too.
-    handles : mapping of action name to the kinds of entities that it can act on
+    actions : mapping of action name to KnownAction
     """
 
     def __init__(
@@ -33,11 +32,11 @@ class PolicyBlob:
         clients: Clients,
         own_principal_ids: str,
         own_resource_ids: str,
-        handles: Mapping[str, frozenset[EntityKind]],
+        actions: Mapping[str, KnownAction],
     ) -> None:
         self._clients = clients
         self._own = (*listed(own_principal_ids), *(p for each in listed(own_resource_ids) for p in (each, f"{each}/*")))
-        self._handles = handles
+        self._actions = actions
         self._policy: Policy | None = None
         self._etag = ""
         self._read_ms = 0
@@ -48,8 +47,7 @@ class PolicyBlob:
             changed = self._changed()
             if changed is not None:
                 text, etag = changed
-                policy = parse_policy_yaml(text)
-                policy.check_against(self._handles)
+                policy = parse_policy_yaml(text, self._actions, name=f"{POLICY}/{POLICY_BLOB}")
                 self._policy, self._etag = _in_any_case(policy).protecting(self._own), etag
             self._read_ms = now_ms
         assert self._policy is not None  # noqa: S101 - an unchanged one was read before

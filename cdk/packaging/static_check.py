@@ -20,7 +20,7 @@ ABSENT: tuple[Absence, ...] = (
     (r"urllib3\.", r"cryptography.*|idna", "Another TLS."),
     (r"aws_lambda_powertools\.tracing\.", r"aws_xray_sdk.*", "Tracing, which is off."),
     (r"aws_lambda_powertools\.", r"aws_lambda_powertools\.event_handler.*", "Web APIs: no function of ours serves one."),
-    (r"response\.policy_schema\.", r"yaml", "Reads the operator's file, before it is deployed as JSON."),
+    (r"response\.policy_text\.", r"yaml", "Reads the operator's file, before it is deployed as JSON."),
 )
 
 

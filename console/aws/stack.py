@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from console.deployment import NotPossible
-from lambdas.actions.catalogue import HANDLES, SETTINGS
+from lambdas.actions.catalogue import KNOWN
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.clients import Clients, LazyClients
 from lambdas.cloud_errors import in_core_words
-from response.policy import SettingsReader
+from response.policy import KnownAction
 from shared_model.errors import BreakwaterError
-from shared_model.events import EntityKind
 
 _SIGN_IN = "sign in (`aws sso login`, or AWS_PROFILE) and try again"
 _REGION = "AWS_DEFAULT_REGION names the region that Breakwater was deployed to"
@@ -81,13 +80,9 @@ class Deployment:
         with in_core_words("caller identity"):
             return str(self.clients("sts").get_caller_identity()["Arn"])
 
-    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
-        """Return the actions of AWS, and what each can act on."""
-        return HANDLES
-
-    def settings(self) -> Mapping[str, SettingsReader]:
-        """Return what reads the settings of the actions of AWS that have some."""
-        return SETTINGS
+    def actions(self) -> Mapping[str, KnownAction]:
+        """Return the actions of AWS, and what a policy must fit."""
+        return KNOWN
 
     @property
     def attests_answers(self) -> bool:

@@ -6,16 +6,15 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from azure_functions.actions.catalogue import HANDLES
+from azure_functions.actions.catalogue import KNOWN
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
 from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
 from console.azure.account import Account, locate
 from console.azure.person import Person, PersonsClients
-from response.policy import NO_SETTINGS, SettingsReader
+from response.policy import KnownAction
 from shared_model.errors import BreakwaterError
-from shared_model.events import EntityKind
 
 _FIREWALL = "this address may not reach the account: `operatorAddresses` of the deployment names those that may"
 _RIGHTS = (
@@ -82,13 +81,9 @@ class Deployment:
         self.journal.find(_NOBODYS)  # the account's answer names its tenant, in which a guest has another object id
         return self._person.name()
 
-    def targets(self) -> Mapping[str, frozenset[EntityKind]]:
-        """Return the actions of Azure, and what each can act on."""
-        return HANDLES
-
-    def settings(self) -> Mapping[str, SettingsReader]:
-        """Return none: no action of Azure has settings."""
-        return NO_SETTINGS
+    def actions(self) -> Mapping[str, KnownAction]:
+        """Return the actions of Azure, and what a policy must fit."""
+        return KNOWN
 
     @property
     def attests_answers(self) -> bool:

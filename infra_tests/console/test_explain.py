@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from console import explain
+from console.aws.stack import Deployment
 from console.deployment import NotPossible
 from infra_tests.response.world import NOW_MS, verdict
 from shared_model.events import Telemetry
 
 DEFAULT = Path(__file__).parents[2] / "policy" / "default.yaml"
-NOWHERE: Any = None  # it asks no deployment
+HERE = Deployment("breakwater")
 
 
 def run(*arguments: str) -> list[str]:
     parser, printed = argparse.ArgumentParser(), list[str]()
     explain.add_to(parser.add_subparsers())
     options = parser.parse_args(["explain", *arguments, "--policy", str(DEFAULT), "--at", str(NOW_MS)])
-    assert options.run(NOWHERE, options, printed.append) == 0
+    assert options.run(HERE, options, printed.append) == 0
     return printed
 
 

@@ -41,13 +41,26 @@ def test_the_shipped_policies_are_good_and_only_observe(cloud: str, name: str) -
     assert {"only", "observes", "quarantine_instance,"} <= set(line.split())
 
 
-@pytest.mark.parametrize(("cloud", "good"), [("aws", True), ("azure", False)])
-def test_two_people_are_asked_for_only_where_they_can_be_told_apart(tmp_path: Path, cloud: str, good: bool) -> None:
+def test_two_people_answer_by_the_link_where_a_queue_attests_nobody(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD.replace("mode: enforce", "mode: approve\n    four_eyes: two"), encoding="utf-8")
+    assert check(file, "aws")[0] == 0
+    assert len(check(file, "aws")[1]) == 1
+    status, (effect, condition) = check(file, "azure")
+    assert status == 0
+    assert "asks before quarantine_instance" in effect
+    assert condition.startswith("quarantine_instance: both people must answer by the link")
+    assert "without the page behind it" in condition
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_what_gives_something_back_never_ends_by_itself(tmp_path: Path, cloud: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD + "    at_end: undo\n  block_address:\n    at_end: undo\n", encoding="utf-8")
     status, (line,) = check(file, cloud)
-    assert (status == 0) is good
-    assert ("asks before quarantine_instance" if good else f"{file}:11: actions.quarantine_instance.four_eyes: two needs") in line
+    assert status == 1
+    assert line.startswith(f"{file}:12: actions.quarantine_instance.at_end: undo gives back its networks to a machine")
+    assert line.endswith("only a person may do that: give ask")
 
 
 def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
@@ -83,7 +96,7 @@ def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
             "action: quarantine",
             ["4: rules.0.action: there is no action 'quarantine'; there are block_address,"],
         ),
-        ("target: instance", "target: session", ["4: rules.0.action: * acts on instance, not on session"]),
+        ("target: instance", "target: session", ["5: rules.0.target: * acts on instance, not on session"]),
         ("version: 1", "version: 2", ["1: version: Input should be 1 (it is 2)"]),
         ("actions:", "rules: []\nactions:", ["8: rules: stands in line 2 already, which would not count: join the two"]),
         (

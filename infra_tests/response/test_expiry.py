@@ -79,6 +79,18 @@ def test_by_default_the_end_asks_once_and_keeps_containing() -> None:
     assert site.undo(contained).step is Step.UNDONE
 
 
+def test_what_gives_something_back_asks_whatever_the_policy_says() -> None:
+    site = Site(at_end=AtEnd.UNDO)
+    site.action.gives_back = "its networks to a machine"  # type: ignore[misc]
+    contained = site.contain("i-1").decisions[0].containment_id
+    site.now_ms = NOW_MS + HOUR_MS + 1
+    assert [(ended.containment_id, ended.step) for ended in run_out(site)] == [(contained, Step.EXPIRY_DUE)]
+    assert "gives back its networks to a machine" in site.notices[-1].text
+    assert run_out(site) == ()
+    assert site.world["i-1"] != OPEN
+    assert site.undo(contained).step is Step.UNDONE
+
+
 def test_undo_before_the_minimum_lifetime_is_refused_with_the_time() -> None:
     site = Site(at_end=AtEnd.UNDO)
     site.action.min_lifetime_s = 4 * 3600

@@ -35,6 +35,7 @@ class IsolateMachine:
 
     name: ClassVar[str] = "isolate"
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
+    gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = ()
     undo_permissions: ClassVar[tuple[str, ...]] = ()
 

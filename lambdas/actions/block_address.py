@@ -30,6 +30,7 @@ class BlockAddress:
     name: ClassVar[str] = "block_address"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
+    gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:CreateNetworkAclEntry",
         "ec2:DescribeInstances",

@@ -32,6 +32,7 @@ class BlockAddressInWaf:
     name: ClassVar[str] = "block_address_in_waf"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
+    gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeVpcPeeringConnections",

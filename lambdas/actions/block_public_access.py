@@ -25,6 +25,7 @@ class BlockPublicAccess:
     name: ClassVar[str] = "block_public_access"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.BUCKET})
+    gives_back: ClassVar[str] = "public access to the bucket"
     permissions: ClassVar[tuple[str, ...]] = (
         "s3:GetBucketPublicAccessBlock",
         "s3:GetBucketTagging",

@@ -45,6 +45,7 @@ class BlockSignIn:
     name: ClassVar[str] = "block_sign_in"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
+    gives_back: ClassVar[str] = "the user's sign-in"
     permissions: ClassVar[tuple[str, ...]] = (
         "iam:GetAccountSummary",
         "iam:GetLoginProfile",

@@ -21,8 +21,7 @@ from lambdas.actions.unshare_snapshot import UnshareSnapshot
 from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Action
-from response.policy import SettingsReader
-from shared_model.events import EntityKind
+from response.policy import KnownAction, SettingsReader
 
 
 class AwsAction(Action, Protocol):
@@ -62,10 +61,11 @@ ACTIONS: tuple[type[AwsAction], ...] = (
 #: The group whose role plans, applies and verifies each action. Undo has a role of its own for all of them.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 UNDO_GROUP = Group.UNDO
-#: What each action can act on, for :meth:`response.policy.Policy.check_against`.
-HANDLES: dict[str, frozenset[EntityKind]] = {action.name: action.handles for action in ACTIONS}
-#: What reads the settings of an action that has some, likewise.
-SETTINGS: dict[str, SettingsReader] = {action.name: action.read_settings for action in CONFIGURED}
+_READERS: dict[str, SettingsReader] = {action.name: action.read_settings for action in CONFIGURED}
+#: What a policy must fit.
+KNOWN: dict[str, KnownAction] = {
+    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name)) for action in ACTIONS
+}
 
 
 def make_actions(

@@ -28,6 +28,7 @@ class DeactivateAccessKeys:
     name: ClassVar[str] = "deactivate_access_keys"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.ACCESS_KEY})
+    gives_back: ClassVar[str] = "the access keys"
     permissions: ClassVar[tuple[str, ...]] = (
         "iam:GetAccessKeyLastUsed",
         "iam:GetAccountSummary",

@@ -60,6 +60,7 @@ class InvokeFunction:
     name: ClassVar[str] = "invoke_function"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset(EntityKind)
+    gives_back: ClassVar[str] = "whatever the function took"
     permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)
     undo_permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)
 

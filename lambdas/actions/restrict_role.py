@@ -33,6 +33,7 @@ class RestrictRole:
     name: ClassVar[str] = "restrict_role"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.SESSION})
+    gives_back: ClassVar[str] = "the permissions of the role"
     permissions: ClassVar[tuple[str, ...]] = (
         *role_users.PERMISSIONS,
         "iam:GetAccountSummary",

@@ -34,6 +34,7 @@ class RevokeSessions:
     name: ClassVar[str] = "revoke_sessions"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
+    gives_back: ClassVar[str] = ""  # no token that the deny holds is valid by then
     permissions: ClassVar[tuple[str, ...]] = (
         *role_users.PERMISSIONS,
         "iam:GetAccountSummary",

@@ -30,6 +30,7 @@ class TightenTrustPolicy:
     name: ClassVar[str] = "tighten_trust_policy"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.TRUST})
+    gives_back: ClassVar[str] = "the outside account's way into the role"
     permissions: ClassVar[tuple[str, ...]] = ("iam:GetAccountSummary", "iam:GetRole", "iam:UpdateAssumeRolePolicy")
     undo_permissions: ClassVar[tuple[str, ...]] = ("iam:GetRole", "iam:UpdateAssumeRolePolicy")
 

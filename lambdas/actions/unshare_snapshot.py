@@ -23,6 +23,7 @@ class UnshareSnapshot:
     name: ClassVar[str] = "unshare_snapshot"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SNAPSHOT, EntityKind.IMAGE})
+    gives_back: ClassVar[str] = "what others were shared"
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeImageAttribute",
         "ec2:DescribeSnapshotAttribute",

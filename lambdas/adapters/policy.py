@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
-from response.policy import NO_SETTINGS, Policy, SettingsReader, parse_policy
-from shared_model.events import EntityKind
+from response.policy import KnownAction, Policy, parse_policy
 
 #: How long a change of the policy may go unnoticed by a function that is warm.
 _KEEP_MS = 60_000
@@ -21,14 +20,12 @@ class PolicyParameter:
         clients: Clients,
         parameter: str,
         own_role_arns: str,
-        handles: Mapping[str, frozenset[EntityKind]],
-        settings: Mapping[str, SettingsReader] = NO_SETTINGS,
+        actions: Mapping[str, KnownAction],
     ) -> None:
         self._clients = clients
         self._parameter = parameter
         self._own = tuple(arn.strip() for arn in own_role_arns.split(",") if arn.strip())
-        self._handles = handles
-        self._settings = settings
+        self._actions = actions
         self._policy: Policy | None = None
         self._read_ms = 0
 
@@ -37,8 +34,6 @@ class PolicyParameter:
         if self._policy is None or now_ms - self._read_ms >= _KEEP_MS:
             with in_core_words(f"SSM parameter {self._parameter}"):
                 text = self._clients("ssm").get_parameter(Name=self._parameter)["Parameter"]["Value"]
-            policy = parse_policy(text)
-            policy.check_against(self._handles, self._settings)
-            self._policy = policy.protecting(self._own)
+            self._policy = parse_policy(text, self._actions, name=self._parameter).protecting(self._own)
             self._read_ms = now_ms
         return self._policy

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from azure_functions.actions.catalogue import ACTIONS, GROUPS, HANDLES, make_actions
+from azure_functions.actions.catalogue import ACTIONS, GROUPS, KNOWN, make_actions
 from azure_functions.actions.interfaces import Interfaces, passing
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.resource_manager import ResourceManager
@@ -217,8 +217,8 @@ def test_an_outage_is_unavailable_and_never_drift(case: Case, cloud: Cloud, acti
 class TestCatalogue:
     def test_every_action_has_a_group_a_case_and_the_name_of_its_key(self, cloud: Cloud) -> None:
         made = make_actions(cloud.clients)
-        assert set(made) == set(GROUPS) == set(HANDLES) == {case.name for case in CASES}
-        assert all(action.name == name and HANDLES[name] == action.handles for name, action in made.items())
+        assert set(made) == set(GROUPS) == set(KNOWN) == {case.name for case in CASES}
+        assert all(action.name == name and KNOWN[name].handles == action.handles for name, action in made.items())
 
     @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
     def test_permissions_are_named_once_and_in_full(self, action: type[Action]) -> None:

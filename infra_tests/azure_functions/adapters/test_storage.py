@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from azure_functions.actions.catalogue import KNOWN
 from azure_functions.adapters.lake import Lake
 from azure_functions.adapters.policy import PolicyBlob
 from azure_functions.adapters.queues import DeadLetters, VerdictQueue
@@ -20,7 +21,7 @@ from infra_tests.response.world import verdict
 from offline.azure.storage import Storage
 from response.actions import Mode
 from response.policy import PolicyError, load_policy
-from shared_model.events import EntityKind, Rejected, Telemetry
+from shared_model.events import Rejected, Telemetry
 from shared_model.verdicts import Evidence, Verdict
 
 ROOT = Path(__file__).parents[3]
@@ -28,14 +29,6 @@ NOW_MS = 1_790_000_000_000
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 PRINCIPAL = "11111111-0000-4000-8000-000000000001"
 OWN = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Breakwater"
-HANDLES = {
-    "quarantine_instance": frozenset({EntityKind.INSTANCE}),
-    "block_address": frozenset({EntityKind.ADDRESS}),
-    "revoke_sessions": frozenset({EntityKind.PRINCIPAL}),
-    "remove_role_assignments": frozenset({EntityKind.PRINCIPAL}),
-    "block_sign_in": frozenset({EntityKind.PRINCIPAL}),
-    "close_storage_account": frozenset({EntityKind.BUCKET}),
-}
 
 
 @pytest.fixture
@@ -131,13 +124,13 @@ class TestPolicy:
         clients.blobs.get_blob_client(POLICY, POLICY_BLOB).upload_blob(text, overwrite=True)
 
     def policy(self, clients: Any) -> PolicyBlob:
-        return PolicyBlob(clients, PRINCIPAL.upper(), f"{OWN}/, ", HANDLES)
+        return PolicyBlob(clients, PRINCIPAL.upper(), f"{OWN}/, ", KNOWN)
 
     def test_what_is_shipped_only_observes_and_protects_breakwater_itself(self, clients: Storage) -> None:
         self.put(clients, self.SHIPPED)
         policy = self.policy(clients).load(NOW_MS)
-        assert {policy.of(action).mode for action in HANDLES} == {Mode.OBSERVE}
-        assert {rule.action for rule in policy.rules} == set(HANDLES) == set(policy.actions)
+        assert {policy.of(action).mode for action in KNOWN} == {Mode.OBSERVE}
+        assert {rule.action for rule in policy.rules} == set(KNOWN) == set(policy.actions)
         assert policy.never_touch.principals == (PRINCIPAL, OWN.lower(), f"{OWN.lower()}/*")
 
     def test_tags_are_compared_in_lower_case_as_plans_have_them(self, clients: Storage) -> None:
@@ -165,7 +158,9 @@ class TestPolicy:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("version: 9", "version"),
+            ("version: 9", "policy/policy.yaml:1: version: "),
+            ("version: 1\nbudget:\n  percent: 5", "policy/policy.yaml:3: budget.percent: there is no such key: did you mean"),
+            ("version: 1\nactions:\n  block_sign_in:\n    at_end: undo", "policy/policy.yaml:4: .* only a person .*: give ask"),
             ("a: [", "not YAML"),
             ("\x00", "not YAML"),
             ("version: 1\nactions: {isolate: {}}", "no action 'isolate'"),

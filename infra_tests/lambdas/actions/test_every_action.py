@@ -7,7 +7,7 @@ import re
 import pytest
 
 from infra_tests.lambdas.account import Account
-from lambdas.actions.catalogue import ACTIONS, GROUPS, HANDLES, make_actions
+from lambdas.actions.catalogue import ACTIONS, GROUPS, KNOWN, make_actions
 from response.actions import Action
 
 
@@ -26,8 +26,8 @@ def test_no_action_may_delete_more_than_what_undo_takes_away() -> None:
 
 def test_every_action_has_a_group_and_the_name_of_its_key(account: Account) -> None:
     made = make_actions(lambda group: account.clients)
-    assert set(made) == set(GROUPS) == set(HANDLES)
-    assert all(action.name == name and HANDLES[name] == action.handles for name, action in made.items())
+    assert set(made) == set(GROUPS) == set(KNOWN)
+    assert all(action.name == name and KNOWN[name].handles == action.handles for name, action in made.items())
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)

@@ -85,6 +85,7 @@ class _Locking:
 
     name: ClassVar[str]
     handles: ClassVar[frozenset[EntityKind]]
+    gives_back: str = ""
     permissions: ClassVar[tuple[str, ...]] = ()
     undo_permissions: ClassVar[tuple[str, ...]] = ()
     group: ClassVar[Any] = None
@@ -146,6 +147,10 @@ class Isolate(_Locking):
 
     name = "isolate"
     handles = frozenset({EntityKind.INSTANCE})
+
+    def __init__(self, cloud: Reached, *, gives_back: bool = False) -> None:
+        super().__init__(cloud)
+        self.gives_back = "a machine's networks" if gives_back else ""
 
     def wanted(self, found: Mapping[str, str], verdict: Verdict) -> dict[str, str]:
         return dict.fromkeys(found, "locked")

@@ -118,6 +118,8 @@ class Setting:
     alone: bool = True
     asks_tags: bool = False
     four_eyes: FourEyes = FourEyes.OTHER
+    #: An undo of a machine's isolation gives something back.
+    gives_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ def drawn(seed: int) -> History:
         percent_a_day=random.choice((25, 50, 100, 100)),
         alone=random.random() < 0.6,
         asks_tags=random.random() < 0.1,
+        gives_back=random.random() < 0.3,
     )
     return History(verdicts, moments, setting)
 

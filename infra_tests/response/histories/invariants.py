@@ -197,6 +197,8 @@ class Invariants(Watching):
             running = self.stage.turns.running
             must(running is None or running.armed_at_last_look is True, f"undone by time while disarmed: {entry.id}")
             must(entry.time_ms >= self.begun_ms[one] + HOUR_MS, f"undone before its time: {entry.id}")
+            given = self.stage.history.setting.gives_back and self.plan[one].action == "isolate"
+            must(not given, f"given back by time alone: {entry.id}")
 
     def _is_undone(self, entry: JournalEntry) -> None:
         plan, cloud = self.plan[entry.containment_id], self.stage.cloud

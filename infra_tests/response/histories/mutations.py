@@ -97,6 +97,11 @@ def time_undoes_although_disarmed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(response.expiry, "read_switch", lambda journal: Switch())
 
 
+def time_gives_back(patch: pytest.MonkeyPatch) -> None:
+    """The policy says undo, and what an undo gives back is not asked."""
+    patch.setattr(response.expiry, "_gives_back", lambda desk, containment: "")
+
+
 def what_was_undone_is_begun_again(patch: pytest.MonkeyPatch) -> None:
     """An undo settles nothing: the same verdict, delivered again, contains again."""
     patch.setattr(response.containment, "_SETTLED", response.containment._SETTLED - {Step.UNDONE})
@@ -245,6 +250,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     no_look_at_the_switch,
     a_look_at_the_switch_only_when_deciding,
     time_undoes_although_disarmed,
+    time_gives_back,
     what_was_undone_is_begun_again,
     nothing_is_taken_up,
     an_error_counts_as_done,

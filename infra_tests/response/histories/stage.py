@@ -282,7 +282,7 @@ class Stage:
     @property
     def _actions(self) -> dict[str, Isolate | EndSession]:
         reached = FaultyCloud(self.turns, self.cloud, self.watching)
-        return {"isolate": Isolate(reached), "end_session": EndSession(reached)}
+        return {"isolate": Isolate(reached, gives_back=self.history.setting.gives_back), "end_session": EndSession(reached)}
 
 
 def _entity(number: int) -> Entity:

@@ -41,6 +41,7 @@ _STORIES = (
     History(_verdicts(0, 3), _one_by_one(_DELIVER, _OTHER, _UNDO), Setting(alone=False)),
     History(_verdicts(1), _one_by_one(_DELIVER, Job(Does.EXPIRE), Job(Does.EXPIRE), then_ms=_HOURS_MS)),
     History(_verdicts(1), _one_by_one(_DELIVER, Job(Does.EXPIRE), _UNDO, then_ms=_HOURS_MS), Setting(at_end=AtEnd.ASK)),
+    History(_verdicts(1), _one_by_one(_DELIVER, Job(Does.EXPIRE), _UNDO, then_ms=_HOURS_MS), Setting(gives_back=True)),
     History(_verdicts(1), (*_one_by_one(_DELIVER, then_ms=2 * MINUTE_MS), *_one_by_one(_UNDO, _OTHER))),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.PROTECT, 0), _DELIVER)),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.TAG, 0), _OTHER)),

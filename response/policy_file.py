@@ -1,0 +1,154 @@
+"""The operator's policy file, read in one way by all: the operator's command, the infrastructure, and every function at start.
+
+Each mistake has its line and what fits there.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from response.policy import AtEnd, KnownAction, Policy, PolicyError
+from response.policy_schema import PolicyModel
+from response.policy_text import Place, Text
+
+#: What fits where the schema can only give a pattern.
+_FITS = {
+    "techniques": "give a MITRE ATT&CK id such as T1110 or T1110.001",
+    "principals": "give the ARN of a role or user, an object id of Entra, or a sign-in name; * and ? stand for any",
+    "security_groups": "give sg-… on AWS, an ARM id (/subscriptions/…) on Azure",
+    "instances": "give i-… on AWS, an ARM id (/subscriptions/…) on Azure",
+    "name": "begin with a small letter; then small letters, digits, - and _, 64 at most",
+    "action": "give the name of an action, such as quarantine_instance",
+    "actions": "give the name of an action, such as quarantine_instance",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One mistake.
+
+    Attributes
+    ----------
+    line : int
+        From 1.
+    place : str
+        Keys and positions (from 0) that lead to it, e.g. ``rules.0.when.min_probability``.
+    what : str
+        What is wrong and what fits there.
+    """
+
+    line: int
+    place: str
+    what: str
+
+    def in_file(self, name: str) -> str:
+        """Return it in one line, as an editor finds it."""
+        return ": ".join(part for part in (f"{name}:{self.line}", self.place, self.what) if part)
+
+
+def read(text: Text, actions: Mapping[str, KnownAction] | None) -> Policy | list[Mistake]:
+    """Return the policy, or every mistake, in the order of their lines.
+
+    Parameters
+    ----------
+    text : Text
+    actions : mapping of action to KnownAction, or None
+        The actions of the cloud that the policy is for. None: what actions there are is not asked.
+    """
+    mistakes = [
+        Mistake(line, _dotted(at), f"stands in line {first} already, which would not count: join the two")
+        for at, line, first in text.repeated
+    ]
+    try:
+        policy = PolicyModel.model_validate(text.document).to_policy()
+    except ValidationError as error:
+        places = ((_keys_and_positions(each["loc"]), _what(each)) for each in error.errors())
+        return sorted([*mistakes, *_placed(text, places)])
+    misfits = _against(policy, actions) if actions is not None else ()
+    return sorted([*mistakes, *_placed(text, misfits)]) or policy
+
+
+def _placed(text: Text, places: Iterable[tuple[Place, str]]) -> Iterator[Mistake]:
+    return (Mistake(text.line(place), _dotted(place), what) for place, what in places)
+
+
+def valid(text: Text, actions: Mapping[str, KnownAction] | None, name: str) -> Policy:
+    """Return the policy. Raises PolicyError, a line for each mistake: ``NAME:LINE: place: what fits there``."""
+    found = read(text, actions)
+    if isinstance(found, Policy):
+        return found
+    raise PolicyError("\n".join(mistake.in_file(name) for mistake in found))
+
+
+def _against(policy: Policy, actions: Mapping[str, KnownAction]) -> Iterator[tuple[Place, str]]:
+    """What does not fit the actions that this cloud has, rule by rule and action by action."""
+    unknown = f"there are {', '.join(sorted(actions))}"
+    for number, rule in enumerate(policy.rules):
+        known = actions.get(rule.action)
+        if known is None:
+            yield ("rules", number, "action"), f"there is no action {rule.action!r}; {unknown}"
+        elif rule.target not in known.handles:
+            kinds = ", ".join(sorted(known.handles))
+            yield ("rules", number, "target"), f"{rule.action} acts on {kinds}, not on {rule.target}"
+    for name, action in policy.actions.items():
+        known = actions.get(name)
+        if known is None:
+            yield ("actions", name), f"there is no action {name!r}; {unknown}"
+            continue
+        if action.at_end is AtEnd.UNDO and known.gives_back:
+            yield ("actions", name, "at_end"), f"undo gives back {known.gives_back}, and only a person may do that: give ask"
+        if known.read_settings is None:
+            if action.settings:
+                yield ("actions", name, "settings"), f"{name} has none: take them out"
+            continue
+        try:
+            known.read_settings(action.settings)
+        except ValueError as error:
+            where, _, what = str(error).partition(": ")
+            parts = tuple(int(each) if each.isdecimal() else each for each in where.split(".")) if what else ()
+            yield ("actions", name, "settings", *parts), what or where
+
+
+def _what(error: Mapping[str, Any]) -> str:
+    place: Place = error["loc"]
+    if error["type"] == "missing":
+        return "is missing: add it"
+    if error["type"] == "extra_forbidden":
+        keys = _keys_beside(place)
+        near = difflib.get_close_matches(str(place[-1]), keys, n=1)
+        return f"there is no such key: did you mean {near[0]}?" if near else f"there is no such key: here stand {', '.join(keys)}"
+    said = f"{error['msg'].removeprefix('Value error, ')} (it is {error['input']!r})" if place else error["msg"]
+    if error["type"] == "string_pattern_mismatch":
+        fits = next((_FITS[part] for part in reversed([*map(str, place)]) if part in _FITS), "")
+        return f"{error['input']!r} does not fit: {fits}" if fits else said
+    return said
+
+
+def _keys_beside(place: Place) -> list[str]:
+    """Keys that the schema knows in the mapping that a place is in."""
+    schema = PolicyModel.model_json_schema()
+    here: Mapping[str, Any] = schema
+    for part in place[:-1]:
+        if isinstance(part, int):
+            here = here["items"]
+        elif "properties" in here:
+            here = here["properties"][part]
+        else:  # a mapping whose keys are the operator's names: one schema for all its values
+            (here,) = here["patternProperties"].values()
+        if reference := here.get("$ref"):
+            here = schema["$defs"][reference.rpartition("/")[2]]
+    return [*here["properties"]]
+
+
+def _keys_and_positions(place: Place) -> Place:
+    """A place without pydantic's word for a key that does not fit: the key itself stands before it."""
+    return place[:-1] if place and place[-1] == "[key]" else place
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))
