@@ -4,7 +4,8 @@ Each cold start is a process of its own over the packaged folder, from its start
 Each warm invocation brings one Activity-log record as an event hub delivers it, in a batch of one. Its time is the host's:
 protocol, library and function; the emulated services' share is the function's own metric and stands apart. The worker's
 processor time stands beside it: all of its threads, HTTP and TLS to the services included, whatever else the machine does.
-The baseline is an invocation of the tiniest function there is. ``python -m benchmarks.azure_host``
+Two baselines: in turn with the records, the same function with an export that holds none, which is what host, protocol and
+library take for a batch of an event hub whatever the function does; and a refused request. ``python -m benchmarks.azure_host``
 """
 
 from __future__ import annotations
@@ -47,11 +48,14 @@ class Timing:
         The function's share of that.
     services_ms : float
         Waiting for services.
+    empty_ms : float
+        What the next invocation took, whose export held no record.
     """
 
     own_ms: float
     function_ms: float
     services_ms: float
+    empty_ms: float
 
 
 def cold_starts(app: Path, python: Interpreter, folder: Path) -> list[float]:
@@ -66,21 +70,27 @@ def cold_starts(app: Path, python: Interpreter, folder: Path) -> list[float]:
 
 
 def warm(azure: EmbeddedAzure, records: Iterator[dict[str, Any]], count: int) -> list[Timing]:
-    """Invoke ``detect_api_calls`` with one record each; return the timing of each invocation, in order."""
-    hub: EventHub = azure.host.hub("api-calls")
+    """Invoke ``detect_api_calls`` with one record each, then with none; return the timing of each pair, in order."""
     timings = []
     for _ in range(count):
-        hub.send(json.dumps({"records": [next(records)]}).encode())
-        (delivery,) = [each for each in azure.host.drain() if each.source == hub.name]
-        if not delivery.outcome.ok:
-            raise RuntimeError(f"the function failed: {delivery.outcome.error}")
-        lines = [json.loads(each.record.message) for each in azure.host.logs(invocation_id=delivery.outcome.invocation_id)]
-        metrics = next(line["metrics"] for line in lines if line["message"] == "metrics")
-        if metrics.get("DeadLetters"):
-            raise RuntimeError(f"the function could not read the record: {lines}")
-        own_ms = delivery.outcome.took_s * 1000 - metrics["ServiceTimeMs"]
-        timings.append(Timing(own_ms, metrics["OwnTimeMs"], metrics["ServiceTimeMs"]))
+        took_ms, metrics = _invoked(azure, [next(records)])
+        empty_ms, _ = _invoked(azure, [])
+        timings.append(Timing(took_ms - metrics["ServiceTimeMs"], metrics["OwnTimeMs"], metrics["ServiceTimeMs"], empty_ms))
     return timings
+
+
+def _invoked(azure: EmbeddedAzure, records: list[dict[str, Any]]) -> tuple[float, dict[str, float]]:
+    """Milliseconds of one invocation, and what the function measured."""
+    hub: EventHub = azure.host.hub("api-calls")
+    hub.send(json.dumps({"records": records}).encode())
+    (delivery,) = [each for each in azure.host.drain() if each.source == hub.name]
+    if not delivery.outcome.ok:
+        raise RuntimeError(f"the function failed: {delivery.outcome.error}")
+    lines = [json.loads(each.record.message) for each in azure.host.logs(invocation_id=delivery.outcome.invocation_id)]
+    metrics: dict[str, float] = next(line["metrics"] for line in lines if line["message"] == "metrics")
+    if metrics.get("DeadLetters"):
+        raise RuntimeError(f"the function could not read the record: {lines}")
+    return delivery.outcome.took_s * 1000, metrics
 
 
 def main() -> None:
@@ -101,13 +111,16 @@ def main() -> None:
         with EmbeddedAzure.start(folder / "azure", app=app, python=python) as azure:
             records = activity_records()
             warm(azure, records, _WARM_UP)
+            timings = warm(azure, records, _MEASURED)
             worker = azure.host.invoker.pid
             before_s = processor_s(worker)
-            timings = warm(azure, records, _MEASURED)
+            for _ in range(_MEASURED):
+                _invoked(azure, [next(records)])
             processor_ms = (processor_s(worker) - before_s) * 1000 / _MEASURED
             tiny = statistics.median(_tiny(azure) for _ in range(_MEASURED))
     own = sorted(timing.own_ms for timing in timings)
     p50, p99 = own[len(own) // 2], own[len(own) * 99 // 100]
+    empty = statistics.median(timing.empty_ms for timing in timings)
     services = statistics.median(timing.services_ms for timing in timings)
     judged = "" if p50 <= WARM_LIMIT_MS else ": OVER"
     version = f"Python {python.version[0]}.{python.version[1]}"
@@ -115,6 +128,7 @@ def main() -> None:
     print(f"  own time            p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   (limit p50 {WARM_LIMIT_MS} ms{judged})")
     print(f"  of it the function  p50 {statistics.median(timing.function_ms for timing in timings):6.2f} ms")
     print(f"  processor time    mean {processor_ms:6.2f} ms   (the whole worker, HTTP and TLS to the services included)")
+    print(f"  an empty export     p50 {empty:6.2f} ms   own time is {p50 / empty:.1f} times that")
     print(f"  a refused request   p50 {tiny:6.2f} ms   own time is {p50 / tiny:.1f} times that")
     print(f"  emulated services   p50 {services:6.2f} ms   (Azurite; on Azure: Table storage, single-digit milliseconds a call)")
     print(f"  the paper's decision latency {PAPER_MS:.0f} ms: {PAPER_MS / p50:.0f} times our p50")

@@ -10,6 +10,7 @@ Everything is computed for all entities at once; what is kept of them is :func:`
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +145,7 @@ def merge(events: Events, remembered: Sequence[Remembered | None] = (), *, lengt
     entity, times, rows = events.entity, events.times_ms, events.rows
     if duplicates:
         entity, times, rows = entity[fresh], times[fresh], rows[fresh]
-    width = rows.dtype.itemsize * int(np.prod(rows.shape[1:], dtype=np.intp))
+    width = rows.dtype.itemsize * math.prod(rows.shape[1:])
     usable = [
         (number, state)
         for number, state in enumerate(remembered)

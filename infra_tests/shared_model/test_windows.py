@@ -64,6 +64,27 @@ def test_ids_remembered_with_and_without_their_minute_are_told_alike():
         assert unseen(events.entity, events.ids, remembered).tolist() == new
 
 
+@given(
+    known=st.lists(st.tuples(st.integers(0, 2**64 - 1), st.booleans()), max_size=6),
+    asked=st.integers(0, 2**64 - 1),
+    number=st.sampled_from([None, 0, 1]),
+)
+def test_one_event_alone_is_told_as_among_others(known, asked, number):
+    ids = np.array([identity for identity, _ in known], np.uint64)
+    with_minute = stamped_ids(ids, np.full(len(ids), 60_000 * 7, np.int64))
+    texts = tuple(
+        long if stamped else short for long, short, (_, stamped) in zip(with_minute, short_ids(ids), known, strict=True)
+    )
+    state = Remembered(b"", (), (), recent=texts)
+    of_entity = [state if each == number else None for each in (0, 1)]
+    for identity in {asked, *(identity for identity, _ in known)}:
+        alone = unseen(np.array([0]), np.array([identity], np.uint64), of_entity)
+        other = identity ^ (2**64 - 1)  # of an entity of its own, so that nothing else decides
+        together = unseen(np.array([0, 2]), np.array([identity, other], np.uint64), [*of_entity, None])
+        assert alone.tolist() == [place for place in together.tolist() if place == 0]
+    assert unseen(np.array([0]), np.array([asked], np.uint64), ()).tolist() == [0]
+
+
 def test_new_events_follow_the_remembered_ones():
     _, states = step(batch((0, 10, 1), (0, 20, 2)))
     sequences, _ = step(batch((0, 30, 3)), by_number(states))

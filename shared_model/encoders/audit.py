@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,7 @@ ROW = np.dtype(
 )
 ROW_BYTES = ROW.itemsize
 _API_CALL, _SYSTEM_EVENT = 1, 2
+_FAILURE = code(OUTCOMES, "failure")
 
 # (row field, levels, whether code 0 is a level of its own; else it is "not stated" and leaves the block empty)
 _BLOCKS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
@@ -185,10 +187,10 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     dense.reshape(-1)[begins[lasting] + (_COLUMN[f"effect={EFFECTS[1]}"] - 1) + effects.reshape(-1)[lasting]] = 1
     _relate(dense, rows, present, first)
     shown = _first_shown(np.stack((rows["service"], rows["agent"], effects)))
-    dense[..., _NOVEL_COLUMNS] = np.moveaxis(shown & ~first, 0, -1)
+    dense[..., _NOVEL_COLUMNS] = (shown & ~first).transpose(1, 2, 0)
     _gaps(dense, rows["time_ms"], present, first)
-    failures = np.cumsum(present & (rows["outcome"] == code(OUTCOMES, "failure")), axis=1)
-    dense[..., _COLUMN["failure_share"]] = failures / np.maximum(np.cumsum(present, axis=1), 1)
+    failures = (present & (rows["outcome"] == _FAILURE)).cumsum(axis=1)
+    dense[..., _COLUMN["failure_share"]] = failures / np.maximum(present.cumsum(axis=1), 1)
     dense[..., _COLUMN["present"]] = 1
     dense[~present] = 0
     return dense
@@ -202,18 +204,24 @@ def _relate(dense: NDArray[np.float32], rows: NDArray[np.void], present: NDArray
     new = _first_shown(values)
     same = np.zeros_like(stated)
     same[..., 1:] = stated[..., 1:] & (values[..., 1:] == values[..., :-1])
-    dense[..., _SAME_COLUMNS] = np.moveaxis(same, 0, -1)
-    dense[..., _NEW_COLUMNS] = np.moveaxis(new & ~first, 0, -1)
-    dense[..., _DISTINCT_COLUMNS] = np.moveaxis(np.log1p(np.cumsum(new, axis=-1)), 0, -1)
+    dense[..., _SAME_COLUMNS] = same.transpose(1, 2, 0)
+    dense[..., _NEW_COLUMNS] = (new & ~first).transpose(1, 2, 0)
+    dense[..., _DISTINCT_COLUMNS] = np.log1p(new.cumsum(axis=-1)).transpose(1, 2, 0)
 
 
 def _first_shown(codes: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether no earlier event of the window has the same code: (n, B, T). A code of 0 says nothing, so it is never new."""
     length = codes.shape[-1]
     equal = codes[..., :, None] == codes[..., None, :]
-    equal &= np.tri(length, length, -1, np.bool_)
+    equal &= _earlier(length)
     shown: NDArray[np.bool_] = (codes > 0) & ~equal.any(axis=-1)
     return shown
+
+
+@cache
+def _earlier(length: int) -> NDArray[np.bool_]:
+    """Which events of a window come before which: (T, T)."""
+    return np.tri(length, length, -1, np.bool_)
 
 
 def _gaps(dense: NDArray[np.float32], times: NDArray[np.int64], present: NDArray[np.bool_], first: NDArray[np.bool_]) -> None:
