@@ -57,12 +57,16 @@ class CloudRefusal(BreakwaterError):
         return self.status in (_CONFLICT, _PRECONDITION_FAILED)
 
 
-class CloudThrottled(CloudUnavailable):
-    """Too many requests, also after the client's own retries. ``retry_after_s`` is what the service asks to wait."""
+class CloudBusy(CloudUnavailable):
+    """Somebody else is at work on it now. ``retry_after_s`` is what the service asks to wait, 0 where it does not say."""
 
-    def __init__(self, message: str, retry_after_s: float) -> None:
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class CloudThrottled(CloudBusy):
+    """Too many requests, also after the client's own retries."""
 
 
 class CloudForbidden(CloudUnavailable):

@@ -17,7 +17,7 @@ from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_SECURIT
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.prefixes import is_private
 from azure_functions.actions.quarantine_groups import is_quarantine
-from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
+from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager, unless_changing
 from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.security_rules import Direction, read_effective_rules, read_rules
 from azure_functions.clients import Clients
@@ -119,8 +119,11 @@ class BlockAddress:
         return bool(named) and set(named) <= {*plan.after["named"], *plan.after["interfaces"]}
 
     def check(self, plan: Plan) -> str:
+        return self._arm.persistence.with_turns(lambda: self._objection(plan))
+
+    def _objection(self, plan: Plan) -> str:
         wirings = self._wirings(plan.before["interfaces"])
-        groups = self._groups(wirings)
+        groups = {name: unless_changing(group) for name, group in self._groups(wirings).items()}
         # Another rule of the same verdict may have put the machine into quarantine while this one could not be carried out.
         wirings = [wiring for wiring in wirings if not (wiring.group and is_quarantine(groups[wiring.group]))]
         for wiring in wirings:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from azure_functions.actions.interfaces import merged_tags
 from azure_functions.actions.persistence import Persistence
-from azure_functions.actions.resource_manager import Resource, ResourceId
+from azure_functions.actions.resource_manager import Resource, ResourceId, unless_changing
 from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.storage_accounts import StorageAccounts
 from azure_functions.clients import Clients
@@ -64,12 +64,13 @@ class CloseStorageAccount:
         if account is None:
             return _refused(target, f"there is no storage account {target.id}: it was deleted, or lies in another tenant")
         name = str(account["name"])
+        place = {"account": target.id, "made": _setting(account, "creationTime")}
         before = {each: _setting(account, each) for each in _SHUT_OUT if _is_open(account, each)}
         return Plan(
             action=self.name,
             target=target,
-            before={"account": target.id, "settings": before},
-            after={"account": target.id, "settings": dict.fromkeys(before, False)},
+            before={**place, "settings": before},
+            after={**place, "settings": dict.fromkeys(before, False)},
             touches=(
                 *(_SHUT_OUT[each].format(name) for each in before),
                 *((_LIVES_ON,) if before else ()),
@@ -86,9 +87,15 @@ class CloseStorageAccount:
         return True
 
     def check(self, plan: Plan) -> str:
+        return self._accounts.persistence.with_turns(lambda: self._objection(plan))
+
+    def _objection(self, plan: Plan) -> str:
         account = self._accounts.get(plan.before["account"])
         if account is None:
             return f"{plan.before['account']} was deleted meanwhile"
+        if plan.before.get("made") not in (None, _setting(account, "creationTime")):
+            return f"{plan.before['account']} is another account of the same name by now: plan again"
+        unless_changing(account)
         if opened := [each for each in _SHUT_OUT if each not in plan.before["settings"] and _is_open(account, each)]:
             return f"{', '.join(opened)} of {plan.before['account']} was turned on since: plan again"
         return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import random
 from typing import TypeVar
 
-from azure_functions.cloud_errors import CloudRefusal, CloudThrottled
+from azure_functions.cloud_errors import CloudBusy, CloudRefusal
 from azure_functions.waiting import waiting
 from response.actions import CloudUnavailable
 
@@ -62,8 +62,8 @@ class Persistence:
                 if refusal.code not in also and (not refusal.is_conflict or refusal.code in _LASTING):
                     raise
                 asked_s, last = refusal.retry_after_s, str(refusal)
-            except CloudThrottled as throttled:
-                asked_s, last = throttled.retry_after_s, str(throttled)
+            except CloudBusy as busy:
+                asked_s, last = busy.retry_after_s, str(busy)
             # Never sooner than asked; those that were turned away together must not come back together.
             wait_s = (asked_s or 0.2 * 2**turn) * (1 + _SPREAD * self.chance())
             if turn + 1 == self.turns or waited + wait_s > self.patience_s:

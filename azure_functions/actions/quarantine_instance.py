@@ -21,7 +21,7 @@ from azure_functions.actions.interfaces import (
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFACE
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
-from azure_functions.actions.resource_manager import Resource, ResourceManager
+from azure_functions.actions.resource_manager import Resource, ResourceManager, unless_changing
 from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.security_rules import read_effective_rules
 from azure_functions.clients import Clients
@@ -95,8 +95,8 @@ class QuarantineInstance:
         return Plan(
             action=self.name,
             target=target,
-            before={"interfaces": before},
-            after={"interfaces": after},
+            before={"machine": machine["properties"].get("vmId"), "interfaces": before},
+            after={"machine": machine["properties"].get("vmId"), "interfaces": after},
             touches=(*_touched(before, machine), _TRACKED),
             summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
             tags=merged_tags(*((resource or {}).get("tags") or {} for resource in (*groups.values(), *interfaces, machine))),
@@ -109,7 +109,14 @@ class QuarantineInstance:
         return True
 
     def check(self, plan: Plan) -> str:
-        now = {i["id"].lower(): _group(i) for i in self._interfaces(self._arm.virtual_machine(plan.target.id))}
+        return self._arm.persistence.with_turns(lambda: self._objection(plan))
+
+    def _objection(self, plan: Plan) -> str:
+        # The machine's own state says nothing here: a long extension, which whoever is in it may start, must not hold this up.
+        machine = self._arm.virtual_machine(plan.target.id)
+        if machine and plan.before.get("machine") not in (None, machine["properties"].get("vmId")):
+            return f"{plan.target.id} is another machine of the same name by now: plan again"
+        now = {i["id"].lower(): _group(unless_changing(i)) for i in self._interfaces(machine)}
         if not now:
             return f"{plan.target.id} has no network interfaces any more"
         for nic, state in plan.before["interfaces"].items():

@@ -13,7 +13,7 @@ from typing import Any
 
 from azure_functions.actions.persistence import Persistence
 from azure_functions.clients import Clients
-from azure_functions.cloud_errors import CloudRefusal, in_core_words
+from azure_functions.cloud_errors import CloudBusy, CloudRefusal, in_core_words
 from azure_functions.waiting import waiting
 from response.actions import CloudUnavailable
 
@@ -27,6 +27,10 @@ _RESOURCE_ID = re.compile(
     r"(?P<type>[^/]+/[^/]+)/(?P<name>[^/]+)(?P<child>/.+)?",
     re.IGNORECASE,
 )
+
+
+#: Where a change of a resource ends, one way or the other. In every other state somebody's change of it goes on.
+_SETTLED = frozenset({"", "succeeded", "failed", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,14 @@ class ResourceId:
         if match is None:
             raise ValueError(f"{text} is no id of a resource in a resource group")
         return cls(match["subscription"], match["group"], match["type"].lower(), match["name"], match["child"] or "")
+
+
+def unless_changing(resource: Resource) -> Resource:
+    """Return what was read. Raises CloudBusy while somebody else's change of it goes on: look again."""
+    state = str((resource.get("properties") or {}).get("provisioningState") or "")
+    if state.lower() not in _SETTLED:
+        raise CloudBusy(f"{resource['id']} is {state}: somebody else is changing it")
+    return resource
 
 
 class ResourceManager:

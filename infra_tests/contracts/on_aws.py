@@ -219,6 +219,19 @@ def aws_quarantine_instance(account: Account) -> Subject:
     )
 
 
+def _renew_role(account: Account, trusted: str = "{}") -> None:
+    account.clients("iam").delete_role(RoleName="web")
+    role(account, "web", trusted=trusted)
+
+
+def _renew_user(account: Account) -> None:
+    iam = account.clients("iam")
+    for key in iam.list_access_keys(UserName="alice")["AccessKeyMetadata"]:
+        iam.delete_access_key(UserName="alice", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="alice")
+    user(account, "alice")
+
+
 def aws_revoke_sessions(account: Account) -> Subject:
     iam, (principal, session) = account.clients("iam"), role(account, "web")
     calls = _Calls(account)
@@ -235,6 +248,7 @@ def aws_revoke_sessions(account: Account) -> Subject:
         gone=about(replace(principal, id=f"{principal.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        renew=lambda: _renew_role(account),
     )
 
 
@@ -255,6 +269,7 @@ def aws_deactivate_access_keys(account: Account) -> Subject:
         gone=about(replace(alice, id=f"{alice.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        renew=lambda: _renew_user(account),
     )
 
 
@@ -275,6 +290,7 @@ def aws_block_sign_in(account: Account) -> Subject:
         gone=about(replace(alice, id=f"{alice.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        renew=lambda: _renew_user(account),
     )
 
 
@@ -290,12 +306,14 @@ def aws_restrict_role(account: Account) -> Subject:
         gone=about(replace(principal, id=f"{principal.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        renew=lambda: _renew_role(account),
     )
 
 
 def aws_tighten_trust_policy(account: Account) -> Subject:
     iam, intruder = account.clients("iam"), assumes(AWS="arn:aws:iam::210987654321:root")
-    arn = role(account, "web", trusted=trust(assumes(Service="ec2.amazonaws.com"), intruder))[0].id
+    trusted = trust(assumes(Service="ec2.amazonaws.com"), intruder)
+    arn = role(account, "web", trusted=trusted)[0].id
     calls = _Calls(account)
     return Subject(
         action=TightenTrustPolicy(account.clients),
@@ -305,6 +323,7 @@ def aws_tighten_trust_policy(account: Account) -> Subject:
         gone=about(trust_of(f"{arn}-gone", "210987654321", ACCOUNT)),
         operations=calls.operations,
         calls=calls.count,
+        renew=lambda: _renew_role(account, trusted),
     )
 
 

@@ -30,13 +30,16 @@ def azure_quarantine_instance(cloud: Cloud) -> Subject:
         cloud.arm.change(front, lambda nic: nic["properties"].update(networkSecurityGroup={"id": cloud.world.open_group}))
 
     machine = cloud.world.database.lower()
-    return _on_azure(
+    made = _on_azure(
         cloud,
         QuarantineInstance(cloud.clients, persistence=cloud.persistence),
         about(Entity(EntityKind.INSTANCE, machine, cloud.world.subscription_id)),
         lambda: (cloud.group_of(front), cloud.group_of(back)),
         interfere,
         gone=Entity(EntityKind.INSTANCE, f"{machine}-gone", cloud.world.subscription_id),
+    )
+    return replace(
+        made, renew=lambda: _renew(cloud, cloud.world.database, "vmId"), change=lambda: cloud.arm.is_being_changed(front)
     )
 
 
@@ -52,7 +55,7 @@ def azure_block_address(cloud: Cloud) -> Subject:
         cloud.arm.change(edge, allow)
 
     machine = Entity(EntityKind.INSTANCE, cloud.world.web.lower(), subscription)
-    return _on_azure(
+    made = _on_azure(
         cloud,
         BlockAddress(cloud.clients, persistence=cloud.persistence),
         about(Entity(EntityKind.ADDRESS, ATTACKER, subscription), machine),
@@ -60,6 +63,7 @@ def azure_block_address(cloud: Cloud) -> Subject:
         interfere,
         gone=None,  # an address is always there; where to block it is what the verdict's other names say
     )
+    return replace(made, change=lambda: cloud.arm.is_being_changed(edge))
 
 
 def azure_remove_role_assignments(cloud: Cloud) -> Subject:
@@ -94,7 +98,7 @@ def azure_block_sign_in(cloud: Cloud) -> Subject:
 
 def azure_close_storage_account(cloud: Cloud) -> Subject:
     account, subscription = cloud.world.storage, cloud.world.subscription_id
-    return _on_azure(
+    made = _on_azure(
         cloud,
         CloseStorageAccount(cloud.clients, persistence=cloud.persistence),
         about(Entity(EntityKind.BUCKET, account.lower(), subscription)),
@@ -102,6 +106,7 @@ def azure_close_storage_account(cloud: Cloud) -> Subject:
         None,  # two switches that are off already cannot be turned further off
         gone=Entity(EntityKind.BUCKET, f"{account.lower()}gone", subscription),
     )
+    return replace(made, renew=lambda: _renew(cloud, account, "creationTime"), change=lambda: cloud.arm.is_being_changed(account))
 
 
 def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any]) -> Subject:
@@ -115,6 +120,14 @@ def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any
         None,  # what is one value and off already cannot be turned further off
         gone=Entity(EntityKind.PRINCIPAL, _NOBODY, subscription),
     )
+
+
+def _renew(cloud: Cloud, resource_id: str, given: str) -> None:
+    """Delete a resource and make one like it under its name; ``given`` is what Azure gives each anew."""
+    was = cloud.arm.resource(resource_id)
+    cloud.arm.remove(resource_id)
+    del was["properties"][given]
+    cloud.arm.put(resource_id, was)
 
 
 def _on_azure(

@@ -31,6 +31,10 @@ class Subject:
         Permissions that the calls since the last question needed, (by whom applies, by whom undoes). Empty in process.
     calls : callable
         How many calls of the cloud were made so far. Always 0 in process.
+    renew : callable or None
+        Somebody deletes the target and makes another of the same name. None: its names are never used again.
+    change : callable or None
+        Somebody else's change of it goes on from now on. None: its cloud says of nothing that it is being changed.
     returns : bool
         Whether undo brings the state back. Sessions that were ended stay so; undo then says so.
     """
@@ -42,6 +46,8 @@ class Subject:
     gone: Verdict | None
     operations: Callable[[], tuple[set[str], set[str]]]
     calls: Callable[[], int] = int
+    renew: Callable[[], object] | None = None
+    change: Callable[[], object] | None = None
     returns: bool = True
 
     @property

@@ -12,7 +12,7 @@ from infra_tests.contracts import subjects
 from infra_tests.contracts.subjects import Subject
 from infra_tests.response.world import HOUR_MS, NOW_MS
 from lambdas.actions.catalogue import ACTIONS as AWS_ACTIONS
-from response.actions import Comparing, Plan, Verification
+from response.actions import CloudUnavailable, Comparing, Plan, Verification
 from shared_model.events import EntityKind
 
 
@@ -119,6 +119,27 @@ def test_a_target_that_is_not_there_is_refused_with_a_reason(subject: Subject) -
     refused = subject.action.plan(subject.gone.entity, subject.gone)
     assert refused.refusal
     assert not refused.is_noop
+    assert subject.state() == before
+
+
+def test_another_of_the_same_name_is_not_what_was_planned_for(subject: Subject) -> None:
+    if subject.renew is None:
+        pytest.skip("its names are never used again")
+    made = plan(subject)
+    subject.renew()
+    renewed = subject.state()
+    assert subject.action.check(made)
+    assert subject.state() == renewed
+
+
+def test_what_somebody_else_is_changing_waits_until_that_is_over(subject: Subject) -> None:
+    if subject.change is None:
+        pytest.skip("its cloud says of nothing that it is being changed")
+    made = plan(subject)
+    subject.change()
+    before = subject.state()
+    with pytest.raises(CloudUnavailable, match="somebody else is changing it"):
+        subject.action.check(made)
     assert subject.state() == before
 
 

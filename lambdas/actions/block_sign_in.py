@@ -69,7 +69,7 @@ class BlockSignIn:
         if self._policies.document(user, policy) is not None:
             reason = f"{user} has a policy {policy} that this journal does not account for: remove it by hand"
             return _refused(target, reason, resources=found.resources)
-        place = {"user": user, "policy": policy}
+        place = {"user": user, "user_id": found.described["UserId"], "policy": policy}
         return Plan(
             action=self.name,
             target=target,
@@ -92,6 +92,8 @@ class BlockSignIn:
         return True
 
     def check(self, plan: Plan) -> str:
+        if self._users.again(plan.before) is None:
+            return f"the user {plan.before['user']} was deleted; one of its name now is another: plan again"
         return self._policies.objection(plan.before["user"], plan.before["policy"], plan.after["document"])
 
     def apply(self, plan: Plan) -> None:

@@ -57,12 +57,13 @@ class DeactivateAccessKeys:
         if not keys:
             reason = f"{user} has no access keys: block_sign_in keeps it from the console"
             return _refused(target, reason, resources=found.resources)
+        place = {"user": user, "user_id": found.described["UserId"]}
         active = [key for key, status in keys.items() if status == ACTIVE]
         return Plan(
             action=self.name,
             target=target,
-            before={"user": user, "keys": dict.fromkeys(active, ACTIVE)},
-            after={"user": user, "keys": dict.fromkeys(active, INACTIVE)},
+            before={**place, "keys": dict.fromkeys(active, ACTIVE)},
+            after={**place, "keys": dict.fromkeys(active, INACTIVE)},
             touches=(f"whatever works as {found.arn} with these keys", *map(self._last_used, active), *_LIVES_ON),
             summary=f"deactivate {', '.join(active) or 'no key'} of {user}",
             tags=found.tags,
@@ -76,7 +77,9 @@ class DeactivateAccessKeys:
         return bool(used) and used <= set(plan.after["keys"])
 
     def check(self, plan: Plan) -> str:
-        return "" if self._keys(plan.before["user"]) is not None else f"{plan.before['user']} was deleted, and its keys with it"
+        if self._users.again(plan.before) is None:
+            return f"the user {plan.before['user']} was deleted, and its keys with it; one of its name now is another: plan again"
+        return ""
 
     def apply(self, plan: Plan) -> None:
         user = plan.after["user"]

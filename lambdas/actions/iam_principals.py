@@ -79,6 +79,10 @@ class Roles:
         answer = if_there("GetRole", lambda: self._clients("iam").get_role(RoleName=name))
         return answer["Role"] if answer else None
 
+    def again(self, planned: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the role that a plan is about, None where it is gone: one that was deleted and made anew is another role."""
+        return _the_same(self.read(planned["role"]), "RoleId", planned.get("role_id"))
+
 
 class Users:
     """IAM users of the account."""
@@ -107,6 +111,10 @@ class Users:
         answer = if_there("GetUser", lambda: self._clients("iam").get_user(UserName=name))
         return answer["User"] if answer else None
 
+    def again(self, planned: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the user that a plan is about, None where it is gone: one that was deleted and made anew is another user."""
+        return _the_same(self.read(planned["user"]), "UserId", planned.get("user_id"))
+
 
 def if_there(operation: str, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Return what IAM answers, None where it says that there is no such thing."""
@@ -117,6 +125,10 @@ def if_there(operation: str, call: Callable[[], Mapping[str, Any]]) -> Mapping[s
         if refusal.code == "NoSuchEntity":
             return None
         raise
+
+
+def _the_same(now: Mapping[str, Any] | None, field: str, planned: str | None) -> Mapping[str, Any] | None:
+    return now if now is not None and planned in (None, now[field]) else None  # plans of earlier releases do not say
 
 
 def _named(target: Entity, verdict: Verdict, pattern: re.Pattern[str]) -> str:

@@ -58,12 +58,13 @@ class RestrictRole:
             return _refused(target, found.refusal, resources=found.resources)
         role, before = str(found.described["RoleName"]), _boundary(found.described)
         after = DENY_ALL.format(partition=found.arn.split(":")[1])
+        place = {"role": role, "role_id": found.described["RoleId"]}
         instead = f", instead of its boundary {before}" if before else ""
         return Plan(
             action=self.name,
             target=target,
-            before={"role": role, "boundary": before},
-            after={"role": role, "boundary": after},
+            before={**place, "boundary": before},
+            after={**place, "boundary": after},
             touches=(f"every user, workload and session of {found.arn}, at once", *self._users.of(found.described), *_LIVES_ON),
             summary=f"deny everything to {role} by the boundary AWSDenyAll{instead}",
             tags=found.tags,
@@ -77,16 +78,16 @@ class RestrictRole:
 
     def check(self, plan: Plan) -> str:
         role = plan.before["role"]
-        now = self._now(role)
+        now = self._now(plan)
         if now is None:
-            return f"there is no role {role} any more"
+            return f"there is no role {role} any more, or another of its name"
         if now[0] in (plan.before["boundary"], plan.after["boundary"]):
             return ""
         return f"the boundary of {role} is {_named(now[0])} now, no longer {_named(plan.before['boundary'])}: plan again"
 
     def apply(self, plan: Plan) -> None:
         role = plan.after["role"]
-        now = self._now(role)
+        now = self._now(plan)
         try:
             if now is None or now[0] != plan.after["boundary"]:
                 self._set(role, plan.after["boundary"])
@@ -98,14 +99,14 @@ class RestrictRole:
 
     def _look(self, plan: Plan) -> Verification:
         try:
-            now = self._now(plan.after["role"])
+            now = self._now(plan)
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
         return Verification.VERIFIED if now is not None and now[0] == plan.after["boundary"] else Verification.DRIFTED
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
         role, before, applied = plan.before["role"], plan.before["boundary"], plan.after["boundary"]
-        now = self._now(role)
+        now = self._now(plan)
         there = "the role was deleted" if now is None else _named(now[0])
         changed = now is None or now[0] not in (before, applied)
         return (Difference(f"boundary of {role}", _named(before), _named(applied), there, changed),)
@@ -118,7 +119,7 @@ class RestrictRole:
 
     def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         role, before = plan.before["role"], plan.before["boundary"]
-        now = self._now(role)
+        now = self._now(plan)
         if now is None:
             return UndoResult((), (f"{role} was deleted since",))
         if now[0] == before:
@@ -134,9 +135,9 @@ class RestrictRole:
             return UndoResult((), (f"{role} stays restricted, its boundary {_named(before)} cannot be set: {refusal}",))
         return UndoResult((f"boundary of {role}: {_named(before)}",))
 
-    def _now(self, role: str) -> tuple[str | None] | None:
-        """Return the boundary in force, None where there is no such role."""
-        described = self._roles.read(role)
+    def _now(self, plan: Plan) -> tuple[str | None] | None:
+        """Return the boundary in force, None where the role is gone."""
+        described = self._roles.again(plan.before)
         return None if described is None else (_boundary(described),)
 
     def _set(self, role: str, boundary: str | None) -> None:

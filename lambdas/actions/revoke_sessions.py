@@ -59,7 +59,7 @@ class RevokeSessions:
         if self._policies.document(role, policy_name) is not None:
             reason = f"{role} has a policy {policy_name} that this journal does not account for: remove it by hand"
             return _refused(target, reason, resources=found.resources)
-        place = {"role": role, "policy": policy_name}
+        place = {"role": role, "role_id": found.described["RoleId"], "policy": policy_name}
         return Plan(
             action=self.name,
             target=target,
@@ -83,6 +83,9 @@ class RevokeSessions:
         return issued_ms // 1000 <= until.timestamp()
 
     def check(self, plan: Plan) -> str:
+        if self._roles.again(plan.before) is None:
+            role = plan.before["role"]
+            return f"the role {role} was deleted, and its sessions with it; one of its name now is another: plan again"
         return self._policies.objection(plan.before["role"], plan.before["policy"], plan.after["document"])
 
     def apply(self, plan: Plan) -> None:

@@ -55,12 +55,13 @@ class TightenTrustPolicy:
         if _denies(now, statement):
             reason = f"{role} has a statement {statement['Sid']} that this journal does not account for: remove it by hand"
             return _refused(target, reason, resources=found.resources)
+        place = {"role": role, "role_id": found.described["RoleId"]}
         who = "everybody outside the account" if ANYONE in denied else f"account {', '.join(denied)}"
         return Plan(
             action=self.name,
             target=target,
-            before={"role": role, "document": now},
-            after={"role": role, "document": {**now, "Statement": [*statements_of(now), statement]}},
+            before={**place, "document": now},
+            after={**place, "document": {**now, "Statement": [*statements_of(now), statement]}},
             touches=(f"{who}: nobody of it can assume {found.arn} any more", *_conditions(now, denied), _LIVES_ON),
             summary=f"deny {who} in the trust policy of {role}",
             tags=found.tags,
@@ -76,16 +77,16 @@ class TightenTrustPolicy:
 
     def check(self, plan: Plan) -> str:
         role = plan.before["role"]
-        now = self._document(role)
+        now = self._document(plan)
         if now is None:
-            return f"there is no role {role} any more"
+            return f"there is no role {role} any more, or another of its name"
         if now == plan.before["document"] or _has(now, _added(plan)):
             return ""
         return f"the trust policy of {role} was changed since: plan again"
 
     def apply(self, plan: Plan) -> None:
         role, statement = plan.after["role"], _added(plan)
-        now = self._document(role)
+        now = self._document(plan)
         if now is None or _has(now, statement):
             return
         try:
@@ -98,14 +99,14 @@ class TightenTrustPolicy:
 
     def _look(self, plan: Plan) -> Verification:
         try:
-            now = self._document(plan.after["role"])
+            now = self._document(plan)
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
         return Verification.VERIFIED if now is not None and _has(now, _added(plan)) else Verification.DRIFTED
 
     def undo(self, plan: Plan) -> UndoResult:
         role, before, statement = plan.before["role"], plan.before["document"], _added(plan)
-        now = self._document(role)
+        now = self._document(plan)
         if now is None:
             return UndoResult((), (f"{role} was deleted since",))
         if now == before:
@@ -122,8 +123,9 @@ class TightenTrustPolicy:
         others = "is as it was" if as_before else "is without our deny; what others changed in it since stays as they made it"
         return UndoResult((f"the trust policy of {role} {others}",))
 
-    def _document(self, role: str) -> Mapping[str, Any] | None:
-        described = self._roles.read(role)
+    def _document(self, plan: Plan) -> Mapping[str, Any] | None:
+        """Return the trust policy in force, None where the role is gone."""
+        described = self._roles.again(plan.before)
         return None if described is None else dict(described["AssumeRolePolicyDocument"])
 
     def _write(self, role: str, document: Mapping[str, Any]) -> None:

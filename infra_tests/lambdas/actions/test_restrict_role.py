@@ -88,7 +88,7 @@ def test_the_boundary_that_it_had_is_in_the_journal_and_comes_back(
     own = policy(account, "developers")
     bind(account, own)
     made = plan(action, principal)
-    assert made.before == {"role": "web", "boundary": own}
+    assert (made.before["role"], made.before["boundary"]) == ("web", own)
     assert own in made.summary
     action.apply(made)
     assert boundary(account) == DENY_ALL
@@ -101,7 +101,7 @@ def test_the_boundary_that_it_had_is_in_the_journal_and_comes_back(
 def test_a_session_leads_to_its_role_and_the_deny_holds_for_whatever_comes(account: Account, action: RestrictRole) -> None:
     principal, session = role(account, "web")
     made = plan(action, principal, session)
-    assert made.after == {"role": "web", "boundary": DENY_ALL}
+    assert (made.after["role"], made.after["boundary"]) == ("web", DENY_ALL)
     assert action.covers(made, replace(about(principal, session), session_issued_ms=2**43))
     action.apply(made)
     assert plan(action, principal).is_noop

@@ -128,6 +128,14 @@ class ResourceManager(Endpoint):
 
             self.change(address.parent.path, without)
 
+    def is_being_changed(self, resource_id: str, state: str = "Updating") -> None:
+        """Somebody else's change of a resource goes on: it is answered in this state from now on, until it is put again."""
+        with self._store.lock:
+            found = self._store.get(resource_id)
+            if found is None:
+                raise KeyError(resource_id)
+            found["properties"]["provisioningState"] = state
+
     def finish_operations(self) -> None:
         """End all asynchronous operations that still run."""
         with self._store.lock:

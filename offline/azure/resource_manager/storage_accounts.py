@@ -6,6 +6,7 @@ Shapes: https://learn.microsoft.com/rest/api/storagerp/storage-accounts/update.
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 from offline.azure.resource_manager.errors import ArmError, bad_request
@@ -34,6 +35,8 @@ class StorageAccounts(Kind):
         if not (resource.get("sku") or {}).get("name") or not resource.get("kind"):
             raise bad_request("InvalidRequestPropertyValue", "A storage account needs 'sku.name' and 'kind'.")
         properties = resource["properties"]
+        made = before["properties"]["creationTime"] if before else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
+        properties["creationTime"] = made
         for name in _SWITCHES:
             if properties.get(name) not in (None, True, False):
                 raise _wrong_value(name, properties[name])
