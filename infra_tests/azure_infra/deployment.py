@@ -119,7 +119,7 @@ def _make(made: Deployment, identifier: str, content: dict[str, Any], scope: Sco
     evaluated = scope.value({key: part for key, part in content.items() if key not in _NOT_CONTENT})
     evaluated = {key: part for key, part in evaluated.items() if part is not None}
     if content["type"] == "Microsoft.Resources/deployments":
-        _nest(made, content["properties"], evaluated, scope)
+        _nest(made, identifier, content["properties"], evaluated, scope)
         return
     evaluated["properties"] = scope.value(content.get("properties", {}))
     made.resources.append(Deployed(identifier, evaluated, made.waits[identifier], frozenset(scope.referenced)))
@@ -139,13 +139,14 @@ def _id(content: dict[str, Any], name: str, root: str) -> str:
     return resource_id(root, content["type"], tuple(name.split("/")))
 
 
-def _nest(made: Deployment, properties: dict[str, Any], evaluated: dict[str, Any], scope: Scope) -> None:
+def _nest(made: Deployment, identifier: str, properties: dict[str, Any], evaluated: dict[str, Any], scope: Scope) -> None:
     inner = deploy(
         properties["template"],
         evaluated.get("subscriptionId", scope.subscription),
         evaluated.get("resourceGroup", scope.group),
         **{name: scope.value(given["value"]) for name, given in properties["parameters"].items()},
     )
+    scope.deployed[identifier] = {"outputs": {name: {"value": content} for name, content in inner.outputs.items()}}
     made.resources += inner.resources
     made.declared |= inner.declared
     made.waits |= inner.waits

@@ -96,6 +96,8 @@ class Scope:
         Variables as the template has them: evaluated when they are asked for.
     referenced : list of str
         Ids whose properties were asked for.
+    deployed : dict of str to dict
+        Nested deployments that are done, with their outputs.
     """
 
     subscription: str
@@ -103,6 +105,7 @@ class Scope:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     referenced: list[str] = field(default_factory=list)
+    deployed: dict[str, Any] = field(default_factory=dict)
     copy_index: int = 0
     _local: dict[str, Any] = field(default_factory=dict)
 
@@ -194,9 +197,9 @@ def _format(scope: Scope, pattern: str, *parts: Any) -> str:
     return pattern.format(*parts)
 
 
-def _reference(scope: Scope, identifier: str, api: str = "", full: str = "") -> Later:
+def _reference(scope: Scope, identifier: str, api: str = "", full: str = "") -> Any:
     scope.referenced.append(identifier)
-    return Later(identifier)
+    return scope.deployed.get(identifier, Later(identifier))
 
 
 def _hash(*parts: Any) -> bytes:
