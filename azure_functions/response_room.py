@@ -11,7 +11,7 @@ from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.notifications import Notices
 from azure_functions.adapters.policy import PolicyBlob, listed
 from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row
-from azure_functions.adapters.signals import TableBudget, TableSignals
+from azure_functions.adapters.signals import TableLedgers, TableSignals
 from azure_functions.adapters.webhooks import webhooks
 from azure_functions.function import Function
 from azure_functions.registry import Group
@@ -52,9 +52,9 @@ class ResponseRoom:
         return TableSignals(self._function.clients)
 
     @cached_property
-    def budget(self) -> TableBudget:
-        """The hourly budget."""
-        return TableBudget(self._function.clients)
+    def budget(self) -> TableLedgers:
+        """The budget's ledgers."""
+        return TableLedgers(self._function.clients)
 
     @cached_property
     def notify(self) -> Notify:

@@ -19,8 +19,10 @@ from shared_model.lake import ANCHORS
 
 _CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 _MEMORY = ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
-_BUDGET = ("dynamodb:UpdateItem",)
-_SIGNALS = ("dynamodb:PutItem", "dynamodb:Query", *_BUDGET)
+_BUDGET = ("dynamodb:GetItem", "dynamodb:PutItem")
+_SIGNALS = ("dynamodb:PutItem", "dynamodb:Query")
+#: Keys of the table of signals, by what they are of (``lambdas/adapters/signals.py``).
+_LEDGERS, _SIGNALS_OF = "ledger#*", "signal#*"
 _ASSUME = "sts:AssumeRole"
 _KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 #: Queues of the functions that contain: verdicts come from detectors, answers from people.
@@ -191,8 +193,10 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
             yield _allow(["s3:PutObject"], f"{around.lake_arn}/{ANCHORS}/*")
         yield _allow([_ASSUME], *(names.role_arn(group) for group in spec.groups))
         if spec.queue in CONTAINING:
-            # The budget, and where verdicts come in, what corroborates them.
-            yield _allow(_SIGNALS if spec.queue == "verdicts" else _BUDGET, _table_arn(names, "signals"))
+            # The budget's ledgers; and where verdicts come in, what corroborates them.
+            yield _only_keys(_allow(_BUDGET, _table_arn(names, "signals")), _LEDGERS)
+            if spec.queue == "verdicts":
+                yield _only_keys(_allow(_SIGNALS, _table_arn(names, "signals")), _SIGNALS_OF)
         if spec.queue == "answers":  # whether the name in an answer has the id that SQS saw
             for kind in ("role", "user"):
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
@@ -230,6 +234,12 @@ def _page_statements(around: Surroundings) -> Iterator[iam.PolicyStatement]:
 
 def _allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=list(resources))
+
+
+def _only_keys(statement: iam.PolicyStatement, keys: str) -> iam.PolicyStatement:
+    """Narrow it to items of these keys of a table: who counts in a ledger writes no signal."""
+    statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": [keys]})
+    return statement
 
 
 def _table_arn(names: Names, table: str) -> str:

@@ -12,7 +12,7 @@ from lambdas.adapters.lake import Lake
 from lambdas.adapters.notifications import Topic
 from lambdas.adapters.policy import PolicyParameter
 from lambdas.adapters.security_hub import SecurityHub
-from lambdas.adapters.signals import DynamoBudget, DynamoSignals
+from lambdas.adapters.signals import DynamoLedgers, DynamoSignals
 from lambdas.adapters.webhooks import webhooks
 from lambdas.clients import Clients
 from lambdas.function import Function
@@ -80,9 +80,9 @@ class ResponseRoom:
         return DynamoSignals(self._function.clients, self._function.settings.signals_table)
 
     @cached_property
-    def budget(self) -> DynamoBudget:
-        """The hourly budget."""
-        return DynamoBudget(self._function.clients, self._function.settings.signals_table)
+    def budget(self) -> DynamoLedgers:
+        """The budget's ledgers."""
+        return DynamoLedgers(self._function.clients, self._function.settings.signals_table)
 
     @cached_property
     def notify(self) -> Notify:

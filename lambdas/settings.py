@@ -23,7 +23,7 @@ class Settings:
     memory_table : str
         DynamoDB table of the entity memory (key ``pk``, TTL ``expires``).
     signals_table : str
-        DynamoDB table of recent signals and the hourly budget (keys ``pk``, ``sk``, TTL ``expires``).
+        DynamoDB table of recent signals and the budget's ledgers (keys ``pk``, ``sk``, TTL ``expires``).
     journal_table : str
         DynamoDB table of the journal (keys ``pk``, ``sk``; no TTL; indexes ``expiring``, ``written``, ``containments``).
     verdict_queue_url, dead_letter_queue_url : str

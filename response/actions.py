@@ -61,8 +61,13 @@ class Plan:
         them with the never-touch list.
     region : str
         Where the target lies, ``""`` where that is not known or makes no sense (a user).
+    kind : str
+        Of which kind of resource it takes one out of its work, in the plural: ``instances``, ``roles``. A budget may allow a
+        share of them at once. ``""`` for a change that takes none (an address denied, a share taken back).
     population : int
-        How many of the target's kind the account has, 0 where nobody counted: a budget may allow a share of them.
+        How many of that kind the account has, 0 where nobody could count.
+    counted : str
+        Which one, where that is not the target: the role of a session.
     """
 
     action: str
@@ -76,7 +81,9 @@ class Plan:
     min_lifetime_s: int = 0
     resources: tuple[str, ...] = ()
     region: str = ""
+    kind: str = ""
     population: int = 0
+    counted: str = ""
 
     @property
     def is_noop(self) -> bool:

@@ -16,6 +16,7 @@ from response import guard
 from response.actions import Action, CloudUnavailable, Mode, Plan
 from response.answers import Answer
 from response.applying import Applier
+from response.budget import Ledgers
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.notices import Notify
@@ -74,7 +75,7 @@ def settle_answer(
     policy: Policy,
     actions: Mapping[str, Action],
     journal: Journal,
-    budget: guard.Budget,
+    budget: Ledgers,
     now_ms: int,
     notify: Notify,
     delivery: str = "",
@@ -126,7 +127,7 @@ def settle_answer(
     raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
 
 
-def _room(proposal: Proposal, policy: Policy, journal: Journal, budget: guard.Budget, now_ms: int, notify: Notify) -> Room:
+def _room(proposal: Proposal, policy: Policy, journal: Journal, budget: Ledgers, now_ms: int, notify: Notify) -> Room:
     return Room(
         verdict=Verdict.from_json(proposal.verdict),
         partners=(),

@@ -26,11 +26,11 @@ _SETTLED = frozenset(
 #: After these, somebody has looked, or is asked to: what was refused before is not begun again.
 _LOOKED_AT = frozenset({Step.FAILED, Step.UNDONE, Step.DENIED})
 #: Whoever wrote APPLYING (or UNDOING) this long ago applies (or undoes) no more. What stands there for longer is stuck.
-_AT_WORK_MS = 15 * 60_000
+AT_WORK_MS = 15 * 60_000
 #: What of that is for clocks that differ.
 _CLOCKS_MS = 5 * 60_000
 #: What that leaves: the longest time that a function that responds may run.
-LONGEST_RUN_MS = _AT_WORK_MS - _CLOCKS_MS
+LONGEST_RUN_MS = AT_WORK_MS - _CLOCKS_MS
 #: What another message began less than this ago is left to it: a change takes less, and what is older was left behind.
 _COURTESY_MS = 60_000
 #: How long a cloud's answers may not yet show a change that was made.
@@ -96,11 +96,11 @@ class Containment:
 
     def is_stuck(self, now_ms: int) -> bool:
         """Whether it stands at APPLYING for longer than whoever began to apply it can have lived."""
-        return self.step is Step.APPLYING and now_ms > self.taken_up_ms + _AT_WORK_MS
+        return self.step is Step.APPLYING and now_ms > self.taken_up_ms + AT_WORK_MS
 
     def may_be_being_applied(self, now_ms: int) -> bool:
         """Whether somebody may be inside ``apply`` with its plan."""
-        return any(now_ms <= since_ms + _AT_WORK_MS for since_ms in self.appliers.values())
+        return any(now_ms <= since_ms + AT_WORK_MS for since_ms in self.appliers.values())
 
     def was_begun_by_another_just_now(self, now_ms: int, delivery: str) -> bool:
         """Whether another message's handling has most likely not ended yet: to join it would help nobody."""
@@ -109,7 +109,7 @@ class Containment:
 
     def may_be_being_undone(self, now_ms: int, *, but_by: str = "") -> bool:
         """Whether somebody, other than who handles this message, may be inside ``undo`` with its plan."""
-        return any(now_ms <= since_ms + _AT_WORK_MS for who, since_ms in self.undoers.items() if who != but_by)
+        return any(now_ms <= since_ms + AT_WORK_MS for who, since_ms in self.undoers.items() if who != but_by)
 
     def was_undone_just_now(self, now_ms: int) -> bool:
         """Whether the cloud may still show it as in force."""

@@ -1,4 +1,4 @@
-"""The guard: what must never be touched, and how much may be contained in an hour.
+"""The guard: what must never be touched.
 
 A refusal is a result: text that says why and what to do instead, which ends in the journal.
 """
@@ -6,7 +6,6 @@ A refusal is a result: text that says why and what to do instead, which ends in 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 from response.actions import Plan
 from response.policy import NeverTouch
@@ -20,46 +19,6 @@ _MANAGED_ELSEWHERE = {
     "arn:*:iam::*:role/aws-reserved/*": "managed by IAM Identity Center: end the session or remove the assignment there",
     "arn:*:iam::*:role/*AWSReservedSSO_*": "managed by IAM Identity Center: end the session or remove the assignment there",
 }
-
-
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-
-
-class Budget(Protocol):
-    """Counts what is taken of a purse (an account's containments, say) in a period, atomically whoever else takes."""
-
-    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
-        """Take one from what the purse has in this period, and say whether there was one left.
-
-        Idempotent: a taker that took one has it, however often it asks.
-        """
-        ...
-
-
-class InProcessBudget:
-    """The budget in a dict."""
-
-    def __init__(self) -> None:
-        self._taken: dict[tuple[str, int], set[str]] = {}
-
-    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
-        taken = self._taken.setdefault((purse, now_ms // period_ms), set())
-        if taker in taken:
-            return True
-        if len(taken) >= limit:
-            return False
-        taken.add(taker)
-        return True
-
-
-def share(plan: Plan, percent: int) -> int | None:
-    """Return how many of the target's kind may be contained in a day, None where there is no limit or no known total.
-
-    One at least: of an account with three machines, ten percent would else be none for ever.
-    """
-    if not plan.population or percent >= 100:
-        return None
-    return max(1, plan.population * percent // 100)
 
 
 def refusal(plan: Plan, verdict: Verdict, never_touch: NeverTouch) -> str:

@@ -128,10 +128,10 @@ class Policy:
     fresh_ms : int
         Signals of which the newest is older than this are told of, and change nothing.
     containments_per_hour : int
-        Budget per account. What comes beyond it is proposed instead, and asked about once.
-    percent_a_day : int
-        Of an account's instances (or whatever an action counts), how many may be contained in a day without a person's word;
-        100 is no limit.
+        Budget per account, of any sixty minutes. What comes beyond it is proposed instead, and asked about once.
+    percent_at_once : int
+        Of an account's instances, its roles, or whatever else actions count (``Plan.kind``), how many may be contained at the
+        same time without a person's word, whichever actions contain them; 100 is no limit.
     never_touch : NeverTouch
     """
 
@@ -140,7 +140,7 @@ class Policy:
     window_ms: int = 3_600_000
     fresh_ms: int = 3_600_000
     containments_per_hour: int = 5
-    percent_a_day: int = 100
+    percent_at_once: int = 100
     never_touch: NeverTouch = field(default_factory=NeverTouch)
 
     def of(self, action: str) -> ActionPolicy:

@@ -154,7 +154,14 @@ class BudgetModel(_Strict):
     """How much may be contained at most."""
 
     containments_per_hour: int = Field(default=5, ge=0, le=1000)
-    percent_a_day: int = Field(default=100, ge=1, le=100)
+    percent_at_once: int = Field(default=100, ge=1, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_day(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "percent_a_day" in given:
+            raise ValueError("percent_a_day began anew each day: write percent_at_once, which counts what is contained now")
+        return given
 
 
 class NeverTouchModel(_Strict):
@@ -205,7 +212,7 @@ class PolicyModel(_Strict):
             window_ms=self.corroboration.window * 1000,
             fresh_ms=self.freshness.limit * 1000,
             containments_per_hour=self.budget.containments_per_hour,
-            percent_a_day=self.budget.percent_a_day,
+            percent_at_once=self.budget.percent_at_once,
             never_touch=NeverTouch(
                 principals=(
                     *self.never_touch.principals,

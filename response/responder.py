@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from response import guard
 from response.actions import Action, CloudUnavailable
+from response.budget import Ledgers
 from response.cases import case_of
 from response.containment import fold, stream_name
 from response.journal import Journal, JournalEntry, Step
@@ -55,7 +55,7 @@ def respond(
     actions: Mapping[str, Action],
     journal: Journal,
     signals: SignalStore,
-    budget: guard.Budget,
+    budget: Ledgers,
     now_ms: int,
     notify: Notify,
     delivery: str = "",

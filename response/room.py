@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from response import guard
+from response.budget import Ledgers
 from response.journal import Journal, JournalEntry
 from response.notices import Notify
 from response.policy import Policy, Rule
@@ -40,7 +40,7 @@ class Room:
     look_again: Callable[[], tuple[Signal, ...]]
     policy: Policy
     journal: Journal
-    budget: guard.Budget
+    budget: Ledgers
     now_ms: int
     notify: Notify
     case: str = ""

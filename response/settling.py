@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from response import guard
 from response.actions import Action, CloudUnavailable, Mode, Plan
 from response.applying import Applier
+from response.budget import Limits, contain, line_for, one_of_a_few
 from response.containment import Containment, Stream, containment_id, fold, stream_name
 from response.journal import CORROBORATION, JournalEntry, SequenceTaken, Step
 from response.policy import Rule
@@ -229,11 +230,12 @@ class _Desk:
         if asked := _asked(stream, self.action, room):
             return self._noted(stream, asked, f"already proposed: {asked.id}")
         account, limit = draft.plan.target.account, room.policy.containments_per_hour
-        if not used_up and not room.budget.take(f"{account}/proposals", draft.id, limit=limit, now_ms=room.now_ms):
-            used_up = f"more than {limit} proposals within an hour in account {account}"
+        if not used_up:
+            few, _ = one_of_a_few(room.budget, f"{account}/proposals", draft.id, limit=limit, now_ms=room.now_ms)
+            used_up = "" if few else f"more than {limit} proposals within an hour in account {account}"
         if used_up:
-            asks = room.budget.take(f"{account}/question", draft.id, limit=1, now_ms=room.now_ms)
-            detail |= {"reason": used_up, "question": _question(account, room.now_ms)}
+            asks, asked_by = one_of_a_few(room.budget, f"{account}/question", draft.id, limit=1, now_ms=room.now_ms)
+            detail |= {"reason": used_up, "question": _question(account, asked_by)}
             detail |= {"asks": ASKS} if asks else {"told": WITH_ANOTHER}
         until_ms = room.now_ms + room.policy.of(self.action.name).answer_within_s * 1000
         proposed = replace(draft, expires_ms=until_ms)
@@ -269,22 +271,13 @@ def draft_of(plan: Plan, stream: str, verdict: Verdict, room: Room, *, actor: st
 def beyond_budget(room: Room, draft: Containment, *, whatever: bool = False) -> str:
     """Take from the budget; return why nothing is left, ``""`` where it was taken.
 
-    With ``whatever``, it is contained all the same: then it counts in the day's share though the hour's budget is used up.
+    With ``whatever``, it is contained all the same: then it counts though nothing was left.
     """
-    plan, take = draft.plan, room.budget.take
-    account, limit = plan.target.account, room.policy.containments_per_hour
-    most = guard.share(plan, room.policy.percent_a_day)
-    hour = "" if take(account, draft.id, limit=limit, now_ms=room.now_ms) else f"{limit} containments an hour"
-    if hour and not whatever:
-        return f"the budget of {hour} is used up in account {account}"
-    # By target and day: what is contained again after an undo is none more.
-    share, day = f"{account}/{plan.action}", guard.DAY_MS
-    if most is not None and not take(share, plan.target.key, limit=most, now_ms=room.now_ms, period_ms=day):
-        of_all = f"{room.policy.percent_a_day} % of {plan.population}"
-        return f"{plan.action} has reached {most} targets today, the most for account {account} ({of_all})"
-    return f"the budget of {hour} is used up in account {account}" if hour else ""
+    limits = Limits(room.policy.containments_per_hour, room.policy.percent_at_once)
+    line = line_for(draft.id, draft.stream, draft.plan, room.now_ms)
+    return contain(room.budget, room.journal, draft.plan, line, limits, now_ms=room.now_ms, whatever=whatever)
 
 
-def _question(account: str, now_ms: int) -> str:
-    """Name the question of one account and hour, which asks for all that came beyond the budget."""
-    return hashlib.sha256(f"{account}\n{now_ms // guard.HOUR_MS}".encode()).hexdigest()[:12]
+def _question(account: str, asked_by: str) -> str:
+    """Name the question that asks for all that came beyond the budget of an account, by whoever asks it."""
+    return hashlib.sha256(f"{account}\n{asked_by}".encode()).hexdigest()[:12]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from azure_functions.actions.directory import Directory, User, names_of, no_user
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.population import Population
 from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
@@ -31,6 +32,7 @@ class BlockSignIn:
     def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
         persistence = persistence or Persistence()
         self._directory = Directory(clients, self.group, persistence)
+        self._users = Population(lambda _: self._directory.count_users())
         self._undoing = Directory(clients, Group.UNDO, persistence)
 
     @refused_where_forbidden
@@ -50,6 +52,9 @@ class BlockSignIn:
             touches=(f"{name} cannot sign in anywhere in the tenant", _LIVES_ON),
             summary=f"block the sign-in of {name}",
             resources=(target.id, *names_of(user)),
+            kind="users",
+            population=self._users.of(target.account),
+            counted=str(user["id"]).lower(),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

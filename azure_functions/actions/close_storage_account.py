@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from azure_functions.actions.interfaces import merged_tags
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.population import Population
 from azure_functions.actions.resource_manager import Resource, ResourceId, unless_changing
 from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.storage_accounts import StorageAccounts
@@ -54,6 +55,7 @@ class CloseStorageAccount:
     def __init__(self, clients: Clients, *, persistence: Persistence | None = None) -> None:
         persistence = persistence or Persistence()
         self._accounts = StorageAccounts(clients, self.group, persistence)
+        self._population = Population(self._accounts.count)
         self._undoing = StorageAccounts(clients, Group.UNDO, persistence)
 
     @refused_where_forbidden
@@ -80,6 +82,9 @@ class CloseStorageAccount:
             tags=merged_tags(account.get("tags") or {}),
             resources=(target.id.lower(),),
             region=str(account.get("location", "")).lower().replace(" ", ""),
+            kind="storage accounts",
+            population=self._population.of(ResourceId.parse(target.id).subscription.lower()),
+            counted=target.id.lower(),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

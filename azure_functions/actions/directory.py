@@ -43,6 +43,12 @@ class Directory:
             raise
         return found
 
+    def count_users(self) -> int:
+        """Return how many users the tenant has."""
+        # https://learn.microsoft.com/graph/aad-advanced-queries: a count is only given at this level of consistency.
+        query, eventually = {"$count": "true", "$select": "id", "$top": "1"}, {"ConsistencyLevel": "eventual"}
+        return int(self._call("GET", "/v1.0/users", query=query, headers=eventually)["@odata.count"])
+
     def revoke_sessions(self, object_id: str) -> None:
         """Make every refresh token and session cookie of a user invalid that was issued until now."""
         answer = self._call("POST", f"/v1.0/users/{object_id}/revokeSignInSessions")

@@ -20,8 +20,9 @@ from azure_functions.actions.interfaces import (
 )
 from azure_functions.actions.permissions import FOLLOW_OPERATIONS, WRITE_INTERFACE
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.population import Population
 from azure_functions.actions.quarantine_groups import QuarantineGroups, denies_everything, group_id
-from azure_functions.actions.resource_manager import Resource, ResourceManager, unless_changing
+from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager, unless_changing
 from azure_functions.actions.rights import cannot_apply, refused_where_forbidden
 from azure_functions.actions.security_rules import read_effective_rules
 from azure_functions.clients import Clients
@@ -63,6 +64,7 @@ class QuarantineInstance:
         self._arm = ResourceManager(clients, self.group, persistence)
         self._undoing = ResourceManager(clients, Group.UNDO, persistence)
         self._groups = QuarantineGroups(self._arm)
+        self._machines = Population(self._arm.count_machines)
 
     @refused_where_forbidden
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
@@ -102,6 +104,9 @@ class QuarantineInstance:
             tags=merged_tags(*((resource or {}).get("tags") or {} for resource in (*groups.values(), *interfaces, machine))),
             resources=tuple(dict.fromkeys(i.lower() for i in (target.id, *before, *sorted(groups)))),
             region=str(machine.get("location", "")).lower().replace(" ", "") if machine else "",
+            kind="virtual machines",
+            population=self._machines.of(ResourceId.parse(target.id).subscription.lower()),
+            counted=target.id.lower(),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

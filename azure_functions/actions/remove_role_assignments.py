@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from azure_functions.actions.directory import is_object_id
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.population import Population
 from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.actions.role_assignments import Assignment, RoleAssignments, content_of, is_owner
 from azure_functions.clients import Clients
@@ -51,6 +52,7 @@ class RemoveRoleAssignments:
         persistence = persistence or Persistence()
         self._kept_scopes = tuple(scope.lower() for scope in kept_scopes)
         self._roles = RoleAssignments(clients, self.group, persistence)
+        self._principals = Population(self._roles.count_principals)
         self._undoing = RoleAssignments(clients, Group.UNDO, persistence)
 
     @refused_where_forbidden
@@ -86,6 +88,9 @@ class RemoveRoleAssignments:
             summary=f"remove {len(own)} role assignments of {target.id}",
             refusal=self._last_owner(subscription, own),
             resources=(target.id.lower(), *dict.fromkeys(str(assignment["scope"]).lower() for assignment in own)),
+            kind="principals with roles",
+            population=self._principals.of(subscription),
+            counted=target.id.lower(),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

@@ -80,6 +80,12 @@ class ResourceManager:
         """Return a virtual machine, None where there is none."""
         return self._read("virtualMachines read", vm_id, lambda i: self._compute(i).virtual_machines.get(i.group, i.name))
 
+    def count_machines(self, subscription: str) -> int:
+        """Return how many virtual machines a subscription has; those of scale sets in Uniform mode are none of them."""
+        with in_core_words("virtualMachines read"):
+            client = self._clients("compute", self._group, subscription_id=subscription.lower())
+            return sum(1 for _ in client.virtual_machines.list_all())
+
     def interface(self, interface_id: str) -> Resource | None:
         """Return a network interface, None where there is none."""
         return self._read(

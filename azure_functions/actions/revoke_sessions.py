@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from azure_functions.actions.directory import Directory, is_external, names_of, no_user, sessions_valid_from
 from azure_functions.actions.persistence import Persistence
+from azure_functions.actions.population import Population
 from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
@@ -42,6 +43,7 @@ class RevokeSessions:
         self, clients: Clients, *, persistence: Persistence | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self._directory = Directory(clients, self.group, persistence or Persistence())
+        self._users = Population(lambda _: self._directory.count_users())
         self._clock = clock
 
     @refused_where_forbidden
@@ -64,6 +66,9 @@ class RevokeSessions:
             touches=(f"every session of {user.get('userPrincipalName') or principal}, on every device", _LIVES_ON),
             summary=f"revoke every session of {user.get('displayName') or principal} issued until now",
             resources=(principal, *names_of(user)),
+            kind="users",
+            population=self._users.of(target.account),
+            counted=str(user["id"]).lower(),
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

@@ -46,6 +46,10 @@ class RoleAssignments:
         """Return everybody's assignments at a subscription and above it."""
         return self._list(subscription, "atScope()")
 
+    def count_principals(self, subscription: str) -> int:
+        """Return how many principals have a role of their own in a subscription or above it."""
+        return len({assignment["principal_id"].lower() for assignment in self._list(subscription, None)})
+
     def get(self, assignment_id: str) -> Assignment | None:
         """Return an assignment, None where there is none."""
         try:
@@ -79,7 +83,7 @@ class RoleAssignments:
         wanted = RoleAssignmentCreateParameters(**{name: content[name] for name in _CONTENT})
         self._call("roleAssignments write", lambda client: client.role_assignments.create_by_id(_path(assignment_id), wanted))
 
-    def _list(self, subscription: str, which: str) -> list[Assignment]:
+    def _list(self, subscription: str, which: str | None) -> list[Assignment]:
         found: list[Assignment] = self._call(
             "roleAssignments read",
             lambda client: [_plain(one) for one in client.role_assignments.list_for_subscription(filter=which)],

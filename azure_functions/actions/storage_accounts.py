@@ -33,6 +33,12 @@ class StorageAccounts:
             raise
         return found
 
+    def count(self, subscription: str) -> int:
+        """Return how many a subscription has."""
+        path = f"/subscriptions/{subscription}/providers/Microsoft.Storage/storageAccounts"
+        with in_core_words("storageAccounts read"):
+            return sum(1 for _ in self._clients("arm", self._group).each(path, query=_VERSION))
+
     def update(self, account_id: str, properties: Mapping[str, Any]) -> None:
         """Set these properties and leave all others as they are."""
         with in_core_words("storageAccounts write"):

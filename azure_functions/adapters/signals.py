@@ -1,4 +1,4 @@
-"""Recent signals and the hourly budget on Azure Tables: one table, forgotten by a purge."""
+"""Recent signals and the budget's ledgers on Azure Tables: one table, forgotten by a purge."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from azure_functions.adapters.table_rows import encode_key, pack_json, sortable,
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
 from azure_functions.registry import SIGNALS, Group
-from response.guard import HOUR_MS
+from response.budget import Line, lines_of, rows_of
 from response.signals import Signal
-from shared_model.errors import CloudUnavailable
 from shared_model.events import Telemetry
 
 #: Late telemetry may corroborate what came long before it was delivered: kept for the window and a day.
 _LATE_S = 86_400
-#: Rounds of a budget that others take from at the same time.
-_ROUNDS = 12
+#: Row key and name of what a ledger holds.
+_LINES = "lines"
 
 
 class TableSignals:
@@ -61,53 +60,32 @@ class TableSignals:
         return _table(self._clients)
 
 
-class TableBudget:
-    """One row per purse and period, with those who took from it; changed only as it was read (ETag)."""
+class TableLedgers:
+    """One row per purse, written only over what was read (ETag). It is kept for good: its lines end."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
-        if limit <= 0:
-            return False
-        partition = encode_key(f"budget#{purse}#{now_ms // period_ms}")
-        for _ in range(_ROUNDS):
-            row = self._read(partition)
-            taken: list[str] = unpack_json("taken", row) if row else []
-            if taker in taken:
-                return True
-            if len(taken) >= limit:
-                return False
-            after = {
-                "PartitionKey": partition,
-                "RowKey": "taken",
-                "expires": sortable((now_ms + period_ms) // 1000 + _LATE_S),
-                **pack_json("taken", [*taken, taker]),
-            }
-            if self._write(after, row):
-                return True
-        raise CloudUnavailable(f"budget of {purse}: {_ROUNDS} times another took from it first")
-
-    def _read(self, partition: str) -> Any:
+    def read(self, purse: str) -> tuple[tuple[Line, ...], str]:
         try:
             with in_core_words("budget"):
-                return self._table.get_entity(partition, "taken")
+                row = self._table.get_entity(_ledger(purse), _LINES)
         except CloudRefusal as refusal:
             if refusal.code != "ResourceNotFound":
                 raise
-            return None
+            return (), ""
+        return lines_of(unpack_json(_LINES, row)), str(row.metadata["etag"])
 
-    def _write(self, row: Mapping[str, Any], before: Any) -> bool:
-        """Write the row in place of what was read; say whether that was still so."""
+    def replace(self, purse: str, lines: tuple[Line, ...], version: str) -> bool:
         from azure.core import MatchConditions
 
+        row = {"PartitionKey": _ledger(purse), "RowKey": _LINES, **pack_json(_LINES, rows_of(lines))}
         try:
             with in_core_words("budget"):
-                if before is None:
-                    self._table.create_entity(row)
+                if version:
+                    self._table.update_entity(row, mode="replace", etag=version, match_condition=MatchConditions.IfNotModified)
                 else:
-                    etag, unchanged = before.metadata["etag"], MatchConditions.IfNotModified
-                    self._table.update_entity(row, mode="replace", etag=etag, match_condition=unchanged)
+                    self._table.create_entity(row)
         except CloudRefusal as refusal:
             if not refusal.is_conflict:
                 raise
@@ -121,6 +99,10 @@ class TableBudget:
 
 def _table(clients: Clients) -> Any:
     return clients("tables", Group.RESPOND).get_table_client(SIGNALS)
+
+
+def _ledger(purse: str) -> str:
+    return encode_key(f"ledger#{purse}")
 
 
 def _partition(name: str) -> str:

@@ -63,14 +63,17 @@ def test_poison_is_seen_wherever_the_host_puts_it(most: dict[str, Deployment]) -
 
 
 @pytest.mark.parametrize(
-    ("mode", "policy"),
+    ("mode", "policy", "population"),
     [
-        ("enforce", {"containments_per_hour": 0}),
-        ("approve", {"containments_per_hour": 0}),
-        ("enforce", {"percent_a_day": 1}),
+        ("enforce", {"containments_per_hour": 0}, 3),
+        ("approve", {"containments_per_hour": 0}, 3),
+        ("enforce", {"percent_at_once": 1}, 3),
+        ("enforce", {"percent_at_once": 1}, 0),
     ],
 )
-def test_the_budgets_alert_knows_what_came_beyond_it(most: dict[str, Deployment], mode: str, policy: dict[str, int]) -> None:
+def test_the_budgets_alert_knows_what_came_beyond_it(
+    most: dict[str, Deployment], mode: str, policy: dict[str, int], population: int
+) -> None:
     (alert,) = [
         one for one in most["resource_group"].of("Microsoft.Insights/scheduledQueryRules") if "budget" in one.content["name"]
     ]
@@ -78,8 +81,8 @@ def test_the_budgets_alert_knows_what_came_beyond_it(most: dict[str, Deployment]
     words = re.findall(r'"([^"]+)"', query.partition("has_any")[2])
     site = Site(mode=Mode(mode))
     site.policy = replace(site.policy, **policy)
-    plan = site.action.plan
-    site.action.plan = lambda target, verdict: replace(plan(target, verdict), population=3)  # type: ignore[method-assign]
+    plan, counted = site.action.plan, {"kind": "machines", "population": population}
+    site.action.plan = lambda target, verdict: replace(plan(target, verdict), **counted)  # type: ignore[method-assign]
     for machine in ("i-1", "i-2"):
         site.contain(machine)
     last = site.stream("i-2").entries[-1]

@@ -450,3 +450,15 @@ def test_what_each_role_may_do_is_as_reviewed(templates: Templates) -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(now)
     assert json.loads(GOLDEN.read_text()) == json.loads(now)
+
+
+def test_who_counts_in_a_ledger_writes_no_signal(templates: Templates) -> None:
+    """Answers come from people: the function that takes them could else corroborate whatever it likes."""
+    keys: dict[str, set[str]] = {}
+    for name, policies in templates.role_statements().items():
+        for statement in (each for statements in policies.values() for each in statements):
+            if many(statement["Resource"]) == [f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/breakwater-signals"]:
+                only = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                keys.setdefault(name, set()).update(many(only))
+    named = lambda function: f"breakwater-{function}-{REGION}"  # noqa: E731
+    assert keys == {named("respond"): {"ledger#*", "signal#*"}, named("answer-proposals"): {"ledger#*"}}

@@ -11,7 +11,7 @@ import pytest
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.memory import TableMemory
 from azure_functions.adapters.queues import VerdictQueue as StorageVerdictQueue
-from azure_functions.adapters.signals import TableBudget, TableSignals
+from azure_functions.adapters.signals import TableLedgers, TableSignals
 from azure_functions.registry import QUEUES, TABLES
 from infra_tests.azure_functions.actions.conftest import cloud
 from infra_tests.contracts import subjects
@@ -21,9 +21,9 @@ from infra_tests.lambdas.conftest import account
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.memory import DynamoMemory
 from lambdas.adapters.queues import VerdictQueue as SqsVerdictQueue
-from lambdas.adapters.signals import DynamoBudget, DynamoSignals
+from lambdas.adapters.signals import DynamoLedgers, DynamoSignals
 from offline.azure.storage import Storage
-from response.guard import Budget, InProcessBudget
+from response.budget import InProcessLedgers, Ledgers
 from response.journal import InProcessJournal, Journal
 from response.signals import InProcessSignals, SignalStore
 from shared_model.memory import EntityMemory, InProcessMemory
@@ -41,7 +41,7 @@ class Stores:
     memory: Callable[[], EntityMemory]
     journal: Callable[[], Journal]
     signals: Callable[[], SignalStore]
-    budget: Callable[[], Budget]
+    budget: Callable[[], Ledgers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
             memory=lambda: DynamoMemory(clients, "memory", days=14),
             journal=lambda: DynamoJournal(clients, "journal"),
             signals=lambda: DynamoSignals(clients, "signals"),
-            budget=lambda: DynamoBudget(clients, "signals"),
+            budget=lambda: DynamoLedgers(clients, "signals"),
         )
     if request.param == AZURE:
         storage: Storage = request.getfixturevalue("storage")
@@ -70,9 +70,9 @@ def stores(request: pytest.FixtureRequest) -> Stores:
             memory=lambda: TableMemory(storage, days=14),
             journal=lambda: TableJournal(storage),
             signals=lambda: TableSignals(storage),
-            budget=lambda: TableBudget(storage),
+            budget=lambda: TableLedgers(storage),
         )
-    memory, journal, signals, budget = InProcessMemory(), InProcessJournal(), InProcessSignals(), InProcessBudget()
+    memory, journal, signals, budget = InProcessMemory(), InProcessJournal(), InProcessSignals(), InProcessLedgers()
     return Stores(lambda: memory, lambda: journal, lambda: signals, lambda: budget)
 
 
@@ -92,7 +92,7 @@ def signals(stores: Stores) -> SignalStore:
 
 
 @pytest.fixture
-def budget(stores: Stores) -> Budget:
+def budget(stores: Stores) -> Ledgers:
     return stores.budget()
 
 

@@ -57,6 +57,25 @@ def test_the_change_is_made_once_however_often_it_is_applied(subject: Subject) -
     assert subject.action.verify(made) is Verification.VERIFIED
 
 
+#: What an action takes out of its work, by its name; the others take nothing of the account's out of its work.
+KINDS = {
+    "quarantine_instance": {"instances", "virtual machines"},
+    "revoke_sessions": {"roles", "users"},
+    "restrict_role": {"roles"},
+    "tighten_trust_policy": {"roles"},
+    "deactivate_access_keys": {"users"},
+    "block_sign_in": {"users"},
+    "remove_role_assignments": {"principals with roles"},
+    "close_storage_account": {"storage accounts"},
+}
+
+
+def test_a_plan_says_of_which_kind_it_takes_one_and_how_many_there_are(subject: Subject) -> None:
+    made = plan(subject)
+    assert made.kind in KINDS.get(made.action, {""})
+    assert (made.population > 0) is bool(made.kind)
+
+
 def test_before_it_is_applied_it_is_not_verified(subject: Subject) -> None:
     assert subject.action.verify(plan(subject)) is not Verification.VERIFIED
 

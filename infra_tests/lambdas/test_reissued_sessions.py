@@ -8,8 +8,8 @@ from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
 from infra_tests.response.world import HOUR_MS, verdict
 from lambdas.actions.revoke_sessions import RevokeSessions
 from response.actions import Mode
+from response.budget import InProcessLedgers
 from response.expiry import expire
-from response.guard import InProcessBudget
 from response.journal import InProcessJournal, Step
 from response.notices import Notice
 from response.policy import ActionPolicy, AtEnd, Policy, Rule
@@ -31,7 +31,7 @@ class Sessions:
         self.session = Entity(EntityKind.SESSION, f"{made['RoleId']}:i-1", ACCOUNT)
         self.now_ms = NOW_MS
         self.action = RevokeSessions(account.clients, clock=lambda: self.now_ms / 1000)
-        self.journal, self.signals, self.budget = InProcessJournal(), InProcessSignals(), InProcessBudget()
+        self.journal, self.signals, self.budget = InProcessJournal(), InProcessSignals(), InProcessLedgers()
         self.notices: list[Notice] = []
         self.policy = Policy(
             rules=(Rule("revoke", self.action.name, EntityKind.SESSION),),

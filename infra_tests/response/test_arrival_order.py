@@ -270,7 +270,7 @@ def test_any_order_any_redelivery_and_any_kill_end_in_the_same_containments(
         assert len(folded.containments) <= 1, "one containment of a target, one unit of the budget"
         assert len([step for step in site.steps_of(stream) if step is Step.OBSERVED]) <= len(verdicts)
     # Whoever is killed after taking and before APPLYING, and finds the target contained by another, has taken for nothing.
-    taken = sum(len(each) for (purse, _), each in site.budget._taken.items() if purse == ACCOUNT)
+    taken = len(site.budget.read(ACCOUNT)[0])
     needed = len(site.contained()) if mode is Mode.ENFORCE else 0
     assert needed <= taken <= needed + killed
 

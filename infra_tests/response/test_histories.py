@@ -22,7 +22,7 @@ STEPS = "REFUSED, APPLYING, APPLIED, VERIFIED, NOOP, EXPIRY_DUE, UNDOING, UNDONE
 CALLS = (
     *(f"append {step}" for step in STEPS.split(", ")),
     *("read a stream", "read the switch", "look for what expires", "find a containment", "record a signal", "look for signals"),
-    *("take from the budget", "read a resource", "read tags", "change a resource", "undo a change", "tell"),
+    *("read a ledger", "write a ledger", "read a resource", "read tags", "change a resource", "undo a change", "tell"),
 )
 
 

@@ -51,6 +51,11 @@ def test_a_mistake_names_its_place(change: dict[str, object], place: str) -> Non
         parse_policy(json.dumps({"version": 1} | change))
 
 
+def test_a_share_of_a_day_is_named_what_it_is_now() -> None:
+    with pytest.raises(PolicyError, match="write percent_at_once"):
+        parse_policy(json.dumps({"version": 1, "budget": {"percent_a_day": 10}}))
+
+
 def test_machines_and_groups_are_listed_by_id_or_by_pattern() -> None:
     listed = {"instances": ["i-0ab*", "/subscriptions/1/resourceGroups/Core/*"], "security_groups": ["sg-0?"]}
     never = parse_policy(json.dumps({"version": 1, "never_touch": listed})).never_touch

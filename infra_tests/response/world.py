@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from response.actions import Action, Mode, Plan, UndoResult, Verification
 from response.answers import Answer
 from response.approval import Answered, settle_answer
+from response.budget import InProcessLedgers
 from response.containment import Stream, fold
 from response.expiry import Ended, undo
-from response.guard import InProcessBudget
 from response.journal import InProcessJournal, JournalEntry, Step
 from response.notices import Notice
 from response.people import Person
@@ -112,7 +112,7 @@ class Site:
         self.actions: Mapping[str, Action] = {"isolate": self.action}
         self.journal = MortalJournal()
         self.signals = InProcessSignals()
-        self.budget = InProcessBudget()
+        self.budget = InProcessLedgers()
         self.notices: list[Notice] = []
         self.now_ms = NOW_MS
         self.policy = Policy(

@@ -84,7 +84,9 @@ class BlockSignIn:
             summary=f"deny everything to whoever signs in as {user}",
             tags=found.tags,
             resources=found.resources,
+            kind="users",
             population=self._principals.count("Users"),
+            counted=found.arn,
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

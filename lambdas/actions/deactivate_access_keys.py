@@ -68,7 +68,9 @@ class DeactivateAccessKeys:
             summary=f"deactivate {', '.join(active) or 'no key'} of {user}",
             tags=found.tags,
             resources=(*found.resources, *active),
+            kind="users",
             population=self._principals.count("Users"),
+            counted=found.arn,
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

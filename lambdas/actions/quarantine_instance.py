@@ -133,6 +133,7 @@ class QuarantineInstance:
             tags=self._tags(instance, interfaces),
             resources=(target.id, *before, *sorted({group for state in before.values() for group in state["groups"]})),
             region=str(self._clients("ec2").meta.region_name),
+            kind="instances",
             population=self._instances.count(),
         )
 

@@ -69,7 +69,9 @@ class RestrictRole:
             summary=f"deny everything to {role} by the boundary AWSDenyAll{instead}",
             tags=found.tags,
             resources=found.resources,
+            kind="roles",
             population=self._principals.count("Roles"),
+            counted=found.arn,
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

@@ -70,7 +70,9 @@ class RevokeSessions:
             tags=found.tags,
             min_lifetime_s=int(found.described.get("MaxSessionDuration", 43_200)),
             resources=found.resources,
+            kind="roles",
             population=self._principals.count("Roles"),
+            counted=found.arn,
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

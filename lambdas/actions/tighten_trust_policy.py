@@ -66,7 +66,9 @@ class TightenTrustPolicy:
             summary=f"deny {who} in the trust policy of {role}",
             tags=found.tags,
             resources=(*found.resources, *_principals(now, denied, found)),
+            kind="roles",
             population=self._principals.count("Roles"),
+            counted=found.arn,
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

@@ -1,13 +1,14 @@
-"""Recent signals and the hourly budget on DynamoDB: one table, keys ``pk`` and ``sk``, TTL ``expires``."""
+"""Recent signals and the budget's ledgers on DynamoDB: one table, keys ``pk`` and ``sk``, TTL ``expires``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.guard import HOUR_MS
+from response.budget import Line, lines_of, rows_of
 from response.signals import Signal
 from shared_model.events import Telemetry
 
@@ -70,36 +71,41 @@ class DynamoSignals:
         return True
 
 
-class DynamoBudget:
-    """One item per purse and period, with the set of those who took from it."""
+class DynamoLedgers:
+    """One item per purse, ``ledger#<purse>``, written only over the version that was read. It is kept for good: its lines end."""
 
     def __init__(self, clients: Clients, table: str) -> None:
         self._clients = clients
         self._table = table
 
-    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
-        if limit <= 0:
-            return False
-        period = now_ms // period_ms
+    def read(self, purse: str) -> tuple[tuple[Line, ...], str]:
+        with in_core_words("budget"):
+            found = self._clients("dynamodb").get_item(TableName=self._table, Key=_ledger(purse), ConsistentRead=True)
+        item = found.get("Item")
+        return (lines_of(json.loads(item["lines"]["S"])), item["version"]["N"]) if item else ((), "")
+
+    def replace(self, purse: str, lines: tuple[Line, ...], version: str) -> bool:
+        text = json.dumps(rows_of(lines), separators=(",", ":"))
+        item = {**_ledger(purse), "lines": {"S": text}, "version": {"N": str(int(version or 0) + 1)}}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if version:
+            condition = {
+                "ConditionExpression": "#version = :version",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":version": {"N": version}},
+            }
         try:
             with in_core_words("budget"):
-                self._clients("dynamodb").update_item(
-                    TableName=self._table,
-                    Key={"pk": {"S": f"budget#{purse}#{period}"}, "sk": {"S": "taken"}},
-                    UpdateExpression="ADD taken :one SET expires = :expires",
-                    ConditionExpression="attribute_not_exists(taken) OR contains(taken, :id) OR size(taken) < :limit",
-                    ExpressionAttributeValues={
-                        ":one": {"SS": [taker]},
-                        ":id": {"S": taker},
-                        ":limit": {"N": str(limit)},
-                        ":expires": {"N": str((now_ms + period_ms) // 1000 + _LATE_S)},
-                    },
-                )
+                self._clients("dynamodb").put_item(TableName=self._table, Item=item, **condition)
         except CloudRefusal as refusal:
             if refusal.code != "ConditionalCheckFailedException":
                 raise
             return False
         return True
+
+
+def _ledger(purse: str) -> dict[str, Any]:
+    return {"pk": {"S": f"ledger#{purse}"}, "sk": {"S": "lines"}}
 
 
 def _time(time_ms: int) -> str:

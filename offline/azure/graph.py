@@ -172,6 +172,16 @@ class Graph(Endpoint):
     def _get_user(self, key: str, request: Request) -> Answer:
         return Answer(200, _selected(self._find(key, "user"), request, _USER_DEFAULT, "users"))
 
+    def _list_users(self, _: str, request: Request) -> Answer:
+        query = request.query
+        if query.get("$count") == "true" and request.headers.get("consistencylevel", "").lower() != "eventual":
+            raise GraphError(400, "Request_BadRequest", "$count is not currently supported.")
+        users = [one for one in self._objects.values() if one["@odata.type"] == "#microsoft.graph.user"]
+        names = tuple(filter(None, query.get("$select", "").split(","))) or _USER_DEFAULT
+        shown = [{name: one[name] for name in names} for one in users[: int(query.get("$top", "100"))]]
+        counted = {"@odata.count": len(users)} if query.get("$count") == "true" else {}
+        return Answer(200, {"@odata.context": f"{_CONTEXT}#users", **counted, "value": shown})
+
     def _get_service_principal(self, key: str, request: Request) -> Answer:
         return Answer(200, _selected(self._find(key, "servicePrincipal"), request, (), "servicePrincipals"))
 
@@ -221,6 +231,7 @@ class Graph(Endpoint):
 
 
 _ROUTES: tuple[tuple[str, str, _Handler, tuple[str, ...]], ...] = (
+    ("GET", r"/users()", Graph._list_users, (_READ_USER,)),
     ("GET", rf"/users/{_ID}", Graph._get_user, (_READ_USER,)),
     ("PATCH", rf"/users/{_ID}", Graph._patch_user, (_DISABLE, _READ_USER)),
     ("POST", rf"/users/{_ID}/(?:microsoft\.graph\.)?revokeSignInSessions", Graph._revoke_sessions, (_REVOKE,)),

@@ -45,9 +45,8 @@ def run(stage: Stage) -> Scene:
         timeline.note(Kind.DECISION, ", ".join(f"{count} {step}" for step, count in sorted(steps.items())))
         scene.conclude(
             f"{steps['PROPOSED']} wait for one answer, nothing is lost, no flood of changes",
-            # One, or two where a full hour was passed meanwhile: budget and question are of the hour.
-            budget_kept=steps["VERIFIED"] <= len(questions) + 1 <= 3,
-            one_question=len(asked) == len(questions) in (1, 2),
+            budget_kept=steps["VERIFIED"] <= 1,
+            one_question=len(asked) == len(questions) == 1,
             nothing_lost=steps["PROPOSED"] + steps["VERIFIED"] == _MACHINES,
         )
     return scene

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.memory import TableMemory
-from azure_functions.adapters.signals import TableBudget, TableSignals
+from azure_functions.adapters.signals import TableSignals
 from azure_functions.adapters.table_rows import decode_key, encode_key, pack, pack_json, unpack, unpack_json
 from azure_functions.registry import TABLES
 from offline.azure.storage import Storage
@@ -222,36 +222,3 @@ class TestSignals:
             assert list(signals.recent(name, NOW_MS, NOW_MS)) == [self.SIGNAL]
             assert list(signals.recent(name, NOW_MS + 1, NOW_MS + 2)) == []
             assert list(signals.recent(name, NOW_MS - 2, NOW_MS - 1)) == []
-
-    def test_the_last_one_of_a_budget_goes_to_one_of_two(self, clients: Storage) -> None:
-        """Another containment takes it after this one has read the row."""
-
-        class Interrupted:
-            def __init__(self) -> None:
-                self.others: Iterator[str] = iter(("other",))
-
-            def __call__(self, service: str, group: str, **_: Any) -> Any:
-                return self
-
-            def get_table_client(self, name: str) -> Any:
-                return self
-
-            def get_entity(self, *key: str) -> Any:
-                try:
-                    return clients.tables.get_table_client("signals").get_entity(*key)
-                finally:
-                    for other in self.others:
-                        assert TableBudget(clients).take("a", other, limit=1, now_ms=NOW_MS)
-
-            def create_entity(self, row: Any) -> Any:
-                return clients.tables.get_table_client("signals").create_entity(row)
-
-        assert TableBudget(Interrupted()).take("a", "mine", limit=1, now_ms=NOW_MS) is False
-        assert TableBudget(clients).take("a", "other", limit=1, now_ms=NOW_MS) is True
-
-    def test_a_budget_that_was_changed_meanwhile_is_read_again(self, clients: Storage) -> None:
-        budget = TableBudget(clients)
-        taken = [budget.take("a", name, limit=2, now_ms=NOW_MS) for name in ("a", "a", "b", "a", "c")]
-        assert taken == [True, True, True, True, False]
-        assert budget.take("a", "c", limit=2, now_ms=NOW_MS + HOUR_MS) is True
-        assert budget.take("a", "a", limit=0, now_ms=NOW_MS) is False

@@ -18,6 +18,8 @@ from shared_model.verdicts import Verdict
 ABSENT = "absent"
 #: The tag that the policy never touches.
 TAG = "break-glass"
+#: Machines and sessions are of one kind here, so that two actions share what may be contained of it.
+KIND, POPULATION = "things", 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class _Locking:
             min_lifetime_s=self.min_lifetime_s,
             resources=(target.id,),
             region="here",
-            population=4,
+            kind=KIND,
+            population=POPULATION,
         )
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from infra_tests.response.histories.cloud import Cloud, Reached
 from infra_tests.response.histories.turns import Running, Turns
 from response.actions import Plan
-from response.guard import HOUR_MS, InProcessBudget
+from response.budget import InProcessLedgers, Line
 from response.journal import InProcessJournal, JournalEntry
 from response.signals import InProcessSignals, Signal
 from response.switch import STREAM, read_switch
@@ -76,16 +76,16 @@ class FaultySignals(InProcessSignals):
         return self._turns.call("look for signals", lambda: InProcessSignals.recent(self, name, since_ms, until_ms))
 
 
-class FaultyBudget(InProcessBudget):
+class FaultyLedgers(InProcessLedgers):
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self._turns = turns
 
-    def take(self, purse: str, taker: str, *, limit: int, now_ms: int, period_ms: int = HOUR_MS) -> bool:
-        def do() -> bool:
-            return InProcessBudget.take(self, purse, taker, limit=limit, now_ms=now_ms, period_ms=period_ms)
+    def read(self, purse: str) -> tuple[tuple[Line, ...], str]:
+        return self._turns.call("read a ledger", lambda: InProcessLedgers.read(self, purse))
 
-        return self._turns.call("take from the budget", do)
+    def replace(self, purse: str, lines: tuple[Line, ...], version: str) -> bool:
+        return self._turns.call("write a ledger", lambda: InProcessLedgers.replace(self, purse, lines, version))
 
 
 class FaultyCloud(Reached):

@@ -114,7 +114,7 @@ class Setting:
     mode: Mode = Mode.ENFORCE
     at_end: AtEnd = AtEnd.UNDO
     per_hour: int = 1000
-    percent_a_day: int = 100
+    percent: int = 100
     alone: bool = True
     asks_tags: bool = False
     four_eyes: FourEyes = FourEyes.OTHER
@@ -193,7 +193,7 @@ def drawn(seed: int) -> History:
         mode=random.choices((Mode.ENFORCE, Mode.OBSERVE), (9, 1))[0],
         at_end=random.choice((AtEnd.UNDO, AtEnd.UNDO, AtEnd.ASK)),
         per_hour=random.choice((1, 2, 1000, 1000)),
-        percent_a_day=random.choice((25, 50, 100, 100)),
+        percent=random.choice((25, 50, 100, 100)),
         alone=random.random() < 0.6,
         asks_tags=random.random() < 0.1,
         gives_back=random.random() < 0.3,
@@ -232,7 +232,7 @@ def _asked(random: Random) -> History:
     setting = Setting(
         mode=random.choices((Mode.APPROVE, Mode.ENFORCE), (3, 1))[0],
         per_hour=random.choice((1, 1, 2, 1000)),
-        percent_a_day=random.choice((25, 100, 100)),
+        percent=random.choice((25, 100, 100)),
         alone=random.random() < 0.8,
         four_eyes=random.choice((FourEyes.NONE, FourEyes.OTHER, FourEyes.OTHER, FourEyes.TWO)),
     )

@@ -6,20 +6,21 @@ very call. Nothing here folds a stream or asks the guard.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from infra_tests.response.histories.asked import Asked, covers
-from infra_tests.response.histories.cloud import ABSENT, Write
+from infra_tests.response.histories.cloud import ABSENT, KIND, POPULATION, Write
 from infra_tests.response.histories.faulty import Watching
-from infra_tests.response.histories.history import RESOURCES
+from infra_tests.response.histories.history import MINUTE_MS, RESOURCES
 from infra_tests.response.histories.stage import Stage
 from infra_tests.response.histories.turns import Running
 from infra_tests.response.histories.violation import must
 from response.actions import Mode, Plan
+from response.budget import HOUR_MS, Limits, contain, line_for
 from response.containment import containment_id
 from response.expiry import BY_EXPIRY
-from response.guard import DAY_MS, HOUR_MS
 from response.journal import JournalEntry, Step
+from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
 _PROGRESS = {Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING, Step.UNDONE}
@@ -29,6 +30,8 @@ _RESPONDED = _PROGRESS - {Step.UNDOING, Step.UNDONE} | {
     *(Step.PROPOSED, Step.APPROVED, Step.DENIED),
 }
 _IN_FORCE = {Step.APPLYING, Step.APPLIED}
+#: The latest that one function's clock is behind another's.
+_CLOCKS_MS = 15 * MINUTE_MS
 _ACCOUNTS = {name: account for name, account, _ in RESOURCES}
 
 
@@ -41,9 +44,9 @@ class Invariants(Watching):
         self.step: dict[str, Step] = {}
         self.plan: dict[str, Plan] = {}
         self.begun_ms: dict[str, int] = {}
-        self.by_hour: Counter[tuple[str, int]] = Counter()
-        self.by_day: defaultdict[tuple[str, str, int], set[str]] = defaultdict(set)
-        self.asked: Counter[tuple[str, int]] = Counter()
+        self.expires_ms: dict[str, int] = {}
+        self.begun: defaultdict[str, list[int]] = defaultdict(list)
+        self.asked: defaultdict[str, list[int]] = defaultdict(list)
 
     def judge(self, stage: Stage) -> None:
         """Begin to watch this stage."""
@@ -139,13 +142,25 @@ class Invariants(Watching):
                 )
         left = {one: step for one, step in self.step.items() if step is not Step.UNDONE}
         must(not left, f"these could not be undone: {left}")
+        self._nothing_is_counted()
+
+    def _nothing_is_counted(self) -> None:
+        """An hour after everything was undone, the whole budget is there again, for all that anybody took for nothing."""
+        now_ms = self.stage.now_ms + 2 * HOUR_MS
+        for name, account, _ in RESOURCES:
+            plan = Plan("isolate", Entity(EntityKind.INSTANCE, name, account), {}, {}, (), "", kind=KIND, population=POPULATION)
+            line = line_for("another", "isolate#another", plan, now_ms)
+            short = contain(self.stage.budget, self.stage.journal, plan, line, Limits(1, 25), now_ms=now_ms)
+            must(not short, f"nothing is contained, and {short}")
 
     # --- details ----------------------------------------------------------------------------------------------------------
 
     def _begins(self, entry: JournalEntry, by: Running | None) -> None:
         assert entry.plan is not None
         plan, said = Plan.from_json_value(entry.plan), self.stage.history.setting
-        account, day = plan.target.account, entry.time_ms // DAY_MS
+        account, others = plan.target.account, self._standing(plan.target.account, entry.time_ms)
+        self.begun[account].append(entry.time_ms)
+        self.expires_ms[entry.containment_id] = entry.expires_ms or 0
         self.plan[entry.containment_id], self.begun_ms[entry.containment_id] = plan, entry.time_ms
         approved = "approved_by" in entry.detail
         must(said.mode is Mode.ENFORCE or approved, f"mode {said.mode}, and applied: {entry.id}")
@@ -156,19 +171,29 @@ class Invariants(Watching):
             self._is_corroborated(entry)
         if "beyond" in entry.detail:
             return
-        self.by_hour[account, entry.time_ms // HOUR_MS] += 1
-        must(self.by_hour[account, entry.time_ms // HOUR_MS] <= said.per_hour, f"beyond the budget: {entry.id}")
-        if said.percent_a_day < 100:
-            targets = self.by_day[account, plan.action, day]
-            targets.add(plan.target.id)
-            must(len(targets) <= max(1, 4 * said.percent_a_day // 100), f"beyond the day's share: {entry.id}")
+        for end in (ms for ms in self.begun[account] if entry.time_ms <= ms < entry.time_ms + HOUR_MS):
+            within = sum(end - HOUR_MS < ms <= end for ms in self.begun[account])
+            must(within <= said.per_hour, f"beyond the budget: {entry.id}")
+        most = max(1, POPULATION * said.percent // 100)
+        beyond = said.percent < 100 and plan.target.id not in others and len(others) >= most
+        must(not beyond, f"beyond the account's share: {entry.id}")
+
+    def _standing(self, account: str, now_ms: int) -> set[str]:
+        """Targets that are contained, or perhaps in part. Clocks differ: what failed may end a little early."""
+        return {
+            self.plan[one].target.id
+            for one, step in self.step.items()
+            if self.plan[one].target.account == account
+            and (step in (*_IN_FORCE, Step.UNDOING) or (step is Step.FAILED and now_ms + _CLOCKS_MS < self.expires_ms[one]))
+        }
 
     def _is_proposed(self, entry: JournalEntry) -> None:
         self._is_corroborated(entry)
         if "asks" in entry.detail:
-            key = (entry.stream.partition("#")[2].partition("/")[0], entry.time_ms // HOUR_MS)
-            self.asked[key] += 1
-            must(self.asked[key] == 1, f"a second question in one hour: {entry.id}")
+            asked = self.asked[entry.stream.partition("#")[2].partition("/")[0]]
+            near = [ms for ms in asked if abs(ms - entry.time_ms) < HOUR_MS]
+            must(not near, f"a second question in one hour: {entry.id}")
+            asked.append(entry.time_ms)
 
     def _is_corroborated(self, entry: JournalEntry) -> None:
         verdict = self._verdict(entry)

@@ -13,6 +13,7 @@ import pytest
 
 import response.applying
 import response.approval
+import response.budget
 import response.containment
 import response.expiry
 import response.guard
@@ -20,8 +21,8 @@ import response.responder
 import response.settling
 from response.actions import CloudUnavailable, Plan
 from response.applying import Applier
+from response.budget import HOUR_MS, Limits, Line
 from response.containment import Containment, Stream, fold
-from response.guard import InProcessBudget
 from response.journal import InProcessJournal, JournalEntry, Step
 from response.signals import Signal
 from response.switch import Switch
@@ -31,22 +32,47 @@ Mutation = Callable[[pytest.MonkeyPatch], None]
 
 def no_budget(patch: pytest.MonkeyPatch) -> None:
     """Whoever asks, there is one left."""
-    patch.setattr(InProcessBudget, "take", lambda *_, **__: True)
+    patch.setattr(response.settling, "contain", lambda *_, **__: "")
 
 
 def a_budget_of_one_more(patch: pytest.MonkeyPatch) -> None:
     """It counts to one more than the policy says."""
-    take = InProcessBudget.take
+    patch.setattr(response.settling, "Limits", lambda per_hour, percent: Limits(per_hour + 1, percent))
 
-    def more(self: InProcessBudget, purse: str, taker: str, *, limit: int, **rest: Any) -> bool:
-        return take(self, purse, taker, limit=limit + 1, **rest)
 
-    patch.setattr(InProcessBudget, "take", more)
+def an_hour_is_one_of_the_clock(patch: pytest.MonkeyPatch) -> None:
+    """Twice the budget within two minutes, before and after a full hour."""
+    _counted_as(patch, lambda line, now_ms: line if line.time_ms // HOUR_MS == now_ms // HOUR_MS else replace(line, time_ms=0))
 
 
 def no_share_of_the_account(patch: pytest.MonkeyPatch) -> None:
-    """Of four machines, all four in a day."""
-    patch.setattr(response.guard, "share", lambda plan, percent: None)
+    """Of four things, all four at once."""
+    patch.setattr(response.budget, "share", lambda plan, percent: None)
+
+
+def a_share_for_each_action(patch: pytest.MonkeyPatch) -> None:
+    """Of four things a quarter by each action."""
+    made = response.settling.line_for
+    patch.setattr(response.settling, "line_for", lambda *of: replace(made(*of), kind=of[2].action))
+
+
+def what_was_contained_long_ago_is_not_counted(patch: pytest.MonkeyPatch) -> None:
+    """The share begins anew every ten minutes, though what it is a share of still stands."""
+    _counted_as(patch, lambda line, now_ms: line if line.time_ms > now_ms - HOUR_MS // 6 else replace(line, kind=""))
+
+
+def a_place_is_kept_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """What was undone, and what was never begun, is counted as if it stood."""
+    patch.setattr(response.budget._Asked, "_ask", lambda self, line: line)
+
+
+def _counted_as(patch: pytest.MonkeyPatch, seen: Callable[[Line, int], Line]) -> None:
+    shortage = response.budget._shortage
+
+    def short(others: tuple[Line, ...], plan: Plan, line: Line, limits: Limits, now_ms: int) -> str:
+        return shortage(tuple(seen(each, now_ms) for each in others), plan, line, limits, now_ms)
+
+    patch.setattr(response.budget, "_shortage", short)
 
 
 def no_never_touch_list(patch: pytest.MonkeyPatch) -> None:
@@ -190,12 +216,12 @@ def what_an_earlier_delivery_wrote_is_not_handed_out(patch: pytest.MonkeyPatch) 
 
 def one_question_after_another(patch: pytest.MonkeyPatch) -> None:
     """Each refusal beyond the budget asks a person."""
-    take = InProcessBudget.take
+    few = response.settling.one_of_a_few
 
-    def always(self: InProcessBudget, purse: str, taker: str, **rest: Any) -> bool:
-        return purse.endswith("/question") or take(self, purse, taker, **rest)
+    def always(ledgers: Any, purse: str, taker: str, **rest: Any) -> tuple[bool, str]:
+        return (True, taker) if purse.endswith("/question") else few(ledgers, purse, taker, **rest)
 
-    patch.setattr(InProcessBudget, "take", always)
+    patch.setattr(response.settling, "one_of_a_few", always)
 
 
 def a_no_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -242,7 +268,11 @@ def a_killed_answer_is_over(patch: pytest.MonkeyPatch) -> None:
 MUTATIONS: tuple[Mutation, ...] = (
     no_budget,
     a_budget_of_one_more,
+    an_hour_is_one_of_the_clock,
     no_share_of_the_account,
+    a_share_for_each_action,
+    what_was_contained_long_ago_is_not_counted,
+    a_place_is_kept_for_ever,
     no_never_touch_list,
     never_touch_is_asked_once,
     one_signal_is_enough,

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from infra_tests.response.histories.cloud import TAG, Cloud, EndSession, Isolate
-from infra_tests.response.histories.faulty import FaultyBudget, FaultyCloud, FaultyJournal, FaultySignals, Watching
+from infra_tests.response.histories.faulty import FaultyCloud, FaultyJournal, FaultyLedgers, FaultySignals, Watching
 from infra_tests.response.histories.history import ANSWERS, PEOPLE, RESOURCES, Does, History, Job, Moment, Signalled
 from infra_tests.response.histories.turns import Running, Turns
 from response.actions import CloudUnavailable
 from response.answers import Answer
 from response.approval import settle_answer
+from response.budget import HOUR_MS
 from response.containment import fold
 from response.expiry import UnknownContainment, expire, undo
-from response.guard import HOUR_MS
 from response.journal import Step
 from response.notices import Notice
 from response.policy import ActionPolicy, NeverTouch, Policy, Rule
@@ -27,7 +27,8 @@ from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
 _T = TypeVar("_T")
-START_MS = 1_790_000_000_000
+#: Five minutes before a full hour, which must make no difference.
+START_MS = 1_790_002_500_000
 PERSON = "arn:aws:iam::111111111111:role/on-call"
 
 
@@ -58,12 +59,12 @@ class Stage:
     calls: list[list[int]] = field(default_factory=list)
     journal: FaultyJournal = field(init=False)
     signals: FaultySignals = field(init=False)
-    budget: FaultyBudget = field(init=False)
+    budget: FaultyLedgers = field(init=False)
     verdicts: list[Verdict] = field(init=False)
 
     def __post_init__(self) -> None:
         self.journal = FaultyJournal(self.turns, self.watching)
-        self.signals, self.budget = FaultySignals(self.turns), FaultyBudget(self.turns)
+        self.signals, self.budget = FaultySignals(self.turns), FaultyLedgers(self.turns)
         self.verdicts = [_verdict(number, each) for number, each in enumerate(self.history.verdicts)]
 
     @property
@@ -84,7 +85,7 @@ class Stage:
             window_ms=HOUR_MS,
             fresh_ms=HOUR_MS,
             containments_per_hour=said.per_hour,
-            percent_a_day=said.percent_a_day,
+            percent_at_once=said.percent,
             never_touch=NeverTouch(instances=tuple(sorted(self.protected)), tags=(TAG,)),
         )
 

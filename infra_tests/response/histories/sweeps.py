@@ -47,7 +47,7 @@ _STORIES = (
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.TAG, 0), _OTHER)),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.DISARM), _DELIVER, Job(Does.ARM), _UNDO)),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.CHANGE, 1), _DELIVER, _UNDO)),
-    History(_verdicts(1), _one_by_one(_DELIVER, _OTHER, _UNDO), Setting(per_hour=1, percent_a_day=25)),
+    History(_verdicts(1), _one_by_one(_DELIVER, _OTHER, _UNDO), Setting(per_hour=1, percent=25)),
     History(_verdicts(0), _one_by_one(_DELIVER, _YES, _YES, _UNDO), _ASKING),
     History(_verdicts(0), _one_by_one(_DELIVER, _NO, _YES, _OTHER), _ASKING),
     History(_verdicts(0, 3), _one_by_one(_DELIVER, _YES, _BOBS_YES, _UNDO), _ASKING_TWO),
@@ -58,6 +58,14 @@ _STORIES = (
         (*_verdicts(0), *_verdicts(1)),
         _one_by_one(_DELIVER, Job(Does.DELIVER, 2), _YES, replace(_YES, does=Does.APPROVE_BEYOND)),
         Setting(per_hour=1),
+    ),
+    History(
+        (*_verdicts(1), *_verdicts(2)), _one_by_one(_DELIVER, Job(Does.DELIVER, 2), then_ms=6 * MINUTE_MS), Setting(per_hour=1)
+    ),
+    History(
+        (*_verdicts(1), *_verdicts(3)),
+        (*_one_by_one(_DELIVER, Job(Does.DELIVER, 2), then_ms=16 * MINUTE_MS), *_one_by_one(_UNDO, Job(Does.DELIVER, 3))),
+        Setting(percent=25),
     ),
 )
 #: Calls that a function makes more when it meets another than when it is alone.
