@@ -211,7 +211,7 @@ def _shown() -> Json:
             "displayName": TITLE,
             "category": "sentinel",
             "sourceId": value(_WORKSPACE.id),
-            "version": "1.0",
+            "version": "Notebook/1.0",
             "serializedData": workbook(),
         },
         after=[_TABLE],

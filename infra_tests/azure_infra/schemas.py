@@ -15,18 +15,13 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 from infra_tests.azure_infra.expressions import Later
+from infra_tests.azure_infra.restated import RESTATED
 
 _ROOT = "https://schema.management.azure.com/schemas/"
 
-#: Types whose schema cannot be asked, and why. What they must look like is asserted by tests of their own.
-WITHOUT_SCHEMA = {
-    "microsoft.aadiam/diagnosticSettings": "Microsoft has never published a schema of it for templates.",
-    "Microsoft.Authorization/locks": "its version of 2020 is not among the collected schemas.",
-    "Microsoft.Insights/components": "its version of 2020 is not among the collected schemas.",
-    "Microsoft.Insights/workbooks": "its version of 2023 is not among the collected schemas.",
-    "Microsoft.Resources/deployments": "its schema takes the template inside for any object; the resources in it are checked.",
-    "Microsoft.Web/connections": "its version of 2016 is not among the collected schemas.",
-}
+#: Types whose schema is not among the collected ones: :mod:`infra_tests.azure_infra.restated` checks them. And the one that holds
+#: a template, which its schema takes for any object; the resources in it are checked.
+WITHOUT_SCHEMA = {*RESTATED, "Microsoft.Resources/deployments"}
 #: Types whose file defines the body but not the resource: type → (definition, part of the resource that it describes).
 BY_DEFINITION = {
     "Microsoft.SecurityInsights/alertRules": ("ScheduledAlertRule", ""),

@@ -10,9 +10,11 @@ import pytest
 
 from azure_infra.__main__ import FOLDER, TEMPLATES
 from azure_infra.arm import SCHEMA
+from infra_tests.azure_infra import restated
 from infra_tests.azure_infra.conftest import LEAST, MOST, deployed, read
 from infra_tests.azure_infra.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
 from infra_tests.azure_infra.expressions import calls, parse
+from infra_tests.azure_infra.restated import RESTATED
 from infra_tests.azure_infra.schemas import BY_DEFINITION, MISTAKEN, WITHOUT_SCHEMA, Schemas, SchemaUnknown
 from training.data_root import data_root
 
@@ -78,6 +80,24 @@ def test_every_resource_is_as_its_published_schema_wants_it(schemas: Schemas, mo
     assert checked or name == "tenant"
 
 
+@pytest.mark.parametrize("kind", RESTATED)
+def test_what_was_looked_up_of_a_type_holds(least: dict[str, Deployment], most: dict[str, Deployment], kind: str) -> None:
+    found = [one for deployments in (least, most) for each in deployments.values() for one in each.of(kind)]
+    assert found
+    for one in found:
+        assert list(restated.problems(one.content)) == [], one.id
+
+
+def test_a_wrong_resource_of_a_restated_type_is_found(most: dict[str, Deployment]) -> None:
+    (lock,) = most["resource_group"].of("Microsoft.Authorization/locks")
+    for wrong in ({"level": "CantDelete"}, {"notes": "no level"}, {"level": "ReadOnly", "note": "misspelt"}):
+        assert list(restated.problems({**lock.content, "properties": wrong}))
+    assert list(restated.problems({**lock.content, "location": "westeurope"}))
+    assert list(restated.problems({**lock.content, "apiVersion": "2016-09-01"}))
+    (insights,) = most["resource_group"].of("Microsoft.Insights/components")
+    assert list(restated.problems({key: part for key, part in insights.content.items() if key != "kind"}))
+
+
 def test_a_wrong_resource_is_found(schemas: Schemas) -> None:
     account: dict[str, Any] = {"type": "Microsoft.Storage/storageAccounts", "apiVersion": "2025-08-01", "name": "state"}
     assert not list(schemas.problems({**account, "kind": "StorageV2", "properties": {"minimumTlsVersion": "TLS1_2"}}))
@@ -91,8 +111,8 @@ def test_a_wrong_resource_is_found(schemas: Schemas) -> None:
 def test_the_exceptions_from_the_schemas_are_all_needed(schemas: Schemas, most: dict[str, Deployment]) -> None:
     resources = [resource for deployment in most.values() for resource in deployment.resources]
     used = {resource.type for resource in resources} | {"Microsoft.Resources/deployments"}
-    assert used >= WITHOUT_SCHEMA.keys() | BY_DEFINITION.keys()
-    for kind in WITHOUT_SCHEMA.keys() - {"Microsoft.Resources/deployments"}:
+    assert used >= WITHOUT_SCHEMA | BY_DEFINITION.keys()
+    for kind in WITHOUT_SCHEMA - {"Microsoft.Resources/deployments"}:
         one = next(resource for resource in resources if resource.type == kind)
         with pytest.raises(SchemaUnknown):
             list(schemas.problems(one.content))
