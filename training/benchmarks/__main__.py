@@ -1,6 +1,7 @@
-"""``python -m training.benchmarks [jobs|tune|report]``: NSL-KDD and CICIDS2017, from published files to docs/model-report.md.
+"""``python -m training.benchmarks [jobs|tune|report|page]``: NSL-KDD and CICIDS2017, from files to docs/model-report.md.
 
-Stages can be run alone and go on where they were stopped; without a name, all run in order. ``--within MINUTES`` starts no job
+Stages can be run alone and go on where they were stopped; without a name, all but ``page`` run in order.
+``page`` writes docs/model-report.md from the stored documents and measures nothing. ``--within MINUTES`` starts no job
 after that time: the report then says how many seeds each figure is of.
 """
 
@@ -22,11 +23,16 @@ STAGES = ("jobs", "tune", "report")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.benchmarks", description=__doc__)
-    parser.add_argument("stage", nargs="?", choices=STAGES, help="default: all, in order")
+    parser.add_argument("stage", nargs="?", choices=(*STAGES, "page"), help="default: all but page, in order")
     parser.add_argument("--within", type=float, default=None, metavar="MINUTES", help="start no further job after that long")
     parser.add_argument("--protocol", nargs="+", default=None, metavar="NAME", help="run the jobs of these protocols only")
     parser.add_argument("--model", nargs="+", default=None, metavar="NAME", help="run the jobs of these models only")
     arguments = parser.parse_args()
+    if arguments.stage == "page":
+        from training.benchmarks.report import write_page
+
+        write_page()
+        return 0
     root = data_root()
     if root is None:
         parser.error("there is no recorded data: set BREAKWATER_DATA to a folder that `python -m training.datasets take` filled")

@@ -22,6 +22,9 @@ FORMS: tuple[Form, ...] = ("classifier", "reconstruction", "dependence", "smalle
 #: that has changed since training: of first figures, false positives grew by more than ten between the two files.
 BUDGET = 0.004
 BOUNDARY = 0.5
+#: Share of benign validation records that may alarm under a random split, where benign traffic of the test is the same: less than
+#: the stricter of the two aims (0.06 % and 0.1 %) leaves room for.
+RANDOM_BUDGET = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ def outcomes(protocol: str, model: str) -> list[Outcome]:
 def at_boundary(outcome: Outcome, test: str, engine: str = "deployed") -> Figures:
     """Figures at the model's own boundary."""
     return figures(outcome.truth(test), outcome.scores(test, engine), BOUNDARY)
+
+
+def at_random_budget(outcome: Outcome, test: str, budget: float = RANDOM_BUDGET) -> Figures:
+    """Figures at the smallest threshold that at most that share of benign validation records reaches, the boundary at least."""
+    benign = np.sort(outcome.scores("validation")[~outcome.truth("validation")])[::-1]
+    allowed = float(np.nextafter(benign[min(int(budget * len(benign)), len(benign) - 1)], np.inf))
+    return figures(outcome.truth(test), outcome.scores(test), max(BOUNDARY, allowed))
 
 
 def at_budget(outcome: Outcome, test: str, form: Form, budget: float = BUDGET) -> Figures:

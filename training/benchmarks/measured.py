@@ -14,9 +14,11 @@ from training.benchmarks import ledger, nsl_kdd, specimen
 from training.benchmarks.assess import (
     BUDGET,
     FORMS,
+    RANDOM_BUDGET,
     Outcome,
     at_boundary,
     at_budget,
+    at_random_budget,
     flips,
     outcomes,
     spread,
@@ -49,6 +51,7 @@ def measure(root: Path) -> dict[str, Any]:
         "run": _run_record(),
         "data": _data(root),
         "boundary": {protocol: _boundary(protocol) for protocol in (*RANDOM, OFFICIAL)},
+        "random_budget": {"share": RANDOM_BUDGET, **{protocol: _random_budget(protocol) for protocol in RANDOM}},
         "choice": {model: [_chosen(one) for one in weigh_forms(model, TYPES_OUT)] for model in ("cnn_lstm", "lightgbm")},
         "budget": BUDGET,
         "form": form,
@@ -130,6 +133,11 @@ def _boundary(protocol: str) -> dict[str, Any]:
         if every:
             rows[model] = {test: summary([at_boundary(one, test) for one in every]) for test in every[0].tests}
     return rows
+
+
+def _random_budget(protocol: str) -> dict[str, Any]:
+    found = {model: outcomes(protocol, model) for model in MODELS}
+    return {model: summary([at_random_budget(one, one.tests[0]) for one in every]) for model, every in found.items() if every}
 
 
 def _chosen(one: Any) -> dict[str, Any]:

@@ -23,10 +23,11 @@ _HEAD = ("protocol", "asked", "measured, int8", "reached", "why not", "beside it
 _FAMILIES = "held-out scenario families"
 #: Why an aim is missed, as far as it is known. Printed only where it is.
 _WHY = {
-    "nsl_random": "a handful of records: the same vector stands under both labels, or one step from the other class; the best rival errs on about as many",
-    "cicids_random": "a handful of benign records; web attacks and infiltration look like them in 51 features",
+    "nsl_random": "it errs on a few records more than its LightGBM teacher; two and a half times the mixtures did no better on validation records (one seed), and a threshold that benign validation records set trades accuracy for alarms",
+    "cicids_random": "seven benign records of 6,023 alarm where six may; a threshold that benign validation records set costs more accuracy than it saves alarms",
     "nsl_official": "benign traffic of KDDTest+ is another: what 0.4 % of benign validation records reach, many times as many reach there. A rule of before (the smaller tail) held the rate, 82.4 at 3.3; the rule is chosen on left-out attack types and stays",
-    "families": "a window of 16 calls does not tell an honest first time from an intruder's only call; a memory of what each principal has done before would",
+    "network": "this model's build set no strict threshold",
+    "audit": "a window of 16 calls does not tell an honest first time from an intruder's only call; a memory of what each principal has done before would",
     "stratus": "four of the eight never alert (PutEventSelectors, UpdateFunctionCode, StartSession, GetParameters): calls that honest administrators make too; nothing in 16 events tells them apart",
     "34-1": "some of its own benign flows rank above most of its attack; both trees fail at that rate too; the cause was not found",
     "42-1": "six attack flows: too few to say anything",
@@ -44,14 +45,19 @@ def reach(document: Document, trials: Mapping[str, Document | None]) -> str:
 def _records(document: Document) -> list[list[str]]:
     rows = []
     for protocol in RANDOM:
-        measured = document["boundary"][protocol]
+        measured, strict = document["boundary"][protocol], document["random_budget"][protocol]
         if "cnn_lstm" in measured:
             own, (accuracy, f1, fpr) = only(measured["cnn_lstm"]), AIMS[protocol]
             met = [own["accuracy"]["mean"] >= accuracy, own["f1"]["mean"] >= f1, own["fpr"]["mean"] <= fpr]
             others = [model for model in measured if model != "cnn_lstm"]
             best = max(others, key=lambda model: only(measured[model])["f1"]["mean"])
+            sharper = (
+                f"; at the threshold of {100 * document['random_budget']['share']:g} % of benign validation {three(strict['cnn_lstm'])}"
+                if "cnn_lstm" in strict
+                else ""
+            )
             rows.append(
-                [f"{TITLES[protocol]} 80/10/10", f"accuracy ≥ {accuracy}, F1 ≥ {f1}, FPR ≤ {fpr}", three(own), *_met(met, protocol), f"{TITLES[best]}: {three(only(measured[best]))}"]
+                [f"{TITLES[protocol]} 80/10/10", f"accuracy ≥ {accuracy}, F1 ≥ {f1}, FPR ≤ {fpr}", three(own) + sharper, *_met(met, protocol), f"{TITLES[best]}: {three(only(measured[best]))}"]
             )  # fmt: skip
     measured, form = document["forms"], document["form"]
     if "cnn_lstm" in measured:
@@ -91,7 +97,7 @@ def _families(trials: Mapping[str, Document | None]) -> list[list[str]]:
                 f"`{detector}`, scenario families never seen in training",
                 asked,
                 found,
-                *_met([met], "families", ("recall",)),
+                *_met([met], detector, ("recall",)),
                 beside,
             ]
         )

@@ -25,7 +25,7 @@ from training.trials.stage import Document, Stage
 
 Rows = NDArray[np.void]
 Evasion = Callable[[Rows, NDArray[np.int64], np.random.Generator], tuple[Rows, NDArray[np.int64]]]
-_HISTORIES = (14, 22, 30)
+HISTORIES = (14, 22, 30)
 _SEED = 5
 
 
@@ -83,7 +83,7 @@ def run(key: str, root: Path) -> Document:
     """Techniques and stories that alert at the detector's threshold."""
     evade = EVASIONS[key.replace("-", " ")]
     detector = Detector.load(ARTIFACTS / "audit")
-    stories = [_evaded(story, evade, number) for number, story in enumerate(_attacks(str(root)))]
+    stories = [evaded(story, evade, number) for number, story in enumerate(held_out(str(root)))]
     windows = cut_stories(stories)
     probability, _kind = detector.score(audit().dense(windows.rows))
     alarm = (probability >= detector.threshold) & (windows.evidence > 0)
@@ -100,14 +100,15 @@ def run(key: str, root: Path) -> Document:
 
 
 @cache
-def _attacks(root: str) -> list[Story]:
-    """Held-out attacks behind benign history."""
-    held_out = recorded(Path(root)).held_out
-    every = recorded_stories(held_out, Split.TEST, seed=_SEED, histories=_HISTORIES)
-    return [story for story in every if story.attack and (story.labels == 0).any()]
+def held_out(root: str, *, attack: bool = True) -> list[Story]:
+    """Held-out attacks behind benign history, or their controls."""
+    unseen = recorded(Path(root)).held_out
+    every = recorded_stories(unseen, Split.TEST, seed=_SEED, histories=HISTORIES)
+    return [story for story in every if story.attack == attack and (story.labels == 0).any()]
 
 
-def _evaded(story: Story, evade: Evasion, number: int) -> Story:
+def evaded(story: Story, evade: Evasion, number: int) -> Story:
+    """The story under an evasion; ``number`` seeds what is drawn."""
     rows = np.ascontiguousarray(story.rows, np.uint8).view(ROW)[:, 0]
     changed, labels = evade(rows, story.labels, np.random.default_rng([_SEED, number]))
     return replace(story, rows=np.ascontiguousarray(changed).view(np.uint8).reshape(-1, ROW_BYTES), labels=labels)

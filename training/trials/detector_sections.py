@@ -44,11 +44,25 @@ def _audit_evasion(document: Document) -> str:
 
 Recorded Stratus techniques and Panther cases that training never saw, each behind 14, 22 and 30 benign calls of the same principal, at the threshold of version {first["version"]}.
 *User agent*: the attack comes from the program of the principal's benign calls. *Jitter*: a pause of up to an hour before each call. *Interleaving*: three of the principal's own calls after each
-call of the attack. There is no row after adversarial training: none was done for this detector.
+call of the attack. This detector was not trained on evaded attacks; whether that helps is asked of a smaller network (`python -m training.trials audit_hardening`).
 
 {table(("evasion", "stories that alert", "techniques and cases of which some story alerts"), rows)}
 
 {table(("technique or case", *evasions), names)}
+
+{run_line(document)}"""
+
+
+def _audit_hardening(document: Document) -> str:
+    rows = [[name, percent(one["before"]), percent(one["after"])] for name, one in document["evasions"].items()]
+    rows.append(["windows of the controls that alarm", *(percent(document["controls"][title]) for title in ("before", "after"))])
+    return f"""## Adversarial training on audit records
+
+A network of the shipped `audit`'s sizes, trained for six epochs on far less, twice: on generated stories of both clouds and the recorded attacks of training, and on these with each attack once more under one
+of the evasions. Judged on the {document["stories"]} held-out stories above, at the threshold that 1 % of benign windows of validation families reach; mean ± sample standard deviation over {document["seeds"]} seeds. The last line is of
+{document["windows"]} windows of the same principals with a further benign script instead of the attack.
+
+{table(("evasion", "stories that alert before %", "after %"), rows)}
 
 {run_line(document)}"""
 
@@ -171,6 +185,6 @@ that does other work at the same time: trust the ratio of the engines. The quiet
 
 
 WRITERS: dict[str, Callable[[Document], str]] = {
-    "network_evasion": _network_evasion, "audit_evasion": _audit_evasion, "families": _families, "clouds": _clouds,
+    "network_evasion": _network_evasion, "audit_evasion": _audit_evasion, "audit_hardening": _audit_hardening, "families": _families, "clouds": _clouds,
     "platforms": _platforms, "engines": _engines,
 }  # fmt: skip

@@ -6,6 +6,7 @@ from training.tasks import TASKS
 from training.trials import (
     ablation,
     audit_evasion,
+    audit_hardening,
     clouds,
     engines,
     families,
@@ -31,6 +32,7 @@ STAGES: dict[str, Stage] = {
         robustness.STAGE,
         network_evasion.STAGE,
         audit_evasion.STAGE,
+        audit_hardening.STAGE,
         shipped.STAGE,
         *(refits.stage(detector) for detector in TASKS),
         recorded.STAGE,
