@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from shared_model.encoders.network import FEATURES
+from training.benchmarks import reach
 from training.benchmarks.records import Records
 from training.data_root import data_root
 from training.scenarios.connections import Connection
 from training.sequences import Story
-from training.trials import audit_hardening, flows, folds, printing, recorded, sections, shipped, stage
+from training.trials import audit_hardening, flows, folds, padding, printing, recorded, sections, shipped, stage
 from training.trials.evasion import EVASIONS
 from training.trials.flow_sets import DIRECTION, flow_set
 from training.trials.measures import averaged, figures_at, matthews, threshold_for
@@ -85,6 +86,25 @@ def test_a_rate_is_left_out_where_the_sample_does_not_allow_it():
     assert figures["recall_1e-2"] == 0.8
     assert figures["recall_1e-3"] is None
     assert figures_at(~np.ones(400, bool), np.zeros(400), 0.6)["recall"] is None
+
+
+def test_padding_is_what_the_control_sees_and_nothing_else():
+    windows = np.zeros((3, 16, 4), np.float32)
+    windows[0, -1, 2] = 5.0
+    windows[1, -9:, 1] = -1.0
+    windows[2] = 7.0
+    assert padding.lengths(windows).tolist() == [[1], [9], [16]]
+
+
+@pytest.mark.parametrize(
+    ("auc", "attack", "told"),
+    [(0.94, 3184, "**no evidence**"), (0.06, 3184, "**no evidence**"), (0.51, 3184, None), (0.09, 6, None)],
+)
+def test_what_length_alone_gives_away_is_no_evidence(auc, attack, told):
+    figures = {"auc": {"mean": auc, "spread": 0.0}, "attack": attack, "recall_1e-2": {"mean": 0.87, "spread": 0.0}}
+    found = reach.no_evidence({"padding": {"tests": {"ctu_010": figures}}}, "ctu_010")
+    assert (found[0] if found else None) == told
+    assert reach.no_evidence({"padding": None}, "ctu_010") is None
 
 
 def test_matthews_by_hand():

@@ -82,7 +82,8 @@ on the same left-out types; this one was among the best. The budget itself is th
 about that much; that it does was known from published figures and from first figures of this project, so that one number is
 not innocent of KDDTest+. Networks of this protocol read numbers coarsely and learn the margin of a LightGBM teacher, on records
 and on unlabelled mixtures of them. A small trial on two of the four folds preferred that to fine steps and hard labels; on all four,
-at full size, the two came out about even (fewer types, more records), so it is no strong choice.
+at full size, the two came out about even (fewer types, more records), so it is no strong choice. Models with fewer types in the last column were tried on fewer folds: their rows compare
+forms with one another, not with the models above.
 
 {table(("model", "form", "recall, mean of types %", "recall, records %", "FPR %", "types"), rows)}"""
 

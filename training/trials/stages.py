@@ -13,6 +13,7 @@ from training.trials import (
     flows,
     folds,
     network_evasion,
+    padding,
     platforms,
     recorded,
     refits,
@@ -27,6 +28,7 @@ STAGES: dict[str, Stage] = {
     for stage in (
         folds.STAGE,
         flows.STAGE,
+        padding.STAGE,
         ablation.STAGE,
         transfer.STAGE,
         robustness.STAGE,
