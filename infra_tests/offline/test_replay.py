@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offline.replay import calls, flows, guessing
+from offline.replay import activity, calls, flows, guessing
 from offline.replay.replayed import ReplayedFlows
 from offline.report.record import Provenance
 from offline.seed import Instance, Role, World
 from shared_model.addresses import to_text
 from shared_model.events import ApiCall, Entity, EntityKind, FlowBatch
+from shared_model.parsers.azure_audit import parse_audit_records
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.syslog_lines import parse_syslog
 from shared_model.parsers.vpc_flow_logs import read_flows
@@ -39,6 +40,15 @@ SESSION = f"{ROLE.id}:{MACHINE.id}"
 TECHNIQUE = "aws.lateral-movement.ec2-serial-console-send-ssh-public-key"
 
 
+PERSON = activity.Person(
+    "5e471e1a-0000-4000-8000-0000000000aa",
+    "mallory",
+    "72f988bf-0000-4000-8000-000000000000",
+    "11111111-2222-4333-8444-555555555555",
+    "token",
+)
+
+
 @pytest.fixture
 def root() -> Path:
     found = data_root()
@@ -49,7 +59,7 @@ def root() -> Path:
 
 @pytest.fixture
 def no_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (flows, calls, guessing):
+    for module in (activity, flows, calls, guessing):
         monkeypatch.setattr(module, "data_root", lambda: None)
 
 
@@ -57,6 +67,14 @@ def _beacons() -> ReplayedFlows:
     return flows.recorded_capture(
         WORLD, MACHINE, AT, capture="8-1", label="command_and_control", minutes=25, instead="beacon-odd-port", held_out=True
     )
+
+
+def _activity(replayed: activity.ReplayedOperations) -> list[ApiCall]:
+    """The calls that the detecting function makes of the records; it can use them all."""
+    records = [*replayed.history, *replayed.attack]
+    made = [each for each in parse_audit_records({"records": records}, source="test") if isinstance(each, ApiCall)]
+    assert len(made) == len(records)
+    return made
 
 
 def _parsed(text: bytes) -> tuple[FlowBatch, int]:
@@ -150,6 +168,27 @@ def test_a_recorded_technique_becomes_the_sessions_own(root: Path) -> None:
     assert "held out" in replayed.source
 
 
+def test_recorded_activity_becomes_one_session_of_the_seeded_person(root: Path) -> None:
+    recorded = activity.recorded_operations(root)
+    replayed = activity.blinding(PERSON, AT)
+    made = _activity(replayed)
+    assert {call.session for call in made} == {Entity(EntityKind.SESSION, PERSON.session, PERSON.subscription_id)}
+    assert [call.operation for call in made[-4:]] == [
+        "locks/delete",
+        "networkwatchers/delete",
+        "firewallpolicies/delete",
+        "workspaces/delete",
+    ]
+    assert [call.time_ms for call in made] == sorted(call.time_ms for call in made)
+    assert made[-1].time_ms < AT_MS
+    assert len({call.event_id for call in made}) == len(made)
+    assert replayed.provenance is Provenance.RECORDED_REHOSTED
+    kept = {"operationName", "resultType", "category", "location"}
+    for own, said in zip(replayed.attack, recorded, strict=True):
+        assert {name: own[name] for name in kept} == {name: said[name] for name in kept}
+        assert said["callerIpAddress"] not in json.dumps(own)
+
+
 def test_lines_of_a_guessed_host_keep_their_gaps_under_another_name(root: Path) -> None:
     recorded = read_xz_text(root / "system_logs" / "OpenSSH_2k.log.xz").splitlines()[-240:]
     replayed = guessing.openssh("web-6", AT)
@@ -177,6 +216,9 @@ def test_without_recordings_the_same_formats_are_generated_and_say_so() -> None:
         assert int(batch.end_ms.max()) <= AT_MS
     made = calls.stratus(TECHNIQUE, ROLE, MACHINE.id, AT, instead="serial-console")
     assert SESSION in {call.session.id for call in _calls(made) if call.session}
+    blinding = activity.blinding(PERSON, AT)
+    assert [call.operation for call in _activity(blinding)[-4:]][-1] == "workspaces/delete"
+    assert blinding.provenance is Provenance.GENERATED
     lines = guessing.openssh("web-6", AT)
     assert all(parse_syslog(line, now_ms=AT_MS).host == "web-6" for _, line in lines.lines)
     for each in (*told, made, lines):
