@@ -46,8 +46,8 @@ def render(document: Document, drawn: Sequence[str], trials: Mapping[str, Docume
         figure("precision-recall.svg", drawn, "Figure 3. Precision against recall on the final tests, first seed."),
         figure("calibration.svg", drawn, "Figure 4. Are scores probabilities? Share of attacks among records of each tenth of the score, first seed; under random splits the tenths between hold a handful of records each."),
         _engines(document), *sections(trials),
-        figure("latency.svg", drawn, "Figure 6. Decision latency by platform (the paper's figure 3): our own time of one API call, from docs/benchmarks.md."),
-        figure("transfer.svg", drawn, "Figure 7. Recall against the share of labelled target data, pre-trained and from scratch."),
+        figure("latency.svg", drawn, "Figure 5. Decision latency by platform (the paper's figure 3): our own time of one API call, from docs/benchmarks.md."),
+        figure("transfer.svg", drawn, "Figure 6. Recall against the share of labelled target data, pre-trained and from scratch."),
         _tuning(drawn), _looks(document), _limits(), _record(document),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -183,7 +183,7 @@ def _tuning(drawn: Sequence[str]) -> str:
     picture = figure(
         "tuning.svg",
         drawn,
-        "Figure 5. Trials of the study in order, and the validation log-loss against three settings; later trials are lighter.",
+        "Figure 7. Trials of the study in order, and the validation log-loss against three settings; later trials are lighter.",
     )
     if not picture:
         return ""
