@@ -1,7 +1,7 @@
-"""What a call does to who may do what: its effect, by the words of its operation alone.
+"""What a call does to who may do what: its effect, by the words of its operation, and for what watches by what was asked.
 
 An intruder's call is rarely one that was seen before; what it brings about is one of a dozen things, on either cloud and in any
-service. The effect is a function of (service, verb, object), so that it costs nothing to keep: rows hold those.
+service. The effect is a function of (service, verb, object, grant), so that it costs nothing to keep: rows hold those.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from shared_model.grants import GRANTS
 from shared_model.vocabulary import OBJECTS, SERVICES, VERBS
 
 #: Append only: artifacts name them in this order.
@@ -20,7 +21,7 @@ EFFECTS = (
     "reads_secret",  # secrets, parameters, passwords leave their store
     "makes_credential",  # a new or changed way to come in, a second factor taken away
     "changes_rights",  # policies, roles, memberships
-    "blinds",  # trails, flow logs, detectors, findings, alarms, logs taken away or changed
+    "blinds",  # trails, flow logs, detectors, findings, alarms, logs taken away, stopped, or told to see less
     "leaves",  # the account's place in its organisation changes
     "opens",  # a resource or a network is opened to others
     "copies_data",  # snapshots, exports, restores: data comes to lie elsewhere
@@ -29,19 +30,27 @@ EFFECTS = (
     "enters_host",  # a session or key on a machine
     "destroys",  # data, machines, keys, backups are deleted
     "makes_machine",  # machines are made or changed
+    "sets_watch",  # trails, flow logs, detectors are set up, switched on or changed
 )
 _MAKING = ("create", "add", "put", "update", "import", "enable")
 _TAKING = ("delete", "remove", "disable", "stop")
 _CHANGING = (*_MAKING, *_TAKING, "other", "grant", "revoke")
+_WATCHES = ("flow_log", "trail", "detector", "finding")
 _IDENTITY = ("identity", "directory")
 _DATA = ("snapshot", "volume", "image", "database", "file")
 
 
-def effects_of(service: NDArray[np.uint8], verb: NDArray[np.uint8], object_: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Effects of operations by the codes of their words (arrays of one shape); a code that is none of the words has none."""
+def effects_of(
+    service: NDArray[np.uint8], verb: NDArray[np.uint8], object_: NDArray[np.uint8], grant: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Effects of operations by the codes of their words (arrays of one shape); a code that is none of the words has none.
+
+    ``grant`` is the code of what was asked for (:data:`~shared_model.grants.GRANTS`), where that is known: the same call widens
+    what a trail records, or narrows it.
+    """
     places = zip((service, verb, object_), _TABLE.shape, strict=True)
     effects: NDArray[np.uint8] = _TABLE[tuple(np.minimum(codes, size - 1) for codes, size in places)]
-    return effects
+    return effects if grant is None else np.where(grant == _UNWATCHED, _BLINDS, effects)
 
 
 def _table() -> NDArray[np.uint8]:
@@ -80,8 +89,10 @@ def _table() -> NDArray[np.uint8]:
     mark("makes_credential", (*_IDENTITY, "sign_in"), (*_MAKING, "other"), ("user", "access_key", "login", "identity_provider"))
     mark("makes_credential", SERVICES, _CHANGING, ("mfa",))
     mark("reads_secret", SERVICES, ("get", "copy"), ("secret", "parameter", "login"))
-    mark("blinds", SERVICES, (*_TAKING, "update", "put"), ("flow_log", "trail", "detector", "finding"))
-    mark("blinds", watching, _CHANGING, OBJECTS)
+    mark("sets_watch", SERVICES, (*_MAKING, "start"), _WATCHES)
+    mark("sets_watch", watching, (*_MAKING, "start", "other", "grant"), [word for word in OBJECTS if word != "tag"])
+    mark("blinds", SERVICES, _TAKING, _WATCHES)
+    mark("blinds", watching, (*_TAKING, "revoke"), [word for word in OBJECTS if word != "tag"])
     mark("blinds", ("log", "monitoring", "other"), _TAKING, ("log", "alarm", "queue", "other"))
     mark("leaves", ("organization",), (*_TAKING, "leave", "other"), OBJECTS)
     mark("leaves", SERVICES, ("leave",), OBJECTS)
@@ -90,3 +101,5 @@ def _table() -> NDArray[np.uint8]:
 
 
 _TABLE = _table()
+_BLINDS = np.uint8(EFFECTS.index("blinds"))
+_UNWATCHED = GRANTS.index("unwatched")

@@ -1,4 +1,4 @@
-"""What a request opens, and to whom: everybody, an account outside, or an administrator's rights.
+"""What a request opens, and to whom: everybody, an account outside, or an administrator's rights; or what it hides.
 
 The same call is work when it lets a colleague in and an attack when it lets the internet in; only what was asked for tells. It is
 read where the parsers have the request; what is kept is one word.
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 #: Append only: rows and artifacts hold their places. ``""`` is "nothing of the kind, or not said".
-GRANTS = ("", "public", "foreign", "admin")
+GRANTS = ("", "public", "foreign", "admin", "unwatched")
 
 _DEPTH = 6
 _LIMIT = 400  # values of one request that are looked at
@@ -29,6 +29,8 @@ _ADMIN_ROLES = (
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
 )
 _ANYWHERE = frozenset({"*", "any", "internet", "0.0.0.0/0", "::/0"})
+#: Switches of CloudTrail and Config that make a trail or recorder see less when they are off.
+_SEEING = frozenset({"includemanagementevents", "ismultiregiontrail", "includeglobalserviceevents", "allsupported"})
 _PEOPLE = ("userid", "valuestoadd", "principal", "accountid", "accountids", "awsaccountids", "destinationaccount", "aws")
 
 
@@ -36,7 +38,7 @@ def granted_by_aws(operation: str, request: Mapping[str, Any], account: str) -> 
     """What a CloudTrail record's ``requestParameters`` open: one of :data:`GRANTS`. ``account`` is the one that recorded it."""
     if not request or operation.startswith(_TAKES_BACK):
         return ""
-    found = {_of_aws(key, value, account) for key, value in _values(request)}
+    found = {_of_aws(key, value, account) or _hidden(operation, key.lower(), value) for key, value in _values(request)}
     return next((grant for grant in GRANTS[1:] if grant in found), "")
 
 
@@ -72,6 +74,15 @@ def _of_aws(key: str, value: object, account: str) -> str:
     return "admin" if name == "action" and text == "*" else ""
 
 
+def _hidden(operation: str, name: str, value: object) -> str:
+    """Whether a change of a trail, recorder, detector or filter of findings leaves it seeing less."""
+    if value is False and not operation.startswith("Create"):
+        off = name in _SEEING or (name == "enable" and operation == "UpdateDetector")
+    else:
+        off = name == "action" and value == "ARCHIVE" and operation.endswith("Filter")
+    return "unwatched" if off else ""
+
+
 def _of_azure(key: str, value: object, account: str) -> str:
     if isinstance(value, bool):
         return "public" if value and key == "allowblobpublicaccess" else ""
@@ -84,6 +95,8 @@ def _of_azure(key: str, value: object, account: str) -> str:
         return "admin"
     if key == "actions" and text == "*":
         return "admin"
+    if (key, text) in (("pricingtier", "free"), ("autoprovision", "off")):
+        return "unwatched"
     if key in ("id", "destinationaccount") and text.startswith("/subscriptions/"):
         return "foreign" if text.split("/")[2] != account.lower() else ""
     return ""

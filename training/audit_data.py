@@ -26,8 +26,8 @@ from training.sequences import Story
 from training.splits import HELD_OUT_PANTHER, HELD_OUT_STRATUS
 
 CLASS_INDEX = {name: index for index, name in enumerate(AUDIT_CLASSES)}
-#: Lengths of benign history in front of a recorded attack.
-HISTORIES = (0, 4, 14, 22, 30)
+#: Lengths of benign history in front of a recorded attack. None is empty: an attack without a past would be told by that.
+HISTORIES = (2, 4, 14, 22, 30)
 
 
 class GeneratedRecordRejected(Exception):

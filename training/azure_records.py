@@ -1,6 +1,6 @@
 """How the shipped ``audit`` detector scores recorded Azure records: ``python -m training.azure_records``.
 
-It was trained on AWS and on system logs alone; what it knows of Azure, it knows by the common vocabulary. Each recorded case is
+It was trained on generated calls of both clouds and on recorded ones of AWS alone: of Azure it saw no recording. Each case is
 scored alone, as one principal's only record (no benign history of an Azure principal is at hand), except where a data set
 holds a sequence. Panther's cases say whether a rule fires, not whether somebody attacks: no rate is worked out from them.
 """

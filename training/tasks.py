@@ -163,7 +163,7 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
     if root is not None:
         progress("recorded attacks in benign history")
         attacks = audit_data.recorded(root)
-        train += list(audit_data.recorded_stories(attacks.train, Split.TRAIN, seed=seed, histories=(0, 3, 8, 14, 18, 22, 26, 30)))
+        train += list(audit_data.recorded_stories(attacks.train, Split.TRAIN, seed=seed, histories=(2, 3, 8, 14, 18, 22, 26, 30)))
         for source, title in (("stratus", "held-out Stratus techniques"), ("panther", "held-out Panther cases")):
             unseen = [attack for attack in attacks.held_out if attack.source == source]
             tests[title] = list(audit_data.recorded_stories(unseen, Split.TEST, seed=seed))
@@ -172,7 +172,12 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
         apart["API calls: held-out families, Invictus"] = (tests[WATCHED], tests[INVICTUS])
         hosts = [story for story in tests[HELD_OUT] if story.family.startswith("system/")]
         apart["system logs: held-out families, a Linux host"] = (hosts, tests[LOGS])
-        sources.append(f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out)")
+        told = {story.family for stories in tests.values() for story in stories if story.attack}
+        silent = sorted(attack.name for attack in attacks.held_out if f"{attack.source}/{attack.name}" not in told)
+        sources.append(
+            f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out, of which"
+            f" {len(attacks.held_out) - len(silent)} can be tested; nothing but calls that anybody makes: {', '.join(silent)})"
+        )
     return Material(train, stopping + validation, validation, tests, tuple(sources), watched, apart, frozenset({INVICTUS, LOGS}))
 
 
@@ -197,7 +202,7 @@ def audit() -> Task:
     features = audit_encoder.FEATURES
     return Task(
         name="audit",
-        version="0.2.0",
+        version="0.3.0",
         classes=AUDIT_CLASSES,
         features=features,
         sizes=audit_sizes(len(features), len(AUDIT_CLASSES)),

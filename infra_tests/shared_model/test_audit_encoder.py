@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from shared_model.encoders.audit import FEATURES, ROW, ROW_BYTES, encode_api_calls, encode_system_events, expand
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent
+from shared_model.log_templates import CATALOGUE
 
 ACCOUNT = "123456789012"
 CALL = ApiCall(
@@ -70,6 +72,24 @@ def named(rows: NDArray[np.uint8], length: int | None = None) -> list[dict[str, 
 
 def later(call: ApiCall, seconds: float, **changes: object) -> ApiCall:
     return replace(call, time_ms=call.time_ms + int(seconds * 1000), **changes)
+
+
+def template_buckets(*templates: str) -> list[frozenset[str]]:
+    rows = encode_system_events([replace(EVENT, template=template) for template in templates])
+    return [frozenset(name for name in one if name.startswith("template_")) for one in named(rows)]
+
+
+def test_a_log_record_names_its_template_and_a_call_none():
+    shown = template_buckets("Accepted password for <*>", "Accepted password for <*>", "Failed password for <*>", "pam <*>")
+    assert [len(names) for names in shown] == [2] * 4
+    assert shown[0] == shown[1]
+    assert len(set(shown)) == 3
+    assert not [name for name in features(CALL)[0] if name.startswith("template_")]
+
+
+def test_few_templates_of_the_catalogue_are_taken_for_another():
+    templates = json.loads(CATALOGUE.read_text())["templates"]
+    assert len(set(template_buckets(*templates))) >= 0.98 * len(templates)
 
 
 def test_a_call_sets_exactly_the_words_it_says():

@@ -37,6 +37,18 @@ def effect_of(operation: Operation) -> str:
         ("cloudtrail", "StopLogging", "blinds"),
         ("ec2", "DeleteFlowLogs", "blinds"),
         ("guardduty", "DeleteDetector", "blinds"),
+        ("guardduty", "ArchiveFindings", "blinds"),
+        ("securityhub", "BatchDisableStandards", "blinds"),
+        ("cloudtrail", "CreateTrail", "sets_watch"),
+        ("cloudtrail", "StartLogging", "sets_watch"),
+        ("cloudtrail", "UpdateTrail", "sets_watch"),
+        ("cloudtrail", "PutEventSelectors", "sets_watch"),
+        ("guardduty", "CreateDetector", "sets_watch"),
+        ("securityhub", "EnableSecurityHub", "sets_watch"),
+        ("securityhub", "BatchEnableStandards", "sets_watch"),
+        ("config", "StartConfigurationRecorder", "sets_watch"),
+        ("ec2", "CreateFlowLogs", "sets_watch"),
+        ("cloudtrail", "RemoveTags", "none"),
         ("logs", "DeleteLogGroup", "blinds"),
         ("s3", "PutBucketPolicy", "opens"),
         ("ec2", "ModifySnapshotAttribute", "opens"),
@@ -59,6 +71,9 @@ def test_calls_of_aws_have_the_effect_that_they_have(service, operation, effect)
     [
         ("microsoft.authorization", "roleassignments/write", "changes_rights"),
         ("microsoft.insights", "diagnosticsettings/delete", "blinds"),
+        ("microsoft.insights", "diagnosticsettings/write", "sets_watch"),
+        ("microsoft.security", "pricings/write", "sets_watch"),
+        ("microsoft.security", "pricings/delete", "blinds"),
         ("microsoft.compute", "virtualmachines/runcommand/action", "runs_code"),
         ("microsoft.compute", "virtualmachines/delete", "destroys"),
         ("microsoft.storage", "storageaccounts/listkeys/action", "reads_secret"),
@@ -68,6 +83,15 @@ def test_calls_of_aws_have_the_effect_that_they_have(service, operation, effect)
 )
 def test_azure_has_the_same_effects(service, operation, effect):
     assert effect_of(operation_of_azure(service, operation)) == effect
+
+
+def test_the_same_call_blinds_where_it_leaves_less_watched():
+    codes = [
+        np.array([levels.index(word)], np.uint8)
+        for levels, word in zip((SERVICES, VERBS, OBJECTS), operation_of_aws("cloudtrail", "PutEventSelectors"), strict=True)
+    ]
+    found = {grant: EFFECTS[int(effects_of(*codes, np.array([GRANTS.index(grant)], np.uint8))[0])] for grant in GRANTS}
+    assert found == dict.fromkeys(GRANTS, "sets_watch") | {"unwatched": "blinds"}
 
 
 def test_reading_has_no_effect_but_where_secrets_leave():
@@ -110,6 +134,15 @@ FOREIGN_POLICY = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"AW
         ("PutUserPolicy", {"policyDocument": '{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'}, ""),
         ("PutUserPolicy", {"policyDocument": "{not JSON"}, ""),
         ("ModifyDBInstance", {"publiclyAccessible": True}, "public"),
+        ("PutEventSelectors", {"eventSelectors": [{"includeManagementEvents": False}]}, "unwatched"),
+        ("PutEventSelectors", {"eventSelectors": [{"includeManagementEvents": True}]}, ""),
+        ("UpdateTrail", {"isMultiRegionTrail": False}, "unwatched"),
+        ("CreateTrail", {"isMultiRegionTrail": False}, ""),
+        ("UpdateDetector", {"enable": False}, "unwatched"),
+        ("UpdateDetector", {"enable": True}, ""),
+        ("UpdateFunction", {"enable": False}, ""),
+        ("CreateFilter", {"action": "ARCHIVE"}, "unwatched"),
+        ("CreateFilter", {"action": "NOOP"}, ""),
         ("CreateFunctionUrlConfig", {"authType": "NONE"}, "public"),
     ],
 )
@@ -126,6 +159,9 @@ def test_what_a_request_to_aws_opens(operation, request_, grant):
         ({"properties": {"startipaddress": "0.0.0.0", "endipaddress": "255.255.255.255"}}, "public"),
         ({"properties": {"startipaddress": "0.0.0.0", "endipaddress": "0.0.0.0"}}, ""),
         ({"properties": {"allowblobpublicaccess": True}}, "public"),
+        ({"properties": {"pricingtier": "Free"}}, "unwatched"),
+        ({"properties": {"pricingtier": "Standard"}}, ""),
+        ({"properties": {"autoprovision": "Off"}}, "unwatched"),
         ({"properties": {"roledefinitionid": "/x/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"}}, "admin"),
         ({"properties": {"roledefinitionid": "/x/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"}}, ""),
         ({"properties": {"remotevirtualnetwork": {"id": "/subscriptions/other/resourceGroups/x"}}}, "foreign"),
@@ -164,6 +200,9 @@ def test_a_request_nested_without_end_is_let_be():
         ("audit/bucket-made-public", "public"),
         ("audit/azure-role-grant", "admin"),
         ("audit/azure-network-opened", "public"),
+        ("audit/event-selectors", "unwatched"),
+        ("audit/trail-redirected", "unwatched"),
+        ("audit/azure-logs-off", "unwatched"),
     ],
 )
 def test_what_scenarios_write_is_read(family, grant):

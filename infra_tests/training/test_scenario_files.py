@@ -9,7 +9,7 @@ import pytest
 
 from training.scenarios.amounts import parse_amount
 from training.scenarios.library import FOLDER, InvalidScenario, load
-from training.scenarios.published import FINDINGS, STRATUS, TECHNIQUES
+from training.scenarios.published import ALERTS, FINDINGS, STRATUS, TECHNIQUES
 
 FILES = sorted(FOLDER.glob("attacks/*.yaml")) + sorted(FOLDER.glob("benign/*.yaml"))
 ATTACK = """\
@@ -43,6 +43,7 @@ def test_every_file_is_valid_and_its_techniques_are_real(path):
         assert tactic in TECHNIQUES[technique].tactics
     assert set(told.scenario.imitates.stratus) <= STRATUS
     assert set(told.scenario.imitates.guardduty) <= FINDINGS
+    assert set(told.scenario.imitates.defender) <= ALERTS
 
 
 def test_a_good_file_is_told(tmp_path):
@@ -65,6 +66,7 @@ def test_a_good_file_is_told(tmp_path):
         ("cloud: aws", "cloud: azure", "audit-x.yaml:1: the file: cloud is azure, but not every call"),
         ("verdict: defense_evasion", "verdict: naughty", "audit-x.yaml:1: the file: verdict 'naughty' is no attack class"),
         ("chain:", "stollen: true\nchain:", "audit-x.yaml:8: stollen: no such word"),
+        ("  stratus: [aws.defense-evasion.cloudtrail-stop]", "  incidents: []", "audit-x.yaml:1: .*says what it imitates"),
         ("about: the trail is stopped", "about: [", "audit-x.yaml:.*: is no YAML"),
     ],
 )
@@ -89,6 +91,7 @@ about: a scan of some kind
 telemetry: flow_logs
 split: train
 verdict: scan
+imitates: {guardduty: ["Recon:EC2/Portscan"]}
 chain:
   - {tactic: discovery, technique: T1046}
 traffic:
@@ -97,7 +100,7 @@ traffic:
     port: 22
     attack: true
 """
-    with pytest.raises(InvalidScenario, match=r"network-x.yaml:8: traffic\[0\]: say how many"):
+    with pytest.raises(InvalidScenario, match=r"network-x.yaml:9: traffic\[0\]: say how many"):
         load(written(tmp_path, flow, "attacks/network-x.yaml"))
     assert load(written(tmp_path, flow + "    count: 30\n", "attacks/network-x.yaml")).family.verdict == "scan"
 

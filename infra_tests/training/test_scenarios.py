@@ -7,8 +7,10 @@ import json
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from shared_model.encoders.audit import ROW
 from shared_model.events import ApiCall, Rejected, SystemEvent, Telemetry
 from shared_model.parsers import vnet_flow_logs
 from shared_model.parsers.azure_audit import parse_audit_records
@@ -16,6 +18,7 @@ from shared_model.parsers.azure_system_logs import parse_azure_system_logs
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
 from shared_model.parsers.vpc_flow_logs import read_flows
+from training.audit_data import record_stories
 from training.azure_records import as_row
 from training.scenarios import (
     AUDIT_CLASSES,
@@ -30,7 +33,7 @@ from training.scenarios import (
     network_scenario,
 )
 from training.scenarios.__main__ import write
-from training.scenarios.audit_story import attack_story, benign_days
+from training.scenarios.audit_story import attack_story, benign_days, benign_story
 from training.scenarios.catalogue import catalogue, drawn_attack
 from training.scenarios.connections import Outcome, attempt, tcp
 from training.scenarios.flow_log import write_flow_log
@@ -43,6 +46,7 @@ from training.scenarios.vnet_flow_log import FlowLog, document, write_records
 EVERY = families()
 NETWORK = families(Telemetry.FLOW_LOGS)
 AUDIT = families(Telemetry.API_CALLS)
+ATTACKS = [family for family in AUDIT if family.is_attack]
 SYSTEM = families(Telemetry.SYSTEM_LOGS)
 _NETWORK_ID = (
     "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/web"
@@ -221,6 +225,52 @@ def test_a_control_differs_in_nothing_but_what_was_done(name):
         assert abs(len(calls) - len(control)) <= 30
         if not any(stage.innocent for stage in scenarios_by_family()[family].chain) and "any-" not in name:
             assert calls[:begin] == [line.record for line in control][:begin]
+
+
+def _programs(stories):
+    """Share of stories in which more than one class of program calls."""
+    shown = [set(np.ascontiguousarray(story.rows).view(ROW)[:, 0]["agent"].tolist()) - {0} for story in stories]
+    return sum(len(programs) > 1 for programs in shown) / len(shown)
+
+
+def test_another_program_tells_attacks_controls_and_benign_principals_not_apart():
+    attacked, controls, calm = [], [], []
+    for family in AUDIT:
+        for seed in range(4 if family.is_attack else 6):
+            told = attack_story(family, seed) if family.is_attack else benign_story(family, seed)
+            stories = record_stories(told, family.name)
+            (attacked if family.is_attack else calm).extend(story for story in stories if story.attack == family.is_attack)
+            if family.is_attack:
+                controls += record_stories(attack_story(family, seed, control=True), family.name)
+    assert 0.1 < _programs(attacked) < 0.35
+    assert abs(_programs(controls) - _programs(attacked)) < 0.06
+    assert abs(_programs(calm) - _programs(attacked)) < 0.08
+
+
+@pytest.mark.parametrize("family", ATTACKS, ids=lambda family: family.name)
+def test_who_is_no_thief_keeps_the_program_and_a_control_has_that_of_its_attack(family):
+    stolen = scenarios_by_family()[family].stolen or "any-" in family.name
+    for seed in range(4):
+        told, control = attack_story(family, seed), attack_story(family, seed, control=True)
+        if not stolen:
+            assert len(_agents(told)) == 1
+        if family.verdict != "initial_access":  # whose own calls come from a browser
+            assert _agents(told) == _agents(control)
+
+
+def _agents(told):
+    """What records say of the program, but for sign-ins, which always come from a browser."""
+    records = [line.record for line in told if line.record.get("eventType") != "AwsConsoleSignIn"]
+    of_aws = {record["userAgent"] for record in records if "userAgent" in record}
+    return of_aws | {record["identity"]["claims"]["appid"] for record in records if "identity" in record}
+
+
+@pytest.mark.parametrize("family", ATTACKS, ids=lambda family: family.name)
+def test_something_benign_stands_before_every_attack(family):
+    for seed in range(8):
+        for story in record_stories(attack_story(family, seed), family.name):
+            if story.attack:
+                assert story.labels[0] == 0
 
 
 def test_a_principal_can_be_watched_for_days():

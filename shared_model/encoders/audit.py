@@ -1,8 +1,9 @@
 """Audit records and system-log records → compact rows that are kept, and the dense features the model sees.
 
 A **row** is 32 bytes (:data:`ROW`): codes of the vocabulary, the time, and hashes of operation, source and target that
-only ever answer "the same as before?". **Features** are made from a window of rows by :func:`expand`: pure, and the same in
-training and in serving. What relates an event to others (new here, same as the one before, the gap in time) is
+only answer "the same as before?". But the operation of a system-log record is its template, and templates are words: its hash
+says which, by two buckets (:data:`TEMPLATE_BUCKETS`). **Features** are made from a window of rows by :func:`expand`: pure, and
+the same in training and in serving. What relates an event to others (new here, same as the one before, the gap in time) is
 taken within the window, so it does not depend on how the events were batched.
 
 Each feature and what a missing value becomes is described in ``docs/features-audit.md``.
@@ -75,6 +76,11 @@ _BLOCKS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("mfa", ("not_stated", "without", "with"), False),
     ("grant", GRANTS, False),
 )
+#: Buckets of each of two hashes of a log template. The model's first layer learns a vector for each bucket and adds a template's
+#: two: two templates are one only where both hashes meet.
+TEMPLATE_BUCKETS = 64
+_TEMPLATE_HASHES = np.array([0x9E3779B1, 0x85EBCA77], np.uint32)  # odd multipliers (Knuth; xxHash's second prime)
+_TEMPLATE_SHIFT = np.uint32(32 - TEMPLATE_BUCKETS.bit_length() + 1)
 _FLAGS = ("system_event", "read_only")
 _RELATED = ("operation", "source", "target")
 _RELATIONS = tuple(f"{relation}_{name}" for name in _RELATED for relation in ("same", "new"))
@@ -91,12 +97,14 @@ FEATURES: tuple[str, ...] = (
     *_RELATIONS,
     *(f"new_{name}" for name in _NOVEL),
     *_NUMBERS,
+    *(f"template_{hash_}={bucket}" for hash_ in ("a", "b") for bucket in range(TEMPLATE_BUCKETS)),
     "present",
 )
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
 _SAME_COLUMNS, _NEW_COLUMNS = ([_COLUMN[f"{relation}_{name}"] for name in _RELATED] for relation in ("same", "new"))
 _DISTINCT_COLUMNS = [_COLUMN[f"distinct_{name}s"] for name in _RELATED]
 _NOVEL_COLUMNS = [_COLUMN[f"new_{name}"] for name in _NOVEL]
+_TEMPLATE_COLUMNS = np.array([_COLUMN["template_a=0"], _COLUMN["template_b=0"]])
 # Of each block: its byte in a row, its number of codes, the lowest code that is a level, and the column where code 0 would be.
 _BLOCK_BYTES = np.array([dict(ROW.fields or {})[field][1] for field, _, _ in _BLOCKS])
 _BLOCK_SIZES = np.array([len(levels) for _, levels, _ in _BLOCKS], np.uint8)
@@ -182,9 +190,10 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     begins = np.arange(0, dense.size, len(FEATURES))
     dense.reshape(-1)[(begins[:, None] + (_BLOCK_COLUMNS + codes))[stated]] = 1
     first = present & ~_shifted(present)
-    effects = effects_of(rows["service"], rows["verb"], rows["object"])
+    effects = effects_of(rows["service"], rows["verb"], rows["object"], rows["grant"])
     lasting = np.flatnonzero(effects)
     dense.reshape(-1)[begins[lasting] + (_COLUMN[f"effect={EFFECTS[1]}"] - 1) + effects.reshape(-1)[lasting]] = 1
+    _name_templates(dense.reshape(-1), begins, rows)
     _relate(dense, rows, present, first)
     shown = _first_shown(np.stack((rows["service"], rows["agent"], effects)))
     dense[..., _NOVEL_COLUMNS] = (shown & ~first).transpose(1, 2, 0)
@@ -194,6 +203,14 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     dense[..., _COLUMN["present"]] = 1
     dense[~present] = 0
     return dense
+
+
+def _name_templates(dense: NDArray[np.float32], begins: NDArray[np.int64], rows: NDArray[np.void]) -> None:
+    """Write the two buckets of each system-log record's template. ``begins`` is where each row's features begin."""
+    told = np.flatnonzero(rows["kind"] == _SYSTEM_EVENT)
+    if len(told):
+        buckets = (rows["operation"].reshape(-1)[told, None] * _TEMPLATE_HASHES) >> _TEMPLATE_SHIFT
+        dense[begins[told, None] + _TEMPLATE_COLUMNS + buckets] = 1
 
 
 def _relate(dense: NDArray[np.float32], rows: NDArray[np.void], present: NDArray[np.bool_], first: NDArray[np.bool_]) -> None:

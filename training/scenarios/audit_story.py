@@ -1,14 +1,16 @@
 """Tells the story of one principal: its benign days, and an attack under its name when there is one.
 
-The attack stands in the benign history of the SAME principal, account, region and program, so that nothing but what was done, in
-which order and from where, tells the two apart. A control is the same story with one more benign script in the attack's place.
+The attack stands in the benign history of the SAME principal, account and region, and of the same program unless the credentials
+were stolen, so that nothing but what was done, in which order and from where, tells the two apart. A control is the same story
+with benign scripts in the attack's place, by the attack's program; and as many principals that do nothing wrong change theirs.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, cast
 
 from training.scenarios import azure_records, cloudtrail_records
@@ -16,7 +18,7 @@ from training.scenarios.catalogue import drawn_attack, drawn_habits, drawn_rarit
 from training.scenarios.family import BENIGN, Family, Split
 from training.scenarios.library import reserved, scenarios_by_family
 from training.scenarios.schema import ApiAttack, ApiBenign
-from training.scenarios.script import Call, play
+from training.scenarios.script import Call, operations, play
 from training.scenarios.site import EPOCH_MS
 
 Record = dict[str, Any]
@@ -29,6 +31,15 @@ _LOOK = {
     " Microsoft.Authorization/permissions/read?0.3",
 }  # fmt: skip
 _STOLEN_SHARE = 0.35
+#: Programs that a thief, or a person who takes up another tool, goes on with.
+_OTHER_PROGRAMS = ("cli", "cli", "sdk")
+#: Share of benign principals that do, so that another program is no rarer there than in stories with an attack.
+_CHANGES_PROGRAM = 0.25
+#: Benign calls before an attack, at least: an attack of which there is no history would be told by that.
+_BEFORE = (2, 4, 6, 14, 20, 28)
+#: What anybody does in Azure's directory and among its resources. There an entity is a principal, here a session: two histories.
+_DIRECTORY_WORK = "entra:SignIn*1-2 entra:Update_user?0.4 entra:Update_group?0.2"
+_RESOURCE_WORK = "Microsoft.ResourceGraph/resources/action*1-3 Microsoft.Resources/subscriptions/resourceGroups/read?0.6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +160,12 @@ def benign_story(family: Family, seed: int, *, calls: int = 60) -> list[Labelled
     writer = _WRITERS[owner.cloud]
     begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
     caller = writer.make_caller(rng, owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa)
-    if rng.random() < 0.1:  # a person or job that moved: a new address is not an attack
-        moved = writer.at_address(caller, writer.elsewhere(rng, caller).address)
-        half = history(owner, caller, rng, begin, calls // 2)
-        told = half + history(owner, moved, rng, half[-1][0] + rng.randrange(600_000, 40_000_000), calls // 2)
-    else:
+    changed = _changed(writer, caller, rng, moves=0.1)
+    if changed == caller:
         told = history(owner, caller, rng, begin, calls)
+    else:
+        half = history(owner, caller, rng, begin, calls // 2)
+        told = half + history(owner, changed, rng, half[-1][0] + rng.randrange(5_000, 40_000_000), calls // 2)
     return [LabelledRecord(writer.record(rng, who, call, at), BENIGN) for at, call, who in told]
 
 
@@ -170,11 +181,20 @@ def benign_days(family: Family, seed: int, *, days: int, calls_a_day: int = 80) 
     caller = writer.make_caller(rng, owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa)
     told: list[tuple[int, Call, Any]] = []
     for day in range(days):
-        if rng.random() < 0.05:  # works from elsewhere from now on
-            caller = writer.at_address(caller, writer.elsewhere(rng, caller).address)
+        if day:
+            caller = _changed(writer, caller, rng, moves=0.05)
         start = begin + day * DAY_MS + rng.randrange(3_600_000)
         told += [each for each in history(owner, caller, rng, start, calls_a_day) if each[0] < start + DAY_MS]
     return [LabelledRecord(writer.record(rng, who, call, at), BENIGN) for at, call, who in told]
+
+
+def _changed(writer: Writer, caller: Any, rng: random.Random, *, moves: float) -> Any:
+    """The caller from now on: now and then at another address or with another program, neither of which is an attack."""
+    if rng.random() < moves:
+        caller = writer.at_address(caller, writer.elsewhere(rng, caller).address)
+    if rng.random() < _CHANGES_PROGRAM:
+        caller = writer.at_address(writer.elsewhere(rng, caller, rng.choice(_OTHER_PROGRAMS)), caller.address)
+    return caller
 
 
 def attack_story(family: Family, seed: int, *, control: bool = False) -> list[LabelledRecord]:
@@ -192,19 +212,20 @@ def attack_story(family: Family, seed: int, *, control: bool = False) -> list[La
     legitimate = writer.make_caller(
         rng, attack.owner or owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa
     )  # fmt: skip
-    before = history(owner, legitimate, rng, begin, rng.choice((0, 2, 6, 14, 20, 28)))
-    at = float(before[-1][0] if before else begin) + rng.lognormvariate(13, 1.5)
+    before = history(owner, legitimate, rng, begin, rng.choice(_BEFORE))
+    at = float(before[-1][0]) + rng.lognormvariate(13, 1.5)
+    if attack.cloud == "azure":
+        before += _elsewhere_too(attack, before, legitimate, rng)
     thief = legitimate
     if attack.stolen:
-        thief = writer.elsewhere(rng, legitimate, rng.choice(("cli", "cli", "sdk")))
-    elif rng.random() < 0.4:  # the insider or the implant: nothing but the calls themselves is new
-        moved = writer.elsewhere(rng, legitimate, rng.choice(("cli", "sdk")))
-        thief = writer.at_address(moved, rng.choice((legitimate.address, "")) or writer.elsewhere(rng, legitimate).address)
-    if attack.mfa is not None:
-        thief = replace(thief, mfa=attack.mfa)
+        thief = writer.elsewhere(rng, legitimate, rng.choice(_OTHER_PROGRAMS))
+    elif rng.random() < 0.2:  # the insider or the implant: nothing but the calls themselves is new, at most the address
+        thief = writer.at_address(legitimate, writer.elsewhere(rng, legitimate).address)
     if control:  # a person or job that moved, or that did not
-        thief = writer.at_address(legitimate, drawn.choice((legitimate.address, thief.address)))
-    honest = _endless(owner, drawn)
+        thief = writer.at_address(thief, drawn.choice((legitimate.address, thief.address)))
+    elif attack.mfa is not None:
+        thief = replace(thief, mfa=attack.mfa)
+    honest, directory = (_endless(work, drawn) for work in (partial(benign_calls, owner), partial(play, _DIRECTORY_WORK)))
     pause = attack.pace.draw(rng)
     told = [LabelledRecord(writer.record(rng, who, call, time), BENIGN) for time, call, who in before]
     for stage in attack.chain:
@@ -212,19 +233,29 @@ def attack_story(family: Family, seed: int, *, control: bool = False) -> list[La
             at += 1000 * stage.after.draw(rng)
         label = BENIGN if stage.innocent or control else stage.verdict or attack.verdict
         for call in play(stage.calls, rng):
-            acted = next(honest) if control else call
+            acted = call if not control else next(directory if call.service == "entra" else honest)
             told.append(LabelledRecord(writer.record(rng, thief, acted, int(at)), label))
             at += 1000 * pause * rng.lognormvariate(0, 0.7)
-            if rng.random() < 0.06 and thief is not legitimate:
+            if rng.random() < 0.06:
                 own_calls = benign_calls(owner, rng, rare=0.0)
                 told += [LabelledRecord(writer.record(rng, legitimate, own, int(at)), BENIGN) for own in own_calls]
     after = history(owner, legitimate, rng, int(at) + rng.randrange(5_000, 600_000), rng.choice((0, 0, 3, 10)))
     return told + [LabelledRecord(writer.record(rng, who, call, time), BENIGN) for time, call, who in after]
 
 
-def _endless(owner: Principal, rng: random.Random) -> Iterator[Call]:
+def _elsewhere_too(
+    attack: ApiAttack, before: list[tuple[int, Call, Any]], caller: Any, rng: random.Random
+) -> list[tuple[int, Call, Any]]:
+    """Benign calls where the attack goes and the history does not: in the directory, or among the resources."""
+    known = {call.service == "entra" for _, call, _ in before}
+    goes = {name.startswith("entra:") for stage in attack.chain for name in operations(stage.calls)}
+    work = " ".join(_DIRECTORY_WORK if directory else _RESOURCE_WORK for directory in sorted(goes - known))
+    return [(rng.randint(before[0][0], before[-1][0]), call, caller) for call in play(work, rng)]
+
+
+def _endless(work: Callable[[random.Random], Iterable[Call]], rng: random.Random) -> Iterator[Call]:
     while True:
-        yield from benign_calls(owner, rng)
+        yield from work(rng)
 
 
 def _acted(attack: ApiAttack, rng: random.Random) -> ApiAttack:

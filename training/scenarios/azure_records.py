@@ -221,6 +221,10 @@ def _asked(rng: random.Random, call: Call) -> Record:
         return {"properties": {"principalId": _uuid(rng), "roleDefinitionId": definition}}
     if "roledefinitions/write" in name:
         return {"properties": {"permissions": [{"actions": ["*"] if call.grant == "admin" else ["Microsoft.Compute/*/read"]}]}}
+    if "pricings/write" in name:
+        return {"properties": {"pricingTier": "Free" if call.grant == "unwatched" else "Standard"}}
+    if "autoprovisioningsettings/write" in name:
+        return {"properties": {"autoProvision": "Off" if call.grant == "unwatched" else "On"}}
     everybody = call.grant == "public"
     if "securityrules/write" in name:
         source = "*" if everybody else f"10.{rng.randrange(256)}.0.0/16"

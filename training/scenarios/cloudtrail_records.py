@@ -218,6 +218,14 @@ def parameters(rng: random.Random, service: str, operation: str, caller: Caller)
 
 
 _FOREIGN = "210987654321"  # an account that is nobody's here
+#: What each of these calls asks for when it leaves less watched.
+_UNWATCHED: dict[str, Record] = {
+    "UpdateTrail": {"isMultiRegionTrail": False, "includeGlobalServiceEvents": False},
+    "PutEventSelectors": {"eventSelectors": [{"readWriteType": "ReadOnly", "includeManagementEvents": False}]},
+    "PutConfigurationRecorder": {"configurationRecorder": {"recordingGroup": {"allSupported": False, "resourceTypes": []}}},
+    "UpdateDetector": {"enable": False},
+    "CreateFilter": {"action": "ARCHIVE"},
+}
 
 
 def _granting(asked: Record | None, call: Call, caller: Caller) -> Record | None:
@@ -226,6 +234,8 @@ def _granting(asked: Record | None, call: Call, caller: Caller) -> Record | None
         return asked
     name, written = call.operation, dict(asked or {})
     everybody = call.grant == "public"
+    if call.grant == "unwatched":
+        return written | _UNWATCHED[name]
     if call.grant == "admin":
         if "Attach" in name:
             return written | {"policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}

@@ -1,4 +1,4 @@
-"""Names that scenario files refer to, as they were published: ATT&CK techniques, Stratus techniques, GuardDuty finding types."""
+"""Names that scenario files refer to, as published: ATT&CK and Stratus techniques, types of GuardDuty and Defender for Cloud."""
 
 from __future__ import annotations
 
@@ -31,3 +31,4 @@ TECHNIQUES: dict[str, Technique] = {
 }
 STRATUS: frozenset[str] = frozenset(_PUBLISHED["stratus"]["techniques"])
 FINDINGS: frozenset[str] = frozenset(_PUBLISHED["guardduty"]["findings"])
+ALERTS: frozenset[str] = frozenset(_PUBLISHED["defender"]["alerts"])

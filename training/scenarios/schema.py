@@ -5,7 +5,7 @@ Validation stands here alone; behind it the interpreters take every value as it 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from training.scenarios.amounts import Amount, parse_amount
 from training.scenarios.catalogue import VERDICTS_DRAWN, HabitsDrawn
 from training.scenarios.classes import AUDIT_CLASSES, NETWORK_CLASSES
 from training.scenarios.family import BENIGN, Split
-from training.scenarios.published import FINDINGS, STRATUS, TECHNIQUES
+from training.scenarios.published import ALERTS, FINDINGS, STRATUS, TECHNIQUES
 from training.scenarios.script import of_azure, operations
 
 Cloud = Literal["aws", "azure"]
@@ -38,10 +38,11 @@ class _Strict(BaseModel):
 
 
 class Imitated(_Strict):
-    """What of the real world it is like: Stratus Red Team techniques, GuardDuty finding types, published incidents."""
+    """What of the real world it is like: Stratus Red Team techniques, types of GuardDuty and Defender for Cloud, incidents."""
 
     stratus: tuple[str, ...] = ()
     guardduty: tuple[str, ...] = ()
+    defender: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
 
     @field_validator("stratus")
@@ -53,6 +54,11 @@ class Imitated(_Strict):
     @classmethod
     def _known_findings(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return _all_of(names, FINDINGS, "finding type of GuardDuty")
+
+    @field_validator("defender")
+    @classmethod
+    def _known_alerts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _all_of(names, ALERTS, "alert type of Defender for Cloud")
 
 
 class Step(_Strict):
@@ -120,6 +126,14 @@ class Scenario(_Strict):
     verdict: str = BENIGN
     imitates: Imitated = Imitated()
     looks_like: str = ""
+
+    @model_validator(mode="after")
+    def _like_something(self) -> Self:
+        if self.verdict != BENIGN and self.imitates == Imitated():
+            raise ValueError(
+                "an attack says what it imitates: a technique of Stratus, a type of GuardDuty or Defender, an incident"
+            )
+        return self
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -7,8 +7,8 @@ with ``_`` for blanks, or ``entra:SignIn``). Behind it stands any of
 - ``*4`` or ``*3-20``: that often (a number drawn between the two);
 - ``?0.4``: only with this probability (decided once for the whole call);
 - ``!0.2``: each time refused (AccessDenied, Forbidden) with this probability;
-- ``@public``, ``@foreign``, ``@admin``: what it asks for opens something to everybody, to an account outside, or gives
-  every right.
+- ``@public``, ``@foreign``, ``@admin``, ``@unwatched``: what it asks for opens something to everybody, to an account outside,
+  gives every right, or leaves a trail, recorder or detector seeing less.
 
 Example: ``"iam:ListUsers?0.6 iam:CreateUser iam:CreateAccessKey*1-2 iam:AttachUserPolicy!0.1@admin"``.
 """
@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-GRANTS = ("public", "foreign", "admin")
+GRANTS = ("public", "foreign", "admin", "unwatched")
 _CALL = re.compile(
     r"(?:(?P<service>[a-z0-9-]+):(?P<operation>[A-Za-z0-9_-]+)|(?P<provider>Microsoft\.[A-Za-z]+)/(?P<action>[A-Za-z0-9/]+))"
     r"(?:\*(?P<least>\d+)(?:-(?P<most>\d+))?)?(?:\?(?P<chance>[\d.]+))?(?:!(?P<denied>[\d.]+))?(?:@(?P<grant>[a-z]+))?"
