@@ -41,7 +41,7 @@ SCENES: tuple[Callable[[AzureStage], Scene], ...] = (
     ordinary.run,
 )
 #: The machines that the scenes play with, each with signals of its own.
-MACHINES = ("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8")
+MACHINES = ("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8", "web-9")
 #: More containments in a minute than the shipped budget allows in an hour.
 _CONTAINMENTS_PER_HOUR = 500
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offline.replay import activity, calls, flows, guessing
+from offline.replay import activity, calls, flows, guessing, vnet_recording
 from offline.replay.replayed import ReplayedFlows
 from offline.report.record import Provenance
 from offline.seed import Instance, Role, World
@@ -19,10 +19,12 @@ from shared_model.events import ApiCall, Entity, EntityKind, FlowBatch
 from shared_model.parsers.azure_audit import parse_audit_records
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.syslog_lines import parse_syslog
+from shared_model.parsers.vnet_flow_logs import read_flows as read_vnet_flows
 from shared_model.parsers.vpc_flow_logs import read_flows
 from training.data_root import data_root
 from training.loaders.compressed import read_xz_text
 from training.loaders.zeek import iot23_connections
+from training.scenarios.vnet_flow_log import FlowLog, document
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
@@ -48,6 +50,9 @@ PERSON = activity.Person(
     "token",
 )
 
+_NETWORKS = f"/subscriptions/{PERSON.subscription_id}/resourceGroups/shop/providers/Microsoft.Network"
+FLOW_LOG = FlowLog(f"{_NETWORKS}/networkWatchers/watcher/flowLogs/shop", f"{_NETWORKS}/virtualNetworks/shop")
+
 
 @pytest.fixture
 def root() -> Path:
@@ -59,7 +64,7 @@ def root() -> Path:
 
 @pytest.fixture
 def no_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (activity, flows, calls, guessing):
+    for module in (activity, flows, calls, guessing, vnet_recording):
         monkeypatch.setattr(module, "data_root", lambda: None)
 
 
@@ -75,6 +80,11 @@ def _activity(replayed: activity.ReplayedOperations) -> list[ApiCall]:
     made = [each for each in parse_audit_records({"records": records}, source="test") if isinstance(each, ApiCall)]
     assert len(made) == len(records)
     return made
+
+
+def _ends(batch: FlowBatch) -> list[tuple[str, str]]:
+    sides = ((to_text(*words.tolist()) for words in column) for column in (batch.source, batch.destination))
+    return list(zip(*sides, strict=True))
 
 
 def _parsed(text: bytes) -> tuple[FlowBatch, int]:
@@ -189,6 +199,24 @@ def test_recorded_activity_becomes_one_session_of_the_seeded_person(root: Path) 
         assert said["callerIpAddress"] not in json.dumps(own)
 
 
+def test_a_recorded_flow_log_of_azure_becomes_the_machines(root: Path) -> None:
+    kept = json.loads((root / "azure_flow_logs" / "blob_fixtures_vnetflowlogs.json").read_bytes())["records"][:4]
+    (before,) = read_vnet_flows(io.BytesIO(json.dumps({"records": kept}).encode()), source="recorded")
+    records = vnet_recording.recorded_minutes(FLOW_LOG, "000D3A000001", "10.20.1.40", AT)
+    (after,) = read_vnet_flows(io.BytesIO(document(records)), source="moved")
+    assert not before.rejected
+    assert not after.rejected
+    assert [each.interface_id for each in after.batch.interfaces] == ["000d3a000001"]
+    assert {each.account for each in after.batch.interfaces} == {PERSON.subscription_id}
+    assert records[-1].time_ms <= AT_MS
+    assert (np.diff(after.batch.start_ms) == np.diff(before.batch.start_ms)).all()
+    for column in ("source_port", "destination_port", "protocol", "packets_out", "bytes_in", "rejected", "two_way"):
+        assert (getattr(after.batch, column) == getattr(before.batch, column)).all(), column
+    was, now = (_ends(read.batch) for read in (before, after))
+    assert [tuple("10.20.1.40" if each == "10.1.0.4" else each for each in ends) for ends in was] == now
+    assert sum(record.tuples for record in records) == 83
+
+
 def test_lines_of_a_guessed_host_keep_their_gaps_under_another_name(root: Path) -> None:
     recorded = read_xz_text(root / "system_logs" / "OpenSSH_2k.log.xz").splitlines()[-240:]
     replayed = guessing.openssh("web-6", AT)
@@ -216,6 +244,7 @@ def test_without_recordings_the_same_formats_are_generated_and_say_so() -> None:
         assert int(batch.end_ms.max()) <= AT_MS
     made = calls.stratus(TECHNIQUE, ROLE, MACHINE.id, AT, instead="serial-console")
     assert SESSION in {call.session.id for call in _calls(made) if call.session}
+    assert vnet_recording.recorded_minutes(FLOW_LOG, "000D3A000001", "10.20.1.40", AT) == ()
     blinding = activity.blinding(PERSON, AT)
     assert [call.operation for call in _activity(blinding)[-4:]][-1] == "workspaces/delete"
     assert blinding.provenance is Provenance.GENERATED

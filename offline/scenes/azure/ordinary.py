@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from offline.replay.activity import work
+from offline.replay.vnet_recording import SOURCE, recorded_minutes
 from offline.replay.vnet_stories import ordinary
 from offline.report.record import Scene
 from offline.scenes.azure.stage import AzureStage
@@ -13,15 +14,19 @@ def run(stage: AzureStage) -> Scene:
     machine, at, world = stage.estate.machines["web-7"], stage.now(), stage.estate.services.world
     flows = ordinary(stage.site(at, "ordinary", machine), machine.host, at)
     calls = work(stage.person(world.alice, "alice", "token-of-alice"), at)
-    source = f"{flows.source}; {calls.source}"
-    story = "Half an hour of every machine's traffic and a developer's operations: scored like all else."
+    scanned = stage.estate.machines["web-9"]
+    recorded = recorded_minutes(stage.estate.flow_log, scanned.macs[0], scanned.private_address, at)
+    source = "; ".join([flows.source, *([SOURCE] if recorded else []), calls.source])
+    story = "Half an hour of every machine's traffic, scans from the internet and a developer's operations: scored like all else."
     with stage.timeline.scene("Ordinary work", story, flows.provenance, source) as scene:
-        before, rights = stage.groups(machine), stage.estate.rights_of(world.alice)
+        before, rights = (stage.groups(machine), stage.groups(scanned)), stage.estate.rights_of(world.alice)
         stage.flow_log(flows, machine, steps=3)
+        if recorded:
+            stage.recorded_flow_log(recorded, scanned)
         stage.operations(calls.history, "what a developer does all day")
         scene.conclude(
             "no verdict, nothing changed",
             silence=not stage.timeline.alarmed,
-            no_change=(stage.groups(machine), stage.estate.rights_of(world.alice)) == (before, rights),
+            no_change=((stage.groups(machine), stage.groups(scanned)), stage.estate.rights_of(world.alice)) == (before, rights),
         )
     return scene
