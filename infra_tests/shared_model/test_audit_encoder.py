@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from shared_model.encoders.audit import FEATURES, ROW, ROW_BYTES, encode_api_calls, encode_system_events, expand
+from shared_model.encoders.audit import FEATURES, ROW, ROW_BYTES, _Row, encode_api_calls, encode_system_events, expand
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent
 from shared_model.log_templates import CATALOGUE
 
@@ -263,3 +263,7 @@ def test_every_feature_is_described():
     page = (Path(__file__).parents[2] / "docs" / "features-audit.md").read_text()
     names = {re.sub(r"=.*", "=…", name) for name in FEATURES}
     assert not [name for name in names if f"`{name}`" not in page]
+
+
+def test_a_row_is_put_together_in_the_order_in_which_it_is_stored():
+    assert _Row._fields == ROW.names
