@@ -91,16 +91,17 @@ def _course(
     yield "never-touch: nothing known speaks against it" + (
         "" if plan else " (its tags and resources are looked at when it is planned)"
     )
-    fresh = now_ms - verdict.time_ms <= policy.fresh_ms
-    age = timedelta(seconds=(now_ms - verdict.time_ms) // 1000)
-    if rule.alone and fresh:
+    if not policy.is_fresh(verdict.time_ms, now_ms):
+        age, limit = timedelta(seconds=(now_ms - verdict.time_ms) // 1000), timedelta(milliseconds=policy.fresh_ms)
+        yield f"refused: it is {age} old, and what is older than {limit} is only told of, whatever corroborates it"
+        return
+    if rule.alone:
         yield "corroboration: none is needed, the rule says alone: true"
     else:
         drawn = " or ".join(sorted(rule.corroborate)) or f"any telemetry but {verdict.telemetry}"
         names = ", ".join(Signal.of(verdict).names)
-        late = "" if fresh else f"; it is {age} old, so the second must be newer than {timedelta(milliseconds=policy.fresh_ms)}"
         window = timedelta(milliseconds=policy.window_ms)
-        yield f"corroboration: refused until a second signal from {drawn}, within {window}, names one of {names}{late}"
+        yield f"corroboration: refused until a second signal from {drawn}, within {window}, names one of {names}"
     if action.mode is Mode.OBSERVE:
         yield f"observed: {rule.action} on {target.kind} {target.id} would be journalled and told, and nothing changed"
         return

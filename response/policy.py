@@ -126,7 +126,7 @@ class Policy:
     window_ms : int
         Two independent signals further apart than this do not corroborate each other.
     fresh_ms : int
-        Signals of which the newest is older than this are told of, and change nothing.
+        A verdict that is older than this is told of, and changes nothing, whatever corroborates it.
     containments_per_hour : int
         Budget per account, of any sixty minutes. What comes beyond it is proposed instead, and asked about once.
     percent_at_once : int
@@ -142,6 +142,14 @@ class Policy:
     containments_per_hour: int = 5
     percent_at_once: int = 100
     never_touch: NeverTouch = field(default_factory=NeverTouch)
+
+    def is_fresh(self, time_ms: int, now_ms: int) -> bool:
+        """Say whether what was found at that time may still lead to a change.
+
+        Who was behind an address or held a token long ago may be someone else now: a queue that stood still for a night, dead
+        letters that are sent again and a replay of the lake are told of, and contain no strangers.
+        """
+        return now_ms - time_ms <= self.fresh_ms
 
     def of(self, action: str) -> ActionPolicy:
         """Return the mode and duration of an action; what the policy does not name is only observed."""

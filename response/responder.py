@@ -91,7 +91,7 @@ def respond(
     new = signals.record(signal, window_ms=policy.window_ms, now_ms=now_ms)
 
     def partners_now() -> tuple[Signal, ...]:
-        return corroborating(signal, signals, policy.window_ms, since_ms=now_ms - policy.fresh_ms)
+        return corroborating(signal, signals, policy.window_ms)
 
     partners = partners_now()
     room = Room(
@@ -121,9 +121,7 @@ def respond(
         return _each_in_turn(lambda each: [settle(room, each.rule, each.action, each.target)], matching)
 
     def of_others() -> list[Decision]:
-        # What an earlier delivery began is finished also when the pair is no longer fresh enough to begin it.
-        met = partners if new else corroborating(signal, signals, policy.window_ms, since_ms=0)
-        return _decide_again(room, actions, signal, met, again=not new)
+        return _decide_again(room, actions, signal, again=not new)
 
     decisions = _each_in_turn(lambda decide: decide(), (own, of_others))
     return Outcome(verdict.id, partners[0].verdict_id if partners else "", tuple(decisions), tuple(room.earlier))
@@ -177,18 +175,15 @@ def _decides(room: Room, candidate: _Candidate) -> bool:
     return rule.fits(candidate.action.plan(candidate.target, verdict), room.now_ms)
 
 
-def _decide_again(
-    room: Room, actions: Mapping[str, Action], signal: Signal, partners: Sequence[Signal], *, again: bool
-) -> list[Decision]:
+def _decide_again(room: Room, actions: Mapping[str, Action], signal: Signal, *, again: bool) -> list[Decision]:
     """Decide those verdicts again that wanted a second signal, which the room's verdict brings.
 
     A stream on which that is not possible now holds up no other; the verdict comes again for its sake.
     """
-    wanting = {partner.verdict_id for partner in partners}
-    fresh = {partner.verdict_id for partner in room.partners}
+    wanting = {partner.verdict_id for partner in room.partners}
     return _each_in_turn(
-        lambda name: _decide_stream_again(room, actions, signal, name, wanting, fresh, again=again),
-        _streams_of(partners, room.policy),
+        lambda name: _decide_stream_again(room, actions, signal, name, wanting, again=again),
+        _streams_of(room.partners, room.policy),
     )
 
 
@@ -209,7 +204,7 @@ def _each_in_turn(decide: Callable[[_T], Iterable[Decision]], these: Iterable[_T
 
 
 def _decide_stream_again(
-    room: Room, actions: Mapping[str, Action], signal: Signal, name: str, wanting: set[str], fresh: set[str], *, again: bool
+    room: Room, actions: Mapping[str, Action], signal: Signal, name: str, wanting: set[str], *, again: bool
 ) -> Iterator[Decision]:
     stream = fold(name, room.journal.stream(name))
     for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
@@ -221,7 +216,9 @@ def _decide_stream_again(
         for each in _chosen(of_verdict, _matching(room.policy, actions, verdict, within=name)):
             if each.stream != name or not each.rule.takes(signal.telemetry):
                 continue
-            waits = verdict.id in fresh and verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict)
+            fresh = room.policy.is_fresh(verdict.time_ms, room.now_ms)
+            waits = fresh and verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict)
+            # What an earlier delivery began is finished also when it is no longer fresh enough to begin it.
             if not (waits or left_half_way):
                 continue
             decision = settle(of_verdict, each.rule, each.action, each.target)

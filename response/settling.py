@@ -74,7 +74,8 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
             if stream.current is not None:
                 stream = applier.finish(stream, stream.current)
             waiting = room.verdict.id in stream.waiting
-            corroborated_now = waiting and desk.room.partner is not None and not is_covered(stream, action, desk.room)
+            may = desk.room.partner is not None and room.policy.is_fresh(room.verdict.time_ms, room.now_ms)
+            corroborated_now = waiting and may and not is_covered(stream, action, desk.room)
             if room.verdict.id not in stream.decided or corroborated_now:
                 stream = desk.decide(stream, target)
         except SequenceTaken:
@@ -127,10 +128,7 @@ def _denied(stream: Stream, action: Action, room: Room) -> str:
 def _wanting(room: Room, rule: Rule) -> str:
     """Say what is wanted of a second signal."""
     policy, verdict = room.policy, room.verdict
-    age_ms, window, fresh = room.now_ms - verdict.time_ms, policy.window_ms // 60_000, policy.fresh_ms // 60_000
-    if age_ms > policy.fresh_ms:
-        late = f"this signal ({verdict.telemetry}) is {age_ms // 60_000} minutes old"
-        return f"{late}: nothing is changed unless an independent second one is newer than {fresh}; look whether it goes on"
+    window = policy.window_ms // 60_000
     drawn = f", drawn from {' or '.join(sorted(rule.corroborate))}," if rule.corroborate else ""
     needed = f"a containment needs an independent second one{drawn} within {window} minutes"
     return f"one signal ({verdict.telemetry}): {needed}"
@@ -174,13 +172,20 @@ class _Desk:
         if mode is not Mode.ENFORCE:
             return f"{self.action.name} is in mode {mode}"
         refused = guard.refusal(current.plan, room.verdict, room.policy.never_touch)
-        return refused or self._uncorroborated() or read_switch(room.journal).objection
+        return refused or self._too_old() or self._uncorroborated() or read_switch(room.journal).objection
 
     def _uncorroborated(self) -> str:
         """Why the verdict alone is not enough, ``""`` when it is, or has a second signal."""
-        fresh = self.room.now_ms - self.room.verdict.time_ms <= self.room.policy.fresh_ms
-        enough = self.room.partner is not None or (self.rule.alone and fresh)
-        return "" if enough else _wanting(self.room, self.rule)
+        return "" if self.room.partner is not None or self.rule.alone else _wanting(self.room, self.rule)
+
+    def _too_old(self) -> str:
+        """Why the verdict only notifies, ``""`` while it may lead to a change."""
+        room, verdict = self.room, self.room.verdict
+        if room.policy.is_fresh(verdict.time_ms, room.now_ms):
+            return ""
+        age, limit = (room.now_ms - verdict.time_ms) // 60_000, room.policy.fresh_ms // 60_000
+        old = f"this signal ({verdict.telemetry}) is {age} minutes old"
+        return f"{old}, and what is older than {limit} is only told of: look whether it goes on; a newer one decides for itself"
 
     def _second_signal(self) -> dict[str, str]:
         return {"corroborated_by": self.room.partner.verdict_id if self.room.partner else ""}
@@ -216,6 +221,8 @@ class _Desk:
             draft.plan
         ):  # changed since the plan was made: not the target's fault, so plan again later
             raise CloudUnavailable(reason)
+        if reason := self._too_old():
+            return {"reason": reason}
         if reason := self._uncorroborated():
             return {"reason": reason, "wants": CORROBORATION}
         if mode is not Mode.OBSERVE and (reason := _denied(stream, self.action, room)):

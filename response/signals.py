@@ -67,18 +67,16 @@ class SignalStore(Protocol):
         ...
 
 
-def corroborating(signal: Signal, signals: SignalStore, window_ms: int, *, since_ms: int) -> tuple[Signal, ...]:
+def corroborating(signal: Signal, signals: SignalStore, window_ms: int) -> tuple[Signal, ...]:
     """Return the independent signals that share a name with this one and are at most the window away, newest first.
 
-    It holds both ways: each of them is corroborated by this one. Of two signals, the newer must not be older than
-    ``since_ms``: who was behind an address or held a token long ago may be someone else now. A queue that stood still for a
-    night, dead letters that are sent again and a replay of the lake are told of, and contain no strangers.
+    It holds both ways: each of them is corroborated by this one.
     """
     found = {
         other.verdict_id: other
         for name in signal.names
         for other in signals.recent(name, signal.time_ms - window_ms, signal.time_ms + window_ms)
-        if other.telemetry is not signal.telemetry and max(signal.time_ms, other.time_ms) >= since_ms
+        if other.telemetry is not signal.telemetry
     }
     return tuple(sorted(found.values(), key=lambda other: (-other.time_ms, other.verdict_id)))
 

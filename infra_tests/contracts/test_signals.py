@@ -53,20 +53,11 @@ def test_corroboration_holds_both_ways_and_needs_other_telemetry(signals: Signal
     other = signal(verdict_id="v3", telemetry=Telemetry.API_CALLS, names=NAMES[1:])
     for each in (one, same, other):
         signals.record(each, window_ms=HOUR_MS, now_ms=NOW_MS)
-    assert corroborating(one, signals, HOUR_MS, since_ms=0) == (other,)
-    assert set(corroborating(other, signals, HOUR_MS, since_ms=0)) == {one, same}
+    assert corroborating(one, signals, HOUR_MS) == (other,)
+    assert set(corroborating(other, signals, HOUR_MS)) == {one, same}
 
 
 def test_a_name_of_any_length(signals: SignalStore) -> None:
     names = (Entity(EntityKind.SESSION, "ü" * 4000, "123456789012").key, "a/instance/i-1")
     assert signals.record(signal(names=names), window_ms=HOUR_MS, now_ms=NOW_MS) is True
     assert [list(signals.recent(name, NOW_MS, NOW_MS)) for name in names] == [[signal(names=names)]] * 2
-
-
-def test_of_two_signals_the_newer_must_be_fresh(signals: SignalStore) -> None:
-    one, other = signal(), signal(verdict_id="v2", telemetry=Telemetry.API_CALLS, time_ms=NOW_MS + 1)
-    for each in (one, other):
-        signals.record(each, window_ms=HOUR_MS, now_ms=NOW_MS)
-    for each, partner in ((one, other), (other, one)):
-        assert corroborating(each, signals, HOUR_MS, since_ms=NOW_MS + 1) == (partner,)
-        assert corroborating(each, signals, HOUR_MS, since_ms=NOW_MS + 2) == ()

@@ -232,7 +232,7 @@ def expected(site: Rules, verdicts: list[Verdict]) -> set[str]:
         for other in verdicts:
             shares = set(Signal.of(one).names) & set(Signal.of(other).names)
             near = abs(one.time_ms - other.time_ms) <= site.policy.window_ms
-            fresh = NOW_MS - max(one.time_ms, other.time_ms) <= site.policy.fresh_ms
+            fresh = NOW_MS - one.time_ms <= site.policy.fresh_ms
             if one.telemetry is not other.telemetry and shares and near and fresh:
                 for rule in site.policy.rules:
                     target = rule.pick(one)

@@ -44,7 +44,7 @@ def test_what_is_never_touched_ends_it() -> None:
     assert each.why == ("refused: i-1 is on the policy's never-touch list (i-1)",)
 
 
-def test_an_old_verdict_wants_a_newer_one() -> None:
+def test_an_old_verdict_is_only_told_of() -> None:
     (each,) = explained(Site(), NOW_MS + 2 * HOUR_MS)
     assert any("2:00:00 old" in line for line in each.why)
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from infra_tests.response.world import HOUR_MS, NOW_MS, Site, verdict
+from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode
 from response.journal import Step
-from shared_model.events import Telemetry
+from response.policy import Rule
+from shared_model.events import Entity, EntityKind, Telemetry
 
 OPEN = {"eni-a": "open", "eni-b": "web"}
 MINUTE_MS = 60_000
@@ -44,9 +45,43 @@ def test_just_within_the_limit_counts() -> None:
     assert pair(Site(), first_ms=HOUR_MS, second_ms=HOUR_MS) is Step.APPLIED
 
 
-@pytest.mark.parametrize(("first_ms", "second_ms"), [(65 * MINUTE_MS, 10 * MINUTE_MS), (10 * MINUTE_MS, 65 * MINUTE_MS)])
-def test_the_newer_of_the_two_decides_whichever_comes_first(first_ms: int, second_ms: int) -> None:
-    assert pair(Site(), first_ms=first_ms, second_ms=second_ms) is Step.APPLIED
+def test_an_old_one_lends_its_signal_to_a_newer_one_which_acts_for_itself() -> None:
+    site = Site()
+    assert pair(site, first_ms=65 * MINUTE_MS, second_ms=10 * MINUTE_MS) is Step.APPLIED
+    assert site.stream("i-1").current.verdict_id == "second"  # type: ignore[union-attr]
+
+
+def test_an_old_one_that_comes_after_the_newer_one_lets_that_act_and_is_itself_only_told_of() -> None:
+    site = Site()
+    assert pair(site, first_ms=10 * MINUTE_MS, second_ms=65 * MINUTE_MS) is Step.REFUSED
+    assert site.stream("i-1").current.verdict_id == "first"  # type: ignore[union-attr]
+
+
+def test_what_only_an_old_verdict_names_is_not_changed_for_a_newer_ones_sake() -> None:
+    """The newer one shares a name with it, and is about another machine."""
+    site, i_1 = Site(), Entity(EntityKind.INSTANCE, "i-1", ACCOUNT)
+    site.respond(verdict("i-1", "old", Telemetry.FLOW_LOGS, time_ms=NOW_MS - 65 * MINUTE_MS))
+    site.respond(verdict("i-2", "new", Telemetry.DNS_LOGS, time_ms=NOW_MS - 10 * MINUTE_MS, related=(i_1,)))
+    assert site.world["i-1"] == OPEN
+    assert set(site.world["i-2"].values()) == {"locked"}
+
+
+def test_one_that_waited_until_it_was_old_does_not_act_when_its_second_signal_comes() -> None:
+    site = Site()
+    site.respond(verdict("i-1", "waits", Telemetry.FLOW_LOGS, time_ms=NOW_MS - 50 * MINUTE_MS))
+    site.now_ms += 20 * MINUTE_MS
+    i_1 = Entity(EntityKind.INSTANCE, "i-1", ACCOUNT)
+    site.respond(verdict("i-2", "new", Telemetry.DNS_LOGS, time_ms=NOW_MS, related=(i_1,)))
+    assert site.world["i-1"] == OPEN
+    assert set(site.world["i-2"].values()) == {"locked"}
+
+
+def test_a_rule_that_needs_no_second_signal_needs_a_fresh_one() -> None:
+    site = Site()
+    site.policy = replace(site.policy, rules=(Rule("alone", "isolate", EntityKind.INSTANCE, alone=True),))
+    site.respond(verdict("i-1", "old", Telemetry.FLOW_LOGS, time_ms=NOW_MS - HOUR_MS - 1))
+    site.respond(verdict("i-2", "new", Telemetry.FLOW_LOGS, time_ms=NOW_MS - HOUR_MS))
+    assert (site.world["i-1"], set(site.world["i-2"].values())) == (OPEN, {"locked"})
 
 
 def test_the_limit_is_the_policys() -> None:

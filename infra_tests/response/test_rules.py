@@ -219,5 +219,5 @@ def test_alone_an_old_signal_is_not_enough() -> None:
     ],
 )
 def test_a_mistake_names_its_place(changes: dict[str, Any], place: str) -> None:
-    with pytest.raises(PolicyError, match=f"(?m)^{place}: "):
+    with pytest.raises(PolicyError, match=f"(?m)(^|: ){place}: "):
         rule_from(**changes)

@@ -197,6 +197,7 @@ class Invariants(Watching):
 
     def _is_corroborated(self, entry: JournalEntry) -> None:
         verdict = self._verdict(entry)
+        must(entry.time_ms - verdict.time_ms <= HOUR_MS, f"a verdict that is too old acted: {entry.id}")
         second = str(entry.detail.get("corroborated_by", ""))
         if not second:
             must(self.stage.history.setting.alone, f"one signal contained: {entry.id}")
@@ -264,7 +265,7 @@ class Invariants(Watching):
                 if number not in stage.handled_ms or other_number not in stage.handled_ms or not _independent(verdict, other):
                     continue
                 later = max(stage.handled_ms[number], stage.handled_ms[other_number])
-                if later - max(verdict.time_ms, other.time_ms) > HOUR_MS:
+                if later - verdict.time_ms > HOUR_MS:
                     continue
                 for target in _targets(verdict):
                     self._does_not_wait(verdict, target)

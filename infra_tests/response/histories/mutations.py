@@ -24,6 +24,7 @@ from response.applying import Applier
 from response.budget import HOUR_MS, Limits, Line
 from response.containment import Containment, Stream, fold
 from response.journal import InProcessJournal, JournalEntry, Step
+from response.policy import Policy
 from response.signals import Signal
 from response.switch import Switch
 
@@ -88,10 +89,15 @@ def never_touch_is_asked_once(patch: pytest.MonkeyPatch) -> None:
 def one_signal_is_enough(patch: pytest.MonkeyPatch) -> None:
     """Any other signal of the same thing is taken for an independent one."""
 
-    def corroborating(signal: Signal, signals: Any, window_ms: int, *, since_ms: int) -> tuple[Signal, ...]:
+    def corroborating(signal: Signal, signals: Any, window_ms: int) -> tuple[Signal, ...]:
         return tuple(o for n in signal.names for o in signals.recent(n, 0, 1 << 60) if o.verdict_id != signal.verdict_id)
 
     patch.setattr(response.responder, "corroborating", corroborating)
+
+
+def old_verdicts_act(patch: pytest.MonkeyPatch) -> None:
+    """What waited for hours contains when a second signal comes."""
+    patch.setattr(Policy, "is_fresh", lambda self, time_ms, now_ms: True)
 
 
 def changed_before_it_is_journalled(patch: pytest.MonkeyPatch) -> None:
@@ -276,6 +282,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     no_never_touch_list,
     never_touch_is_asked_once,
     one_signal_is_enough,
+    old_verdicts_act,
     changed_before_it_is_journalled,
     no_look_at_the_switch,
     a_look_at_the_switch_only_when_deciding,
