@@ -19,7 +19,9 @@ from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import DENY_ALL
 from lambdas.registry import Group
+from response import resources
 from response.policy import NeverTouch
+from response.resources import form_of
 
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 
@@ -151,6 +153,27 @@ OF_ACTION: Mapping[str, Mapping[str, tuple[Grant, ...]]] = {
 }
 _WITH_ITS_SNAPSHOT: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
 _WEB_ACLS = tuple(f"arn:{{partition}}:wafv2:*:{{account}}:*/{kind}/*" for kind in ("rulegroup", "webacl"))
+#: Of each form of a never-touch list: the service whose calls have it as their resource, and its ARN. IAM knows no call by its
+#: access key (the resource is the user), and none of ours by a subnet: these two the code alone protects.
+_DENIED: Mapping[str, tuple[str, str]] = {
+    **{
+        form: ("ec2", f"arn:*:ec2:*:*:{kind}/{{}}")
+        for form, kind in {
+            resources.INSTANCE: "instance",
+            resources.SECURITY_GROUP: "security-group",
+            resources.SECURITY_GROUP_RULE: "security-group-rule",
+            resources.NETWORK_INTERFACE: "network-interface",
+            resources.NETWORK_ACL: "network-acl",
+            resources.SNAPSHOT: "snapshot",
+            resources.IMAGE: "image",
+        }.items()
+    },
+    resources.ROLE_OR_USER: ("iam", "{}"),
+    resources.BUCKET: ("s3", "{}"),
+    resources.DATABASE_SNAPSHOT: ("rds", "{}"),
+    resources.IP_SET: ("wafv2", "{}"),
+    resources.FUNCTION: ("lambda", "{}"),
+}
 _IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
 _READS = ("Describe", "Get", "List")
 
@@ -253,10 +276,13 @@ def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[
     principals = [pattern for pattern in never.principals if ":role/" in pattern or ":user/" in pattern]
     if principals and (ours := [name for name in changes if name.startswith("iam:")]):
         yield _deny("NeverTouchPrincipals", ours, principals)
-    machines = [f"arn:*:ec2:*:*:instance/{pattern}" for pattern in never.instances if pattern.startswith("i-")]
-    machines += [f"arn:*:ec2:*:*:security-group/{pattern}" for pattern in never.security_groups if pattern.startswith("sg-")]
-    if machines and (ours := [name for name in changes if name.startswith("ec2:")]):
-        yield _deny("NeverTouchMachines", ours, machines)
+    denied: dict[str, list[str]] = {}
+    for pattern in (*never.instances, *never.security_groups, *never.resources):
+        if (service := _DENIED.get(form_of(pattern))) is not None:
+            denied.setdefault(service[0], []).append(service[1].format(pattern))
+    for service, arns in denied.items():
+        if ours := [name for name in changes if name.startswith(f"{service}:")]:
+            yield _deny(f"NeverTouch{service.title()}", ours, arns)
 
 
 def deny_own_roles(names: Names, *, becomes: Collection[Group] = ()) -> Iterator[iam.PolicyStatement]:

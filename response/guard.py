@@ -21,6 +21,10 @@ _MANAGED_ELSEWHERE = {
 }
 
 
+#: What a plan carries in the place of a sign-in name that nobody may read.
+UNKNOWN_NAME = "a sign-in name that cannot be read"
+
+
 def refusal(plan: Plan, verdict: Verdict, never_touch: NeverTouch) -> str:
     """Return why this plan must not be carried out, ``""`` when it may.
 
@@ -62,8 +66,11 @@ def _listed_block(address: str, never_touch: NeverTouch) -> str:
 
 
 def _protected(resource: str, never_touch: NeverTouch) -> str:
-    if pattern := next((p for p in (*never_touch.instances, *never_touch.security_groups) if fnmatchcase(resource, p)), ""):
+    listed = (*never_touch.instances, *never_touch.security_groups, *never_touch.resources)
+    if pattern := next((p for p in listed if fnmatchcase(resource, p)), ""):
         return f"on the policy's never-touch list ({pattern})"
+    if resource == UNKNOWN_NAME and (pattern := next((p for p in never_touch.principals if "@" in p), "")):
+        return f"perhaps on the never-touch list ({pattern}): let Breakwater read users (docs/deploy-azure.md)"
     for pattern, reason in _MANAGED_ELSEWHERE.items():
         if fnmatchcase(resource, pattern):
             return reason

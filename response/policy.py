@@ -53,11 +53,14 @@ class KnownAction:
         As :attr:`response.actions.Action.gives_back`.
     read_settings : SettingsReader or None
         None for an action that has no settings.
+    touches : frozenset of str
+        Forms of the ids that its plans carry (``response/resources.py``).
     """
 
     handles: frozenset[EntityKind]
     gives_back: str = ""
     read_settings: SettingsReader | None = None
+    touches: frozenset[str] = frozenset()
 
 
 class AtEnd(StrEnum):
@@ -103,6 +106,8 @@ class NeverTouch:
         A resource with this tag key is left alone, unless the tag's value is ``false``.
     security_groups, instances : tuple of str
         Ids, or patterns of them (ARM ids in lower case). An instance one of whose interfaces is in such a group is left alone.
+    resources : tuple of str
+        Patterns of any other resource, by its ARN or id, in one of the forms of ``response/resources.py``.
     addresses : tuple of str
         Blocks (``203.0.113.0/24``) whose addresses are never blocked.
     """
@@ -112,6 +117,7 @@ class NeverTouch:
     security_groups: tuple[str, ...] = ()
     instances: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from response.policy import AtEnd, KnownAction, Policy, PolicyError
 from response.policy_schema import PolicyModel
 from response.policy_text import Place, Text
+from response.resources import FORMS, form_of, in_one_spelling
 
 #: What fits where the schema can only give a pattern.
 _FITS = {
@@ -22,6 +23,7 @@ _FITS = {
     "principals": "give the ARN of a role or user, an object id of Entra, or a sign-in name; * and ? stand for any",
     "security_groups": "give sg-… on AWS, an ARM id (/subscriptions/…) on Azure",
     "instances": "give i-… on AWS, an ARM id (/subscriptions/…) on Azure",
+    "resources": "give one of " + ", ".join(example for _, example in FORMS.values()),
     "name": "begin with a small letter; then small letters, digits, - and _, 64 at most",
     "action": "give the name of an action, such as quarantine_instance",
     "actions": "give the name of an action, such as quarantine_instance",
@@ -69,7 +71,7 @@ def read(text: Text, actions: Mapping[str, KnownAction] | None) -> Policy | list
     except ValidationError as error:
         places = ((_keys_and_positions(each["loc"]), _what(each)) for each in error.errors())
         return sorted([*mistakes, *_placed(text, places)])
-    misfits = _against(policy, actions) if actions is not None else ()
+    misfits = (*_against(policy, actions), *_without_effect(text, actions)) if actions is not None else ()
     return sorted([*mistakes, *_placed(text, misfits)]) or policy
 
 
@@ -112,6 +114,20 @@ def _against(policy: Policy, actions: Mapping[str, KnownAction]) -> Iterator[tup
             where, _, what = str(error).partition(": ")
             parts = tuple(int(each) if each.isdecimal() else each for each in where.split(".")) if what else ()
             yield ("actions", name, "settings", *parts), what or where
+
+
+def _without_effect(text: Text, actions: Mapping[str, KnownAction]) -> Iterator[tuple[Place, str]]:
+    """Patterns of what no action of this cloud changes or rests on: they look like protection, and protect nothing."""
+    carried = {form for action in actions.values() for form in action.touches}
+    never = (text.document or {}).get("never_touch") or {}
+    for key in ("principals", "instances", "security_groups", "resources") if carried else ():
+        for number, pattern in enumerate(never.get(key) or ()):
+            form = form_of(in_one_spelling(pattern))
+            if form not in carried:
+                yield (
+                    ("never_touch", key, number),
+                    f"no action here touches what {pattern!r} names ({form}): it would protect nothing, take it out",
+                )
 
 
 def _what(error: Mapping[str, Any]) -> str:

@@ -11,6 +11,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from response.actions import Mode
 from response.hours import parse_hours
 from response.policy import ActionPolicy, AtEnd, FourEyes, NeverTouch, Policy, Rule
+from response.resources import (
+    ARM_ID,
+    FORMS,
+    INSTANCE,
+    OBJECT_ID,
+    ROLE_OR_USER,
+    SECURITY_GROUP,
+    SIGN_IN_NAME,
+    in_one_spelling,
+)
 from response.rules import PrincipalKind
 from shared_model.events import EntityKind, Telemetry
 
@@ -31,16 +41,24 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 def _lower(value: object) -> object:
-    """ARM and object ids mean the same in any case, and are compared in lower case; ARNs are not."""
-    return value.lower() if isinstance(value, str) and not value.startswith("arn:") else value
+    """Accounts and regions mean the same in any case."""
+    return value.lower() if isinstance(value, str) else value
 
 
-_ARN = r"arn:[\w*-]+:iam::[\d*]+:\S+"
-_OBJECT_ID = r"[0-9a-f*?]{1,8}(-[0-9a-f*?]{1,12}){0,4}"
-_ARM_ID = r"/subscriptions/\S+"
-#: User principal names of Entra, which plans about users carry beside the object id.
-_SIGN_IN_NAME = r"[^@\s/:]+@[^@\s/:]+"
-Principal = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^({_ARN}|{_OBJECT_ID}|{_SIGN_IN_NAME})$")]
+def _spelled(value: object) -> object:
+    return in_one_spelling(value) if isinstance(value, str) else value
+
+
+def _any_of(*forms: str) -> str:
+    return rf"^({'|'.join(FORMS[form][0] for form in forms)})$"
+
+
+_Spelled = BeforeValidator(_spelled)
+#: User principal names of Entra are what plans about users carry beside the object id.
+Principal = Annotated[str, _Spelled, Field(pattern=_any_of(ROLE_OR_USER, OBJECT_ID, SIGN_IN_NAME))]
+SecurityGroup = Annotated[str, _Spelled, Field(pattern=_any_of(SECURITY_GROUP, ARM_ID))]
+Instance = Annotated[str, _Spelled, Field(pattern=_any_of(INSTANCE, ARM_ID))]
+AnyResource = Annotated[str, _Spelled, Field(pattern=_any_of(*FORMS))]
 #: Kinds of principals by name, as patterns. Those without one are always protected, and may be listed so that a reader knows.
 _KINDS = {
     "root": (),
@@ -54,8 +72,6 @@ _KINDS = {
     ),
 }
 ProtectedKind = Literal["root", "service_linked", "identity_center", "breakwater", "users", "landing_zone"]
-SecurityGroup = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(sg-[0-9a-f*?]+|{_ARM_ID})$")]
-Instance = Annotated[str, BeforeValidator(_lower), Field(pattern=rf"^(i-[0-9a-f*?]+|{_ARM_ID})$")]
 
 
 def _readable_hours(text: str) -> str:
@@ -173,6 +189,7 @@ class NeverTouchModel(_Strict):
     security_groups: list[SecurityGroup] = []
     instances: list[Instance] = []
     addresses: list[Block] = []
+    resources: list[AnyResource] = []
 
 
 class PolicyModel(_Strict):
@@ -222,6 +239,7 @@ class PolicyModel(_Strict):
                 security_groups=tuple(self.never_touch.security_groups),
                 instances=tuple(self.never_touch.instances),
                 addresses=tuple(self.never_touch.addresses),
+                resources=tuple(self.never_touch.resources),
             ),
         )
 

@@ -26,6 +26,7 @@ from azure_functions.registry import Group
 from response.actions import CloudUnavailable, Plan, UndoResult, Verification
 from response.addresses import read_address
 from response.containment import containment_id
+from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -38,6 +39,7 @@ class BlockAddress:
     name: ClassVar[str] = "block_address"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
+    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",

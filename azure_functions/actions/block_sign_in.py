@@ -12,6 +12,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import OBJECT_ID, SIGN_IN_NAME
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -25,6 +26,7 @@ class BlockSignIn:
     name: ClassVar[str] = "block_sign_in"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
+    touches: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = "the user's sign-in"
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.EnableDisableAccount.All", "graph:User.Read.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ("graph:User.EnableDisableAccount.All", "graph:User.Read.All")

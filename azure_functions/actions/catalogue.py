@@ -31,7 +31,9 @@ ACTIONS: tuple[_Class, ...] = (
     CloseStorageAccount,
 )
 #: What a policy must fit. No action of Azure has settings.
-KNOWN: dict[str, KnownAction] = {action.name: KnownAction(action.handles, action.gives_back) for action in ACTIONS}
+KNOWN: dict[str, KnownAction] = {
+    action.name: KnownAction(action.handles, action.gives_back, touches=action.touches) for action in ACTIONS
+}
 #: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}
 UNDO_GROUP = Group.UNDO

@@ -18,6 +18,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -45,6 +46,7 @@ class CloseStorageAccount:
     name: ClassVar[str] = "close_storage_account"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.BUCKET})
+    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = "access by keys, signatures and without any name"
     permissions: ClassVar[tuple[str, ...]] = ("Microsoft.Storage/storageAccounts/read", "Microsoft.Storage/storageAccounts/write")
     undo_permissions: ClassVar[tuple[str, ...]] = (

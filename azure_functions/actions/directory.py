@@ -8,8 +8,9 @@ from typing import Any
 
 from azure_functions.actions.persistence import Persistence
 from azure_functions.clients import Clients
-from azure_functions.cloud_errors import CloudRefusal, in_core_words
+from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
 from response.actions import CloudUnavailable
+from response.guard import UNKNOWN_NAME
 
 User = dict[str, Any]
 
@@ -42,6 +43,17 @@ class Directory:
                 return None
             raise
         return found
+
+    def names(self, object_id: str) -> tuple[str, ...]:
+        """Return the ids by which a never-touch list may name a user; none where this is no user.
+
+        Where this identity may not read users, one of them is :data:`response.guard.UNKNOWN_NAME`.
+        """
+        try:
+            user = self.user(object_id)
+        except CloudForbidden:
+            return (UNKNOWN_NAME,)
+        return names_of(user) if user else ()
 
     def count_users(self) -> int:
         """Return how many users the tenant has."""

@@ -29,6 +29,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
+from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -44,6 +45,7 @@ class QuarantineInstance:
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
+    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = "its networks to a machine that was isolated"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",

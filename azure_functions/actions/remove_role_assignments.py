@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from azure_functions.actions.directory import is_object_id
+from azure_functions.actions.directory import Directory, is_object_id
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.population import Population
 from azure_functions.actions.rights import refused_where_forbidden
@@ -14,6 +14,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import ARM_ID, OBJECT_ID, SIGN_IN_NAME
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -37,11 +38,13 @@ class RemoveRoleAssignments:
     name: ClassVar[str] = "remove_role_assignments"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
+    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID, OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = "the role assignments"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Authorization/roleAssignments/delete",
         "Microsoft.Authorization/roleAssignments/read",
         "Microsoft.Authorization/roleDefinitions/read",
+        "graph:User.Read.All",
     )
     undo_permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Authorization/roleAssignments/read",
@@ -53,6 +56,7 @@ class RemoveRoleAssignments:
         self._kept_scopes = tuple(scope.lower() for scope in kept_scopes)
         self._roles = RoleAssignments(clients, self.group, persistence)
         self._principals = Population(self._roles.count_principals)
+        self._directory = Directory(clients, self.group, persistence)
         self._undoing = RoleAssignments(clients, Group.UNDO, persistence)
 
     @refused_where_forbidden
@@ -87,7 +91,9 @@ class RemoveRoleAssignments:
             ),
             summary=f"remove {len(own)} role assignments of {target.id}",
             refusal=self._last_owner(subscription, own),
-            resources=(target.id.lower(), *dict.fromkeys(str(assignment["scope"]).lower() for assignment in own)),
+            resources=tuple(
+                dict.fromkeys((target.id.lower(), *self._directory.names(target.id), *(str(a["scope"]).lower() for a in own)))
+            ),
             kind="principals with roles",
             population=self._principals.of(subscription),
             counted=target.id.lower(),

@@ -18,6 +18,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import OBJECT_ID, SIGN_IN_NAME
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -35,6 +36,7 @@ class RevokeSessions:
     name: ClassVar[str] = "revoke_sessions"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
+    touches: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = ""  # cannot be undone
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All", "graph:User.RevokeSessions.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ()

@@ -18,6 +18,7 @@ from infra_tests.cdk.templates import Templates, allowed, many, principals
 from lambdas.actions.catalogue import ACTIONS, UNDO_GROUP
 from lambdas.registry import FUNCTIONS, PAGE, Group
 from response.policy import NeverTouch
+from response.resources import ACCESS_KEY, ARM_ID, FORMS, OBJECT_ID, SIGN_IN_NAME, SUBNET, form_of
 
 GOLDEN = Path(__file__).parent / "golden" / "roles.json"
 LAKE = f"arn:aws:s3:::breakwater-lake-{ACCOUNT}-{REGION}"
@@ -395,12 +396,41 @@ def test_who_contains_cannot_touch_what_the_policy_forbids(templates: Templates,
     assert {"arn:*:iam::*:role/*break-glass*", "arn:*:iam::*:user/*break-glass*"} <= set(principals["Resource"])
 
 
-def test_listed_machines_and_groups_are_denied_by_their_ids() -> None:
+CHANGES = [
+    *("ec2:ModifyInstanceAttribute", "iam:PutRolePolicy", "lambda:InvokeFunction", "rds:ModifyDBSnapshotAttribute"),
+    *("s3:PutBucketPublicAccessBlock", "wafv2:UpdateIPSet", "wafv2:GetIPSet"),
+]
+LISTED = {
+    "i-0ab*": "arn:*:ec2:*:*:instance/i-0ab*",
+    "sg-0": "arn:*:ec2:*:*:security-group/sg-0",
+    "sgr-0*": "arn:*:ec2:*:*:security-group-rule/sgr-0*",
+    "eni-0*": "arn:*:ec2:*:*:network-interface/eni-0*",
+    "acl-0*": "arn:*:ec2:*:*:network-acl/acl-0*",
+    "snap-0*": "arn:*:ec2:*:*:snapshot/snap-0*",
+    "ami-0*": "arn:*:ec2:*:*:image/ami-0*",
+}
+#: What IAM cannot deny by: no call of ours has it as its resource.
+NOT_DENIED = {"AKIA*", "subnet-0*"}
+
+
+@pytest.mark.parametrize("pattern", [*(example for _, example in FORMS.values()), *LISTED, *NOT_DENIED])
+def test_whatever_is_listed_is_denied_once_more_where_iam_can_say_it(pattern: str) -> None:
+    form = form_of(pattern)
+    made = [s.to_statement_json() for s in deny_never_touch(NeverTouch(resources=(pattern,)), CHANGES)]
+    if form in (ACCESS_KEY, SUBNET, ARM_ID, OBJECT_ID, SIGN_IN_NAME, ""):
+        assert made == []
+        return
+    (denied,) = made
+    service = denied["Action"].partition(":")[0]
+    assert (denied["Effect"], denied["Sid"]) == ("Deny", f"NeverTouch{service.title()}")
+    of_ec2 = f"arn:*:ec2:*:*:{form.lower().replace(' ', '-')}/{pattern}"
+    assert denied["Resource"] == (of_ec2 if service == "ec2" else pattern) == LISTED.get(pattern, denied["Resource"])
+
+
+def test_machines_and_groups_of_their_own_lists_are_denied_too() -> None:
     never = NeverTouch(instances=("i-0ab*",), security_groups=("sg-0",))
-    made = [s.to_statement_json() for s in deny_never_touch(never, ["ec2:ModifyInstanceAttribute", "iam:PutRolePolicy"])]
-    (denied,) = [s for s in made if s["Sid"] == "NeverTouchMachines"]
-    assert (denied["Effect"], denied["Action"]) == ("Deny", "ec2:ModifyInstanceAttribute")
-    assert denied["Resource"] == ["arn:*:ec2:*:*:instance/i-0ab*", "arn:*:ec2:*:*:security-group/sg-0"]
+    (denied,) = [s.to_statement_json() for s in deny_never_touch(never, CHANGES)]
+    assert denied["Resource"] == [LISTED["i-0ab*"], LISTED["sg-0"]]
 
 
 def test_interfaces_can_only_be_put_into_quarantine_groups(templates: Templates) -> None:

@@ -13,6 +13,9 @@ from infra_tests.contracts.subjects import Subject
 from infra_tests.response.world import HOUR_MS, NOW_MS
 from lambdas.actions.catalogue import ACTIONS as AWS_ACTIONS
 from response.actions import CloudUnavailable, Comparing, Plan, Verification
+from response.guard import protection
+from response.policy import parse_policy
+from response.resources import form_of, in_one_spelling
 from shared_model.events import EntityKind
 
 
@@ -74,6 +77,25 @@ def test_a_plan_says_of_which_kind_it_takes_one_and_how_many_there_are(subject: 
     made = plan(subject)
     assert made.kind in KINDS.get(made.action, {""})
     assert (made.population > 0) is bool(made.kind)
+
+
+def test_a_plan_carries_the_forms_that_its_action_declares(subject: Subject) -> None:
+    """A never-touch list names a resource in one of them: of another form, nothing would be compared."""
+    touches = getattr(subject.action, "touches", frozenset())
+    told_of = {subject.target.id} if subject.action.name == "invoke_function" else set()  # whatever it is, it is not touched
+    carried = {form_of(in_one_spelling(each)) for each in plan(subject).resources if each not in told_of} - {""}
+    assert carried <= touches
+
+
+@pytest.mark.parametrize("spelt", ["as it is", "with a star at its end"])
+def test_whatever_a_plan_changes_may_be_listed_as_never_touched(subject: Subject, spelt: str) -> None:
+    made = plan(subject)
+    listable = [each for each in made.resources if form_of(in_one_spelling(each))]
+    assert listable or not hasattr(subject.action, "touches")
+    for each in listable:
+        pattern = each if spelt == "as it is" or each.endswith(":root") else f"{each[:-1]}*"
+        policy = parse_policy(json.dumps({"version": 1, "never_touch": {"resources": [pattern]}}))
+        assert "never-touch list" in protection(made, policy.never_touch), pattern
 
 
 def test_before_it_is_applied_it_is_not_verified(subject: Subject) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from azure_functions.actions.catalogue import KNOWN as AZURE
 from infra_tests.response.world import verdict
 from lambdas.actions.catalogue import KNOWN
 from response.actions import Mode
@@ -61,6 +63,55 @@ def test_machines_and_groups_are_listed_by_id_or_by_pattern() -> None:
     never = parse_policy(json.dumps({"version": 1, "never_touch": listed})).never_touch
     assert never.instances == ("i-0ab*", "/subscriptions/1/resourcegroups/core/*")
     assert never.security_groups == ("sg-0?",)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("i-0ab*", "sg-0?", "sgr-0", "eni-0*", "subnet-0", "acl-0*", "snap-0*", "ami-0*", "AKIAIOSFODNN7EXAMPLE", "AKIA*"),
+        *("arn:*:iam::*:role/*break-glass*", "arn:aws:iam::123456789012:user/ada", "arn:*:iam::210987654321:*"),
+        *("arn:*:s3:::payroll-*", "arn:*:rds:*:*:cluster-snapshot:payroll-*", "arn:aws:lambda:eu-central-1:*:function:x*"),
+        "arn:aws:wafv2:eu-central-1:123456789012:regional/ipset/a/*",
+        *("/subscriptions/*/resourcegroups/core/*", "0a1b2c3d-*", "break-glass*@contoso.example"),
+    ],
+)
+def test_any_resource_that_a_plan_can_name_is_listed_by_pattern(pattern: str) -> None:
+    never = parse_policy(json.dumps({"version": 1, "never_touch": {"resources": [pattern]}})).never_touch
+    assert never.resources == (pattern,)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("payroll", "*payroll*", "arn:aws:s3:::payroll/secret/*", "arn:aws:ec2:*:*:instance/i-0ab*", "arn:aws:iam::*:policy/x"),
+        *("arn:aws:kms:*:*:key/*", "arn:aws:sns:*:*:alerts", "vpc-0ab", "vol-0ab", "arn:aws:iam::*:group/admins"),
+    ],
+)
+def test_a_pattern_that_could_match_nothing_is_refused_with_what_fits(pattern: str) -> None:
+    with pytest.raises(PolicyError, match=r"never_touch\.resources\.0: .*give one of i-0ab\*, "):
+        parse_policy(json.dumps({"version": 1, "never_touch": {"resources": [pattern]}}))
+
+
+def test_a_buckets_arn_is_one_in_all_partitions() -> None:
+    listed = {"resources": ["arn:aws-us-gov:s3:::payroll"]}
+    assert parse_policy(json.dumps({"version": 1, "never_touch": listed})).never_touch.resources == ("arn:*:s3:::payroll",)
+
+
+@pytest.mark.parametrize(
+    ("actions", "key", "pattern"),
+    [
+        (KNOWN, "instances", "/subscriptions/1/resourceGroups/Core/*"),
+        (KNOWN, "principals", "ada@contoso.example"),
+        (KNOWN, "resources", "0a1b2c3d-0000-4000-8000-000000000000"),
+        (AZURE, "security_groups", "sg-0ab"),
+        (AZURE, "principals", "arn:*:iam::*:role/*"),
+        (AZURE, "resources", "arn:*:s3:::payroll-*"),
+    ],
+)
+def test_a_pattern_of_what_this_cloud_does_not_have_is_refused(actions: Any, key: str, pattern: str) -> None:
+    text = json.dumps({"version": 1, "never_touch": {key: [pattern]}})
+    with pytest.raises(PolicyError, match=rf"never_touch\.{key}\.0: no action here touches"):
+        parse_policy(text, actions)
 
 
 def test_kinds_of_principals_are_words_for_patterns() -> None:

@@ -18,6 +18,7 @@ from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from response.addresses import Address, read_address
 from response.containment import containment_id
+from response.resources import INSTANCE, NETWORK_ACL, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -30,6 +31,7 @@ class BlockAddress:
     name: ClassVar[str] = "block_address"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
+    touches: ClassVar[frozenset[str]] = frozenset({INSTANCE, NETWORK_ACL, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:CreateNetworkAclEntry",

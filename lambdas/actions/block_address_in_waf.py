@@ -17,6 +17,7 @@ from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from response.addresses import Address, read_address
+from response.resources import IP_SET
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -32,6 +33,7 @@ class BlockAddressInWaf:
     name: ClassVar[str] = "block_address_in_waf"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
+    touches: ClassVar[frozenset[str]] = frozenset({IP_SET})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeNetworkInterfaces",

@@ -9,6 +9,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import BUCKET
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -25,6 +26,7 @@ class BlockPublicAccess:
     name: ClassVar[str] = "block_public_access"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.BUCKET})
+    touches: ClassVar[frozenset[str]] = frozenset({BUCKET})
     gives_back: ClassVar[str] = "public access to the bucket"
     permissions: ClassVar[tuple[str, ...]] = (
         "s3:GetBucketPublicAccessBlock",

@@ -15,6 +15,7 @@ from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Plan, UndoResult, Verification
 from response.containment import containment_id
+from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -45,6 +46,7 @@ class BlockSignIn:
     name: ClassVar[str] = "block_sign_in"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
+    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = "the user's sign-in"
     permissions: ClassVar[tuple[str, ...]] = (
         "iam:GetAccountSummary",

@@ -28,6 +28,8 @@ class AwsAction(Action, Protocol):
     """An action on AWS: made of clients, and of one group."""
 
     group: ClassVar[Group]
+    #: Forms of the ids that its plans carry (``response/resources.py``).
+    touches: ClassVar[frozenset[str]]
 
     def __init__(self, clients: Clients) -> None: ...
 
@@ -64,7 +66,7 @@ UNDO_GROUP = Group.UNDO
 _READERS: dict[str, SettingsReader] = {action.name: action.read_settings for action in CONFIGURED}
 #: What a policy must fit.
 KNOWN: dict[str, KnownAction] = {
-    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name)) for action in ACTIONS
+    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name), action.touches) for action in ACTIONS
 }
 
 

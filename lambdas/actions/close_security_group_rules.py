@@ -11,6 +11,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import SECURITY_GROUP, SECURITY_GROUP_RULE
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -25,6 +26,7 @@ class CloseSecurityGroupRules:
     name: ClassVar[str] = "close_security_group_rules"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SECURITY_GROUP})
+    touches: ClassVar[frozenset[str]] = frozenset({SECURITY_GROUP, SECURITY_GROUP_RULE})
     gives_back: ClassVar[str] = "the way in, or out, that the rules were"
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeNetworkInterfaces",

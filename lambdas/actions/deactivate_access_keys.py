@@ -11,6 +11,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import ACCESS_KEY, ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -28,6 +29,7 @@ class DeactivateAccessKeys:
     name: ClassVar[str] = "deactivate_access_keys"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.ACCESS_KEY})
+    touches: ClassVar[frozenset[str]] = frozenset({ACCESS_KEY, ROLE_OR_USER})
     gives_back: ClassVar[str] = "the access keys"
     permissions: ClassVar[tuple[str, ...]] = (
         "iam:GetAccessKeyLastUsed",

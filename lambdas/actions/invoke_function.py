@@ -17,6 +17,7 @@ from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from response.containment import containment_id
+from response.resources import FUNCTION
 from response.signals import kept
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -60,6 +61,7 @@ class InvokeFunction:
     name: ClassVar[str] = "invoke_function"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset(EntityKind)
+    touches: ClassVar[frozenset[str]] = frozenset({FUNCTION})
     gives_back: ClassVar[str] = "whatever the function took"
     permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)
     undo_permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)

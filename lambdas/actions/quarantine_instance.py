@@ -16,6 +16,7 @@ from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
+from response.resources import INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -35,6 +36,7 @@ class QuarantineInstance:
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
+    touches: ClassVar[frozenset[str]] = frozenset({INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP})
     gives_back: ClassVar[str] = "its networks to a machine that was isolated"
     permissions: ClassVar[tuple[str, ...]] = (
         "autoscaling:DescribeAutoScalingInstances",

@@ -16,6 +16,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
+from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -33,6 +34,7 @@ class RestrictRole:
     name: ClassVar[str] = "restrict_role"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.SESSION})
+    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = "the permissions of the role"
     permissions: ClassVar[tuple[str, ...]] = (
         *role_users.PERMISSIONS,

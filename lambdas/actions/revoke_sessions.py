@@ -20,6 +20,7 @@ from lambdas.clients import Clients
 from lambdas.registry import Group
 from response.actions import Plan, UndoResult, Verification
 from response.containment import containment_id
+from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -34,6 +35,7 @@ class RevokeSessions:
     name: ClassVar[str] = "revoke_sessions"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
+    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = ""  # no token that the deny holds is valid by then
     permissions: ClassVar[tuple[str, ...]] = (
         *role_users.PERMISSIONS,

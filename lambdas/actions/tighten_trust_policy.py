@@ -17,6 +17,7 @@ from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
 from response.containment import containment_id
+from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
 from shared_model.trust import ANYONE, account_of, outsiders, principals_of, read_trust, statements_of
 from shared_model.verdicts import Verdict
@@ -30,6 +31,7 @@ class TightenTrustPolicy:
     name: ClassVar[str] = "tighten_trust_policy"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.TRUST})
+    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = "the outside account's way into the role"
     permissions: ClassVar[tuple[str, ...]] = ("iam:GetAccountSummary", "iam:GetRole", "iam:UpdateAssumeRolePolicy")
     undo_permissions: ClassVar[tuple[str, ...]] = ("iam:GetRole", "iam:UpdateAssumeRolePolicy")

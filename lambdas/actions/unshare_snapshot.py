@@ -9,6 +9,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.resources import DATABASE_SNAPSHOT, IMAGE, SNAPSHOT
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -23,6 +24,7 @@ class UnshareSnapshot:
     name: ClassVar[str] = "unshare_snapshot"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SNAPSHOT, EntityKind.IMAGE})
+    touches: ClassVar[frozenset[str]] = frozenset({DATABASE_SNAPSHOT, IMAGE, SNAPSHOT})
     gives_back: ClassVar[str] = "what others were shared"
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeImageAttribute",
