@@ -105,8 +105,8 @@ class DetectionRoom:
     def conclude(self, detection: Detection, detector: Detector, *, events: int, started: float) -> None:
         """Send the verdicts, then store what is remembered, then log and count. The order matters.
 
-        Killed after the first step, the function scores the same events again and sends verdicts of the same ids;
-        the other way round they would be lost.
+        Killed after the first step, the function scores the same events again, and sends verdicts of the same ids whatever
+        came behind them (docs/decisions/114); the other way round they would be lost.
         """
         self.publish(detection.verdicts)
         self.memory.store(detection.states, now_ms=self._function.now_ms())

@@ -16,7 +16,7 @@ from shared_model.memory import EntityMemory
 from shared_model.remembering import remember
 from shared_model.scorer import Scorer, memory_key, verdict_of
 from shared_model.verdicts import Evidence
-from shared_model.windows import Events, Sequences, Windows, cut, merge
+from shared_model.windows import Events, Sequences, Windows, cut, first_new, merge
 
 #: Events that a verdict shows.
 EVIDENCE = 5
@@ -83,6 +83,7 @@ def _detect(
     best = _best_windows(windows, probabilities)
     fresh = np.bincount(of_event[sequences.event[sequences.event >= 0]], minlength=len(entities))
     verdicts, scores = [], []
+    causes: dict[int, str] = {}
     for number, window in best.items():
         last = int(windows.last[window])
         when = min(int(sequences.times_ms[last]), now_ms)
@@ -94,6 +95,8 @@ def _detect(
             issued = [item.session_issued_ms for item in own if item.session_issued_ms is not None]
             related = dict.fromkeys(name for item in own for name in item.related)
             related |= dict.fromkeys(peers)
+            (first,) = first_new(sequences, events, np.array([number])).tolist()
+            causes[number] = described[first].event_id
             verdict = verdict_of(
                 detector,
                 telemetry,
@@ -102,7 +105,7 @@ def _detect(
                 when,
                 probability,
                 int(kinds[window]),
-                _event_id(sequences, last, described),
+                causes[number],
                 evidence,
                 correlation_id=correlation_id,
                 session_issued_ms=max(issued, default=None),
@@ -116,6 +119,7 @@ def _detect(
         length=detector.window,
         id_texts=lambda chosen: [described[place].event_id for place in chosen.tolist()],
         now_ms=now_ms,
+        causes=causes,
     )
     return Detection(
         verdicts=tuple(verdicts),

@@ -27,8 +27,8 @@ class EntityScore:
 class Detection:
     """Result of scoring one batch.
 
-    The caller sends ``verdicts`` first and stores ``states`` second: killed in between, it scores the
-    same events again and sends verdicts of the same ids; the other way round it would lose them.
+    The caller sends ``verdicts`` first and stores ``states`` second: killed in between, it scores the same events again, and
+    sends verdicts of the same ids whatever came behind them; the other way round it would lose them.
 
     Attributes
     ----------

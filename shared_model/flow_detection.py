@@ -16,7 +16,7 @@ from shared_model.recent_ids import hex_ids
 from shared_model.remembering import remember
 from shared_model.scorer import memory_key, verdict_of
 from shared_model.verdicts import Evidence, Verdict
-from shared_model.windows import Events, Sequences, Windows, cut, gather, merge
+from shared_model.windows import Events, Sequences, Windows, cut, first_new, gather, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +79,7 @@ def detect(
     over = [place for place, score in enumerate(highest) if score >= detector.threshold]
     alarming = windows.index[best[over]]
     weights = detector.explain_each(gather(features, alarming))
+    causes = hex_ids(events.ids[first_new(sequences, events, windows.entity[best[over]])])
     verdicts = tuple(
         _verdict(
             batch,
@@ -89,11 +90,19 @@ def detect(
             detector,
             scores[place],
             int(kind[best[place]]),
+            causes[number],
             correlation_id,
         )
         for number, place in enumerate(over)
     )
-    states = remember(sequences, events, before, length=detector.window, id_texts=lambda flows: hex_ids(events.ids[flows]))
+    states = remember(
+        sequences,
+        events,
+        before,
+        length=detector.window,
+        id_texts=lambda flows: hex_ids(events.ids[flows]),
+        causes=dict(zip([numbers[place] for place in over], causes, strict=True)),
+    )
     kept = {keys[number]: state for number, state in states.items()}
     if mark:
         kept[mark] = Remembered(b"", (), ())  # the last to be stored: it stands for all that were before it
@@ -162,6 +171,7 @@ def _verdict(
     detector: Detector,
     score: EntityScore,
     kind: int,
+    cause: str,
     correlation_id: str,
 ) -> Verdict:
     """Put one alarming window of one entity into words. ``window`` and its events' weights are (T,)."""
@@ -190,7 +200,7 @@ def _verdict(
         score.time_ms,
         score.probability,
         kind,
-        event_id(int(rows[-1])),
+        cause,
         evidence,
         correlation_id=correlation_id,
         completed_flow=bool(network.is_two_way(sequences.rows[rows]).any()),

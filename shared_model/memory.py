@@ -28,6 +28,9 @@ class Remembered:
         Short hashes of the ids seen lately (more than there are rows), to drop duplicates.
     version : int
         Counts writes. The last writer wins: what a lost race costs is a little context, never an event's score.
+    cause : str
+        Where the last batch alarmed: the id of the event that its verdict is known by (:func:`shared_model.windows.first_new`).
+        Scored again without a new event, the same alarm is the same verdict.
     """
 
     rows: bytes
@@ -35,6 +38,7 @@ class Remembered:
     event_ids: tuple[str, ...]
     recent: tuple[str, ...] = ()
     version: int = 0
+    cause: str = ""
 
 
 class EntityMemory(Protocol):

@@ -5,6 +5,7 @@ Everything is gathered for all entities at once; Python time per entity is only 
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from shared_model.recent_ids import AT_MOST, RECENT, short_ids, stamped_ids, wit
 from shared_model.windows import kept_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +30,7 @@ def remember(
     length: int,
     id_texts: Callable[[NDArray[np.intp]], list[str]],
     now_ms: int | None = None,
+    causes: Mapping[int, str] = MappingProxyType({}),
 ) -> dict[int, Remembered]:
     """What to keep of every entity that has new events.
 
@@ -41,6 +43,8 @@ def remember(
     now_ms : int or None
         Keep the ids by which duplicates are told by time (:func:`shared_model.recent_ids.within_time`), because the second
         delivery comes minutes after the first; no event counts as newer than this. None: keep the newest :data:`RECENT`.
+    causes : mapping of int to str
+        Of the entities that alarmed, by number: the event that the verdict is known by.
 
     Returns
     -------
@@ -85,6 +89,7 @@ def remember(
             event_ids=tuple(texts[begin:end]),
             recent=recent,
             version=0 if before is None else before.version,
+            cause=causes.get(number, ""),
         )
     return states
 

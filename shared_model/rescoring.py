@@ -53,7 +53,7 @@ def rescore(entity: Entity, remembered: Remembered, detector: Scorer) -> Verdict
         times[-1],
         float(probability[0]),
         int(kind[0]),
-        ids[-1],
+        remembered.cause or ids[-1],
         evidence,
         completed_flow=window.completed_flow,
     )

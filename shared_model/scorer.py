@@ -69,7 +69,7 @@ def verdict_of(
     reached: tuple[Entity, ...] = (),
     opened: tuple[Entity, ...] = (),
 ) -> Verdict:
-    """Word a verdict. ``cause`` is the id of the window's last event, ``kind`` the class that the model chose."""
+    """Word a verdict. ``cause`` is the id of the event that it is known by, ``kind`` the class that the model chose."""
     threat = detector.classes[kind]
     heaviest = f": {evidence[0].summary}" if evidence else ""
     return Verdict(

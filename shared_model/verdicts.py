@@ -30,7 +30,8 @@ class Verdict:
     Attributes
     ----------
     id : str
-        :func:`verdict_id` of what it is about: the same cause gives the same id however often it is delivered.
+        :func:`verdict_id` of what it is about: the same cause gives the same id however often it is delivered, also with
+        other events behind it (docs/decisions/114).
     correlation_id : str
         Follows one event from its delivery to the journal.
     detector, detector_version : str
@@ -108,8 +109,8 @@ class Verdict:
 def verdict_id(detector: str, version: str, entity: Entity, cause: str) -> str:
     """Deterministic id (32 hex digits) of a verdict.
 
-    ``cause`` names the event that the verdict rests on: the id of the event with which the window
-    first scored highest, or the finding's id.
+    ``cause`` names what it is known by: the first of the entity's events that were new when it was scored, or the finding's
+    id. It is in no way the event that weighed most: that is the first evidence.
     """
     return hashlib.sha256("\n".join((detector, version, entity.key, cause)).encode()).hexdigest()[:32]
 

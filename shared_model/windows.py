@@ -192,6 +192,24 @@ def cut(sequences: Sequences, *, length: int, stride: int) -> Windows:
     return Windows(index, window_entity)
 
 
+def first_new(sequences: Sequences, events: Events, entities: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Which event of the batch is the first new one of each of these entities, which all have one: a verdict is known by it.
+
+    Delivered again in any order, with others behind them or after these were remembered, an entity's events begin with the
+    same one. Which window scores highest, and where windows end, changes with every event that comes behind. Of events of one
+    time (many logs count in seconds) it is the one with the least id.
+    """
+    new = np.flatnonzero(sequences.event >= 0)
+    begins, ends = np.searchsorted(new, sequences.offsets[entities]), np.searchsorted(new, sequences.offsets[entities + 1])
+    first = np.empty(len(entities), np.intp)
+    for place, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
+        rows = new[begin:end]
+        times = sequences.times_ms[rows]
+        at_once = sequences.event[rows[: np.searchsorted(times, times[0], "right")]]
+        first[place] = at_once[np.argmin(events.ids[at_once])]
+    return first
+
+
 def gather(features: NDArray[np.float32], index: NDArray[np.intp]) -> NDArray[np.float32]:
     """Rows of windows: float32 (B, T, F) out of float32 (m, F), zeros where there is padding."""
     windows: NDArray[np.float32] = features[index]

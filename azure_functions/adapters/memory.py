@@ -132,6 +132,7 @@ def _to_row(key: str, state: Remembered, expires: str) -> dict[str, Any]:
     while recent and sum(map(len, recent)) + 3 * len(recent) > room:
         recent = recent[(len(recent) + 1) // 2 :]
     said = {"times_ms": state.times_ms, "event_ids": state.event_ids, "recent": recent, "version": state.version}
+    said |= {"cause": state.cause} if state.cause else {}
     return {
         "PartitionKey": _partition(key),
         "RowKey": encode_key(key),
@@ -149,6 +150,7 @@ def _from_row(row: Mapping[str, Any]) -> Remembered:
         event_ids=tuple(said["event_ids"]),
         recent=tuple(said["recent"]),
         version=said["version"],
+        cause=said.get("cause", ""),
     )
 
 

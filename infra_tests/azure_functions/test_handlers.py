@@ -109,6 +109,24 @@ class TestApiCalls:
         app.events("detect_api_calls", body)
         assert [each.id for each in app.verdicts()] == sent != []
 
+    def test_a_batch_that_comes_again_with_one_more_event_gives_the_same_verdicts(
+        self, app: App, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down(*_: Any, **__: Any) -> None:
+            raise CloudUnavailable("tables do not answer")
+
+        body = (EVENTS / "activity_log.json").read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(detect_api_calls.ROOM.memory), "store", down)
+            with pytest.raises(CloudUnavailable):
+                app.events("detect_api_calls", body)
+        sent = {each.entity: each.id for each in app.verdicts()}
+        one_more = body.replace(b"2026-03-02T", b"2026-03-03T").replace(b"cdab1f54", b"cdab1f55")  # other operations, a day later
+        app.events("detect_api_calls", body, one_more)
+        again = {each.entity: each.id for each in app.verdicts()}
+        assert sent
+        assert {entity: again[entity] for entity in sent} == sent
+
     def test_a_lake_that_does_not_answer_brings_the_batch_back_and_holds_no_verdict_up(
         self, app: App, monkeypatch: pytest.MonkeyPatch
     ) -> None:

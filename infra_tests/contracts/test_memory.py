@@ -21,6 +21,13 @@ def test_what_was_stored_is_loaded_bit_for_bit_by_everyone(stores: Stores) -> No
     assert stores.memory().load(["network#a/address/198.51.100.7"]) == {"network#a/address/198.51.100.7": STATE}
 
 
+def test_what_an_alarm_is_known_by_is_kept_until_a_batch_without_one(memory: EntityMemory) -> None:
+    memory.store({"k": replace(STATE, cause="é-1")}, now_ms=NOW_MS)
+    assert memory.load(["k"])["k"].cause == "é-1"
+    memory.store({"k": STATE}, now_ms=NOW_MS)
+    assert memory.load(["k"])["k"].cause == ""
+
+
 def test_a_key_without_memory_is_absent_and_no_keys_are_no_question(memory: EntityMemory) -> None:
     memory.store({}, now_ms=NOW_MS)
     assert memory.load(["nobody"]) == {}

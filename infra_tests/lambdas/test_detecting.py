@@ -79,6 +79,19 @@ def verdicts(account: Account) -> list[dict[str, Any]]:
     return [json.loads(message["Body"]) for message in account.take("verdicts")]
 
 
+def sent_ids(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of the verdicts that are sent from now on; a FIFO queue keeps one of each."""
+    sent: list[str] = []
+    send = VerdictQueue.send
+
+    def record_ids(self: VerdictQueue, batch: Any) -> None:
+        sent.extend(verdict.id for verdict in batch)
+        send(self, batch)
+
+    monkeypatch.setattr(VerdictQueue, "send", record_ids)
+    return sent
+
+
 def lake(account: Account, prefix: str) -> list[dict[str, Any]]:
     s3 = account.clients("s3")
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", ())]
@@ -206,14 +219,7 @@ def test_killed_between_verdicts_and_memory_the_same_verdict_comes_again(
     def fails(self: DynamoMemory, states: object, *, now_ms: int) -> None:
         raise OSError("killed")
 
-    sent: list[str] = []
-    send = VerdictQueue.send
-
-    def record_ids(self: VerdictQueue, batch: Any) -> None:
-        sent.extend(verdict.id for verdict in batch)
-        send(self, batch)
-
-    monkeypatch.setattr(VerdictQueue, "send", record_ids)
+    sent = sent_ids(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(DynamoMemory, "store", fails)
         assert detect_api_calls.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
@@ -221,6 +227,28 @@ def test_killed_between_verdicts_and_memory_the_same_verdict_comes_again(
     assert len(sent) == 2
     assert len(set(sent)) == 1
     assert len(verdicts(functions)) == 1
+
+
+@pytest.mark.parametrize("stored_behind", [False, True])
+def test_killed_and_delivered_again_with_others_behind_it_is_the_same_verdict(
+    functions: Account, monkeypatch: pytest.MonkeyPatch, stored_behind: bool
+) -> None:
+    def fails(self: DynamoMemory, states: object, *, now_ms: int) -> None:
+        raise OSError("killed")
+
+    sent = sent_ids(monkeypatch)
+    bodies, behind = [envelope(number, failed=True) for number in range(4)], [envelope(n, failed=True) for n in range(4, 40)]
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamoMemory, "store", fails)
+        assert len(detect_api_calls.handler(sqs_event(*bodies), None)["batchItemFailures"]) == 4
+    (first,) = sent
+    if stored_behind:
+        detect_api_calls.handler(sqs_event(*behind), None)
+        sent.clear()
+    else:
+        bodies += behind
+    assert detect_api_calls.handler(sqs_event(*reversed(bodies)), None) == {"batchItemFailures": []}
+    assert sent[-1] == first
 
 
 def test_flow_records_are_scored_and_rejects_kept(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, Teleme
 from shared_model.memory import InProcessMemory
 from shared_model.recent_ids import AT_MOST, MINUTES
 from shared_model.trust import trust
-from shared_model.verdicts import Verdict
+from shared_model.verdicts import Verdict, verdict_id
 
 NOW_MS = CALL.time_ms + 3_600_000
 ACCOUNT = CALL.account
@@ -197,6 +198,41 @@ def test_ids_of_a_version_that_kept_no_time_still_tell_duplicates():
 def test_a_batch_that_is_scored_again_gives_the_same_verdicts():
     calls = [call(number, failed=True) for number in range(5)]
     assert detect(calls).verdicts == detect(list(reversed(calls))).verdicts
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=4, max_size=30),
+    st.integers(0, 30),
+    st.integers(1, 40),
+    st.booleans(),
+    st.randoms(),
+)
+def test_calls_that_come_again_are_known_by_the_same_id_whatever_came_behind(
+    steps: list[tuple[int, bool]], before: int, more: int, stored: bool, random: Random
+):
+    """Killed after the verdict was sent: in another order, with others behind, or after those were remembered."""
+    calls, second = [], 0
+    for number, (pause, failed) in enumerate(steps):
+        second += pause  # CloudTrail's times are whole seconds: several calls share one
+        calls.append(replace(call(second, failed=failed), event_id=f"e-{number}"))
+    behind = [replace(call(second + 1 + n, failed=n % 2 == 0), event_id=f"later-{n}") for n in range(more)]
+    memory = InProcessMemory()
+    memory.store(detect([replace(call(-n), event_id=f"b-{n}") for n in range(1, before)], memory).states, now_ms=NOW_MS)
+    sent = detect(calls, memory).verdicts
+    if stored:
+        memory.store(detect(behind, memory).states, now_ms=NOW_MS)
+    again = [*calls, *(() if stored else behind)]
+    random.shuffle(again)
+    come = detect(again, memory).verdicts
+    assert not (sent and come) or sent[0].id == come[0].id
+
+
+def test_what_weighs_most_is_evidence_and_what_a_verdict_is_known_by_is_not():
+    quiet = [call(number) for number in range(3)]
+    (verdict,) = detect([*quiet, *(call(number, failed=True) for number in range(3, 9))]).verdicts
+    assert verdict.id == verdict_id("audit", "test-1", CALL.principal, "e-0")
+    assert "e-0" not in {item.event_id for item in verdict.evidence[:4]}
 
 
 def test_entities_do_not_mix():

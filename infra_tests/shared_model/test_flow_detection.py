@@ -102,6 +102,19 @@ def test_the_same_object_gives_the_same_verdict_id_until_it_is_remembered(detect
     assert (third.verdicts, third.scores, dict(third.states)) == ((), (), {})
 
 
+@pytest.mark.parametrize("more", [1, 5, 30])
+def test_flows_that_come_again_are_known_by_the_same_id_whatever_came_behind(detector, more):
+    """After probes that are remembered, the next are delivered and not stored; then others come with them, or before them."""
+    memory, probes = InProcessMemory(), [line(SCANNER, 40_000 + n, HOST, 20 + n, n) for n in range(60)]
+    memory.store(run(probes[:12], detector, memory).states, now_ms=NOW)
+    (sent,) = run(probes[12:30], detector, memory).verdicts
+    (together,) = run(probes[12 : 30 + more], detector, memory).verdicts
+    assert together.id == sent.id
+    memory.store(run(probes[30 : 30 + more], detector, memory).states, now_ms=NOW)
+    (after_them,) = run(probes[12:30], detector, memory).verdicts
+    assert after_them.id == sent.id
+
+
 def test_a_delivery_whose_states_are_stored_is_not_scored_again_however_many_flows_it_has(detector):
     memory = InProcessMemory()
     batch = flows([probe for target in range(9) for probe in scan(target=f"10.0.2.{target}")])

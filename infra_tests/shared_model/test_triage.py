@@ -113,9 +113,10 @@ def test_the_named_entitys_remembered_calls_are_scored_again(failures: int, agre
         assert own.evidence[0].summary == "earlier: get secret on secret, failure"
 
 
-def test_scoring_again_gives_the_verdict_id_that_detection_gave():
+@pytest.mark.parametrize("count", [4, 40])
+def test_scoring_again_gives_the_verdict_id_that_detection_gave(count: int):
     memory = InProcessMemory()
-    calls = [call(number, failed=True, principal=PRINCIPAL) for number in range(4)]
+    calls = [call(number, failed=True, principal=PRINCIPAL) for number in range(count)]
     detected = detect_api_calls(calls, FailureCounter(), memory, now_ms=NOW_MS, correlation_id="c-0")
     memory.store(detected.states, now_ms=NOW_MS)
     result = triage(finding("api_pascal_case"), {"audit": FailureCounter()}, memory, now_ms=NOW_MS, correlation_id="c-1")

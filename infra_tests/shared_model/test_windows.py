@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shared_model.memory import Remembered
 from shared_model.recent_ids import RECENT, hex_ids, short_ids, stamped_ids, unseen
 from shared_model.remembering import remember
-from shared_model.windows import Events, cut, gather, kept_rows, merge
+from shared_model.windows import Events, cut, first_new, gather, kept_rows, merge
 
 T = 4
 
@@ -184,3 +184,23 @@ def test_in_order_it_does_not_matter_how_events_are_batched(events, cut_at):
             for sequences in (whole, rest)
         ]
         assert ends[0] == ends[1]
+
+
+@given(_events, st.integers(1, 60), st.randoms())
+@settings(max_examples=150, deadline=None)
+def test_the_first_new_event_is_the_same_whatever_comes_behind_and_in_whatever_order(events, count, random):
+    in_time = sorted(events, key=lambda event: (event[1], event[2]))
+    delivered, behind = in_time[:count], in_time[count:]
+    entities = np.unique([entity for entity, _, _ in delivered])
+
+    def first_ids(drawn, remembered=()):
+        given_events = batch(*drawn)
+        sequences = merge(given_events, remembered, length=T)
+        return given_events.ids[first_new(sequences, given_events, entities)].tolist()
+
+    wanted = first_ids(delivered)
+    with_more = [*delivered, *behind]
+    random.shuffle(with_more)
+    assert first_ids(with_more) == wanted
+    _, states = step(batch(*behind))
+    assert first_ids(delivered, by_number(states)) == wanted

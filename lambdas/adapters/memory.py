@@ -107,6 +107,7 @@ def _to_item(key: str, state: Remembered, expires: int) -> dict[str, Any]:
         "recent": _packed(json.dumps(recent, separators=(",", ":"))),
         "version": {"N": str(state.version)},
         "expires": {"N": str(expires)},
+        **({"cause": {"S": state.cause}} if state.cause else {}),
     }
 
 
@@ -117,6 +118,7 @@ def _from_item(item: Mapping[str, Any]) -> Remembered:
         event_ids=tuple(json.loads(item["event_ids"]["S"])),
         recent=tuple(json.loads(_unpacked(item["recent"]))),
         version=int(item["version"]["N"]),
+        cause=str(item["cause"]["S"]) if "cause" in item else "",
     )
 
 
