@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _detect(stored: StoredObject, source: str) -> None:
     detector, cause = ROOM.detector("network"), stored.correlation_id
     now_ms = FUNCTION.now_ms()
-    for number, read in enumerate(read_flows(ROOM.objects.open(stored), source=source)):
+    for number, read in enumerate(read_flows(ROOM.objects.open(stored), source=source, account=stored.account)):
         started = time.perf_counter()
         part = f"{cause}/{number}"
         # Without a version two writings of one object look alike, and the second would pass for the first delivered again.

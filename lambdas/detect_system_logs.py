@@ -26,7 +26,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _detect(stored: StoredObject, source: str) -> None:
     detector, cause, now_ms = ROOM.detector("audit"), stored.correlation_id, FUNCTION.now_ms()
-    for number, chunk in enumerate(chunks(read_system_logs(ROOM.objects.open(stored), source=source, now_ms=now_ms), _CHUNK)):
+    read = read_system_logs(ROOM.objects.open(stored), source=source, now_ms=now_ms, account=stored.account)
+    for number, chunk in enumerate(chunks(read, _CHUNK)):
         started = time.perf_counter()
         events = [record for record in chunk if isinstance(record, SystemEvent)]
         found = detect_system_events(events, detector, ROOM.memory, now_ms=now_ms, correlation_id=cause)

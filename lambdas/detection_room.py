@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,14 +70,17 @@ class DetectionRoom:
         return VerdictQueue(self._function.clients, self._function.settings.verdict_queue_url)
 
     def each_object(self, message: Message, parser: str, handle: Callable[[StoredObject, str], None]) -> None:
-        """Call ``handle(object, source)`` for each object that the message names. Raises Poison when it is none."""
+        """Call ``handle(object, source)`` for each object that the message names. Raises Poison when it is none.
+
+        Where the key names no account, it is taken for telemetry of the function's own.
+        """
         source = f"{parser}:{message.id}"
         named = notified(message.document(source))
         if named is None:
             raise Poison("not a notification of a stored object", source=source, field="Records")
         for stored in named:
             self._function.correlate(stored.correlation_id)
-            handle(stored, f"{parser}:{stored.url}")
+            handle(replace(stored, account=stored.account or message.account), f"{parser}:{stored.url}")
 
     def conclude(self, detection: Detection, detector: Detector, *, events: int, started: float) -> None:
         """Send the verdicts, then store what is remembered, then log and count. The order matters.

@@ -53,6 +53,8 @@ class Message:
         When it was sent.
     deliveries : int
         How often it was delivered, this time included.
+    account : str
+        The queue's, which is the function's own.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Message:
     sender: str
     sent_ms: int = 0
     deliveries: int = 1
+    account: str = ""
 
     def document(self, source: str) -> dict[str, Any]:
         """Read the body as a JSON object. Raises Poison."""
@@ -201,12 +204,13 @@ class Function:
 
 
 def _message(record: Mapping[str, Any]) -> Message:
-    attributes = record.get("attributes", {})
+    attributes, queue = record.get("attributes", {}), record.get("eventSourceARN", "")
     return Message(
         id=record["messageId"],
         body=record["body"],
-        group=attributes.get("MessageGroupId", "") if record.get("eventSourceARN", "").endswith(".fifo") else "",
+        group=attributes.get("MessageGroupId", "") if queue.endswith(".fifo") else "",
         sender=attributes.get("SenderId", ""),
         sent_ms=int(attributes.get("SentTimestamp", 0)),
         deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
+        account=queue.split(":")[4] if queue else "",
     )

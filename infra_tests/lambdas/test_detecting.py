@@ -271,6 +271,45 @@ def test_flow_records_are_scored_and_rejects_kept(functions: Account, monkeypatc
     assert [key.startswith("network#delivered/") for key in keys[1:]] == [True], "one mark that this object was scored"
 
 
+@pytest.mark.parametrize(
+    ("key", "owner"),
+    [
+        (f"flow-logs/AWSLogs/{ACCOUNT}/vpcflowlogs/eu-central-1/2026/09/21/x.log.gz", ACCOUNT),
+        ("flow-logs/AWSLogs/aws-account-id=210987654321/aws-service=vpcflowlogs/x.log.gz", "210987654321"),
+        ("flow-logs/x.log.gz", ACCOUNT),  # the function's own
+    ],
+)
+def test_flows_of_a_layout_without_account_are_of_the_keys_or_the_functions_own(
+    functions: Account, monkeypatch: pytest.MonkeyPatch, key: str, owner: str
+) -> None:
+    if not functions.install(monkeypatch, detect_flows).ROOM.available("network"):
+        pytest.skip("model_artifacts/network is not built: make train")
+    start = NOW_MS // 1000 - 300
+    header = (
+        "vpc-id instance-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action flow-direction"
+    )
+    lines = [
+        f"vpc-1 i-0123456789abcdef0 eni-1 10.0.0.5 10.0.0.{n} 4{n:04d} 22 6 1 44 {start + n} {start + n} REJECT egress"
+        for n in range(200)
+    ]
+    notification = put(functions, key, gzip.compress("\n".join([header, *lines]).encode()))
+    assert detect_flows.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    (verdict,) = verdicts(functions)
+    named = [verdict["entity"], *verdict["related"]]
+    assert {each["account"] for each in named} == {owner}
+    assert {"kind": "instance", "id": "i-0123456789abcdef0", "account": owner} in named, "so a finding about it is about the same"
+
+
+def test_lines_of_a_plain_file_are_of_the_functions_own_account(functions: Account) -> None:
+    lines = [
+        f"Sep 21 14:13:{n:02d} web-1 sshd[{n}]: Failed password for root from 198.51.100.7 port 4{n:03d} ssh2" for n in range(6)
+    ]
+    notification = put(functions, "system-logs/auth.log", "\n".join(lines).encode())
+    assert detect_system_logs.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    (verdict,) = verdicts(functions)
+    assert verdict["entity"] == {"account": ACCOUNT, "kind": "host", "id": "web-1"}
+
+
 def test_a_finding_looks_again_at_what_is_remembered(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     room: DetectionRoom = triage_findings.ROOM
     monkeypatch.setattr(room, "available", lambda *names: {"audit": room._detectors["audit"]})

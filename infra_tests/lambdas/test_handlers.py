@@ -309,6 +309,10 @@ def test_an_entity_key_that_sqs_does_not_take_is_hashed() -> None:
             {"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "a%3Db", "sequencer": "02"}}},
             (StoredObject("b", "a%3Db", "02"),),
         ),
+        (
+            {"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": f"p/AWSLogs/{ACCOUNT}/x"}}},
+            (StoredObject("b", f"p/AWSLogs/{ACCOUNT}/x", "", ACCOUNT),),
+        ),
         ({"Event": "s3:TestEvent"}, ()),
         ({"Records": [{"eventName": "ListBuckets"}]}, None),
         ({"source": "aws.s3", "detail": "no"}, None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -10,6 +11,9 @@ from urllib.parse import unquote_plus
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from shared_model.errors import UnreadableTelemetry
+
+#: How AWS services name an account in the keys of what they deliver: plain, or as a Hive partition.
+_ACCOUNT = re.compile(r"(?:^|/)(?:AWSLogs/|aws-account-id=)(\d{12})/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,14 @@ class StoredObject:
     ----------
     bucket, key, version : str
         ``version`` is the sequencer (or ETag) of this writing of the object.
+    account : str
+        Whose telemetry it is, for records that do not say it: what the key names, ``""`` where it names none.
     """
 
     bucket: str
     key: str
     version: str
+    account: str = ""
 
     @property
     def url(self) -> str:
@@ -79,7 +86,8 @@ def _stored(place: Mapping[str, Any], *, encoded: bool) -> StoredObject | None:
     try:
         bucket, item = place["bucket"]["name"], place["object"]
         key = unquote_plus(item["key"]) if encoded else str(item["key"])
-        return StoredObject(str(bucket), key, str(item.get("sequencer") or item.get("eTag") or item.get("etag") or ""))
+        version = str(item.get("sequencer") or item.get("eTag") or item.get("etag") or "")
+        return StoredObject(str(bucket), key, version, next(iter(_ACCOUNT.findall(key)), ""))
     except (KeyError, TypeError):
         return None
 

@@ -31,7 +31,7 @@ _LONGEST_TIME = 10**14  # milliseconds: the year 5138
 _SECONDS_BELOW = 10**11  # seconds up to the year 5138, milliseconds from 1973 on
 
 
-def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterator[FlowRead]:
+def read_flows(stream: BinaryIO, *, source: str, account: str = "", block: int = 1 << 18) -> Iterator[FlowRead]:
     """Read a flow-log object as two-way flows.
 
     Parameters
@@ -40,6 +40,9 @@ def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterat
         The object, plain or gzip, open at its beginning.
     source : str
         Name of the object for errors and evidence, e.g. ``vpc_flow_logs:s3://bucket/key``.
+    account : str
+        Whose records they are where they do not say it (a layout without ``account-id``). Without an account, what a verdict
+        names has none either, and no signal of another kind is about the same thing.
     block : int
         How many records are paired at a time: bounds the memory, however large the object is.
 
@@ -56,7 +59,7 @@ def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterat
     pairer = Pairer(source)
     rejected: list[Rejected] = []
     records = nodata = skipdata = 0
-    for chunk in read_flow_records(stream, source=source):
+    for chunk in read_flow_records(stream, source=source, account=account):
         pairer.add(chunk)
         rejected.extend(chunk.rejected)
         records += len(chunk)
@@ -70,13 +73,13 @@ def read_flows(stream: BinaryIO, *, source: str, block: int = 1 << 18) -> Iterat
         yield FlowRead(batch, tuple(rejected), records, nodata, skipdata)
 
 
-def read_flow_records(stream: BinaryIO, *, source: str) -> Iterator[FlowRecords]:
+def read_flow_records(stream: BinaryIO, *, source: str, account: str = "") -> Iterator[FlowRecords]:
     """Read a flow-log object as one-way records, a chunk of lines at a time.
 
     Every line that is neither empty nor a header is counted once: as a record, as NODATA, as SKIPDATA or as Rejected.
     Parameters and errors are those of :func:`read_flows`.
     """
-    parser = _Parser(source)
+    parser = _Parser(source, account)
     try:
         for text in line_chunks(open_object(stream, source=source), source):
             yield parser.parse(text)
@@ -90,8 +93,9 @@ def read_flow_records(stream: BinaryIO, *, source: str) -> Iterator[FlowRecords]
 class _Parser:
     """What lasts from chunk to chunk: the layout, the interfaces seen, the addresses read."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, account: str) -> None:
         self.source = source
+        self._account = account
         self.next_line = 1  # 1-based number of the line that comes next
         self._interfaces: list[Interface] = []
         self._layout = Layout(DEFAULT_LAYOUT)
@@ -273,7 +277,7 @@ class _Parser:
         if index is None:
             index = self._interface_index[name] = len(self._interfaces)
             instance_id = lines.text_of(row, "instance-id") if name else ""
-            account, vpc_id = lines.text_of(row, "account-id"), lines.text_of(row, "vpc-id")
+            account, vpc_id = lines.text_of(row, "account-id") or self._account, lines.text_of(row, "vpc-id")
             self._interfaces.append(Interface(lines.text_of(row, "interface-id"), account, instance_id, vpc_id))
         return index
 
