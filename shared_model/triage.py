@@ -101,8 +101,9 @@ def finding_verdict(finding: Finding, *, now_ms: int, correlation_id: str) -> Ve
     """
     entities = (*finding.entities, *(Entity(EntityKind.ADDRESS, address, finding.account) for address in finding.local_addresses))
     if not entities:
-        # Only the other side is known. Nothing shows a completed flow, so the response will not block it.
-        entities = tuple(Entity(EntityKind.ADDRESS, address, finding.account) for address in finding.remote_addresses[:1])
+        # Only the other side is known. Nothing shows a completed flow, so the response will not block it, and the further
+        # addresses are told and lend no signal.
+        entities = tuple(Entity(EntityKind.ADDRESS, address, finding.account) for address in finding.remote_addresses)
     if not entities:
         return None
     time_ms = min(finding.time_ms, now_ms)

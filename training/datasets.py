@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import sys
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +79,7 @@ def verify_files(root: Path, files: Iterable[DataFile]) -> list[Checked]:
 def take(brought: Path, root: Path) -> list[DataFile]:
     """Copy files that the user brought into the root, recognised by their content's sha256 whatever they are called.
 
-    Plain, gzip or xz. A file whose content is not in the catalogue is left alone. Returns what was taken.
+    Plain, gzip, xz or a zip of that one file. A file whose content is not in the catalogue is left alone. Returns what was taken.
     """
     by_hash = {file.sha256: file for file in catalogue()}
     taken = []
@@ -94,11 +96,23 @@ def take(brought: Path, root: Path) -> list[DataFile]:
 
 
 def plain_content(path: Path) -> bytes:
-    """Content of a file with gzip or xz compression taken off."""
+    """Content of a file with gzip or xz compression taken off, or of the only member of a zip."""
     content = path.read_bytes()
     if content[:2] == b"\x1f\x8b":
         return gzip.decompress(content)
+    if content[:4] == b"PK\x03\x04":
+        return _only_member(content)
     return lzma.decompress(content) if content[:6] == b"\xfd7zXZ\x00" else content
+
+
+def _only_member(archive: bytes) -> bytes:
+    """Content of the one file in a zip; the zip itself where it holds another number, is encrypted or damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            members = [member for member in opened.infolist() if not member.is_dir()]
+            return opened.read(members[0]) if len(members) == 1 else archive
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        return archive
 
 
 def _problem(path: Path, file: DataFile) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared_model.events import ApiCall, Entity, EntityKind, Rejected
@@ -211,6 +211,31 @@ def test_memory_stays_flat_while_a_large_object_is_read():
 
 def test_an_object_of_unclosed_braces_costs_one_reject_a_line():
     assert len(read(b'{"\n' * 3000)) == 3000
+
+
+_NO_OBJECT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(st.just({}) | _NO_OBJECT, max_size=12), st.sampled_from([None, 1]), st.booleans())
+@example([{}, [], {}], None, True)
+@example([1, True, {}], None, True)
+@example([{}, None, None, {}], None, True)
+def test_every_element_of_a_log_file_is_a_call_or_a_reject_under_its_own_number(
+    elements: list[Any], indent: int | None, spaced: bool
+):
+    """None of what is no object may vanish, or move the numbers of what comes behind it. An empty object here is a call."""
+    call = records()[0]
+    given_records = [call if element == {} else element for element in elements]
+    text = json.dumps({"Records": given_records}, indent=indent, separators=None if spaced else (",", ":"))
+    results = read(text.encode())
+    assert len(results) == len(given_records)
+    for number, (record, result) in enumerate(zip(given_records, results, strict=True), 1):
+        assert isinstance(result, ApiCall) == isinstance(record, dict)
+        assert isinstance(result, ApiCall) or result.record == number
 
 
 @given(st.binary(max_size=400))

@@ -47,6 +47,15 @@ def test_a_connection_names_the_instance_first_and_then_the_interface_that_talke
     assert result.time_ms == 1772442912318
 
 
+def test_an_address_that_says_that_there_is_none_is_no_name_of_the_instance():
+    document = event("tor_client")
+    (interface, *_) = document["detail"]["resource"]["instanceDetails"]["networkInterfaces"]
+    interface |= {"publicIp": "0.0.0.0", "ipv6Addresses": ["::"]}
+    result = only(document)
+    assert isinstance(result, Finding)
+    assert not {"0.0.0.0", "::"} & set(result.local_addresses)
+
+
 def test_every_address_of_a_port_probe_is_kept_once_and_in_order():
     assert finding("port_probe").remote_addresses == ("198.51.100.7", "198.51.100.8", "2001:db8:ff::8")
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from infra_tests.shared_model.test_audit_detection import FailureCounter, call
+from response.signals import Signal
 from shared_model.audit_detection import detect_api_calls
 from shared_model.encoders import network
 from shared_model.events import Entity, EntityKind, Finding, Telemetry
@@ -73,6 +74,13 @@ def test_a_finding_without_own_entity_is_about_the_remote_address_and_proves_no_
     (verdict,) = alone(replace(finding("tor_client"), entities=(), local_addresses=())).verdicts
     assert verdict.entity == Entity(EntityKind.ADDRESS, "198.51.100.23", "123456789012")
     assert not verdict.completed_flow
+
+
+def test_a_finding_that_names_a_caller_by_both_kinds_of_address_is_about_both():
+    both = ("198.51.100.23", "2001:db8::23")
+    (verdict,) = alone(replace(finding("tor_client"), entities=(), local_addresses=(), remote_addresses=both)).verdicts
+    assert [entity.id for entity in (verdict.entity, *verdict.related)] == list(both)
+    assert Signal.of(verdict).names == (verdict.entity.key,), "nothing shows a completed flow: the other lends no signal"
 
 
 def test_a_finding_that_names_nothing_is_reported():

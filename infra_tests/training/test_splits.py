@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import zipfile
+from hashlib import sha256
 
 import pytest
 
 from shared_model.encoders import audit, network
+from training import datasets
 from training.audit_data import recorded, recorded_stories
 from training.data_root import data_root
-from training.datasets import catalogue, take, verify
+from training.datasets import DataFile, catalogue, plain_content, take, verify
 from training.loaders.cloudtrail_logs import embed, held_out, masked, operation, read_invictus, read_panther, read_stratus
 from training.loaders.zeek import captures, read_iot23
 from training.scenarios import Split, named
@@ -117,6 +120,23 @@ def test_brought_files_are_known_by_their_content(tmp_path):
     (brought / "other.json").write_text("{}")
     assert take(brought, root) == [file]
     assert [checked.file for checked in verify(root) if not checked.problem] == [file]
+
+
+def test_files_are_taken_out_of_the_archives_in_which_they_are_published(tmp_path, monkeypatch):
+    published = DataFile(
+        "cicids2017", "Tuesday.csv.xz", "r", "Tuesday.csv.zip", "c", "MIT", "", sha256(b"a,b\n1,2\n").hexdigest()
+    )
+    monkeypatch.setattr(datasets, "catalogue", lambda: [published])
+    brought, root = tmp_path / "downloads", tmp_path / "data"
+    brought.mkdir()
+    with zipfile.ZipFile(brought / "Tuesday.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("MachineLearningCVE/Tuesday.csv", content)
+    with zipfile.ZipFile(brought / "two.zip", "w") as archive:
+        archive.writestr("one.csv", "1")
+        archive.writestr("two.csv", "2")
+    (brought / "damaged.zip").write_bytes((brought / "Tuesday.csv.zip").read_bytes()[:40])
+    assert take(brought, root) == [published]
+    assert plain_content(root / "cicids2017" / "Tuesday.csv.xz") == content
 
 
 def test_an_absent_file_says_where_it_comes_from(tmp_path):

@@ -214,8 +214,14 @@ def _local_addresses(detail: Mapping[str, Any], action: Mapping[str, Any]) -> tu
         candidates: list[object] = [text(interface, "privateIpAddress"), text(interface, "publicIp")]
         candidates += _items(lookup(interface, "ipv6Addresses"))
         candidates += [text(item, "privateIpAddress") for item in _items(lookup(interface, "privateIpAddresses"))]
-        found += [address for candidate in candidates if (address := address_text(candidate))]
+        found += [address for candidate in candidates if (address := _address(candidate))]
     return tuple(dict.fromkeys(found))
+
+
+def _address(value: object) -> str:
+    """Canonical address, ``""`` where it is none, or one that says that there is none (0.0.0.0)."""
+    address = address_text(value)
+    return "" if address in _UNSPECIFIED else address
 
 
 def _addresses(part: object, *names: str) -> tuple[str, ...]:
@@ -229,7 +235,7 @@ def _addresses(part: object, *names: str) -> tuple[str, ...]:
         elif isinstance(value, list):
             for item in value:
                 visit(item, inside)
-        elif inside and (address := address_text(value)) and address not in _UNSPECIFIED:
+        elif inside and (address := _address(value)):
             found[address] = None
 
     visit(part, False)

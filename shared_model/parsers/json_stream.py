@@ -29,6 +29,10 @@ _CONTAINER = re.compile(r'\{\s*"Records"\s*:\s*\[')
 _CONTAINER_SPAN = 64  # characters in which the container's beginning is found
 # Between records anything of a list's or container's punctuation may stand: what matters is where objects begin.
 _BETWEEN = re.compile(r"[\s,\[\]}\ufeff]*")
+# In a container each element is a record, whatever it is: only what cannot begin one is passed over.
+_BETWEEN_ELEMENTS = re.compile(r"[\s,\ufeff]*")
+_SCALAR = re.compile(r'(?:null|true|false|-?\d[\d.eE+-]*|"(?:[^"\\\n]|\\.)*")(?=\s*[,\]])')
+_ELEMENT_SPAN = 64 * 1024  # characters in which the end of an element that is no object is looked for
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}]', re.DOTALL)
 _JUNK_END = re.compile(r"[\n{]")
 # Where the next record may begin after one whose end cannot be found (a quote is missing).
@@ -59,19 +63,23 @@ def read_json_records(stream: BinaryIO, *, source: str) -> Iterator[JsonRecord |
         In order. A stream that breaks off in the middle (a truncated gzip member) yields what came before, then one Rejected.
     """
     text = _Text(stream)
-    number = 0
+    number, in_container = 0, False
     while True:
-        text.skip(_BETWEEN)
+        text.skip(_BETWEEN_ELEMENTS if in_container else _BETWEEN)
         if text.ended:
             break
-        if text.buffer[text.at] == "{":
+        first = text.buffer[text.at]
+        if in_container and first in "]}":
+            in_container = False
+            continue
+        if first == "{":
             text.fill(_CONTAINER_SPAN)
             if start := _CONTAINER.match(text.buffer, text.at):
-                text.at = start.end()
+                text.at, in_container = start.end(), True
                 continue
             outcome = _object(text)
         else:
-            outcome = FieldError("", "is not a JSON object"), text.take(_JUNK_END)
+            outcome = FieldError("", "is not a JSON object"), _no_object(text)
         number += 1
         if isinstance(outcome, dict):
             yield JsonRecord(number, outcome)
@@ -99,6 +107,20 @@ def _object(text: _Text) -> dict[str, Any] | tuple[FieldError, str]:
             return FieldError("", reason), text.step_to(end)
         text.at = end
         return value  # type: ignore[no-any-return]  # the text begins with a brace: it is an object
+
+
+def _no_object(text: _Text) -> str:
+    """Step over one value that is no object, and return it; where its end cannot be told, over what comes before the next."""
+    text.fill(_ELEMENT_SPAN)
+    if scalar := _SCALAR.match(text.buffer, text.at):
+        return text.step_to(scalar.end())
+    if text.buffer[text.at] != "[":
+        return text.take(_JUNK_END)
+    try:
+        _, end = _DECODER.raw_decode(text.buffer, text.at)
+    except (ValueError, RecursionError):
+        end = text.at + 1  # what is in it is looked at
+    return text.step_to(end)
 
 
 def _balanced_end(buffer: str, start: int) -> int:
