@@ -123,9 +123,9 @@ def test_brought_files_are_known_by_their_content(tmp_path):
 
 
 def test_files_are_taken_out_of_the_archives_in_which_they_are_published(tmp_path, monkeypatch):
-    published = DataFile(
-        "cicids2017", "Tuesday.csv.xz", "r", "Tuesday.csv.zip", "c", "MIT", "", sha256(b"a,b\n1,2\n").hexdigest()
-    )
+    content = b"a,b\n1,2\n"
+    digest = sha256(content).hexdigest()
+    published = DataFile("cicids2017", "Tuesday.csv.xz", "r", "Tuesday.csv.zip", "c", "MIT", len(content), digest)
     monkeypatch.setattr(datasets, "catalogue", lambda: [published])
     brought, root = tmp_path / "downloads", tmp_path / "data"
     brought.mkdir()
