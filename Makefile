@@ -40,7 +40,7 @@ evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, wi
 scenarios: .venv/.ready ## write generated telemetry (flow logs, CloudTrail, syslog) with labels to build/scenarios
 	@$(RUN) -m training.scenarios --out build/scenarios
 
-package: .venv/.ready ## build each function's folder: build/local (this machine) and build/cloud (Lambda, arm64)
+package: .venv/.ready node_modules/.ready ## build each function's folder: build/local (this machine) and build/cloud (Lambda, arm64)
 	@$(RUN) -m cdk.package --for both
 
 package-azure: .venv/.ready ## build the Function app's folder: build/azure/local (this machine) and build/azure/cloud (Flex Consumption)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cdk.packaging import installer, static_check
+from cdk.packaging import bytecode, installer, static_check
 from cdk.packaging.assembly import FolderTooLarge, FunctionFolder, build
 from cdk.packaging.distributions import DistributionMissing, Installed, closure
 from cdk.packaging.elf import NotElf, is_elf, read_shared_object, without_sections
@@ -81,6 +81,33 @@ def test_nothing_is_compiled_at_the_start(local: dict[str, FunctionFolder], name
     count, *compiled_then = done.stdout.split()
     assert int(count) > 200
     assert compiled_then == []
+
+
+def test_bytecode_for_lambda_is_made_where_no_python_of_its_version_is(tmp_path: Path) -> None:
+    """Node's Python writes what the machine's own would: the same code for the same source, but for where its columns end."""
+    command = bytecode.in_node(CLOUD, ROOT / "node_modules" / "pyodide")
+    if command is None:
+        pytest.skip("node_modules has no Pyodide: make setup")
+    source = tmp_path / "module.py"
+    source.write_text("def double(value):\n    return 2 * value\n")
+    bytecode.compile_files({source: "/var/task/module.py"}, command)
+    (compiled,) = tmp_path.glob("__pycache__/module.cpython-312.pyc")
+    data = compiled.read_bytes()
+    assert data[:4] == b"\xcb\r\r\n", "the number of 3.12"
+    assert int.from_bytes(data[4:8], "little") == 1, "by hash, and the hash is not asked"
+    assert b"/var/task/module.py" in data
+    source.write_text("def broken(:\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        bytecode.compile_files({source: "/var/task/module.py"}, command)
+
+
+def test_a_pyodide_of_another_python_compiles_nothing(tmp_path: Path) -> None:
+    lock = tmp_path / "pyodide-lock.json"
+    lock.write_text('{"info": {"python": "3.13.2"}}')
+    assert bytecode.in_node(CLOUD, tmp_path) is None
+    lock.write_text('{"info": {"python": "3.12.7"}}')
+    assert bytecode.in_node(CLOUD, tmp_path) is not None
+    assert bytecode.in_node(CLOUD, tmp_path / "absent") is None
 
 
 def test_no_file_of_a_folder_is_one_that_a_running_process_may_have_mapped(

@@ -19,7 +19,7 @@ from azure_functions.registry import PACKAGES, REQUIREMENTS, ROOT_FILES
 from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.pruning import BYTECODE_ONLY, keeps
 from azure_infra.packaging.targets import SITE_PACKAGES, SITE_ROOT, SIZE_LIMIT_BYTES
-from cdk.packaging.bytecode import compile_away, compile_files, loaded
+from cdk.packaging.bytecode import compile_away, compile_files, compiling, loaded
 from cdk.packaging.distributions import Installed, closure, read_installed
 from cdk.packaging.pool import alone, copy_packages, digest_of, files, installed_pool, link_distributions, settle, sizes_by_part
 from cdk.packaging.targets import Target
@@ -144,8 +144,8 @@ def _compile(folder: Path, python: str) -> None:
         reached = {path.resolve() for path in loaded(view, our_modules(folder), PACKAGES).values() if path.suffix == ".py"}
     instead = {path for path in files(folder / SITE_PACKAGES / BYTECODE_ONLY) if path.suffix == ".py"}
     base = folder.resolve()
-    compile_files({path: f"{SITE_ROOT}/{path.relative_to(base)}" for path in reached - instead}, python)
-    compile_away({path: f"{SITE_ROOT}/{path.relative_to(base)}" for path in instead}, python)
+    compile_files({path: f"{SITE_ROOT}/{path.relative_to(base)}" for path in reached - instead}, compiling(python))
+    compile_away({path: f"{SITE_ROOT}/{path.relative_to(base)}" for path in instead}, compiling(python))
     for path in folder.rglob("*.pyc"):
         settle(path)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdk.packaging.bytecode import compile_loaded, interpreter
+from cdk.packaging.bytecode import compile_loaded, compiler
 from cdk.packaging.distributions import Installed, closure, read_installed
 from cdk.packaging.pool import alone, copy_packages, digest_of, installed_pool, link_distributions, settle, sizes_by_part
 from cdk.packaging.pruning import keeper, used_services
@@ -36,7 +36,7 @@ class FunctionFolder:
     size_bytes : int
     distributions : tuple of Installed
     compiled : bool
-        Carries bytecode of what it loads; False where this machine has no Python of the target's version.
+        Carries bytecode of what it loads; False where nothing here compiles for the target's version.
     fresh : bool
         Built now; False where it was already there, from the same inputs.
     """
@@ -78,8 +78,8 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
     folder = root / "build" / target.name / spec.name
     stamp = folder.with_name(f".{spec.name}.inputs")
     distributions = closure(spec.requirements, installed)
-    python = interpreter(target)
-    inputs = _digest_of_inputs(spec, root, pool, compiled=python is not None)
+    command = compiler(target, root)
+    inputs = _digest_of_inputs(spec, root, pool, compiled=command is not None)
     fresh = not (folder.is_dir() and stamp.exists() and stamp.read_text() == inputs)
     if fresh:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{spec.name}-") as scratch:
@@ -87,8 +87,8 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
             link_distributions(distributions, pool, new, keeper(used_services(root, f"lambdas.{spec.name}")))
             _compress(new / "botocore" / "data" / "endpoints.json")
             copy_packages(spec.packages, root, new)
-            if python:
-                for path in compile_loaded(new, spec.handler.rpartition(".")[0], spec.packages, python):
+            if command:
+                for path in compile_loaded(new, spec.handler.rpartition(".")[0], spec.packages, command):
                     settle(path)
             stamp.unlink(missing_ok=True)
             if folder.exists():
@@ -101,7 +101,7 @@ def _build_one(spec: FunctionSpec, target: Target, root: Path, pool: Path, insta
         raise FolderTooLarge(
             f"{folder} holds {sum(sizes.values()) / 1e6:.1f} MB, more than {target.size_limit_bytes / 1e6:.0f}: {largest}"
         )
-    return FunctionFolder(spec.name, target.name, folder, sum(sizes.values()), distributions, python is not None, fresh)
+    return FunctionFolder(spec.name, target.name, folder, sum(sizes.values()), distributions, command is not None, fresh)
 
 
 def _compress(path: Path) -> None:

@@ -6,10 +6,12 @@ which takes longer than all the rest of its start.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cdk.packaging.imports import closure
@@ -34,21 +36,40 @@ _COMPILE = (
     "    py_compile.compile(file, cfile=bytecode or None, dfile=name, doraise=True, optimize=int(level),\n"
     "                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)\n"
 )
+#: Says which Python a Pyodide is.
+_PYODIDE_LOCK = "pyodide-lock.json"
 #: Where Lambda unpacks a function.
 _TASK_ROOT = "/var/task"
 
 
-def interpreter(target: Target) -> str | None:
-    """Path of a Python of the target's version, None where this machine has none. Bytecode is of one version only."""
+def compiler(target: Target, root: Path) -> tuple[str, ...] | None:
+    """Command that compiles for the target's version, None where this machine has none. Bytecode is of one version only.
+
+    This interpreter, one on the path, or that of WebAssembly which ``npm ci`` installs (docs/decisions/115).
+    """
     if target.python == sys.version_info[:2]:
-        return sys.executable
+        return compiling(sys.executable)
     found = shutil.which(f"python{target.version}")
     # A name on the path may be a launcher whose Python is not installed.
-    works = found and subprocess.run([found, "-I", "-c", ""], capture_output=True, check=False).returncode == 0
-    return found if works else None
+    if found and subprocess.run([found, "-I", "-c", ""], capture_output=True, check=False).returncode == 0:
+        return compiling(found)
+    return in_node(target, root / "node_modules" / "pyodide")
 
 
-def compile_loaded(folder: Path, module: str, packages: Iterable[str], python: str) -> list[Path]:
+def compiling(python: str) -> tuple[str, ...]:
+    """Command by which an interpreter compiles."""
+    return (python, "-I", "-c", _COMPILE)
+
+
+def in_node(target: Target, pyodide: Path) -> tuple[str, ...] | None:
+    """Command that compiles in Pyodide, None where it is not installed, without Node, or of another version of Python."""
+    node, lock = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"), pyodide / _PYODIDE_LOCK
+    if not node or not lock.exists() or not json.loads(lock.read_bytes())["info"]["python"].startswith(f"{target.version}."):
+        return None
+    return (node, str(Path(__file__).with_name("compile_in_node.cjs")), str(pyodide), _COMPILE)
+
+
+def compile_loaded(folder: Path, module: str, packages: Iterable[str], command: Sequence[str]) -> list[Path]:
     """Compile what importing a module loads, beside the sources; return the bytecode files.
 
     Parameters
@@ -58,28 +79,28 @@ def compile_loaded(folder: Path, module: str, packages: Iterable[str], python: s
         The one that holds the handler.
     packages : iterable of str
         Our own, whose imports inside functions count too: they are loaded before the first event is handled.
-    python : str
-        An interpreter of the version that will run it.
+    command : sequence of str
+        Of :func:`compiler`, for the version that will run it.
     """
     sources = sorted(path for path in loaded(folder, [module], packages).values() if path.suffix == ".py")
-    compile_files({path: f"{_TASK_ROOT}/{path.relative_to(folder)}" for path in sources}, python)
+    compile_files({path: f"{_TASK_ROOT}/{path.relative_to(folder)}" for path in sources}, command)
     return sorted(folder.rglob("*.pyc"))
 
 
-def compile_files(sources: Mapping[Path, str], python: str) -> None:
+def compile_files(sources: Mapping[Path, str], command: Sequence[str]) -> None:
     """Compile files beside themselves, each under the name that tracebacks show."""
-    _run(python, [f"{path}\t{name}\t\t-1" for path, name in sorted(sources.items())])
+    _run(command, [f"{path}\t{name}\t\t-1" for path, name in sorted(sources.items())])
 
 
-def compile_away(sources: Mapping[Path, str], python: str) -> None:
+def compile_away(sources: Mapping[Path, str], command: Sequence[str]) -> None:
     """Put bytecode without docstrings and assertions in the place of files: they are read by nobody and by one Python only."""
-    _run(python, [f"{path}\t{name}\t{path.with_suffix('.pyc')}\t2" for path, name in sorted(sources.items())])
+    _run(command, [f"{path}\t{name}\t{path.with_suffix('.pyc')}\t2" for path, name in sorted(sources.items())])
     for path in sources:
         path.unlink()
 
 
-def _run(python: str, lines: list[str]) -> None:
-    subprocess.run([python, "-I", "-c", _COMPILE], input="\n".join(lines), text=True, check=True, capture_output=True)
+def _run(command: Sequence[str], lines: list[str]) -> None:
+    subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
 
 
 def loaded(folder: Path, modules: Iterable[str], packages: Iterable[str]) -> dict[str, Path]:
