@@ -1,8 +1,9 @@
 """What a million events of each kind cost on AWS, from what the deployed functions really did on the embedded AWS.
 
-For each kind a typical batch goes through its function in the warm Lambda runtime. Counted are the invocation's duration (the
-emulated services' share included, which is slower than AWS's), its memory, every call that it made, the units of the table
-items that it read and wrote, and what it logged. Prices: AWS list prices of us-east-1 as published in November 2026, without
+For each kind a typical batch goes through its function in the warm Lambda runtime, after others of the same entities ten minutes
+apart: as many as fill what is remembered of them. Counted are the invocation's duration (the emulated services' share included,
+which is slower than AWS's), its memory, every call that it made, the units of the table items that it read and wrote, and what
+it logged. Prices: AWS list prices of us-east-1 as published in November 2026, without
 free tier. Arm64 is priced; the duration is this machine's. ``python -m benchmarks.cost``
 """
 
@@ -13,8 +14,9 @@ import json
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,13 +34,18 @@ from training.scenarios import envelope, generate
 GB_SECOND = 0.0000133334
 INVOCATION = 0.20e-6
 SQS_REQUEST = 0.40e-6
-TABLE_READ_UNIT = 0.125e-6  # 4 KB, strongly consistent; half of it otherwise
+TABLE_READ_UNIT = 0.125e-6  # 4 KB, strongly consistent, as entity memory is read
 TABLE_WRITE_UNIT = 0.625e-6  # 1 KB
 S3_PUT, S3_GET = 5e-6, 0.4e-6
 KMS_REQUEST = 3e-6
 LOG_GB = 0.50
 _MESSAGES_A_REQUEST = 10
 _TRIAGE_KEYS = 10
+#: Batches before the one that is measured, and how far apart they are: ids are remembered for half an hour of events.
+_BEFORE, _APART = 6, timedelta(minutes=10)
+
+#: Items of entity memory by key.
+Items = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +63,14 @@ class Cost:
         return sum(self.parts.values())
 
 
-def measure(aws: EmbeddedAws, kind: str, function: str, events: int, batch: Callable[[], dict[str, Any]]) -> Cost:
-    """Put one batch of ``events`` events through a warm function and price what it did."""
+def measure(aws: EmbeddedAws, kind: str, function: str, events: int, batch: Callable[[timedelta], dict[str, Any]]) -> Cost:
+    """Put one batch of ``events`` events through a warm function and price what it did; ``batch`` is told its time."""
     client, name = aws.client("lambda"), aws.function_name(function)
-    for _ in range(3):
-        _invoke(client, name, batch())
-    _forget(aws)
+    for number in range(_BEFORE):
+        _invoke(client, name, batch(number * _APART))
+    before = _items(aws)
     position, logged, lines = aws.control.calls()[0], len(_metrics(aws, function)), len(aws.log_lines(function))
-    event = batch()
+    event = batch(_BEFORE * _APART)
     _invoke(client, name, event)
     metrics = _metrics(aws, function)[logged:][0]
     duration_ms = metrics["OwnTime"][0] + metrics["ServiceTime"][0]
@@ -73,7 +80,7 @@ def measure(aws: EmbeddedAws, kind: str, function: str, events: int, batch: Call
     million = 1e6 / events
     messages = len(event["Records"])
     requests = messages + 2 * math.ceil(messages / _MESSAGES_A_REQUEST) + calls["sqs:SendMessage"] + calls["sqs:SendMessageBatch"]
-    reads, writes = _table_units(aws, calls)
+    reads, writes = table_units(before, _items(aws), calls)
     return Cost(
         kind,
         events,
@@ -96,11 +103,11 @@ def main() -> None:
         aws.deploy(say=lambda line: None)
         world = seed(aws)
         costs = [
-            measure(aws, "flow records", "detect_flows", 100_000, lambda: _flow_object(aws, Path(scratch), 100_000)),
-            measure(aws, "API calls, fast path", "detect_api_calls", 50, lambda: _envelopes(50)),
-            measure(aws, "API calls, complete path", "detect_api_calls", 500, lambda: _trail_object(aws, 500)),
-            measure(aws, "system-log records", "detect_system_logs", 500, lambda: _log_object(aws, 500)),
-            measure(aws, "findings", "triage_findings", 1, lambda: _finding(world)),
+            measure(aws, "flow records", "detect_flows", 100_000, lambda later: _flow_object(aws, Path(scratch), 100_000, later)),
+            measure(aws, "API calls, fast path", "detect_api_calls", 50, lambda later: _envelopes(50, later)),
+            measure(aws, "API calls, complete path", "detect_api_calls", 500, lambda later: _trail_object(aws, 500, later)),
+            measure(aws, "system-log records", "detect_system_logs", 500, lambda later: _log_object(aws, 500, later)),
+            measure(aws, "findings", "triage_findings", 1, lambda later: _finding(world, later)),
         ]
     names = list(costs[0].parts)
     print("US dollars for a million events")
@@ -114,23 +121,25 @@ def _memory(aws: EmbeddedAws) -> str:
     return next(name for name in aws.client("dynamodb").list_tables()["TableNames"] if "memory" in name)
 
 
-def _items(aws: EmbeddedAws) -> list[dict[str, Any]]:
+def _items(aws: EmbeddedAws) -> Items:
     pages = aws.client("dynamodb").get_paginator("scan").paginate(TableName=_memory(aws))
-    return [item for page in pages for item in page["Items"]]
+    return {item["pk"]["S"]: item for page in pages for item in page["Items"]}
 
 
-def _forget(aws: EmbeddedAws) -> None:
-    """Empty the entity memory, so that what lies there after the next batch is what that batch wrote."""
-    for item in _items(aws):
-        aws.client("dynamodb").delete_item(TableName=_memory(aws), Key={"pk": item["pk"]})
+def table_units(before: Items, after: Items, calls: Counter[str]) -> tuple[int, int]:
+    """Read and write units of one batch, from what lay in entity memory before and lies there after it.
+
+    Each item that it wrote it has read as it was before; one that was not there costs a unit too. Reads are consistent.
+    """
+    written = [key for key, item in after.items() if before.get(key) != item]
+    if not written:  # triage only reads: at most so many keys a call
+        return calls["dynamodb:BatchGetItem"] * _TRIAGE_KEYS, 0
+    reads = sum(max(1, math.ceil(_bytes(before.get(key, {})) / 4096)) for key in written)
+    return reads, sum(math.ceil(_bytes(after[key]) / 1024) for key in written)
 
 
-def _table_units(aws: EmbeddedAws, calls: Counter[str]) -> tuple[float, float]:
-    """Read and write units of one batch: each entity that it wrote was read before, at about the size it has now."""
-    sizes = [sum(len(name) + _size(value) for name, value in item.items()) for item in _items(aws)]
-    if not sizes:  # triage only reads: at most so many keys a call
-        return calls["dynamodb:BatchGetItem"] * _TRIAGE_KEYS * 0.5, 0.0
-    return sum(math.ceil(size / 4096) * 0.5 for size in sizes), float(sum(math.ceil(size / 1024) for size in sizes))
+def _bytes(item: Mapping[str, Any]) -> int:
+    return sum(len(name) + _size(value) for name, value in item.items())
 
 
 def _size(value: dict[str, Any]) -> int:
@@ -165,47 +174,53 @@ def _stored(aws: EmbeddedAws, queue: str, key: str, content: bytes) -> dict[str,
     return _sqs(queue, {"Records": [{"s3": {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": "1"}}}]})
 
 
-def _flow_object(aws: EmbeddedAws, scratch: Path, records: int) -> dict[str, Any]:
+def _flow_object(aws: EmbeddedAws, scratch: Path, records: int, later: timedelta) -> dict[str, Any]:
     path = scratch / "flows.log.gz"
-    if not path.exists():
-        write_object(path, records, version=5)
-    return _stored(aws, "flow-logs", "benchmark/flows.log.gz", path.read_bytes())
+    write_object(path, records, version=5, begin=1_700_000_000 + int(later.total_seconds()))
+    return _stored(aws, "flow-logs", f"benchmark/{later}/flows.log.gz", path.read_bytes())
 
 
-_SEEDS = iter(range(1_000_000))
+def _records(count: int, later: timedelta) -> list[dict[str, Any]]:
+    """Records of the same callers, ``later``."""
+    stories = generate(0, telemetry=Telemetry.API_CALLS, cloud="aws")
+    return [
+        {
+            **record,
+            "eventID": f"{record['eventID']}-{later}",
+            "eventTime": (datetime.fromisoformat(record["eventTime"]) + later).isoformat(),
+        }
+        for record in islice((record for story in stories for record in story.records), count)
+    ]
 
 
-def _records(count: int) -> list[dict[str, Any]]:
-    seed_ = next(_SEEDS)
-    stories = generate(seed_, telemetry=Telemetry.API_CALLS, cloud="aws")
-    records = islice((record for story in stories for record in story.records), count)
-    return [{**record, "eventID": f"{record['eventID']}-{seed_}"} for record in records]
+def _envelopes(count: int, later: timedelta) -> dict[str, Any]:
+    return _sqs("api-calls", *(envelope(record) for record in _records(count, later)))
 
 
-def _envelopes(count: int) -> dict[str, Any]:
-    return _sqs("api-calls", *(envelope(record) for record in _records(count)))
+def _trail_object(aws: EmbeddedAws, count: int, later: timedelta) -> dict[str, Any]:
+    # A day later than what came by the fast path: it would be known.
+    content = gzip.compress(json.dumps({"Records": _records(count, later + timedelta(days=1))}).encode())
+    return _stored(aws, "api-calls", f"benchmark/CloudTrail/{later}.json.gz", content)
 
 
-def _trail_object(aws: EmbeddedAws, count: int) -> dict[str, Any]:
-    content = gzip.compress(json.dumps({"Records": _records(count)}).encode())
-    return _stored(aws, "api-calls", f"benchmark/CloudTrail/{next(_SEEDS)}.json.gz", content)
-
-
-def _log_object(aws: EmbeddedAws, count: int) -> dict[str, Any]:
-    documents, found = [], 0
-    for story in generate(next(_SEEDS), telemetry=Telemetry.SYSTEM_LOGS, repeats=20):
+def _log_object(aws: EmbeddedAws, count: int, later: timedelta) -> dict[str, Any]:
+    documents, found, shift = [], 0, int(later.total_seconds())
+    for story in generate(0, telemetry=Telemetry.SYSTEM_LOGS, repeats=20):
         if story.log is None or found >= count:
             break
-        taken = story.log["logEvents"][: count - found]
+        taken = [
+            {**line, "id": f"{line['id']}-{shift}", "timestamp": line["timestamp"] + 1000 * shift}
+            for line in story.log["logEvents"][: count - found]
+        ]
         found += len(taken)
         documents.append(json.dumps({**story.log, "logEvents": taken}))
     content = gzip.compress("\n".join(documents).encode())
-    return _stored(aws, "system-logs", f"benchmark/system/{next(_SEEDS)}.gz", content)
+    return _stored(aws, "system-logs", f"benchmark/system/{later}.gz", content)
 
 
-def _finding(world: World) -> dict[str, Any]:
+def _finding(world: World, later: timedelta) -> dict[str, Any]:
     finding = domain_request(world, world.instances["database"])
-    return _sqs("findings", {**finding, "id": finding["detail"]["id"]})
+    return _sqs("findings", {**finding, "id": f"{finding['detail']['id']}-{later}"})
 
 
 if __name__ == "__main__":

@@ -19,16 +19,19 @@ VERSION_5 = (
 _INTERFACES, _PEERS, _APART = 300, 20_000, 200
 
 
-def write_object(path: Path, records: int, *, version: int, seed: int = 1) -> None:
-    """Write a gzip object of about so many records in the default layout (version 2) or with a header of 29 fields (5)."""
+def write_object(path: Path, records: int, *, version: int, seed: int = 1, begin: int = 1_700_000_000) -> None:
+    """Write a gzip object of about so many records in the default layout (version 2) or with a header of 29 fields (5).
+
+    ``begin`` is the second from which on they are: with the same seed, later flows of the same talkers.
+    """
     with gzip.open(path, "wt", compresslevel=6) as stream:
         if version == 5:
             stream.write(VERSION_5 + "\n")
-        for number, line in enumerate(_lines(records, version, random.Random(seed))):
+        for number, line in enumerate(_lines(records, version, begin, random.Random(seed))):
             stream.write((line[:30] if number % 1000 == 999 else line) + "\n")
 
 
-def _lines(records: int, version: int, rng: random.Random) -> Iterator[str]:
+def _lines(records: int, version: int, start: int, rng: random.Random) -> Iterator[str]:
     own = [
         (f"eni-{rng.randrange(16**17):017x}", f"10.0.{rng.randrange(256)}.{rng.randrange(1, 255)}", f"2001:db8:1::{n + 1:x}")
         for n in range(_INTERFACES)
@@ -42,7 +45,7 @@ def _lines(records: int, version: int, rng: random.Random) -> Iterator[str]:
         interface, four, six = own[min(int(rng.expovariate(5 / _INTERFACES)), _INTERFACES - 1)]
         peer_four, peer_six = peers[min(int(rng.paretovariate(0.6)) - 1, _PEERS - 1)]
         mine, peer = (six, peer_six) if rng.random() < 0.1 else (four, peer_four)
-        begin = 1_700_000_000 + rng.randrange(300)
+        begin = start + rng.randrange(300)
         times = (begin, begin + rng.randrange(60))
         port, kind = rng.randrange(32768, 61000), rng.random()
         if kind < 0.3:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, PAGE
 from offline.aws.emulator_binary import runtime_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,7 +81,7 @@ def main() -> None:
     )
     for init in (
         empty,
-        *(measure(each.name, f"lambdas.{each.name}", ROOT / "build" / "local" / each.name) for each in FUNCTIONS),
+        *(measure(each.name, f"lambdas.{each.name}", ROOT / "build" / "local" / each.name) for each in (*FUNCTIONS, PAGE)),
     ):
         ratio = init.packaged_ms / empty.packaged_ms
         over = "   OVER" if init.packaged_ms > LIMIT_MS else ""
