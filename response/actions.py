@@ -16,7 +16,17 @@ from shared_model.errors import BreakwaterError, CloudUnavailable
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
-__all__ = ["Action", "CannotApply", "CloudUnavailable", "Comparing", "Difference", "Mode", "Plan", "UndoResult", "Verification"]
+__all__ = [
+    "Action",
+    "CannotApply",
+    "CloudUnavailable",
+    "Difference",
+    "Mode",
+    "Overwriting",
+    "Plan",
+    "UndoResult",
+    "Verification",
+]
 
 
 class Mode(StrEnum):
@@ -148,15 +158,11 @@ class CannotApply(BreakwaterError):
 
 
 @runtime_checkable
-class Comparing(Protocol):
-    """An action whose every part is one value: it can say what was changed since, and give back what was there all the same.
+class Overwriting(Protocol):
+    """An action whose every part is one value: told to, it gives back what was there although someone changed it since.
 
     Others take out what they put in, beside what anybody else put there: there is nothing of others to write over.
     """
-
-    def compare(self, plan: Plan) -> tuple[Difference, ...]:
-        """Return every part of an applied plan, with what it is now. Never writes, and needs what undo needs."""
-        ...
 
     def overwrite(self, plan: Plan) -> UndoResult:
         """As :meth:`Action.undo`, but also what someone changed since is given back as it was before the action."""
@@ -200,6 +206,10 @@ class Action(Protocol):
 
     def verify(self, plan: Plan) -> Verification:
         """Read the effective state back."""
+        ...
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        """Return every part of what the plan changes, with what it is now. Never writes, and needs what undo needs."""
         ...
 
     def undo(self, plan: Plan) -> UndoResult:

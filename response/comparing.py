@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from response.actions import Action, Comparing
+from response.actions import Action
 from response.containment import fold
 from response.expiry import Ended, UnknownContainment
 from response.journal import Journal, SequenceTaken, Step
@@ -36,29 +35,23 @@ def compare(
         containment = stream.containments.get(containment_id)
         if containment is None:
             raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
-        action: object = actions.get(containment.plan.action)
-        if isinstance(action, Comparing):
-            parts = action.compare(containment.plan)
-            changed = [part for part in parts if part.is_changed]
-            reason = (
-                f"an undo leaves {len(changed)} of {len(parts)} parts, changed since" if changed else "nothing was changed since"
+        action = actions.get(containment.plan.action)
+        if action is None:
+            raise ValueError(
+                f"this function has no action {containment.plan.action}: deploy the version that applied {containment_id}"
             )
-            detail: dict[str, Any] = {
-                "reason": reason,
-                "parts": [f"{part}{'  CHANGED SINCE' if part.is_changed else ''}" for part in parts],
-            }
-        else:
-            reason = (
-                f"{containment.plan.action} takes out what it put in, beside what others put there: an undo names what it leaves"
-            )
-            detail = {"reason": reason}
+        parts = action.compare(containment.plan)
+        changed = [part for part in parts if part.is_changed]
+        reason = f"{len(changed)} of {len(parts)} parts were changed since" if changed else "nothing was changed since"
+        said = [f"{part}{'  CHANGED SINCE' if part.is_changed else ''}" for part in parts]
+        detail = {"reason": reason, "parts": said}
         entry = stream.entry(Step.COMPARED, containment, now_ms=now_ms, actor=asked_by, detail=detail)
         try:
             journal.append(entry)
         except SequenceTaken:
             continue
         target = containment.plan.target
-        lines = [f"Containment {containment.id}: {containment.plan.summary}", reason, *map(str, detail.get("parts", ()))]
+        lines = [f"Containment {containment.id}: {containment.plan.summary}", reason, *said]
         told = notice(entry.id, f"Before an undo: {target.kind} {target.id}", lines, containment.correlation_id)
         notify(replace(told, case=containment.case))
         return Ended(containment.id, containment.correlation_id, Step.COMPARED, reason, (), (entry,))

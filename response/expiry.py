@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from response.acting import acting_for
-from response.actions import Action, CloudUnavailable, Comparing
+from response.actions import Action, CloudUnavailable, Overwriting
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
@@ -284,7 +284,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         )
     if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
         return refused(reason)
-    changed = [str(each) for each in action.compare(containment.plan) if each.is_changed] if isinstance(action, Comparing) else []
+    changed = [str(each) for each in action.compare(containment.plan) if each.is_changed]
     said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
     # Also of one that another began to undo: until when somebody may be at it counts from here.
     if not any(entry.step is Step.UNDOING for entry in written):
@@ -293,7 +293,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
         stream = write(stream, undoing)
     with acting_for(containment.id):
-        if isinstance(action, Comparing) and desk.overwrite:
+        if isinstance(action, Overwriting) and desk.overwrite:
             result = action.overwrite(containment.plan)
         else:
             result = action.undo(containment.plan)
@@ -306,7 +306,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
 
 def _against_overwriting(action: Action, stream: Stream, containment: Containment) -> str:
     """Why what someone changed since is not written over, ``""`` where it may be."""
-    if not isinstance(action, Comparing):
+    if not isinstance(action, Overwriting):
         return (
             f"{containment.plan.action} writes over nothing: it takes out what it put in, beside what others put there. Undo it "
             "without --overwrite, and look at what it leaves"
@@ -340,7 +340,7 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
             changed = [f"Changed since: {item}" for item in detail.get("changed_since", ())]
             subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left, *changed]
-            if left and changed and containment.plan.action in desk.actions:
+            if left and changed and isinstance(desk.actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
         case _:
             return

@@ -65,6 +65,16 @@ def says_the_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return int(found["priority"]) in BAND and replace(read_rule("", found), priority=ours.priority) == ours
 
 
+def say(rule: Mapping[str, Any]) -> str:
+    """One rule in words: ``Deny Inbound * 198.51.100.66:* → *:*``, without its priority, which is any of the band."""
+    source, destination = (
+        f"{','.join(rule.get(f'{end}AddressPrefixes') or ()) or rule.get(f'{end}AddressPrefix')}:"
+        f"{','.join(rule.get(f'{end}PortRanges') or ()) or rule.get(f'{end}PortRange')}"
+        for end in ("source", "destination")
+    )
+    return f"{rule['access']} {rule['direction']} {rule['protocol']} {source} → {destination}"
+
+
 def flush_was_off(group: Mapping[str, Any]) -> bool:
     """Say whether ``flushConnection`` of a security group was off before Breakwater's first rule came.
 

@@ -23,7 +23,7 @@ from azure_functions.actions.security_rules import Direction, read_effective_rul
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.addresses import read_address
 from response.containment import containment_id
 from response.resources import ARM_ID
@@ -162,12 +162,25 @@ class BlockAddress:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if denied else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        return tuple(
+            part
+            for group, state in plan.after["groups"].items()
+            for part in self._undoing.compare(group, state["rules"], flushed_before=plan.before["groups"][group]["flush"])
+        )
+
     def undo(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=False)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=True)
+
+    def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         restored: list[str] = []
         left: list[str] = []
         for group, state in plan.after["groups"].items():
             for name, rule in state["rules"].items():
-                reason = self._undoing.remove_rule(group, name, rule)
+                reason = self._undoing.remove_rule(group, name, rule, overwrite=overwrite)
                 (left if reason else restored).append(reason or f"{group} without rule {name}")
             if not plan.before["groups"][group]["flush"]:
                 reason = self._undoing.give_up_flush(group)

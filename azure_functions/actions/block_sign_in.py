@@ -11,7 +11,7 @@ from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import OBJECT_ID, SIGN_IN_NAME
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -81,6 +81,11 @@ class BlockSignIn:
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
         return Verification.VERIFIED if user is not None and not _is_enabled(user) else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        user, said = self._undoing.user(plan.before["user"]), {True: "may sign in", False: "disabled"}
+        there = "deleted" if user is None else said[_is_enabled(user)]
+        return (Difference(plan.before["user"], said[plan.before["enabled"]], said[False], there, user is None),)
 
     def undo(self, plan: Plan) -> UndoResult:
         object_id, enabled = plan.before["user"], plan.before["enabled"]

@@ -17,7 +17,7 @@ from azure_functions.actions.storage_accounts import StorageAccounts
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -129,6 +129,20 @@ class CloseStorageAccount:
             return Verification.UNREACHABLE
         closed = account is not None and not any(_is_open(account, each) for each in plan.after["settings"])
         return Verification.VERIFIED if closed else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        account_id, said = plan.before["account"], {True: "on", False: "off", None: "not set"}
+        account = self._undoing.get(account_id)
+        return tuple(
+            Difference(
+                what=f"{each} of {account_id}",
+                before=said[value],
+                applied=said[False],
+                now="the account was deleted" if account is None else said[_setting(account, each)],
+                is_changed=account is None,
+            )
+            for each, value in plan.before["settings"].items()
+        )
 
     def undo(self, plan: Plan) -> UndoResult:
         account_id, before = plan.before["account"], plan.before["settings"]

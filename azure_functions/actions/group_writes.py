@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from azure_functions.actions import address_rules as own
 from azure_functions.actions.resource_manager import ResourceManager
 from azure_functions.actions.security_rules import Direction, read_rules
 from azure_functions.cloud_errors import CloudRefusal
-from response.actions import CannotApply
+from response.actions import CannotApply, Difference
 
 _logger = logging.getLogger(__name__)
 _PRECONDITION_FAILED = 412
+_NO_RULE = "no such rule"
+_ON_OFF = {True: "on", False: "off"}
 #: Another writer took the priority between our look and our write.
 _PRIORITY_TAKEN = "SecurityRuleConflict"
 
@@ -62,7 +64,19 @@ class GroupWrites:
 
         self._arm.persistence.with_turns(attempt, also=frozenset({_PRIORITY_TAKEN}))
 
-    def remove_rule(self, group_id: str, name: str, written: Mapping[str, Any]) -> str:
+    def compare(self, group_id: str, written: Mapping[str, Mapping[str, Any]], *, flushed_before: bool) -> Iterator[Difference]:
+        """Yield each rule that was written by name, and ``flushConnection``, three ways."""
+        group = self._arm.security_group(group_id)
+        present = own.own_rules(group) if group else {}
+        for name, wanted in written.items():
+            found = present.get(name)
+            same = found is not None and own.says_the_same(found, wanted)
+            there = own.say(wanted) if same else own.say(found) if found else _NO_RULE
+            yield Difference(f"rule {name} of {group_id}", _NO_RULE, own.say(wanted), there, found is not None and not same)
+        now = "the group is gone" if group is None else _ON_OFF[own.flushes(group)]
+        yield Difference(f"flushConnection of {group_id}", _ON_OFF[flushed_before], _ON_OFF[True], now, group is None)
+
+    def remove_rule(self, group_id: str, name: str, written: Mapping[str, Any], *, overwrite: bool = False) -> str:
         """Delete a rule. Returns why it was left, ``""`` when it is gone."""
 
         def attempt() -> str:
@@ -70,7 +84,7 @@ class GroupWrites:
             present = own.own_rules(group).get(name) if group else None
             if group is None or present is None:
                 return ""
-            if not own.says_the_same(present, written):
+            if not overwrite and not own.says_the_same(present, written):
                 return f"rule {name} of {group_id} was changed since: remove it by hand"
             self._arm.delete_rule(group_id, name, etag=group["etag"])
             return ""

@@ -13,13 +13,14 @@ from azure_functions.actions.role_assignments import Assignment, RoleAssignments
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import ARM_ID, OBJECT_ID, SIGN_IN_NAME
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
 _PEOPLE = frozenset({"user", "group"})
 _NOT_SEEN = "what Privileged Identity Management would let the principal activate is not looked for"
+_REMOVED = "removed"
 _LIVES_ON = "Resource Manager keeps what a token may do for up to ten minutes, and data services for longer"
 
 
@@ -129,6 +130,15 @@ class RemoveRoleAssignments:
             return Verification.UNREACHABLE
         return Verification.DRIFTED if own else Verification.VERIFIED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        return tuple(self._compared(assignment_id, granted) for assignment_id, granted in plan.before["assignments"].items())
+
+    def _compared(self, assignment_id: str, granted: Mapping[str, Any]) -> Difference:
+        present = self._undoing.get(assignment_id)
+        same = present is not None and _grants_the_same(present, granted)
+        there = _REMOVED if present is None else str(granted["role"]) if same else _what(present)
+        return Difference(assignment_id, str(granted["role"]), _REMOVED, there, present is not None and not same)
+
     def undo(self, plan: Plan) -> UndoResult:
         restored: list[str] = []
         left: list[str] = []
@@ -205,6 +215,11 @@ def _is_in_subscription(assignment: Assignment) -> bool:
 
 def _is_at_subscription(assignment: Assignment) -> bool:
     return _is_in_subscription(assignment) and str(assignment["scope"]).strip("/").count("/") == 1
+
+
+def _what(present: Mapping[str, Any]) -> str:
+    under = f" under the condition {present['condition']}" if present["condition"] else ""
+    return f"{present['role_definition_id']} to {present['principal_id']}{under}"
 
 
 def _grants_the_same(present: Mapping[str, Any], granted: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from azure_functions.actions.rights import refused_where_forbidden
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import OBJECT_ID, SIGN_IN_NAME
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -39,12 +39,14 @@ class RevokeSessions:
     touches: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = ""  # cannot be undone
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All", "graph:User.RevokeSessions.All")
-    undo_permissions: ClassVar[tuple[str, ...]] = ()
+    undo_permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All",)
 
     def __init__(
         self, clients: Clients, *, persistence: Persistence | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._directory = Directory(clients, self.group, persistence or Persistence())
+        persistence = persistence or Persistence()
+        self._directory = Directory(clients, self.group, persistence)
+        self._undoing = Directory(clients, Group.UNDO, persistence)
         self._users = Population(lambda _: self._directory.count_users())
         self._clock = clock
 
@@ -97,6 +99,12 @@ class RevokeSessions:
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
         return Verification.VERIFIED if revoked else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        user, before, applied = self._undoing.user(plan.before["user"]), plan.before["valid_from"], plan.after["valid_from"]
+        there = "deleted" if user is None else f"valid from {sessions_valid_from(user).isoformat()}"
+        what = f"sessions of {plan.before['user']}"
+        return (Difference(what, f"valid from {before}", f"valid from {applied}", there, user is None),)
 
     def undo(self, plan: Plan) -> UndoResult:
         return UndoResult((), (f"the sessions of {plan.before['user']} stay revoked, nothing gives them back: sign in again",))

@@ -12,7 +12,7 @@ from infra_tests.contracts import subjects
 from infra_tests.contracts.subjects import Subject
 from infra_tests.response.world import HOUR_MS, NOW_MS
 from lambdas.actions.catalogue import ACTIONS as AWS_ACTIONS
-from response.actions import CloudUnavailable, Comparing, Plan, Verification
+from response.actions import CloudUnavailable, Overwriting, Plan, Verification
 from response.guard import protection
 from response.policy import parse_policy
 from response.resources import form_of, in_one_spelling
@@ -198,19 +198,44 @@ def test_it_calls_what_it_declares_and_nothing_else(subject: Subject) -> None:
     assert undoing <= set(action.undo_permissions)
 
 
-def test_what_was_changed_since_is_compared_and_written_over_when_told(subject: Subject) -> None:
+def test_it_says_three_ways_what_it_changed(subject: Subject) -> None:
+    action = subject.action
+    made = plan(subject)
+    unchanged = action.compare(made)
+    assert unchanged
+    assert all(part.before != part.applied and not part.is_changed for part in unchanged)
+    action.apply(made)
+    state, applied = subject.state(), action.compare(made)
+    assert [(part.what, part.before) for part in applied] == [(part.what, part.before) for part in unchanged]
+    assert all(part.now != was.now and not part.is_changed for part, was in zip(applied, unchanged, strict=True))
+    assert subject.state() == state, "to compare changes nothing"
+
+
+def test_what_was_changed_since_is_compared_and_left(subject: Subject) -> None:
+    action = subject.action
+    if subject.interfere is None:
+        pytest.skip("nothing that it changed is someone else's to change")
+    made = plan(subject)
+    action.apply(made)
+    subject.interfere()
+    found = action.compare(made)
+    changed = [part.what for part in found if part.is_changed]
+    # Of what a customer's function changed, only the function knows.
+    assert changed or [part.now for part in found] == [part.before for part in found]
+    assert all(part.is_changed is (part.now not in (part.before, part.applied)) for part in found)
+    assert action.undo(made).left
+    assert [part.what for part in action.compare(made) if part.is_changed] == changed
+
+
+def test_what_was_changed_since_is_written_over_when_told(subject: Subject) -> None:
     """Of actions whose every part is one value; the others put nothing of anybody's out of its place."""
     action = subject.action
-    if not isinstance(action, Comparing) or subject.interfere is None:
+    if not isinstance(action, Overwriting) or subject.interfere is None:
         pytest.skip("takes out what it put in, beside what others put there")
     before, made = subject.state(), plan(subject)
     action.apply(made)
-    assert not [part for part in action.compare(made) if part.is_changed]
     subject.interfere()
-    (changed,) = [part for part in action.compare(made) if part.is_changed]
-    assert len({changed.before, changed.applied, changed.now}) == 3
-    assert action.undo(made).left
-    assert [part for part in action.compare(made) if part.is_changed] == [changed]
+    action.undo(made)
     assert action.overwrite(made).left == ()
     assert subject.state() == before
     assert not [part for part in action.compare(made) if part.is_changed]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra_tests.response.world import HOUR_MS, IsolateMachine, Killed, Site
-from response.actions import Difference, Plan, UndoResult
+from response.actions import Plan, UndoResult
 from response.comparing import compare
 from response.expiry import Ended, UnknownContainment, undo
 from response.journal import JournalEntry, Step
@@ -19,13 +19,6 @@ ME = "arn:aws:iam::123456789012:role/on-call"
 class Locks(IsolateMachine):
     """Each lock is one value."""
 
-    def compare(self, plan: Plan) -> tuple[Difference, ...]:
-        now = self.world[plan.target.id]
-        return tuple(
-            Difference(lock, state, "locked", now[lock], now[lock] not in (state, "locked"))
-            for lock, state in plan.before.items()
-        )
-
     def overwrite(self, plan: Plan) -> UndoResult:
         for lock, state in plan.before.items():
             self._write(plan.target.id, lock, state)
@@ -35,9 +28,9 @@ class Locks(IsolateMachine):
 class Changed(Site):
     """Contained, and one lock was changed since."""
 
-    def __init__(self, *, comparing: bool = True) -> None:
+    def __init__(self, *, overwriting: bool = True) -> None:
         super().__init__()
-        if comparing:
+        if overwriting:
             self.action = Locks(self.world)
             self.actions = {"isolate": self.action}
         self.contained = self.contain("i-1").decisions[0].containment_id
@@ -68,7 +61,7 @@ def test_a_dry_run_says_what_an_undo_would_find_and_changes_nothing() -> None:
         "eni-a: before open; as applied locked; now forensics  CHANGED SINCE",
         "eni-b: before web; as applied locked; now locked",
     ]
-    assert "leaves 1 of 2 parts" in site.notices[0].text
+    assert "1 of 2 parts were changed since" in site.notices[0].text
     assert site.undone().step is Step.UNDONE  # it stands in nobody's way
 
 
@@ -121,11 +114,11 @@ def test_what_is_contained_again_is_not_written_over() -> None:
 
 
 def test_an_action_that_has_nothing_to_write_over_says_so() -> None:
-    site = Changed(comparing=False)
+    site = Changed(overwriting=False)
     refused = site.undone(overwrite=True)
     assert refused.step is Step.REFUSED
     assert "without --overwrite" in refused.reason
-    assert "names what it leaves" in site.compared().reason
+    assert "1 of 2 parts" in site.compared().reason
     assert site.undone().left == ("eni-a",)
 
 

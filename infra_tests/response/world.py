@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from response.actions import Action, Mode, Plan, UndoResult, Verification
+from response.actions import Action, Difference, Mode, Plan, UndoResult, Verification
 from response.answers import Answer
 from response.approval import Answered, settle_answer
 from response.budget import InProcessLedgers
@@ -66,6 +66,13 @@ class IsolateMachine:
 
     def verify(self, plan: Plan) -> Verification:
         return Verification.VERIFIED if self.world[plan.target.id] == dict(plan.after) else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        now = self.world[plan.target.id]
+        return tuple(
+            Difference(lock, state, "locked", now[lock], now[lock] not in (state, "locked"))
+            for lock, state in plan.before.items()
+        )
 
     def undo(self, plan: Plan) -> UndoResult:
         left = []

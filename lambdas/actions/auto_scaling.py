@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CannotApply, CloudUnavailable
+from response.actions import CloudUnavailable, Difference
 
 IN_SERVICE, STANDBY = "InService", "Standby"
 #: States on the way to another one: ask again later.
@@ -38,20 +38,29 @@ class AutoScaling:
         instances = found["AutoScalingInstances"]
         return Membership(instances[0]["AutoScalingGroupName"], instances[0]["LifecycleState"]) if instances else None
 
-    def take_out(self, instance_id: str, group: str) -> None:
-        """Enter standby. Idempotent."""
+    def take_out(self, instance_id: str, group: str, *, once: bool = False) -> None:
+        """Enter standby, with ``once`` without retries. Idempotent. Raises CloudRefusal and CloudUnavailable."""
         now = self.membership(instance_id)
         if now is None or now.group != group or now.state == STANDBY or now.state == "EnteringStandby":
             return
         if now.state in _PASSING:
             raise CloudUnavailable(f"{instance_id} is {now.state} in {group}: it cannot enter standby yet")
-        try:
-            with in_core_words("EnterStandby"):
-                self._clients("autoscaling").enter_standby(
-                    InstanceIds=[instance_id], AutoScalingGroupName=group, ShouldDecrementDesiredCapacity=False
-                )
-        except CloudRefusal as refusal:
-            raise CannotApply(f"{instance_id} cannot leave {group}: {refusal}; detach it by hand") from refusal
+        with in_core_words("EnterStandby"):
+            self._clients("autoscaling", once=once).enter_standby(
+                InstanceIds=[instance_id], AutoScalingGroupName=group, ShouldDecrementDesiredCapacity=False
+            )
+
+    def holds(self, instance_id: str, group: str) -> bool:
+        """Say whether this group can neither replace nor terminate the instance."""
+        now = self.membership(instance_id)
+        return now is None or now.group != group or now.state in (STANDBY, "EnteringStandby")
+
+    def compare(self, instance_id: str, group: str, state: str) -> Difference:
+        """Say where the instance is now, that was in this group and state and went into standby."""
+        now = self.membership(instance_id)
+        there = f"{now.group} ({now.state})" if now else "in no group"
+        known = now is not None and now.group == group and now.state in (state, IN_SERVICE, STANDBY, *_PASSING)
+        return Difference(f"place of {instance_id}", f"{group} ({state})", f"{group} ({STANDBY})", there, not known)
 
     def put_back(self, instance_id: str, group: str) -> str:
         """Exit standby. Returns why it could not, ``""`` when it is back or was never out."""

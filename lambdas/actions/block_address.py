@@ -15,7 +15,7 @@ from lambdas.actions.places import Interface, Places, named_targets, tags_of
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.addresses import Address, read_address
 from response.containment import containment_id
 from response.resources import INSTANCE, NETWORK_ACL, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET
@@ -135,6 +135,15 @@ class BlockAddress:
             return Verification.UNREACHABLE
         denied = all(is_denied(acl, address, way) for acl in now.values() for way in Direction)
         return Verification.VERIFIED if denied and now.keys() == plan.after["subnets"].keys() else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        address = _address(plan)
+        found = {name: self._acls.by_id(name) for name in plan.after["entries"]}
+        return tuple(
+            self._acls.compare(found[name], name, address, Direction(way), numbers)
+            for name, ways in plan.after["entries"].items()
+            for way, numbers in ways.items()
+        )
 
     def undo(self, plan: Plan) -> UndoResult:
         address = _address(plan)

@@ -15,7 +15,7 @@ from lambdas.actions.web_acls import Use, WebAcls
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.addresses import Address, read_address
 from response.resources import IP_SET
 from shared_model.events import Entity, EntityKind
@@ -126,6 +126,10 @@ class BlockAddressInWaf:
             return Verification.UNREACHABLE
         there = all(each is not None and each.has(address) for each in found)
         return Verification.VERIFIED if there else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        address = _address(plan)
+        return tuple(self._sets.compare(IpSetName.of(arn), address) for arn in plan.after["blocks"])
 
     def undo(self, plan: Plan) -> UndoResult:
         address = _address(plan)

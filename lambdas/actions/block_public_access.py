@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import BUCKET
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -70,11 +70,26 @@ class BlockPublicAccess:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if now == plan.after["settings"] else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        before, applied = plan.before["settings"], plan.after["settings"]
+        try:
+            now = self._settings(plan.target)
+            there, changed = _say(now), now not in (before, applied)
+        except CloudRefusal as refusal:  # it is gone, or somebody else's by now
+            there, changed = str(refusal), True
+        return (Difference(f"bucket {plan.target.id}", _say(before), _say(applied), there, changed),)
+
     def undo(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=False)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=True)
+
+    def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         before, bucket = plan.before["settings"], plan.target.id
         try:
             now = self._settings(plan.target)
-            if now not in (before, plan.after["settings"]):
+            if not overwrite and now not in (before, plan.after["settings"]):
                 return UndoResult((), (f"{bucket} has {_say(now)}: someone changed it since; it had {_say(before)}",))
             if now != before:
                 self._put(plan.target, before)

@@ -13,7 +13,7 @@ from lambdas.actions.inline_policies import InlinePolicies
 from lambdas.actions.population import Principals
 from lambdas.clients import Clients
 from lambdas.registry import Group
-from response.actions import Plan, UndoResult, Verification
+from response.actions import Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
 from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
@@ -106,8 +106,14 @@ class BlockSignIn:
     def verify(self, plan: Plan) -> Verification:
         return self._policies.verify(plan.after["user"], plan.after["policy"], plan.after["document"])
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        return (self._policies.compare(plan.before["user"], plan.before["policy"], plan.after["document"]),)
+
     def undo(self, plan: Plan) -> UndoResult:
         return self._policies.remove(plan.before["user"], plan.before["policy"], plan.after["document"])
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._policies.remove(plan.before["user"], plan.before["policy"], plan.after["document"], overwrite=True)
 
     def _has_password(self, user: str) -> bool:
         return if_there("GetLoginProfile", lambda: self._clients("iam").get_login_profile(UserName=user)) is not None

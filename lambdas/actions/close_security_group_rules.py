@@ -10,7 +10,7 @@ from lambdas.actions.security_group_rules import Rule, SecurityGroupRules, same,
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import SECURITY_GROUP, SECURITY_GROUP_RULE
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -18,6 +18,7 @@ from shared_model.verdicts import Verdict
 _TRACKED = "connections that came in through these rules and are tracked live on: block_address the other side to cut them"
 #: So many interfaces a plan names; a group may have thousands.
 _NAMED = 5
+_CLOSED = "closed"
 
 
 class CloseSecurityGroupRules:
@@ -100,6 +101,11 @@ class CloseSecurityGroupRules:
         closed = not any(same(rule, other) for rule in plan.before["rules"].values() for other in now.values())
         return Verification.VERIFIED if closed else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        gone = self._rules.group(plan.target.id) is None
+        now = {} if gone else self._rules.read(plan.target.id)
+        return tuple(_compared(rule, now, gone=gone) for rule in plan.before["rules"].values())
+
     def undo(self, plan: Plan) -> UndoResult:
         restored: list[str] = []
         left: list[str] = []
@@ -121,6 +127,13 @@ class CloseSecurityGroupRules:
 
 def _named(verdict: Verdict) -> tuple[str, ...]:
     return tuple(entity.id for entity in verdict.opened if entity.kind is EntityKind.SECURITY_GROUP_RULE)
+
+
+def _compared(rule: Rule, now: Mapping[str, Rule], *, gone: bool) -> Difference:
+    there = next((other for other in now.values() if same(rule, other)), None)
+    changed = gone or (there is not None and _noted(there) != _noted(rule))
+    is_now = "the group is gone" if gone else _CLOSED if there is None else say(there)
+    return Difference(f"rule {say(rule)}", say(rule), _CLOSED, is_now, changed)
 
 
 def _noted(rule: Rule) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from lambdas.actions.population import Principals
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import ACCESS_KEY, ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -106,6 +106,14 @@ class DeactivateAccessKeys:
         # Of a user, a key that was made since counts too: whoever had the old one may have made it.
         looked_at = now if plan.target.kind is EntityKind.PRINCIPAL else plan.after["keys"]
         return Verification.DRIFTED if any(now.get(key) == ACTIVE for key in looked_at) else Verification.VERIFIED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        user = plan.before["user"]
+        now = self._keys(user) or {}
+        return tuple(
+            Difference(f"{key} of {user}", ACTIVE, INACTIVE, now.get(key, "deleted"), key not in now)
+            for key in plan.before["keys"]
+        )
 
     def undo(self, plan: Plan) -> UndoResult:
         user = plan.before["user"]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
+from response.actions import Difference
 
 #: Names the containment on each snapshot: by it they are found again, and none is taken twice.
 CONTAINMENT_TAG = "breakwater:containment"
 _KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
 _VALUE = re.compile(r"[\w .:/=+@{}-]{0,256}")
 _MOST_TAGS = 10
+_NO_TAG = "no such tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,13 @@ class Evidence:
                 self._clients("ec2").delete_tags(
                     Resources=[instance_id], Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
                 )
+
+    def compare(self, instance_id: str, before: Mapping[str, str | None], ours: Mapping[str, str]) -> Iterator[Difference]:
+        """Yield each of these tags, three ways."""
+        now = self.tags(instance_id) if before else {}
+        for key, value in before.items():
+            is_changed = now.get(key) not in (value, ours[key])
+            yield Difference(f"tag {key} of {instance_id}", value or _NO_TAG, ours[key], now.get(key, _NO_TAG), is_changed)
 
     def give_back(
         self, instance_id: str, before: Mapping[str, str | None], ours: Mapping[str, str], *, overwrite: bool = False

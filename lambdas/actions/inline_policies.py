@@ -10,7 +10,9 @@ from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.iam_principals import if_there
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CannotApply, CloudUnavailable, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, UndoResult, Verification
+
+_NONE = "none"
 
 
 class InlinePolicies:
@@ -36,7 +38,7 @@ class InlinePolicies:
 
     def put(self, principal: str, policy: str, document: Mapping[str, Any]) -> None:
         """Put the document under that name. Raises CannotApply, with the alternative, and CloudUnavailable."""
-        text = json.dumps(document, separators=(",", ":"))
+        text = _text(document)
         try:
             with in_core_words(f"Put{self._of.title()}Policy"):
                 self._call("put", principal, policy, PolicyDocument=text)
@@ -55,12 +57,18 @@ class InlinePolicies:
 
         return verified_in_time(look)
 
-    def remove(self, principal: str, policy: str, document: Mapping[str, Any]) -> UndoResult:
-        """Remove the policy; leave, and name, one that someone changed since. Idempotent."""
+    def compare(self, principal: str, policy: str, document: Mapping[str, Any]) -> Difference:
+        """Say how the policy is now, beside this document."""
+        now = self.document(principal, policy)
+        what = f"inline policy {policy} of {principal}"
+        return Difference(what, _NONE, _text(document), _NONE if now is None else _text(now), now not in (None, document))
+
+    def remove(self, principal: str, policy: str, document: Mapping[str, Any], *, overwrite: bool = False) -> UndoResult:
+        """Remove the policy; leave, and name, one that someone changed since, unless told to overwrite. Idempotent."""
         now = self.document(principal, policy)
         if now is None:
             return UndoResult((f"{principal} has no policy {policy}",))
-        if now != document:
+        if now != document and not overwrite:
             return UndoResult((), (f"policy {policy} of {principal} was changed since: remove it by hand",))
         try:
             with in_core_words(f"Delete{self._of.title()}Policy"):
@@ -74,6 +82,10 @@ class InlinePolicies:
         operation = getattr(self._clients("iam"), f"{verb}_{self._of}_policy")
         answer: Mapping[str, Any] = operation(**{f"{self._of.title()}Name": principal}, PolicyName=policy, **more)
         return answer
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _alternative(refusal: CloudRefusal, of: str, principal: str) -> str:

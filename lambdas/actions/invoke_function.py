@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from lambdas.clients import Clients
 from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
 from response.resources import FUNCTION
 from response.signals import kept
@@ -27,6 +27,7 @@ PAYLOAD_VERSION = 1
 #: What a function may be asked for beside the containment itself.
 _FURTHER = ("verify", "undo")
 _LONGEST_ERROR = 500
+_CONTAINED, _NOT_CONTAINED = "contained", "not contained"
 _ARN = re.compile(r"arn:[\w-]+:lambda:([a-z0-9-]+):\d{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?")
 
 
@@ -123,6 +124,12 @@ class InvokeFunction:
         if not isinstance(answer.get("contained"), bool):
             return Verification.UNREACHABLE
         return Verification.VERIFIED if answer["contained"] else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        """Only what the function itself says of it: what it changed, it alone knows."""
+        now = {Verification.VERIFIED: _CONTAINED, Verification.DRIFTED: _NOT_CONTAINED}.get(self.verify(plan), "it does not say")
+        what = f"what {plan.after['function']} has done about {plan.target.kind} {plan.target.id}"
+        return (Difference(what, _NOT_CONTAINED, _CONTAINED, now, is_changed=False),)
 
     def undo(self, plan: Plan) -> UndoResult:
         arn = plan.after["function"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CannotApply, CloudUnavailable
+from response.actions import CannotApply, CloudUnavailable, Difference
 from response.addresses import Address
 
 #: Blocks that a set takes.
@@ -24,6 +24,7 @@ _ARN = re.compile(
     r"arn:[\w-]+:wafv2:(us-east-1(?=:\d{12}:global)|[a-z0-9-]+(?=:\d{12}:regional)):\d{12}:(\w+)/ipset/([\w-]+)/([\w-]+)"
 )
 _SCOPES = {"regional": "REGIONAL", "global": "CLOUDFRONT"}
+_IN_NONE = "in no block"
 _GONE = "WAFNonexistentItemException"
 _CHANGED_MEANWHILE = "WAFOptimisticLockException"
 
@@ -175,6 +176,12 @@ class IpSets:
                 return "", f"{name.arn} still has {address}, in {wider}: someone put that there since"
             return f"{name.arn} without {address}", ""
         raise CloudUnavailable(f"UpdateIPSet: {name.arn} was changed by others {_ROUNDS} times meanwhile")
+
+    def compare(self, name: IpSetName, address: Address) -> Difference:
+        """Say in which block an address is now."""
+        found, ours = self.read(name), block_of(address)
+        now = "the set is gone" if found is None else found.covering(address) or _IN_NONE
+        return Difference(name.arn, _IN_NONE, ours, now, now not in (_IN_NONE, ours))
 
     def _write(self, found: IpSet, blocks: tuple[str, ...]) -> bool:
         """Write a set whole; return False where somebody wrote since it was read."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CannotApply
+from response.actions import CannotApply, Difference
 from response.addresses import Address
 
 #: Numbers that Breakwater's denies use. Entries of one's own belong behind them.
@@ -198,6 +198,15 @@ class NetworkAcls:
                 return
         name, tried = acl["NetworkAclId"], ", ".join(map(str, numbers))
         raise CannotApply(f"the {direction} numbers {tried} of {name} were taken meanwhile: deny {address} there by hand")
+
+    def compare(self, acl: Acl | None, name: str, address: Address, direction: Direction, numbers: Sequence[int]) -> Difference:
+        """Say what stands at these numbers now."""
+        without, denied = f"no {direction} deny", f"{direction} deny of {address}"
+        there = {} if acl is None else {entry.number: entry for entry in read_entries(acl, direction)}
+        ours = any(number in there and _is_deny_of(there[number], address) for number in numbers)
+        others = [str(there[number]) for number in numbers if number in there and not there[number].denies_one]
+        now = "it is gone" if acl is None else denied if ours else ", ".join(others) or without
+        return Difference(f"{name}, {direction}", without, denied, now, bool(others) and not ours)
 
     def allow_again(self, acl: Acl, address: Address, direction: Direction, numbers: Sequence[int]) -> tuple[str, str]:
         """Take the deny away. Returns what was restored, and why it was not (one of the two is empty)."""

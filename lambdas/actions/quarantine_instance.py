@@ -31,7 +31,10 @@ _IN_MEMORY = "memory and instance store are in no snapshot, and are lost when it
 
 
 class QuarantineInstance:
-    """Protected from being ended, out of its auto-scaling group (which would end it as unhealthy), then off the network."""
+    """Protected from being ended, out of its auto-scaling group (which would end it as unhealthy), then off the network.
+
+    Only the last is never given up: where one of the others is denied, it is isolated all the same.
+    """
 
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
@@ -153,9 +156,7 @@ class QuarantineInstance:
         return ""
 
     def apply(self, plan: Plan) -> None:
-        protected = self._safekeeping.protect_first(plan)
-        if scaling := plan.before["auto_scaling"]:
-            self._auto_scaling.take_out(plan.target.id, scaling["group"])
+        undone = self._safekeeping.begin(plan)
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
         try:
             for eni, state in plan.before["interfaces"].items():
@@ -165,7 +166,7 @@ class QuarantineInstance:
         except CloudRefusal as refusal:
             raise CannotApply(str(refusal)) from refusal
         # Last: whoever is in the machine is cut off first.
-        self._safekeeping.complete(plan, protected=protected)
+        self._safekeeping.complete(plan, undone)
 
     def verify(self, plan: Plan) -> Verification:
         try:
@@ -179,17 +180,13 @@ class QuarantineInstance:
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
-        interfaces = tuple(
-            Difference(
-                what=eni,
-                before=", ".join(state["groups"]),
-                applied=", ".join(plan.after["interfaces"][eni]["groups"]),
-                now=", ".join(now[eni]) if eni in now else f"no longer attached to {plan.target.id}",
-                is_changed=eni not in now or not (now[eni] == state["groups"] or self._is_quarantined(state["vpc"], now[eni])),
-            )
-            for eni, state in plan.before["interfaces"].items()
-        )
-        return (*interfaces, *self._protection.compare(plan.target.id, plan.before.get("protection", {})))
+        interfaces = []
+        quarantine = {vpc: self._quarantine_group(vpc) for vpc in {each["vpc"] for each in plan.before["interfaces"].values()}}
+        for eni, state in plan.before["interfaces"].items():
+            before, applied = ", ".join(state["groups"]), quarantine[state["vpc"]]
+            there = ", ".join(now[eni]) if eni in now else f"no longer attached to {plan.target.id}"
+            interfaces.append(Difference(eni, before, applied, there, is_changed=there not in (before, applied)))
+        return (*interfaces, *self._safekeeping.compare(plan))
 
     def undo(self, plan: Plan) -> UndoResult:
         return self._restore(plan, overwrite=False)
@@ -215,10 +212,6 @@ class QuarantineInstance:
                     restored.append(f"{eni}: {wanted}")
                 except CloudRefusal as refusal:
                     left.append(f"{eni} stays as it is ({', '.join(now[eni])}), its groups {wanted} cannot be set: {refusal}")
-        scaling = plan.before["auto_scaling"]
-        if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
-            reason = self._auto_scaling.put_back(plan.target.id, scaling["group"])
-            (left if reason else restored).append(reason or f"{plan.target.id} in auto-scaling group {scaling['group']}")
         self._safekeeping.release(plan, restored, left, overwrite=overwrite)
         return UndoResult(tuple(restored), tuple(left))
 
@@ -271,7 +264,11 @@ def _touched(before: Mapping[str, Any], scaling: Membership | None) -> tuple[str
     interfaces = tuple(f"{eni}, now in {', '.join(state['groups'])}" for eni, state in before.items())
     if scaling is None or scaling.state == STANDBY:
         return interfaces
-    return (*interfaces, f"auto-scaling group {scaling.group}: the instance enters standby, a replacement is started")
+    return (
+        *interfaces,
+        f"auto-scaling group {scaling.group}: the instance enters standby, a replacement is started; where that is denied it is "
+        "isolated all the same, reads DRIFTED, and the group may replace or terminate it",
+    )
 
 
 def _refused(target: Entity, reason: str) -> Plan:

@@ -18,7 +18,7 @@ from lambdas.actions.inline_policies import InlinePolicies
 from lambdas.actions.population import Principals
 from lambdas.clients import Clients
 from lambdas.registry import Group
-from response.actions import Plan, UndoResult, Verification
+from response.actions import Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
 from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
@@ -98,8 +98,14 @@ class RevokeSessions:
     def verify(self, plan: Plan) -> Verification:
         return self._policies.verify(plan.after["role"], plan.after["policy"], plan.after["document"])
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        return (self._policies.compare(plan.before["role"], plan.before["policy"], plan.after["document"]),)
+
     def undo(self, plan: Plan) -> UndoResult:
         return self._policies.remove(plan.before["role"], plan.before["policy"], plan.after["document"])
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._policies.remove(plan.before["role"], plan.before["policy"], plan.after["document"], overwrite=True)
 
     def _touched(self, target: Entity, found: Found) -> tuple[str, ...]:
         if target.kind is EntityKind.SESSION:

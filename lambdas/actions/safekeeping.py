@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from lambdas.actions.auto_scaling import STANDBY, AutoScaling
 from lambdas.actions.forensics import Evidence
 from lambdas.actions.instance_protection import InstanceProtection
 from lambdas.clients import Clients
 from lambdas.cloud_errors import AccessDenied, CloudRefusal
-from response.actions import CloudUnavailable, Plan
+from response.actions import CloudUnavailable, Difference, Plan
 
 _logger = logging.getLogger(__name__)
 
@@ -21,19 +22,26 @@ class Safekeeping:
     def __init__(self, clients: Clients) -> None:
         self._protection = InstanceProtection(clients)
         self._evidence = Evidence(clients)
+        self._auto_scaling = AutoScaling(clients)
+        self._protecting: dict[str, Callable[..., None]] = {
+            "it is not protected from being ended": self._protect,
+            "its auto-scaling group may replace or terminate it": self._leave_group,
+        }
 
-    def protect_first(self, plan: Plan) -> bool:
-        """Protect before the isolation, which whoever notices may answer by ending the machine. Returns whether that is done.
+    def begin(self, plan: Plan) -> list[str]:
+        """Protect before the isolation, which whoever notices, or the auto-scaling group, may answer by ending the machine.
 
-        One attempt only: the isolation waits for it.
+        One attempt each: the isolation waits for it. Returns what is not done, for :meth:`complete` to try again.
         """
-        try:
-            self._protection.protect(plan.target.id, plan.before.get("protection", {}), once=True)
-        except (CloudRefusal, CloudUnavailable):
-            return False
-        return True
+        undone = list[str]()
+        for words, attempt in self._protecting.items():
+            try:
+                attempt(plan, once=True)
+            except (CloudRefusal, CloudUnavailable):
+                undone.append(words)
+        return undone
 
-    def complete(self, plan: Plan, *, protected: bool) -> None:
+    def complete(self, plan: Plan, undone: Iterable[str]) -> None:
         """Do what is not done yet, after the isolation.
 
         Raises
@@ -42,9 +50,9 @@ class Safekeeping:
             Some of it may succeed soon; all else was tried.
         """
         instance, missing, later = plan.target.id, list[str](), list[CloudUnavailable]()
-        with _by_itself(missing, "it is not protected from being ended", later):
-            if not protected:
-                self._protection.protect(instance, plan.before.get("protection", {}))
+        for words in undone:
+            with _by_itself(missing, words, later):
+                self._protecting[words](plan)
         with _by_itself(missing, "its tags are not set", later):
             self._evidence.tag(instance, plan.after.get("tags", {}))
         with _by_itself(missing, "its snapshots are not taken", later):
@@ -57,14 +65,29 @@ class Safekeeping:
 
     def holds(self, plan: Plan) -> bool:
         """Say whether the instance is protected, and everything is kept of it that the plan says."""
-        instance, after = plan.target.id, plan.after
+        instance, after, scaling = plan.target.id, plan.after, plan.before["auto_scaling"]
+        if scaling and not self._auto_scaling.holds(instance, scaling["group"]):
+            return False
         return self._protection.holds(instance, plan.before.get("protection", {})) and self._evidence.holds(
             instance, after.get("tags", {}), after.get("snapshots") or ""
         )
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        """Say what its place in the auto-scaling group, protection and tags are now."""
+        instance, tags, scaling = plan.target.id, plan.before.get("tags", {}), plan.before["auto_scaling"]
+        return (
+            *((self._auto_scaling.compare(instance, scaling["group"], scaling["state"]),) if scaling else ()),
+            *self._protection.compare(instance, plan.before.get("protection", {})),
+            *self._evidence.compare(instance, tags, plan.after.get("tags", {})),
+        )
+
     def release(self, plan: Plan, restored: list[str], left: list[str], *, overwrite: bool) -> None:
         """Let it be ended again and give tags back; snapshots are kept, and named. What EC2 refuses is left, and named."""
-        instance = plan.target.id
+        instance, scaling = plan.target.id, plan.before["auto_scaling"]
+        if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
+            with _by_itself(left, f"{instance} stays in standby in {scaling['group']}"):
+                reason = self._auto_scaling.put_back(instance, scaling["group"])
+                (left if reason else restored).append(reason or f"{instance} in auto-scaling group {scaling['group']}")
         with _by_itself(left, f"{instance} keeps its protection"):
             restored.extend(self._protection.give_back(instance, plan.before.get("protection", {})))
         with _by_itself(left, f"{instance} keeps its tags"):
@@ -75,6 +98,13 @@ class Safekeeping:
         with _by_itself(left, f"the snapshots of {instance} are kept, but cannot be named"):
             if containment := plan.after.get("snapshots"):
                 restored += [f"{snapshot} is kept" for snapshot in self._evidence.snapshots(containment)]
+
+    def _protect(self, plan: Plan, *, once: bool = False) -> None:
+        self._protection.protect(plan.target.id, plan.before.get("protection", {}), once=once)
+
+    def _leave_group(self, plan: Plan, *, once: bool = False) -> None:
+        if scaling := plan.before["auto_scaling"]:
+            self._auto_scaling.take_out(plan.target.id, scaling["group"], once=once)
 
 
 @contextmanager

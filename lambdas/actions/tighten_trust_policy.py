@@ -15,7 +15,7 @@ from lambdas.actions.population import Principals
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
 from response.resources import ROLE_OR_USER
 from shared_model.events import Entity, EntityKind
@@ -108,6 +108,23 @@ class TightenTrustPolicy:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if now is not None and _has(now, _added(plan)) else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        before, applied, now = plan.before["document"], plan.after["document"], self._document(plan)
+        there = "the role was deleted" if now is None else _text(now)
+        what = f"trust policy of {plan.before['role']}"
+        return (Difference(what, _text(before), _text(applied), there, now not in (before, applied)),)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        role, now = plan.before["role"], self._document(plan)
+        if now is None:
+            return UndoResult((), (f"{role} was deleted since",))
+        try:
+            if now != plan.before["document"]:
+                self._write(role, plan.before["document"])
+        except CloudRefusal as refusal:
+            return UndoResult((), (f"the trust policy of {role} cannot be written: {refusal}",))
+        return UndoResult((f"the trust policy of {role} is as it was",))
+
     def undo(self, plan: Plan) -> UndoResult:
         role, before, statement = plan.before["role"], plan.before["document"], _added(plan)
         now = self._document(plan)
@@ -133,12 +150,15 @@ class TightenTrustPolicy:
         return None if described is None else dict(described["AssumeRolePolicyDocument"])
 
     def _write(self, role: str, document: Mapping[str, Any]) -> None:
-        text = json.dumps(document, separators=(",", ":"))
         with in_core_words("UpdateAssumeRolePolicy"):
-            self._clients("iam").update_assume_role_policy(RoleName=role, PolicyDocument=text)
+            self._clients("iam").update_assume_role_policy(RoleName=role, PolicyDocument=_text(document))
 
 
 _SID = "BreakwaterTighten"
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _named(target: Entity, verdict: Verdict) -> set[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from lambdas.actions.shares import EVERYBODY, Shares
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
-from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import DATABASE_SNAPSHOT, IMAGE, SNAPSHOT
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -96,17 +97,33 @@ class UnshareSnapshot:
             return Verification.UNREACHABLE
         return Verification.VERIFIED if now == [] else Verification.DRIFTED
 
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        before, now = plan.before["shares"], self._shares.read(plan.target)
+        there = "it is gone" if now is None else _all_of(now)
+        return (Difference(f"shares of {plan.target.id}", _all_of(before), _all_of([]), there, now not in (before, [])),)
+
     def undo(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=False)
+
+    def overwrite(self, plan: Plan) -> UndoResult:
+        return self._restore(plan, overwrite=True)
+
+    def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         shares, now = set(plan.before["shares"]), self._shares.read(plan.target)
         if now is None:
             return UndoResult((), (f"{plan.target.id} is gone",))
         others = sorted(set(now) - shares)
+        away, others = (others, []) if overwrite else ([], others)
         left = (f"{plan.target.id} is shared with {', '.join(others)} too: someone did that since",) if others else ()
         try:
-            self._shares.write(plan.target, add=shares - set(now))
+            self._shares.write(plan.target, add=shares - set(now), remove=away)
         except CloudRefusal as refusal:
             return UndoResult((), (*left, f"{plan.target.id} cannot be shared again with {', '.join(sorted(shares))}: {refusal}"))
         return UndoResult(tuple(f"{plan.target.id} {_say(share)}" for share in sorted(shares)), left)
+
+
+def _all_of(shares: Sequence[str]) -> str:
+    return ", ".join(shares) or "with nobody"
 
 
 def _say(share: str) -> str:

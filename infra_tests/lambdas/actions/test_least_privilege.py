@@ -15,9 +15,9 @@ import pytest
 from infra_tests.contracts import on_aws, subjects
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions import test_close_security_group_rules as opened_rules
-from infra_tests.lambdas.actions import test_quarantine_instance as quarantines
 from infra_tests.lambdas.actions import test_unshare_snapshot as shared
 from infra_tests.lambdas.actions.iam import ALLOW, profile, role
+from infra_tests.lambdas.actions.quarantined import scaling_group
 from infra_tests.lambdas.authorization import REGION, Asked, Unknown, asked
 from infra_tests.lambdas.conftest import an_account
 from infra_tests.lambdas.granted import Grant, allowing, grants
@@ -54,7 +54,7 @@ def about(target: Entity) -> Verdict:
 def an_instance_of_a_scaling_group_whose_quarantine_group_was_opened(account: Account) -> None:
     vpc = account.vpc()
     instance = account.instance(vpc, [account.group(vpc, "web")], interfaces=2)
-    quarantines.scaling_group(account, vpc, instance)
+    scaling_group(account, vpc, instance)
     action = QuarantineInstance(account.clients)
     plan = goes_through(action, about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)))
     group = QuarantineGroups(account.clients).find(vpc)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from infra_tests.response.histories.history import MINUTE_MS, RESOURCES
-from response.actions import CannotApply, Plan, UndoResult, Verification
+from response.actions import CannotApply, Difference, Plan, UndoResult, Verification
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -136,6 +136,14 @@ class _Locking:
         now = self.cloud.read(plan.target.id)
         so = all(now.get(lock, ABSENT) == state for lock, state in plan.after.items())
         return Verification.VERIFIED if so else Verification.DRIFTED
+
+    def compare(self, plan: Plan) -> tuple[Difference, ...]:
+        found = self.cloud.read(plan.target.id)
+        now = {lock: found.get(lock, ABSENT) for lock in plan.before}
+        return tuple(
+            Difference(lock, state, plan.after[lock], now[lock], now[lock] not in (state, plan.after[lock]))
+            for lock, state in plan.before.items()
+        )
 
     def undo(self, plan: Plan) -> UndoResult:
         restored, left = [], []
