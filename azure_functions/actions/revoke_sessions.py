@@ -24,6 +24,10 @@ from shared_model.verdicts import Verdict
 
 #: Graph stamps the revocation by its own clock.
 _SKEW = timedelta(minutes=5)
+_NOT_KNOWN = (
+    "which other sessions there are is not known: Graph has no call that lists them. The user's sign-ins in the Entra portal, "
+    "interactive and not, name the devices and applications"
+)
 _LIVES_ON = (
     "access tokens that are out already live on: minutes where the service evaluates access continuously, else up to an hour "
     "or so; block_sign_in and remove_role_assignments cut what they are good for"
@@ -67,7 +71,12 @@ class RevokeSessions:
             target=target,
             before={"user": user["id"], "valid_from": sessions_valid_from(user).isoformat()},
             after={"user": user["id"], "valid_from": now.isoformat()},
-            touches=(f"every session of {user.get('userPrincipalName') or principal}, on every device", _LIVES_ON),
+            touches=(
+                f"every session of {user.get('userPrincipalName') or principal}, on every device",
+                *_named(target, verdict),
+                _NOT_KNOWN,
+                _LIVES_ON,
+            ),
             summary=f"revoke every session of {user.get('displayName') or principal} issued until now",
             resources=(principal, *names_of(user)),
             kind="users",
@@ -116,6 +125,12 @@ class RevokeSessions:
         since = sessions_valid_from(user)
         planned, before = (datetime.fromisoformat(state["valid_from"]) for state in (plan.after, plan.before))
         return since > before and since >= planned - _SKEW
+
+
+def _named(target: Entity, verdict: Verdict) -> tuple[str, ...]:
+    named = (entity.id for entity in (target, verdict.entity, *verdict.related) if entity.kind is EntityKind.SESSION)
+    sessions = sorted(set(named))
+    return (f"among them those that the verdict names: {', '.join(sessions)}",) if sessions else ()
 
 
 def _principal_of(target: Entity, verdict: Verdict) -> str:

@@ -76,7 +76,7 @@ class BlockAddressInWaf:
             reason = f"none of the policy's IP sets is of IPv{address.version}: name one that is, or use block_address"
             return _refused(target, reason, [*found])
         needed = [each for each in fitting if not each.covering(address)]
-        uses = {each.name.arn: self._acls.uses(each.name) for each in fitting}
+        uses = self._acls.uses(each.name for each in fitting)
         state = {"address": str(address)}
         return Plan(
             action=self.name,

@@ -166,7 +166,11 @@ def _no_user(target: Entity, arn: str) -> str:
 
 def _managed_elsewhere(path: str, name: str) -> str:
     if path.startswith("aws-service-role/"):
-        return f"{name} is a service-linked role, which only its service can change"
+        service = path.split("/")[1]
+        return (
+            f"{name} is a service-linked role, which only {service} can change: stop in that service what acts under it, or "
+            "contain who has it do that"
+        )
     if path.startswith("aws-reserved/") or name.startswith("AWSReservedSSO_"):
         return f"{name} is managed by IAM Identity Center: end the user's session there, or remove the assignment"
     return ""

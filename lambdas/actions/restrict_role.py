@@ -67,7 +67,11 @@ class RestrictRole:
             target=target,
             before={**place, "boundary": before},
             after={**place, "boundary": after},
-            touches=(f"every user, workload and session of {found.arn}, at once", *self._users.of(found.described), *_LIVES_ON),
+            touches=(
+                f"every user, workload and session of {found.arn}, at once",
+                *self._users.of(found.described, verdict),
+                *_LIVES_ON,
+            ),
             summary=f"deny everything to {role} by the boundary AWSDenyAll{instead}",
             tags=found.tags,
             resources=found.resources,

@@ -67,7 +67,7 @@ class RevokeSessions:
             target=target,
             before={**place, "document": None},
             after={**place, "document": _deny(target, datetime.fromtimestamp(int(self._clock()), UTC))},
-            touches=self._touched(target, found),
+            touches=self._touched(target, found, verdict),
             summary=f"deny everything to {_what(target, role)} issued until now",
             tags=found.tags,
             min_lifetime_s=int(found.described.get("MaxSessionDuration", 43_200)),
@@ -107,7 +107,7 @@ class RevokeSessions:
     def overwrite(self, plan: Plan) -> UndoResult:
         return self._policies.remove(plan.before["role"], plan.before["policy"], plan.after["document"], overwrite=True)
 
-    def _touched(self, target: Entity, found: Found) -> tuple[str, ...]:
+    def _touched(self, target: Entity, found: Found, verdict: Verdict) -> tuple[str, ...]:
         if target.kind is EntityKind.SESSION:
             return (
                 f"only tokens of {target.id}; whoever may assume {found.arn} can assume it again under a new token",
@@ -116,7 +116,7 @@ class RevokeSessions:
             )
         return (
             f"every user and workload of {found.arn}: each must get a new token, instances do so by themselves within hours",
-            *self._users.of(found.described),
+            *self._users.of(found.described, verdict),
         )
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
+from shared_model.events import EntityKind
 from shared_model.trust import principals_of, statements_of
+from shared_model.verdicts import Verdict
 
 #: Instances and principals that are named one by one; of more, how many.
 _NAMED = 20
-_SESSIONS = "its sessions: AWS has no call that lists them, CloudTrail's AssumeRole events of the last hours name them"
 PERMISSIONS: tuple[str, ...] = ("ec2:DescribeIamInstanceProfileAssociations", "iam:ListInstanceProfilesForRole")
 
 
@@ -21,9 +22,9 @@ class RoleUsers:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def of(self, role: Mapping[str, Any]) -> tuple[str, ...]:
+    def of(self, role: Mapping[str, Any], verdict: Verdict) -> tuple[str, ...]:
         """Return one line for each kind of user that the role, as IAM describes it, has. Raises CloudUnavailable."""
-        return (*self._instances(str(role["RoleName"])), *_trusted(role), *_last_used(role), _SESSIONS)
+        return (*self._instances(str(role["RoleName"])), *_trusted(role), *_last_used(role), *_sessions(role, verdict))
 
     def _instances(self, role: str) -> Iterator[str]:
         with in_core_words("ListInstanceProfilesForRole"):
@@ -42,7 +43,8 @@ class RoleUsers:
                     instances.append(association["InstanceId"])
         found = _some(sorted(instances)) or "none"
         names = _some(sorted(profiles.values()))
-        yield f"instances with its profile {names} in {ec2.meta.region_name} (no other region is looked at): {found}"
+        where = f"{names} in {ec2.meta.region_name} (no other region is looked at)"
+        yield f"instances with its profile {where}, each of which works under a session of its id: {found}"
 
 
 def _trusted(role: Mapping[str, Any]) -> Iterator[str]:
@@ -62,6 +64,19 @@ def _last_used(role: Mapping[str, Any]) -> Iterator[str]:
     if when := used.get("LastUsedDate"):
         # The day: what a person approves is compared with what is so then, and a role in use is used every minute.
         yield f"last used on {when:%Y-%m-%d} (UTC) in {used.get('Region', 'an unknown region')} (IAM knows it some hours late)"
+
+
+def _sessions(role: Mapping[str, Any], verdict: Verdict) -> Iterator[str]:
+    """The sessions that the verdict names, and where the others are written down."""
+    named = {entity.id for entity in (verdict.entity, *verdict.related) if entity.kind is EntityKind.SESSION}
+    if own := sorted(each for each in named if each.startswith(f"{role['RoleId']}:")):
+        yield f"sessions that the verdict names: {_some(own)}"
+    hours = -(-int(role.get("MaxSessionDuration", 43_200)) // 3600)
+    yield (
+        f"{'further ' if own else ''}sessions are not known: AWS has no call that lists them. CloudTrail's AssumeRole events of "
+        f"the last {hours} h name those that may be valid: aws cloudtrail lookup-events --lookup-attributes "
+        f"AttributeKey=ResourceName,AttributeValue={role['Arn']}"
+    )
 
 
 def _some(names: list[str]) -> str:

@@ -229,6 +229,13 @@ class TestSessions:
         assert cloud.made("identity") == set(RevokeSessions.permissions)
         assert any("live on" in touched for touched in made.touches)
 
+    def test_its_plan_lists_the_sessions_that_the_verdict_names(self, action: RevokeSessions, alice: str) -> None:
+        session = Entity(EntityKind.SESSION, f"{alice}:AAAA-token")
+        made = plan(action, about(EntityKind.PRINCIPAL, alice, session))
+        assert f"among them those that the verdict names: {session.id}" in made.touches
+        assert any("Graph has no call that lists them" in touched for touched in made.touches)
+        assert not any("among them" in touched for touched in plan(action, about(EntityKind.PRINCIPAL, alice)).touches)
+
     def test_it_is_called_once_and_again_only_where_it_was_not(self, cloud: Cloud, action: RevokeSessions, alice: str) -> None:
         made = plan(action, about(EntityKind.PRINCIPAL, alice))
         action.apply(made)

@@ -116,6 +116,10 @@ def _and(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"AndStatement": {"Statements": list(statements)}}
 
 
+def _or(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"OrStatement": {"Statements": list(statements)}}
+
+
 GEO = {"GeoMatchStatement": {"CountryCodes": ["DE"]}}
 RATE = {"Limit": 100, "AggregateKeyType": "IP"}
 
@@ -124,7 +128,7 @@ RATE = {"Limit": 100, "AggregateKeyType": "IP"}
     ("statement", "action", "refused"),
     [
         (lambda s: s, {"Block": {}}, ""),
-        (lambda s: {"OrStatement": {"Statements": [GEO, s]}}, {"Block": {}}, ""),
+        (lambda s: _or(GEO, s), {"Block": {}}, ""),
         (lambda s: _not(_not(s)), {"Block": {}}, ""),
         (lambda s: GEO, {"Block": {}}, "no rule"),
         (lambda s: s, {"Count": {}}, "no rule"),
@@ -133,6 +137,12 @@ RATE = {"Limit": 100, "AggregateKeyType": "IP"}
         (lambda s: s, {"Allow": {}}, "lets in"),
         (_not, {"Block": {}}, "lets in"),
         (lambda s: _and(GEO, _not(s)), {"Block": {}}, "lets in"),
+        (lambda s: _not(_and(s, GEO)), {"Block": {}}, "lets in"),
+        (lambda s: _not(_and(s, GEO)), {"Allow": {}}, "lets in"),
+        (lambda s: _and(GEO, _not(_and(s, GEO))), {"Block": {}}, "lets in"),
+        (lambda s: _not(_not(_and(s, GEO))), {"Block": {}}, "no rule"),
+        (lambda s: _or(GEO, _not(s)), {"Block": {}}, "lets in"),
+        (lambda s: _or(GEO, _not(s)), {"Allow": {}}, "lets in"),
         (lambda s: {"RateBasedStatement": {**RATE, "ScopeDownStatement": _not(s)}}, {"Block": {}}, "lets in"),
     ],
 )
@@ -142,6 +152,15 @@ def test_only_a_set_that_is_blocked_by_is_written(account: Account, statement: A
     refusal = plan_for(action_for(account, name)).refusal
     assert refused in refusal
     assert bool(refused) is bool(refusal)
+
+
+def test_the_web_acls_of_a_scope_are_read_once_for_all_of_its_sets(account: Account) -> None:
+    names = [waf.ip_set(account, "blocked"), waf.ip_set(account, "also-blocked")]
+    waf.web_acl(account, waf.by_group(waf.rule_group(account, *(waf.blocks_by(each, each.name) for each in names))))
+    read: list[str] = []
+    account.clients.listen("before-call.wafv2", lambda model, **_: read.append(model.name))
+    assert plan_for(action_for(account, *names)).refusal == ""
+    assert [read.count(call) for call in ("ListWebACLs", "GetWebACL", "GetRuleGroup")] == [1, 1, 1]
 
 
 def test_an_exception_from_a_managed_group_lets_in(account: Account) -> None:

@@ -35,6 +35,9 @@ def policies(account: Account, name: str) -> list[str]:
     return found
 
 
+_LINKED = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/autoscaling.amazonaws.com"
+
+
 class TestRevoke:
     def test_one_session_is_denied_what_was_issued_until_now(self, account: Account, calls: Callable[[], set[str]]) -> None:
         principal, session = role(account, "web", hours=4)
@@ -84,7 +87,7 @@ class TestRevoke:
         plan = plan_role(revoke(account), principal)
         assert set(role_users.PERMISSIONS) <= calls()
         touched = "; ".join(plan.touches)
-        assert "instances with its profile back, front in eu-central-1 (no other region is looked at): " in touched
+        assert "instances with its profile back, front in eu-central-1 (no other region is looked at), each" in touched
         assert ", ".join(sorted((first, second))) in touched
         assert not {other, bare} & set(touched.replace(",", " ").split())
         assert "whatever ec2.amazonaws.com, lambda.amazonaws.com runs under it" in touched
@@ -109,6 +112,18 @@ class TestRevoke:
         monkeypatch.setattr(account.clients("ec2"), "get_paginator", lambda _: paginator)
         (line,) = (line for line in plan_role(revoke(account), principal).touches if "profile" in line)
         assert line.endswith("i-0019 and 40 more")
+
+    def test_it_lists_the_sessions_that_the_verdict_names_and_says_where_the_others_are(self, account: Account) -> None:
+        principal, session = role(account, "web", hours=4)
+        of_another_role = replace(session, id="AROAOTHERROLE0000001:bob@example.com")
+        about = verdict("i-1", "v", Telemetry.API_CALLS, entity=principal, related=(session, of_another_role))
+        named, others = revoke(account).plan(principal, about).touches[-2:]
+        assert named == f"sessions that the verdict names: {session.id}"
+        assert others.startswith("further sessions are not known")
+        assert "last 4 h" in others
+        assert f"AttributeKey=ResourceName,AttributeValue={principal.id}" in others
+        (alone,) = plan_role(revoke(account), principal).touches[-1:]
+        assert alone.startswith("sessions are not known")
 
     def test_a_session_of_an_instance_names_the_instance(self, account: Account) -> None:
         principal, session = role(account, "web")
@@ -185,6 +200,7 @@ class TestRevoke:
             (f"arn:aws:iam::{ACCOUNT}:root", "change its password"),
             (f"arn:aws:iam::{ACCOUNT}:role/gone", "was deleted"),
             ("arn:aws:iam::210987654321:role/theirs", "belongs to account 210987654321"),
+            (f"{_LINKED}/AWSServiceRoleForAutoScaling", "only autoscaling.amazonaws.com can change: stop in that service"),
             ("cloudformation.amazonaws.com", "names no role"),
         ],
     )
