@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from response import guard
 from response.actions import Mode, Plan
+from response.outside import outside_signals
 from response.policy import FourEyes, Policy, Rule
 from response.signals import Signal
 from response.switch import Switch
@@ -97,6 +98,8 @@ def _course(
         return
     if rule.alone:
         yield "corroboration: none is needed, the rule says alone: true"
+    elif outside := [each for each in outside_signals(verdict, policy) if rule.takes(each.telemetry)]:
+        yield f"corroboration: its own events show {outside[0].verdict_id}, which is a second signal"
     else:
         drawn = " or ".join(sorted(rule.corroborate)) or f"any telemetry but {verdict.telemetry}"
         names = ", ".join(Signal.of(verdict).names)

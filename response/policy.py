@@ -131,6 +131,8 @@ class Policy:
     actions : mapping of action name to ActionPolicy
     window_ms : int
         Two independent signals further apart than this do not corroborate each other.
+    watch_list, canaries : tuple of str
+        Blocks of addresses, and patterns of ids: a verdict whose own events show one has a second signal by it.
     fresh_ms : int
         A verdict that is older than this is told of, and changes nothing, whatever corroborates it.
     containments_per_hour : int
@@ -144,6 +146,8 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     actions: Mapping[str, ActionPolicy] = field(default_factory=dict)
     window_ms: int = 3_600_000
+    watch_list: tuple[str, ...] = ()
+    canaries: tuple[str, ...] = ()
     fresh_ms: int = 3_600_000
     containments_per_hour: int = 5
     percent_at_once: int = 100

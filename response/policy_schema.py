@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator, model_validator
 
 from response.actions import Mode
 from response.hours import parse_hours
@@ -98,6 +98,21 @@ def _block(value: object) -> object:
 Block = Annotated[str, BeforeValidator(_block)]
 
 
+def _narrow(block: str) -> str:
+    """Refuse what half the internet is in: every verdict would have its second signal by it."""
+    network = ip_network(block)
+    if network.prefixlen < (8 if network.version == 4 else 19):
+        raise ValueError(f"{block} is too much of the internet to say anything about an address: give narrower blocks")
+    return block
+
+
+def _one_thing(pattern: str) -> str:
+    """Refuse a pattern that names too much: every verdict would have its second signal by it."""
+    if len(pattern.replace("*", "").replace("?", "")) < 8 or re.search(r"\s", pattern):
+        raise ValueError("give an access key id, an ARN, an ARM id or a name that only the canary has")
+    return pattern
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -116,6 +131,13 @@ class WhenModel(_Strict):
     tags: dict[Annotated[str, Field(min_length=1, max_length=512)], str] = {}
     regions: list[Region] = []
     hours: list[Window] = []
+
+    @field_validator("telemetry")
+    @classmethod
+    def _is_drawn_from_records(cls, telemetry: list[Telemetry]) -> list[Telemetry]:
+        if outside := {Telemetry.WATCH_LIST, Telemetry.CANARY} & set(telemetry):
+            raise ValueError(f"no verdict is drawn from {min(outside)}, it can only corroborate one: take it out")
+        return telemetry
 
 
 class RuleModel(_Strict):
@@ -158,6 +180,8 @@ class CorroborationModel(_Strict):
     """How near two independent signals must be."""
 
     window: Duration = 3600
+    watch_list: list[Annotated[Block, AfterValidator(_narrow)]] = []
+    canaries: list[Annotated[str, BeforeValidator(_spelled), AfterValidator(_one_thing)]] = []
 
 
 class FreshnessModel(_Strict):
@@ -227,6 +251,8 @@ class PolicyModel(_Strict):
                 for name, action in self.actions.items()
             },
             window_ms=self.corroboration.window * 1000,
+            watch_list=tuple(self.corroboration.watch_list),
+            canaries=tuple(self.corroboration.canaries),
             fresh_ms=self.freshness.limit * 1000,
             containments_per_hour=self.budget.containments_per_hour,
             percent_at_once=self.budget.percent_at_once,

@@ -18,6 +18,7 @@ from response.cases import case_of
 from response.containment import fold, stream_name
 from response.journal import Journal, JournalEntry, Step
 from response.notices import Notify, notice
+from response.outside import outside_signals
 from response.policy import Policy, Rule
 from response.room import Room
 from response.settling import Decision, is_covered, settle
@@ -90,8 +91,10 @@ def respond(
     signal = replace(signal, case=case_of(signal, signals, policy.window_ms))
     new = signals.record(signal, window_ms=policy.window_ms, now_ms=now_ms)
 
+    outside = outside_signals(verdict, policy)
+
     def partners_now() -> tuple[Signal, ...]:
-        return corroborating(signal, signals, policy.window_ms)
+        return (*outside, *corroborating(signal, signals, policy.window_ms))
 
     partners = partners_now()
     room = Room(

@@ -84,6 +84,9 @@ def corroborating(signal: Signal, signals: SignalStore, window_ms: int) -> tuple
 def kept(verdict: Verdict) -> str:
     """Return the verdict as JSON for the journal, bounded: evidence gives way first, then the last names of others."""
     text = verdict.to_json()
+    if len(text) > _LARGEST:  # it waits for a second signal: what it shows has given none
+        verdict = replace(verdict, seen=())
+        text = verdict.to_json()
     while len(text) > _LARGEST and (verdict.evidence or verdict.related or verdict.opened):
         related, opened = verdict.related, verdict.opened
         if not verdict.evidence:

@@ -23,6 +23,8 @@ class Described:
     session_issued_ms: int | None = None
     #: What it may have opened to others.
     opened: tuple[Entity, ...] = ()
+    #: Addresses and ids that it shows.
+    seen: tuple[str, ...] = ()
 
 
 def describe_call(call: ApiCall) -> Described:
@@ -42,6 +44,7 @@ def describe_call(call: ApiCall) -> Described:
         peer=call.trusts,
         session_issued_ms=call.session_issued_ms if call.session else None,
         opened=call.opened,
+        seen=(call.source_address, call.access_key_id, call.principal.id, *call.targets),
     )
 
 
@@ -61,4 +64,5 @@ def describe_event(event: SystemEvent) -> Described:
         summary=lambda: f"{event.process}: {event.message[:200]}" if event.process else event.message[:200],
         related=(),
         peer=peer,
+        seen=(event.source_address,),
     )

@@ -15,7 +15,7 @@ from shared_model.events import ApiCall, Entity, SystemEvent, Telemetry
 from shared_model.memory import EntityMemory
 from shared_model.remembering import remember
 from shared_model.scorer import Scorer, memory_key, verdict_of
-from shared_model.verdicts import Evidence
+from shared_model.verdicts import Evidence, seen_in
 from shared_model.windows import Events, Sequences, Windows, cut, first_new, merge
 
 #: Events that a verdict shows.
@@ -110,6 +110,7 @@ def _detect(
                 correlation_id=correlation_id,
                 session_issued_ms=max(issued, default=None),
                 opened=opened,
+                seen=seen_in(name for item in own for name in item.seen),
             )
             verdicts.append(verdict)
     states = remember(

@@ -32,6 +32,8 @@ class Telemetry(StrEnum):
     DNS_LOGS = "dns_logs"
     RUNTIME = "runtime"
     DATA_EVENTS = "data_events"
+    WATCH_LIST = "watch_list"  # no record: a list that the operator keeps (response/outside.py)
+    CANARY = "canary"  # nor this: what the operator laid out for nobody to use
 
 
 class EntityKind(StrEnum):

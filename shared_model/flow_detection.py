@@ -15,7 +15,7 @@ from shared_model.memory import Remembered
 from shared_model.recent_ids import hex_ids
 from shared_model.remembering import remember
 from shared_model.scorer import memory_key, verdict_of
-from shared_model.verdicts import Evidence, Verdict
+from shared_model.verdicts import Evidence, Verdict, seen_in
 from shared_model.windows import Events, Sequences, Windows, cut, first_new, gather, merge
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ def _verdict(
         correlation_id=correlation_id,
         completed_flow=bool(network.is_two_way(sequences.rows[rows]).any()),
         reached=tuple(dict.fromkeys(_reached(batch, new)))[:REACHED],
+        seen=seen_in(_answered(batch, new)),
     )
 
 
@@ -216,6 +217,13 @@ def _own_names(batch: FlowBatch, flows: list[int]) -> Iterator[Entity]:
             for kind, name in ((EntityKind.INSTANCE, interface.instance_id), (EntityKind.INTERFACE, interface.interface_id)):
                 if name:
                     yield Entity(kind, name, interface.account)
+
+
+def _answered(batch: FlowBatch, flows: list[int]) -> Iterator[str]:
+    """Addresses at both ends of the flows that were answered: no spoofed one is among them."""
+    for flow in flows:
+        if batch.two_way[flow]:
+            yield from (addresses.to_text(*end[flow].tolist()) for end in (batch.destination, batch.source))
 
 
 def _reached(batch: FlowBatch, flows: list[int]) -> Iterator[Entity]:

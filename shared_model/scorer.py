@@ -68,6 +68,7 @@ def verdict_of(
     completed_flow: bool = False,
     reached: tuple[Entity, ...] = (),
     opened: tuple[Entity, ...] = (),
+    seen: tuple[str, ...] = (),
 ) -> Verdict:
     """Word a verdict. ``cause`` is the id of the event that it is known by, ``kind`` the class that the model chose."""
     threat = detector.classes[kind]
@@ -90,4 +91,5 @@ def verdict_of(
         session_issued_ms=session_issued_ms,
         reached=reached,
         opened=opened,
+        seen=seen,
     )

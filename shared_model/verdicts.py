@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +22,15 @@ class Evidence:
     time_ms: int
     weight: float
     summary: str
+
+
+#: Names that a verdict keeps of what its events show, and the characters of each: a message holds no more than 48 KB.
+SEEN, _SEEN_LENGTH = 64, 256
+
+
+def seen_in(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what a verdict keeps of names that its events show: each once, in their order."""
+    return tuple(dict.fromkeys(name for name in names if name and len(name) <= _SEEN_LENGTH))[:SEEN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,9 @@ class Verdict:
     opened : tuple of Entity
         What the calls of the window may have opened to others, that of the heaviest call first: what can be closed again.
         Neither are these names of the entity.
+    seen : tuple of str
+        Addresses and ids that the events of this delivery show, at most :data:`SEEN`: remote ends of two-way flows; sources,
+        access keys, principals and targets of calls.
     """
 
     id: str
@@ -81,6 +94,7 @@ class Verdict:
     session_issued_ms: int | None = None
     reached: tuple[Entity, ...] = ()
     opened: tuple[Entity, ...] = ()
+    seen: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""
@@ -100,6 +114,7 @@ class Verdict:
                     "evidence": tuple(Evidence(**item) for item in data["evidence"]),
                     "reached": tuple(_entity(entity) for entity in data.get("reached", ())),
                     "opened": tuple(_entity(entity) for entity in data.get("opened", ())),
+                    "seen": tuple(data.get("seen", ())),
                 }
             )
         except (KeyError, TypeError, AttributeError) as error:

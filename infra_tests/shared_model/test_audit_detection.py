@@ -21,7 +21,7 @@ from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, Teleme
 from shared_model.memory import InProcessMemory
 from shared_model.recent_ids import AT_MOST, MINUTES
 from shared_model.trust import trust
-from shared_model.verdicts import Verdict, verdict_id
+from shared_model.verdicts import SEEN, Verdict, verdict_id
 
 NOW_MS = CALL.time_ms + 3_600_000
 ACCOUNT = CALL.account
@@ -110,6 +110,21 @@ def test_a_trust_that_a_call_made_is_named_where_the_call_weighs():
     (verdict,) = detect(weighing).verdicts
     assert trusted in verdict.related
     assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+def test_what_its_calls_show_is_kept_for_lists_of_the_operators_also_of_a_call_that_does_not_weigh():
+    canary = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:canary"
+    calls = [call(number, failed=number > 0, targets=(canary,) if number == 0 else ("prod/db",)) for number in range(6)]
+    (verdict,) = detect([replace(each, access_key_id="AKIAIOSFODNN7EXAMPLE") for each in calls]).verdicts
+    assert set(verdict.seen) == {"198.51.100.7", "AKIAIOSFODNN7EXAMPLE", CALL.principal.id, canary, "prod/db"}
+    assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+def test_no_more_is_kept_of_it_than_a_message_holds():
+    calls = [call(number, failed=True, targets=tuple(f"{'x' * 240}-{number}-{n}" for n in range(9))) for number in range(16)]
+    (verdict,) = detect(calls).verdicts
+    assert len(verdict.seen) == SEEN
+    assert len(verdict.to_json()) < 40_000
 
 
 def test_below_the_threshold_there_is_a_score_and_no_verdict():
@@ -257,6 +272,7 @@ def test_a_host_is_judged_by_its_log_and_names_the_remote_side():
     assert verdict.related == (Entity(EntityKind.ADDRESS, "198.51.100.7", ACCOUNT),)
     assert verdict.evidence[0].summary == "sshd: line 0"
     assert not verdict.completed_flow
+    assert verdict.seen == ("198.51.100.7",)
 
 
 def test_nothing_in_gives_nothing_out():

@@ -177,11 +177,12 @@ def test_an_address_from_outside_names_the_interfaces_that_answered_it_as_reache
     assert verdict.related == (), "who is attacked is no name of the attacker"
     assert {entity.id for entity in verdict.reached} <= {"eni-0a", "eni-0b"}
     assert {entity.kind for entity in verdict.reached} == {EntityKind.INTERFACE}
+    assert {SCANNER, HOST} <= set(verdict.seen) <= {SCANNER, HOST, "10.0.1.6"}
     assert Verdict.from_json(verdict.to_json()) == verdict
 
 
 def test_probes_that_nobody_answered_have_reached_nothing(detector):
     (verdict,) = run(scan(), detector).verdicts
-    assert verdict.reached == ()
-    before = {name: value for name, value in json.loads(verdict.to_json()).items() if name != "reached"}
+    assert (verdict.reached, verdict.seen) == ((), ())
+    before = {name: value for name, value in json.loads(verdict.to_json()).items() if name not in ("reached", "seen")}
     assert Verdict.from_json(json.dumps(before)) == verdict, "what was queued before the field was there is still read"
