@@ -15,7 +15,7 @@ from training.benchmarks.records import Records
 from training.data_root import data_root
 from training.scenarios.connections import Connection
 from training.sequences import Story
-from training.trials import audit_hardening, flows, folds, padding, printing, recorded, sections, shipped, stage
+from training.trials import audit_evasion, audit_hardening, flows, folds, padding, printing, recorded, sections, shipped, stage
 from training.trials.evasion import EVASIONS
 from training.trials.flow_sets import DIRECTION, flow_set
 from training.trials.measures import averaged, figures_at, matthews, threshold_for
@@ -266,6 +266,22 @@ def test_recorded_logs_are_counted_as_on_the_card(source, test):
         assert (told[name]["found"], told[name]["of"]) == (evaluated[kind]["found"], evaluated[kind]["of"]), _STALE
     assert (told["alerts"], told["alerts_strict"]) == (evaluated["alerts"]["own"][0], evaluated["alerts"]["strict"][0])
     assert sum(of for _, of in told["attacks"].values()) == evaluated["attack_entities"]
+
+
+def test_each_evasion_of_an_audit_attack_changes_something_and_the_user_agent_row_hides_the_program():
+    from shared_model.encoders.audit import ROW
+
+    rows = np.zeros(12, ROW)
+    rows["time_ms"], rows["agent"] = 1000 * np.arange(12), 2
+    labels = np.array([0] * 9 + [2] * 3)
+    told = {name: evade(rows, labels, np.random.default_rng(1)) for name, evade in audit_evasion.EVASIONS.items()}
+    assert set(told["none"][0]["agent"][told["none"][1] > 0]) != {2}
+    for name in ("user agent", "all of them"):
+        assert set(told[name][0]["agent"].tolist()) == {2}
+    assert len({(changed.tobytes(), own.tobytes()) for changed, own in told.values()}) == len(told)
+    for changed, own in told.values():
+        assert int((own > 0).sum()) == 3
+        assert changed["time_ms"].tolist() == sorted(changed["time_ms"].tolist())
 
 
 def test_hardening_tells_each_attack_once_more_and_leaves_what_it_is_alone():

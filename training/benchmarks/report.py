@@ -1,4 +1,4 @@
-"""Writes docs/model-report.md from the measured document and the figures: no number in it is typed by hand."""
+"""Writes docs/model-report.md from the measured document and the figures: no figure of this run is typed by hand (what is told of earlier versions is)."""
 
 # ruff: noqa: E501  (prose and tables)
 from __future__ import annotations
@@ -40,14 +40,14 @@ def write_page() -> None:
 def render(document: Document, drawn: Sequence[str], trials: Mapping[str, Document | None]) -> str:
     """The whole page, as Markdown."""
     parts = [
-        _head(document, trials), _paper(document), figure("accuracy-per-epoch.svg", drawn, "Figure 1. Training (dashed) and validation accuracy per epoch, every seed."),
+        _head(document, trials), _paper(document), figure("accuracy-per-epoch.svg", drawn, "Figure 1. Training (dashed) and validation accuracy per epoch, every seed that is at hand."),
         figure("false-positives.svg", drawn, "Figure 2. False positives by model; bars are the mean, whiskers the spread over seeds, the dotted line is the paper's 1.3 %."),
         official(document), choice(document), unseen(document), left_out(document), _rates(document),
         figure("precision-recall.svg", drawn, "Figure 3. Precision against recall on the final tests, first seed."),
         figure("calibration.svg", drawn, "Figure 4. Are scores probabilities? Share of attacks among records of each tenth of the score, first seed; under random splits the tenths between hold a handful of records each."),
         _engines(document), *sections(trials),
         figure("latency.svg", drawn, "Figure 5. Decision latency by platform (the paper's figure 3): our own time of one API call, from docs/benchmarks.md."),
-        figure("transfer.svg", drawn, "Figure 6. Recall against the share of labelled target data, pre-trained and from scratch."),
+        figure("transfer.svg", drawn, "Figure 6. Recall at FPR 1e-2 against the share of labelled target data, pre-trained and from scratch (the aim, at 1e-3, is in the table)."),
         _tuning(drawn), _looks(document), _limits(), _record(document),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -62,8 +62,8 @@ detectors that ship, whose cards say more.
 Networks are scored as int8 by the runtime that serves; the decision is at the model's own boundary (0.5) unless a table says
 otherwise. Mean ± sample standard deviation over seeds; the seed also draws the split. Nothing here is the best of several runs,
 and nothing here has seen test records without their labels either (transductive settings would stand in rows of their own).
-Five seeds are meant; a table that counts fewer was made by a run that was ended before (`make evaluate` goes on from there).
-Rows with a dagger (†) are of an earlier run of the same models on the same splits, whose scores are not at hand any more; so are the rows of these models in the tables further below.
+Five seeds are meant; every table says how many it has (`make evaluate` goes on where a run was ended).
+Rows with a dagger (†) are of an earlier run on the same splits, whose scores are not at hand any more; so are the rows of these models in the tables further below. The LSTM of that run read quantiles and hard labels.
 
 ## In short
 
@@ -100,6 +100,7 @@ def _paper(document: Document) -> str:
 The paper claims {claim} (accuracy / F1 / FPR, %) for its CNN-LSTM and names neither split nor set for it. A random split puts
 near-copies of the same attack on both sides; it flatters everybody, and a random forest passes the claim easily. Repeated rows were
 dropped first: {_data(document)}.
+The two networks are taught by their rival: they read the cuts that LightGBM found on the training part, and learn, besides the records, what it says of mixtures of them ([decision 086](decisions/086-cuts-and-a-teacher.md)).
 The first figures are at the boundary of 0.5. The column before the last has the threshold that {100 * document["random_budget"]["share"]:g} % of benign **validation** records reach (never below 0.5):
 no test record has a part in it. It was meant to bring false positives under the aims. It costs more accuracy than that is worth, so that the boundary stays what this page speaks of.
 """

@@ -1,7 +1,8 @@
 """What evasion costs the shipped audit detector, on recorded attack techniques that training never saw.
 
 An attacker chooses his program's name, when he calls, and what he calls in between. Each held-out Stratus technique and Panther
-case stands behind benign calls of the same principal; what is woven in between is taken from these.
+case stands behind benign calls of the same principal; what is woven in between is taken from these. Without any evasion the
+attack comes from a kind of program that these calls never came from: the attacker's own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from shared_model.detector import Detector
 from shared_model.encoders.audit import ROW, ROW_BYTES
+from shared_model.vocabulary import AGENTS
 from training.artifact import ARTIFACTS
 from training.audit_data import recorded, recorded_stories
 from training.scenarios import Split
@@ -27,6 +29,15 @@ Rows = NDArray[np.void]
 Evasion = Callable[[Rows, NDArray[np.int64], np.random.Generator], tuple[Rows, NDArray[np.int64]]]
 HISTORIES = (14, 22, 30)
 _SEED = 5
+
+
+def foreign_agent(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generator) -> tuple[Rows, NDArray[np.int64]]:
+    """A kind of program that none of the principal's benign calls came from; any, where they came from all kinds."""
+    kinds = np.arange(1, len(AGENTS))
+    strange = np.setdiff1d(kinds, rows["agent"][labels == 0])
+    changed = rows.copy()
+    changed["agent"][labels > 0] = rng.choice(strange if len(strange) else kinds)
+    return changed, labels
 
 
 def own_agent(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generator) -> tuple[Rows, NDArray[np.int64]]:
@@ -66,10 +77,10 @@ def everything(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generator) 
 
 
 EVASIONS: dict[str, Evasion] = {
-    "none": lambda rows, labels, _: (rows, labels),
+    "none": foreign_agent,
     "user agent": own_agent,
-    "jitter": slowed,
-    "interleaving": woven,
+    "jitter": lambda rows, labels, rng: slowed(*foreign_agent(rows, labels, rng), rng),
+    "interleaving": lambda rows, labels, rng: woven(*foreign_agent(rows, labels, rng), rng),
     "all of them": everything,
 }
 

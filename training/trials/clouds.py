@@ -1,4 +1,4 @@
-"""What a network that learnt one cloud says of the other: generated API calls, families and operations that training never saw.
+"""What a network that learnt one cloud says of the other: generated API calls, families that training never saw.
 
 The networks are small ones for this question. Attack and benign families of the tests are those of the test split, of which
 training tells nothing. A threshold is what 1 % of benign windows of the validation families of the cloud that was learnt reach.

@@ -19,7 +19,7 @@ _CLOUD = {"aws": "AWS", "azure": "Azure", "combined": "combined"}
 def _network_evasion(document: Document) -> str:
     tests = document["tests"]
     rows = [
-        [f"IoT-23 {name}", evasion, f"{said['attack']:,} / {said['benign']:,}", f"{100 * said['recall']:.1f}", f"{100 * said['fpr']:.2f}"]
+        [f"IoT-23 {name}", evasion, f"{said['attack']:,}", f"{100 * said['recall']:.1f}", f"{round(said['fpr'] * said['benign'])} of {said['benign']}"]
         for name, one in tests.items() for evasion, said in one["evasions"].items()
     ]  # fmt: skip
     versions = ", ".join(sorted({one["version"] for one in tests.values()}))
@@ -27,7 +27,7 @@ def _network_evasion(document: Document) -> str:
 
 The same attacks before the shipped `network` detector (version {versions}), at its own threshold, on windows as serving cuts them. It was trained on other captures and on no evasion.
 
-{table(("capture", "evasion", "attack / benign windows", "recall %", "FPR %"), rows)}
+{table(("capture", "evasion", "attack windows", "recall %", "benign windows that alarm"), rows)}
 
 {run_line(document)}"""
 
@@ -43,7 +43,7 @@ def _audit_evasion(document: Document) -> str:
     return f"""## Evasion of the shipped audit detector
 
 Recorded Stratus techniques and Panther cases that training never saw, each behind 14, 22 and 30 benign calls of the same principal, at the threshold of version {first["version"]}.
-*User agent*: the attack comes from the program of the principal's benign calls. *Jitter*: a pause of up to an hour before each call. *Interleaving*: three of the principal's own calls after each
+*None*: the attack comes from a kind of program that the principal's benign calls never came from. *User agent*: it comes from the program of these calls. *Jitter*: a pause of up to an hour before each call. *Interleaving*: three of the principal's own calls after each
 call of the attack. This detector was not trained on evaded attacks; whether that helps is asked of a smaller network (`python -m training.trials audit_hardening`).
 
 {table(("evasion", "stories that alert", "techniques and cases of which some story alerts"), rows)}
@@ -82,7 +82,8 @@ Every family of generated API calls is left out of training once, attack and ben
 every training. At the threshold that 1 % of benign windows of the other folds reach, **{stories["found"]} of {stories["of"]} attack stories** of families never seen alert
 ({100 * stories["low"]:.0f}–{100 * stories["high"]:.0f} %), and at least half of the stories of {families["found"]} of {families["of"]} families. {false["found"]} of {false["of"]} benign stories of families never seen
 alarm ({100 * false["low"]:.1f}–{100 * false["high"]:.1f} %), in {document["days"]:.0f} entity-days of **synthetic** benign work: {1000 * false["found"] / document["days"]:.0f} per 1,000 entity-days, where 1 is asked for.
-The network is a small one for this question: the deployed detector is trained on more, and its figures stand on its card.
+The network is a small one for this question and has one seed: the deployed detector is trained on more, and its figures stand above. Flows and system logs are not asked so. An alert is a story here, not an entity and hour; stories of
+one family are alike, so that less is known than the intervals say.
 
 - Missed altogether: {missed}.
 - Benign families that alarm: {alarming}.
@@ -109,7 +110,7 @@ def _clouds(document: Document) -> str:
     return f"""## One cloud learnt, the other tested
 
 Generated API calls, told as CloudTrail or as Azure's Activity and sign-in records, in the common vocabulary. Tests are the attack and benign families of the test split of
-that cloud, of which training tells nothing. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
+that cloud, of which training tells nothing; some of the calls that make up an attack there occur in attacks of training too. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
 whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account.
 
 {_best_by_cloud(document)}
@@ -133,7 +134,7 @@ def _best_by_cloud(document: Document) -> str:
 
 def _platforms(document: Document) -> str:
     rows = [
-        [_CLOUD[cloud], f"{one['attack']:,} / {one['benign']:,}", *(f"{100 * one[name]:.1f}" for name in ("accuracy", "f1", "fpr", "recall")),
+        [_CLOUD[cloud], f"{one['attack']:,} / {one['benign']:,}", *(f"{100 * one[name]:.1f}" for name in ("accuracy", "f1", "fpr", "recall")), f"{round(one['fpr'] * one['benign'])} of {one['benign']:,}",
          f"{document['latency_ms'][cloud]:g} ms" if document["latency_ms"].get(cloud) else "–", f"{PAPER_MS[cloud]} ms" if cloud in PAPER_MS else "–"]
         for cloud, one in document["table"].items()
     ]  # fmt: skip
@@ -144,6 +145,7 @@ def _platforms(document: Document) -> str:
         "F1 %",
         "FPR %",
         "recall %",
+        "benign windows that alarm",
         "decision, our own time (p50)",
         "the paper's decision latency",
     )

@@ -178,7 +178,8 @@ def _recorded(document: Document) -> str:
 
 The shipped `audit` detector (version {first["version"]}) at its own threshold ({first["threshold"]:g}) and at the strict one ({first["strict_threshold"]:g}); benign validation data gave both. An entity is a principal, a session or
 a piece of a host's log; k of n with the exact 95 % interval. Of Stratus and Panther the attack is recorded and the history before it generated; the other logs are recorded throughout. All benign entities of Invictus are
-{document["sources"].get("invictus", first)["benign"]} principals of one hour: what they raise is a count and no rate. Attack in Invictus is what the tool did under its own name, in the system logs what the lines themselves say.
+{document["sources"].get("invictus", first)["benign"]} principals of one hour: what they raise is a count and no rate. Attack in Invictus is what the tool did under its own name, in the system logs what the lines themselves say. Stories of one technique are alike, so that less is known than the intervals say. One held-out Panther case,
+aws_sts_getcalleridentity_trufflehog, is a single call that everybody makes, and is no story here.
 
 {table(head, rows)}
 
