@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.ready node_modules/.ready .cache/emulator/.ready .cache/azure-runtime/.ready ## create the environment (demo and test do it by themselves)
+setup: .venv/bin/breakwater node_modules/.ready .cache/emulator/.ready .cache/azure-runtime/.ready ## create the environment (demo and test do it by themselves)
 
 demo: setup ## the main job: both embedded clouds, recorded attacks replayed, contained, undone; writes demo-report.html
 	@$(RUN) -m offline.demo
@@ -72,6 +72,10 @@ lock: .venv/.ready ## resolve requirements/*.in anew
 	@echo "[1/4] Python environment"
 	@requirements/sync $(CURDIR)/.venv requirements/dev.lock $(PYTHON)
 	@touch $@
+
+# The operator's command: nothing to install, and not in any function's folder.
+.venv/bin/breakwater: | .venv/.ready
+	@ln -sf ../../console/breakwater $@
 
 node_modules/.ready: package-lock.json .venv/.ready
 	@echo "[2/4] CDK command line, storage emulator (Node comes from the Python environment)"
