@@ -164,14 +164,17 @@ def operator_grants() -> Iterator[tuple[str, Ref]]:
 def add_operators(template: Template) -> None:
     """The people who may, by their own Entra identity; and those who also turn the master switch."""
     _add_people(template)
-    who = template.take(
+    given = template.take(
         "disarmPrincipalIds",
         "array",
         "Object ids of the users or groups that turn the master switch (disarm, arm). It is an entry of the journal, and Azure "
         "has no conditions for tables: whoever has this right can insert any entry, an approval among them. Everybody else in "
-        "operatorPrincipalIds stops all changes within a minute by uploading a policy that observes.",
+        "operatorPrincipalIds stops all changes within a minute by uploading a policy that observes. Empty: whoever deploys, so "
+        "that from the first minute somebody can. Name people where a pipeline deploys.",
         defaultValue=[],
     )
+    template.define("switchHolders", value(f"if(empty({given}), createArray(deployer().objectId), {given})"))
+    who = "variables('switchHolders')"
     each, on = f"{who}[copyIndex()]", names.table(registry.JOURNAL)
     definition = _definition(APPEND)
     ref = Ref(_ASSIGNMENTS, (f"guid({on.id}, {each}, {text(APPEND.title)})",))

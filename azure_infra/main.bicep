@@ -68,7 +68,7 @@ param storageAccess string = 'SelectedNetworks'
 @description('Object ids of the users or groups that set the policy and approve an undo.')
 param operatorPrincipalIds array = []
 
-@description('Object ids of the users or groups that turn the master switch. They can insert any entry into the journal.')
+@description('Object ids of the users or groups that turn the master switch. They can insert any entry into the journal. Empty: whoever deploys.')
 param disarmPrincipalIds array = []
 
 @description('Public addresses (CIDR) from which people may reach the storage accounts with their Entra identity.')

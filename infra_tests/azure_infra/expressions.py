@@ -17,6 +17,10 @@ from urllib.parse import urljoin
 _TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(-?\d+)|([A-Za-z_]\w*)|(.))", re.DOTALL)
 
 
+#: Who deploys, and in which tenant.
+DEPLOYER, _TENANT = "99999999-0000-4000-8000-0000000000de", "72f988bf-0000-4000-8000-000000000000"
+
+
 class ExpressionInvalid(ValueError):
     """An expression that Azure would refuse: says which and why."""
 
@@ -247,7 +251,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "subscriptionResourceId": lambda scope, kind, *names: resource_id(scope.subscription_id, kind, names),
     "substring": lambda scope, content, start, count: content[start : start + count],
     "take": lambda scope, content, count: content[:count],
-    "tenant": lambda scope: {"tenantId": "72f988bf-0000-4000-8000-000000000000"},
+    "deployer": lambda scope: {"objectId": DEPLOYER, "tenantId": _TENANT},
+    "tenant": lambda scope: {"tenantId": _TENANT},
     "toLower": lambda scope, content: str(content).lower(),
     "true": lambda scope: True,
     "union": lambda scope, *parts: {key: content for part in parts for key, content in part.items()},

@@ -203,8 +203,14 @@ def test_who_turns_the_switch_adds_to_the_journal_and_can_do_nothing_else(given:
     assert {name.rpartition("entities/")[2] for name in right.data} == {"add/action", "read"}
 
 
+def test_where_nobody_is_named_who_deploys_turns_the_switch(least: dict[str, Deployment], given: list[Right]) -> None:
+    (right,) = [right for right in rights(least.values()) if right.who == "who deploys"]
+    assert (right.role, right.on.rpartition("/")[2]) == ("breakwater table appender", "journal")
+    assert not [right for right in given if right.who == "who deploys"]
+
+
 def test_without_operators_nobody_has_their_rights(least: dict[str, Deployment]) -> None:
-    assert {right.who for right in rights(least.values())} == {*Group, "playbook", "flow-logs", "flow-log-writer"}
+    assert {right.who for right in rights(least.values())} == {*Group, "playbook", "flow-logs", "flow-log-writer", "who deploys"}
 
 
 def test_detectors_know_neither_journal_nor_signals_nor_policy(given: list[Right]) -> None:
