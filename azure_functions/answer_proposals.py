@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import azure.functions as func
 
+from azure_functions.adapters.callers import who_says
 from azure_functions.function import Function, Message, Poison
 from azure_functions.registry import ANSWERS, LINK_ANSWERS, STATE_CONNECTION
 from azure_functions.response_room import ResponseRoom
@@ -21,8 +21,6 @@ ROOM = ResponseRoom(FUNCTION)
 LINKS_FUNCTION = Function("answer_links", needs=_NEEDS)
 LINKS_ROOM = ResponseRoom(LINKS_FUNCTION)
 BLUEPRINT = func.Blueprint()
-#: Sign-in name and object id, as the operator's command writes them.
-_NAMES = re.compile(r"[^\s()]+")
 
 
 @BLUEPRINT.function_name("answer_proposals")
@@ -45,8 +43,7 @@ def _said(request: Mapping[str, Any]) -> Person:
     """Return who the sender says it is: a storage queue does not say who sent a message, and nothing attests the name."""
     if vouched_for(request) is not None:
         raise MalformedAnswer("only the page speaks for others, and it sends to a queue of its own", "on_behalf_of")
-    said = sender_says(request)
-    return Person(said, own_names=tuple(_NAMES.findall(said)))
+    return who_says(sender_says(request))
 
 
 def _signed_in(request: Mapping[str, Any]) -> Person:

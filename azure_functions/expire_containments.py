@@ -6,6 +6,7 @@ from typing import Any
 
 import azure.functions as func
 
+from azure_functions.adapters.callers import who_says
 from azure_functions.adapters.purge import purge
 from azure_functions.function import Function, Message, Poison
 from azure_functions.registry import CONTAINMENTS, SCHEDULE, STATE_CONNECTION
@@ -70,7 +71,8 @@ def _undo(message: Message) -> None:
             result = compare(containment_id, asked_by=approved_by, **room)
         else:
             overwrite = request.get("overwrite") is True
-            result = undo(containment_id, approved_by=approved_by, overwrite=overwrite, delivery=message.queued_as, **room)
+            person = who_says(approved_by)
+            result = undo(containment_id, approved_by=person, overwrite=overwrite, delivery=message.queued_as, **room)
     except UnknownContainment as error:
         raise Poison(str(error), source=message.id, field="undo") from error
     _log(UNDO_FUNCTION, UNDO_ROOM, (result,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cached_property
 
 from azure_functions.actions.leaves import LEAVES
@@ -14,7 +13,6 @@ from azure_functions.registry import Group
 from response.page.document import SignInByPlatform, Site
 from response.page.proposal_page import ProposalPage
 
-_RANDOM_BYTES = 32
 #: Where App Service authentication begins a sign-in with Entra; the address to come back to stands behind it.
 _SIGN_IN = "/.auth/login/aad?post_login_redirect_uri="
 
@@ -36,5 +34,4 @@ class PageRoom:
             send=AnswerQueue(clients).send,
             sender=lambda: self._function.name,
             leaves=LEAVES,
-            random=lambda: secrets.token_hex(_RANDOM_BYTES),
         )

@@ -197,7 +197,7 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
             yield _only_keys(_allow(_BUDGET, _table_arn(names, "signals")), _LEDGERS)
             if spec.queue == "verdicts":
                 yield _only_keys(_allow(_SIGNALS, _table_arn(names, "signals")), _SIGNALS_OF)
-        if spec.queue == "answers":  # whether the name in an answer has the id that SQS saw
+        if spec.queue in ("answers", "containments"):  # whether the name in an answer, or of who undoes, has the id that SQS saw
             for kind in ("role", "user"):
                 yield _allow([f"iam:Get{kind.title()}"], f"arn:{names.partition}:iam::{names.account}:{kind}/*")
             if around.operator_accounts:  # whether who names another account is of this one

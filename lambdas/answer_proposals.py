@@ -22,11 +22,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _answer(message: Message) -> None:
     source = f"answers:{message.id}"
     request = message.document(source)
-    settings = FUNCTION.settings
-    others = settings.operator_accounts.split(",")
-    callers = Callers(FUNCTION.clients, settings.account, settings.page_role_arn, others)
     try:
-        person = callers.person(message.sender, sender_says(request), vouched_for(request))
+        person = Callers.of(FUNCTION).person(message.sender, sender_says(request), vouched_for(request))
         answer = read_answer(request, person)
     except MalformedAnswer as error:
         raise Poison(str(error), source=source, field=error.field) from error

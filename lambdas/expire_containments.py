@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.adapters.callers import Callers, Impersonation
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
 from response.comparing import compare
@@ -52,10 +53,12 @@ def _end(message: Message) -> None:
         if request.get("dry_run"):  # whatever else it says: who wanted to look must not change anything
             result = compare(containment_id, asked_by=approved_by, **room)
         else:
+            # approved_by is what the sender says: it counts where IAM has it under the id that the queue saw.
+            person = Callers.of(FUNCTION).person(message.sender, approved_by)
             overwrite = request.get("overwrite") is True
-            # approved_by is what the sender says; requested_by is what the queue knows.
-            room |= {"requested_by": message.sender, "delivery": message.id}
-            result = undo(containment_id, approved_by=approved_by, overwrite=overwrite, **room)
+            result = undo(containment_id, approved_by=person, overwrite=overwrite, delivery=message.id, **room)
+    except Impersonation as error:
+        raise Poison(str(error), source=source, field="approved_by") from error
     except UnknownContainment as error:
         raise Poison(str(error), source=source, field="undo") from error
     _log((result,))

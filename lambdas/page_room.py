@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import cached_property
 
 from lambdas.actions.leaves import LEAVES
@@ -13,8 +12,6 @@ from lambdas.cloud_errors import in_core_words
 from lambdas.function import Function
 from response.page.document import SignInByScript, Site
 from response.page.proposal_page import ProposalPage
-
-_RANDOM_BYTES = 32
 
 
 class PageRoom:
@@ -35,7 +32,6 @@ class PageRoom:
             send=AnswerQueue(clients, settings.answer_queue_url).send,
             sender=lambda: self.own_arn,
             leaves=LEAVES,
-            random=lambda: secrets.token_hex(_RANDOM_BYTES),
         )
 
     @cached_property

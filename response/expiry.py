@@ -18,10 +18,12 @@ from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
 from response.notices import Notify, notice
+from response.people import Person, undo_objection
 from response.policy import AtEnd, Policy
 from response.proposals import Proposal
 from response.switch import read_switch
 from shared_model.errors import BreakwaterError
+from shared_model.verdicts import Verdict
 
 _ROUNDS = 8
 #: Steps that the end of a containment consists of.
@@ -67,7 +69,7 @@ class _Desk:
     journal: Journal
     now_ms: int
     notify: Notify
-    requested_by: str = ""
+    person: Person | None = None
     overwrite: bool = False
     delivery: str = ""
 
@@ -75,12 +77,11 @@ class _Desk:
 def undo(
     containment_id: str,
     *,
-    approved_by: str,
+    approved_by: Person,
     actions: Mapping[str, Action],
     journal: Journal,
     now_ms: int,
     notify: Notify,
-    requested_by: str = "",
     overwrite: bool = False,
     delivery: str = "",
 ) -> Ended:
@@ -89,11 +90,10 @@ def undo(
     Parameters
     ----------
     containment_id : str
-    approved_by : str
-        ARN of the person who approves it, as the request states it.
+    approved_by : Person
+        Who asks, which is the approval: refused where a verdict that led to it is about that person. What the cloud attests
+        stands in the detail of UNDOING, as ``requested_by``.
     actions, journal, now_ms, notify
-    requested_by : str
-        Who sent the request, as the cloud attests it; stands in the detail of UNDOING.
     overwrite : bool
         Also what someone changed since shall be as it was before; refused where the action cannot do that.
     delivery : str
@@ -106,13 +106,11 @@ def undo(
     CloudUnavailable
         Try again later; what was restored already stays so.
     """
-    if not approved_by.strip():
-        raise ValueError("an undo needs approved_by: the ARN of the person who approves it")
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    desk = _Desk(actions, journal, now_ms, notify, requested_by, overwrite, delivery)
-    return _end(desk, name, containment_id, approved_by)
+    desk = _Desk(actions, journal, now_ms, notify, approved_by, overwrite, delivery)
+    return _end(desk, name, containment_id, approved_by.name)
 
 
 def expire(
@@ -288,7 +286,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
     # Also of one that another began to undo: until when somebody may be at it counts from here.
     if not any(entry.step is Step.UNDOING for entry in written):
-        sender: dict[str, Any] = {"requested_by": desk.requested_by} if desk.requested_by else {}
+        sender: dict[str, Any] = {"requested_by": desk.person.attested} if desk.person and desk.person.attested else {}
         sender |= {"overwrites": changed} if desk.overwrite else {}
         undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
         stream = write(stream, undoing)
@@ -304,6 +302,11 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     return ended(Step.UNDONE, "", result.left)
 
 
+def _led_to(stream: Stream, containment: Containment) -> Iterator[Verdict]:
+    """The verdicts by which it was proposed, begun and extended."""
+    return (Verdict.from_json(each.verdict) for each in stream.entries if each.containment_id == containment.id and each.verdict)
+
+
 def _against_overwriting(action: Action, stream: Stream, containment: Containment) -> str:
     """Why what someone changed since is not written over, ``""`` where it may be."""
     if not isinstance(action, Overwriting):
@@ -317,7 +320,9 @@ def _against_overwriting(action: Action, stream: Stream, containment: Containmen
 
 
 def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
-    """Return why it must not be undone as things stand, with what to do instead; ``""`` where it may."""
+    """Return why it must not be undone as things stand, or by this person, with what to do instead; ``""`` where it may."""
+    if desk.person is not None and (reason := undo_objection(desk.person, _led_to(stream, containment))):
+        return reason
     if desk.now_ms < containment.earliest_undo_ms:
         earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
         return f"sessions issued before the revocation may be valid until {earliest}: undo it after that"

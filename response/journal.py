@@ -74,7 +74,8 @@ class JournalEntry:
         When the containment ends (on APPLYING, APPLIED and EXTENDED), or the proposal (on PROPOSED).
     verdict : str
         The verdict as :func:`response.signals.kept` writes it, at most 30,000 characters (on a REFUSED that
-        :attr:`awaits_corroboration`, and on PROPOSED): whoever brings the second signal, or the answer, goes on from here.
+        :attr:`awaits_corroboration`, and on PROPOSED: whoever brings the second signal, or the answer, goes on from here; on
+        APPLYING and EXTENDED: whom it is about may not undo what it led to).
     case : str
         The incident that it belongs to (``response/cases.py``), ``""`` where it belongs to none.
     previous : str

@@ -135,6 +135,19 @@ def objection(person: Person, verdict: Verdict, rule: FourEyes, approved_by: Col
     return ""
 
 
+def undo_objection(person: Person, verdicts: Iterable[Verdict]) -> str:
+    """Return why this person may not undo what these verdicts led to, ``""`` where nothing speaks against it.
+
+    Whatever ``four_eyes`` says: whom something was taken from does not give it back to himself.
+    """
+    if not any(is_about(verdict, person) for verdict in verdicts):
+        return ""
+    return (
+        f"the verdict is about {person.name}, and who was contained cannot undo it: someone else must ask. Who is alone signs in "
+        "under another identity, or gives back by hand what breakwater show says it was before"
+    )
+
+
 def needed(rule: FourEyes) -> int:
     """How many people must approve."""
     return 2 if rule is FourEyes.TWO else 1

@@ -164,7 +164,8 @@ class _Desk:
             return self._noted(stream, current, f"{known}, and not extended: {reason}")
         longer = replace(draft, id=current.id, case=current.case or room.case, expires_ms=until_ms)
         detail = {"reason": f"extended until {moment(until_ms)}", **self._second_signal()}
-        return self._append(stream, stream.entry(Step.EXTENDED, longer, now_ms=room.now_ms, detail=detail, expires=True))
+        extended = stream.entry(Step.EXTENDED, longer, now_ms=room.now_ms, detail=detail, expires=True)
+        return self._append(stream, replace(extended, verdict=kept(room.verdict)))
 
     def _against_longer(self, current: Containment) -> str:
         """Why a further verdict does not extend what is contained, ``""`` when it does: it takes what a containment takes."""
@@ -207,10 +208,8 @@ class _Desk:
         used_up = beyond_budget(room, draft) if action_policy.mode is Mode.ENFORCE else ""
         if action_policy.mode is Mode.APPROVE or used_up:
             return self._propose(stream, draft, used_up, detail)
-        stream = self._append(
-            stream, stream.entry(Step.APPLYING, draft, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
-        )
-        return self.applier.finish(stream, draft)
+        applying = stream.entry(Step.APPLYING, draft, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
+        return self.applier.finish(self._append(stream, replace(applying, verdict=kept(verdict))), draft)
 
     def _against(self, stream: Stream, draft: Containment, mode: Mode) -> dict[str, str]:
         """Return the detail of a refusal, empty when nothing speaks against the plan."""

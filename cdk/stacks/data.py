@@ -127,7 +127,7 @@ class DataStack(Stack):
                 **self._webhooks,
                 **({"security_hub_product_arn": self._security_hub_arn} if self._security_hub_arn else {}),
             }
-        if spec.queue == "answers" and (accounts := self._settings.operator_accounts(self.account)):
+        if spec.queue in ("answers", "containments") and (accounts := self._settings.operator_accounts(self.account)):
             told |= {"operator_accounts": ",".join(accounts)}
         if self.link_key and spec.queue == "answers":
             told |= {"page_role_arn": self.names.role_arn(PAGE.name)}

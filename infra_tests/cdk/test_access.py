@@ -89,7 +89,9 @@ def test_operators_alone_approve_an_undo_once_they_are_named(synthesise: Any) ->
     }
 
 
-def test_who_takes_answers_is_told_whose_people_may_answer_and_can_look_who_is_not_of_another_account(synthesise: Any) -> None:
+def test_who_takes_answers_or_undoes_is_told_whose_people_may_ask_and_can_look_who_is_not_of_another_account(
+    synthesise: Any,
+) -> None:
     other, variable = "210987654321", "BREAKWATER_OPERATOR_ACCOUNTS"
     lists = {"iam:ListRoles", "iam:ListUsers"}
 
@@ -104,10 +106,8 @@ def test_who_takes_answers_is_told_whose_people_may_answer_and_can_look_who_is_n
 
     own, theirs = (f"arn:aws:iam::{account}:role/on-call" for account in (ACCOUNT, other))
     assert told_and_allowed(own) == ({}, set())
-    assert told_and_allowed(own, theirs) == (
-        {"breakwater-answer-proposals": other},
-        {f"breakwater-answer-proposals-{REGION}"},
-    )
+    asked = ("breakwater-answer-proposals", "breakwater-expire-containments")
+    assert told_and_allowed(own, theirs) == (dict.fromkeys(asked, other), {f"{name}-{REGION}" for name in asked})
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,11 @@ def test_the_role_of_a_group_trusts_the_functions_that_work_for_it_and_nobody_el
 
 def test_no_functions_own_role_changes_anything_of_the_customers(templates: Templates) -> None:
     declared = {name for action in ACTIONS for name in (*action.permissions, *action.undo_permissions)}
-    callers = {"iam:GetRole", "iam:GetUser"}  # whether the name in an answer is the sender's
+    callers = {"iam:GetRole", "iam:GetUser"}  # whether the name in an answer, or of who undoes, is the sender's
     for spec in FUNCTIONS:
         policies = templates.role_statements()[f"breakwater-{kebab(spec.name)}-{REGION}"]
         assert set(policies) == {"function"}
-        assert allowed(policies["function"]) & declared <= (callers if spec.queue == "answers" else set())
+        assert allowed(policies["function"]) & declared <= (callers if spec.queue in ("answers", "containments") else set())
 
 
 def test_every_role_stays_within_its_boundary(templates: Templates) -> None:

@@ -71,7 +71,7 @@ def test_approved_it_is_contained_and_undone_by_the_same_id(functions: Account, 
     assert (approved.actor, approved.detail["attested"]) == (alice[1], alice[0])
     functions.now_ms += 1
     undo = json.dumps({"undo": proposal.id, "approved_by": alice[1]})
-    assert expire_containments.handler(sqs_event(undo), None) == {"batchItemFailures": []}
+    assert expire_containments.handler(sqs_event(undo, sender=alice[0]), None) == {"batchItemFailures": []}
     assert functions.groups_of(instance) == before
 
 

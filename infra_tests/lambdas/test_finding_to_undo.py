@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, redelivered, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, NOW_MS, ON_CALL, Account, redelivered, sqs_event
 from lambdas import expire_containments, respond, triage_findings
 from response.journal import Step
 from training.data_root import data_root
 
 TIME = "2026-09-21T14:13:20Z"  # NOW_MS
-UNDO_BY = f"arn:aws:iam::{ACCOUNT}:role/on-call"
 
 
 def finding(instance: str, *, dns: bool, event_id: str, finding_id: str) -> str:
@@ -82,11 +81,11 @@ def test_two_independent_findings_quarantine_every_interface_and_undo_restores_t
 
     refused, *_, applied, _ = account.journal()
     assert (refused.correlation_id, applied.correlation_id) == ("event-flow", "event-dns")
-    undo = json.dumps({"undo": applied.containment_id, "approved_by": UNDO_BY})
+    undo = json.dumps({"undo": applied.containment_id, "approved_by": ON_CALL})
     assert expire_containments.handler(sqs_event(undo), None) == {"batchItemFailures": []}
     assert account.groups_of(instance) == before
     assert account.steps()[-2:] == [Step.UNDOING, Step.UNDONE]
-    assert account.journal()[-1].actor == UNDO_BY
+    assert account.journal()[-1].actor == ON_CALL
     assert account.take("dead-letters") == []
 
 
@@ -172,6 +171,6 @@ def test_recorded_findings_contain_the_instance_they_name(functions: Account) ->
     applied = next(entry for entry in functions.journal() if entry.step is Step.APPLIED)
     assert applied.correlation_id in {json.loads(body)["id"] for body in bodies}
     assert all(groups != before[eni] for eni, groups in functions.groups_of(instance).items())
-    undo = json.dumps({"undo": applied.containment_id, "approved_by": UNDO_BY})
+    undo = json.dumps({"undo": applied.containment_id, "approved_by": ON_CALL})
     expire_containments.handler(sqs_event(undo), None)
     assert functions.groups_of(instance) == before

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, redelivered, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, NOW_MS, ON_CALL, ON_CALL_ID, Account, redelivered, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain, finding, two_findings
 from infra_tests.response.world import Killed, verdict
 from lambdas import expire_containments, respond, triage_findings
@@ -26,7 +26,6 @@ from shared_model.errors import CloudUnavailable
 from shared_model.events import Entity, EntityKind, Telemetry
 
 HOUR_MS = 3_600_000
-UNDO_BY = f"arn:aws:iam::{ACCOUNT}:role/on-call"
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_what_is_no_verdict_goes_to_the_dead_letters_of_a_fifo_queue(
         ("{}", "undo"),
         ('{"undo": 7}', "undo"),
         ('{"undo": "0123", "approved_by": ""}', "approved_by"),
-        (f'{{"undo": "0123", "approved_by": "{UNDO_BY}"}}', "undo"),
+        (f'{{"undo": "0123", "approved_by": "{ON_CALL}"}}', "undo"),
     ],
 )
 def test_an_undo_that_cannot_be_done_says_what_is_wrong(functions: Account, body: str, field: str) -> None:
@@ -148,11 +147,11 @@ def test_an_undo_after_someone_changed_the_interface_leaves_it_and_tells(functio
     (eni,) = functions.groups_of(instance)
     functions.clients("ec2").modify_network_interface_attribute(NetworkInterfaceId=eni, Groups=[forensics])
     functions.take("notices")
-    undo = json.dumps({"undo": functions.journal()[-1].containment_id, "approved_by": UNDO_BY})
+    undo = json.dumps({"undo": functions.journal()[-1].containment_id, "approved_by": ON_CALL})
     expire_containments.handler(sqs_event(undo), None)
     assert functions.groups_of(instance) == {eni: [forensics]}
     undoing, undone = functions.journal()[-2:]
-    assert (undoing.step, undoing.actor, undoing.detail["requested_by"]) == (Step.UNDOING, UNDO_BY, "AROAEXAMPLE:sender")
+    assert (undoing.step, undoing.actor, undoing.detail["requested_by"]) == (Step.UNDOING, ON_CALL, ON_CALL_ID)
     assert forensics in undone.detail["left"][0]
     (told,) = functions.take("notices")
     assert "LEFT AS IT IS" in json.loads(told["Body"])["Message"]
@@ -180,7 +179,7 @@ class TestSessions:
         self.verdicts(functions, "web")
         assert deliver(functions) == {"batchItemFailures": []}
         assert len(self.policies(functions, "web")) == 1
-        undo = json.dumps({"undo": functions.journal()[-1].containment_id, "approved_by": UNDO_BY})
+        undo = json.dumps({"undo": functions.journal()[-1].containment_id, "approved_by": ON_CALL})
         expire_containments.handler(sqs_event(undo), None)
         assert functions.steps()[-1] == Step.REFUSED
         functions.now_ms = NOW_MS + 2 * HOUR_MS
@@ -251,7 +250,7 @@ def test_an_end_that_was_killed_before_the_lake_had_it_is_there_after_the_next_d
     functions.set_policy(actions={"quarantine_instance": {"mode": "enforce", "time_to_live": "1h"}})
     contain(functions, instance)
     functions.now_ms = NOW_MS + 2 * HOUR_MS
-    undo = {"undo": functions.journal()[-1].containment_id, "approved_by": UNDO_BY}
+    undo = {"undo": functions.journal()[-1].containment_id, "approved_by": ON_CALL}
     first = sqs_event(json.dumps(undo if request_ == "undo" else {"expire": True}))
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "put_ocsf", lambda *_, **__: (_ for _ in ()).throw(Killed()))

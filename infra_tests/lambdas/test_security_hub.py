@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 
-from infra_tests.lambdas.account import ACCOUNT, Account, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, ON_CALL, Account, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain
 from infra_tests.response.world import NOW_MS, verdict
 from lambdas import expire_containments, respond, triage_findings
@@ -131,7 +131,7 @@ def test_from_a_verdict_to_the_undo(account: Account, monkeypatch: pytest.Monkey
 
     assert sum(name.startswith("verdict/") for name in findings()) == 2
     assert findings()[f"containment/{contained}"]["ProductFields"]["breakwater/step"] == "VERIFIED"
-    undo = f'{{"undo": "{contained}", "approved_by": "arn:aws:iam::{ACCOUNT}:role/on-call"}}'
+    undo = f'{{"undo": "{contained}", "approved_by": "{ON_CALL}"}}'
     assert expire_containments.handler(sqs_event(undo), None) == {"batchItemFailures": []}
     assert findings()[f"containment/{contained}"]["RecordState"] == "ARCHIVED"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, NOW_MS, ON_CALL, Account, sqs_event
 from infra_tests.lambdas.actions import waf
 from infra_tests.lambdas.actions.invoked import FUNCTION, CustomersFunction
 from infra_tests.response.world import verdict
@@ -20,7 +20,6 @@ from shared_model.verdicts import Verdict
 
 ATTACKER = Entity(EntityKind.ADDRESS, "203.0.113.9", ACCOUNT)
 HOST = Entity(EntityKind.HOST, "db-1", ACCOUNT)
-UNDO_BY = f"arn:aws:iam::{ACCOUNT}:role/on-call"
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def deliver(account: Account, target: Entity, number: int = 1) -> list[JournalEn
 
 
 def undo(account: Account, entry: JournalEntry) -> JournalEntry:
-    asked = json.dumps({"undo": entry.containment_id, "approved_by": UNDO_BY})
+    asked = json.dumps({"undo": entry.containment_id, "approved_by": ON_CALL})
     assert expire_containments.handler(sqs_event(asked), None) == {"batchItemFailures": []}
     return account.journal()[-1]
 

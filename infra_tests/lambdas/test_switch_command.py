@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from console import switch
-from infra_tests.lambdas.account import Account, sqs_event
+from infra_tests.lambdas.account import ON_CALL, Account, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain
 from lambdas import expire_containments, respond, triage_findings
 from lambdas.adapters.journal import DynamoJournal
@@ -68,7 +68,7 @@ def test_disarmed_a_person_still_undoes(account: Account, command: Command) -> N
     contain(account, instance)
     contained = account.journal()[-1].containment_id
     command("disarm", "--reason", "drill")
-    request = json.dumps({"undo": contained, "approved_by": ALICE})
+    request = json.dumps({"undo": contained, "approved_by": ON_CALL})
     assert expire_containments.handler(sqs_event(request), None) == {"batchItemFailures": []}
     assert account.groups_of(instance) == before
 

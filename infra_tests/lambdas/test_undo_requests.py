@@ -7,17 +7,32 @@ from typing import Any
 
 import pytest
 
-from infra_tests.lambdas.account import ACCOUNT, Account, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, ON_CALL, ON_CALL_ID, Account, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain
 from lambdas import expire_containments, respond, triage_findings
 from response.journal import Step
 
-WHO = f"arn:aws:iam::{ACCOUNT}:role/on-call"
-
 
 def ask(account: Account, **how: Any) -> None:
-    request = {"undo": account.journal()[-1].containment_id, "approved_by": WHO, **how}
+    request = {"undo": account.journal()[-1].containment_id, "approved_by": ON_CALL, **how}
     assert expire_containments.handler(sqs_event(json.dumps(request)), None) == {"batchItemFailures": []}
+
+
+def test_nobody_undoes_in_another_ones_name(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (triage_findings, respond, expire_containments):
+        account.install(monkeypatch, module)
+    vpc = account.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    contain(account, instance)
+    contained, before = account.journal()[-1].containment_id, account.groups_of(instance)
+    for sender, said in (("AROAEXAMPLE:eve", ON_CALL), (ON_CALL_ID, f"arn:aws:iam::{ACCOUNT}:user/bob"), (ON_CALL_ID, "bob")):
+        request = json.dumps({"undo": contained, "approved_by": said})
+        assert expire_containments.handler(sqs_event(request, sender=sender), None) == {"batchItemFailures": []}
+        (letter,) = account.take("dead-letters")
+        assert letter["MessageAttributes"]["field"]["StringValue"] == "approved_by"
+    assert (account.groups_of(instance), account.steps()[-1]) == (before, Step.VERIFIED)
+    ask(account)
+    assert account.journal()[-2].detail["requested_by"] == ON_CALL_ID
 
 
 def test_look_leave_and_write_over(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from infra_tests.lambdas.account import ACCOUNT, Account, redelivered, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, ON_CALL, Account, redelivered, sqs_event
 from infra_tests.lambdas.actions.iam import access_key, user
 from lambdas import expire_containments, respond, triage_findings
 from response.journal import Step
 
 TIME = "2026-09-21T14:13:20Z"  # NOW_MS
-UNDO_BY = f"arn:aws:iam::{ACCOUNT}:role/on-call"
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_the_key_that_was_used_and_the_sign_in_end_and_come_back(functions: Acco
     assert account.steps() == steps
 
     for entry in applied.values():
-        undo = json.dumps({"undo": entry.containment_id, "approved_by": UNDO_BY})
+        undo = json.dumps({"undo": entry.containment_id, "approved_by": ON_CALL})
         assert expire_containments.handler(sqs_event(undo), None) == {"batchItemFailures": []}
     assert state(account) == before
     assert account.take("dead-letters") == []

@@ -7,21 +7,18 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
 from offline import journal
-from offline.aws.embedded import ACCOUNT, REGION, EmbeddedAws
+from offline.aws import on_call
+from offline.aws.embedded import EmbeddedAws
 from offline.findings import domain_request, port_probe
-from offline.seed import Instance, World, launch, make_role
+from offline.seed import Instance, World, launch
 from response.answers import answer_body
 from response.containment import fold
 from response.journal import JournalEntry
 from response.proposals import Proposal, digest
 
-PERSON = f"arn:aws:iam::{ACCOUNT}:user/ada"
-#: The role of people who answer, and the session of one of them.
-_ON_CALL, _SESSION = "on-call", "ada"
-OPERATOR = f"arn:aws:sts::{ACCOUNT}:assumed-role/{_ON_CALL}/{_SESSION}"
+#: Who answers, and asks for undos.
+ADA = on_call.arn_of("ada")
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Followed:
 
     def undo(self, containment_id: str) -> None:
         """What ``breakwater undo`` sends."""
-        self.send("containments", {"undo": containment_id, "approved_by": PERSON})
+        on_call.send(self.aws, "ada", "breakwater-containments", json.dumps({"undo": containment_id, "approved_by": ADA}))
 
     def proposal(self, instance: Instance) -> Proposal:
         """What is proposed about a machine."""
@@ -76,25 +73,8 @@ class Followed:
 
     def approve(self, proposal: Proposal) -> None:
         """What ``breakwater approve`` sends, as the person on call."""
-        body = answer_body(proposal.id, approves=True, by=OPERATOR, request=str(uuid.uuid4()), plan=digest(proposal.plan))
-        sqs = self._as_operator("sqs")
-        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="breakwater-answers")["QueueUrl"], MessageBody=body)
-
-    def _as_operator(self, service: str) -> Any:
-        iam = self.aws.client("iam")
-        roles = {each["RoleName"] for page in iam.get_paginator("list_roles").paginate() for each in page["Roles"]}
-        if _ON_CALL not in roles:
-            make_role(iam, _ON_CALL, 3600)
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{_ON_CALL}"
-        keys = self.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName=_SESSION)["Credentials"]
-        return boto3.session.Session().client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.aws.endpoint.replace("localhost", "127.0.0.1"),
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
+        body = answer_body(proposal.id, approves=True, by=ADA, request=str(uuid.uuid4()), plan=digest(proposal.plan))
+        on_call.send(self.aws, "ada", "breakwater-answers", body)
 
     def dead_letter(self, queue: str, body: str) -> dict[str, Any]:
         """The one dead letter with that body."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from infra_tests.offline.following import OPERATOR, PERSON, Followed
+from infra_tests.offline.following import ADA, Followed
 from offline.aws.embedded import EmbeddedAws
 from offline.findings import domain_request, port_probe
 from offline.operator_policy import arm, write
@@ -51,7 +51,7 @@ def test_one_event_from_the_bus_to_the_changed_groups_and_back(aws: EmbeddedAws,
     aws.drain()
     assert groups_of(aws, instance) == before
     assert follow.steps(instance)[4:] == ["UNDOING", "UNDONE"]
-    assert follow.journal("quarantine_instance", "instance", instance.id)[-1].actor == PERSON
+    assert follow.journal("quarantine_instance", "instance", instance.id)[-1].actor == ADA
 
 
 def test_the_same_finding_again_changes_nothing(aws: EmbeddedAws, world: World, follow: Followed) -> None:
@@ -117,7 +117,7 @@ def test_in_approve_mode_a_person_is_asked_and_the_answer_contains(aws: Embedded
     assert delivered == ["breakwater-answer-proposals"]
     assert follow.steps(instance)[2:] == ["APPROVED", "APPLYING", "APPLIED", "VERIFIED", "REFUSED"]
     assert groups_of(aws, instance) != before
-    assert follow.journal("quarantine_instance", "instance", instance.id)[2].actor == OPERATOR
+    assert follow.journal("quarantine_instance", "instance", instance.id)[2].actor == ADA
     follow.undo(proposal.id)
     aws.drain()
     assert groups_of(aws, instance) == before

@@ -11,6 +11,7 @@ from response.actions import Plan, UndoResult
 from response.comparing import compare
 from response.expiry import Ended, UnknownContainment, undo
 from response.journal import JournalEntry, Step
+from response.people import Person
 
 STREAM = "isolate#123456789012/instance/i-1"
 ME = "arn:aws:iam::123456789012:role/on-call"
@@ -38,7 +39,7 @@ class Changed(Site):
         self.notices.clear()
 
     def undone(self, *, overwrite: bool = False) -> Ended:
-        return undo(self.contained, approved_by=ME, overwrite=overwrite, **self.room())
+        return undo(self.contained, approved_by=Person(ME), overwrite=overwrite, **self.room())
 
     def compared(self) -> Ended:
         return compare(self.contained, asked_by=ME, **self.room())

@@ -147,10 +147,10 @@ class Site:
         self.respond(verdict(machine, f"{machine}-flow-{number}", Telemetry.FLOW_LOGS, time_ms=self.now_ms))
         return self.respond(verdict(machine, f"{machine}-dns-{number}", Telemetry.DNS_LOGS, time_ms=self.now_ms))
 
-    def undo(self, containment_id: str) -> Ended:
+    def undo(self, containment_id: str, by: Person | None = None) -> Ended:
         return undo(
             containment_id,
-            approved_by=f"arn:aws:iam::{ACCOUNT}:role/on-call",
+            approved_by=by or Person(f"arn:aws:iam::{ACCOUNT}:role/on-call"),
             actions=self.actions,
             journal=self.journal,
             now_ms=self.now_ms,

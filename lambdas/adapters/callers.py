@@ -1,4 +1,4 @@
-"""Who sent an answer: what SQS saw, and which name IAM has for it."""
+"""Who sent an answer, or asked for an undo: what SQS saw, and which name IAM has for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.function import Function
 from response.people import Person, SignIn
 from shared_model.errors import BreakwaterError
 
@@ -43,6 +44,12 @@ class Callers:
         self._account = account
         self._others = other_accounts
         self._page = (page_role.split(":")[4], page_role.rpartition("/")[2]) if page_role else None
+
+    @classmethod
+    def of(cls, function: Function) -> Callers:
+        """Return what this function knows callers by."""
+        told = function.settings
+        return cls(function.clients, told.account, told.page_role_arn, told.operator_accounts.split(","))
 
     def person(self, sender: str, said: str, on_behalf_of: SignIn | None = None) -> Person:
         """Return who sent it.

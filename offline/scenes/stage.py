@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from offline import journal
+from offline.aws import on_call
 from offline.aws.deployment import HOST_LOGS
-from offline.aws.embedded import ACCOUNT, EmbeddedAws
+from offline.aws.embedded import EmbeddedAws
 from offline.replay.replayed import ReplayedCalls, ReplayedFlows, ReplayedLines
 from offline.report.record import Kind
 from offline.seed import Instance, Role, World, groups_of, launch
@@ -113,7 +114,8 @@ class Stage:
 
     def undo(self, containment_id: str, person: str) -> None:
         """Ask for an undo as the operator's command does."""
-        self.send("Containments", {"undo": containment_id, "approved_by": f"arn:aws:iam::{ACCOUNT}:user/{person}"})
+        body = json.dumps({"undo": containment_id, "approved_by": on_call.arn_of(person)})
+        on_call.send(self.aws, person, "breakwater-containments", body)
 
     def take_back(self, action: str, kind: str, identifier: str) -> bool:
         """A person asks for the last containment of a target to be undone; False where nothing was contained."""

@@ -6,6 +6,7 @@ right to contain, to write into the journal, or to make a link.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
@@ -18,6 +19,8 @@ from response.page.document import Markup, Reply, Site, element, page
 from response.page.forms import Visit
 from response.proposals import Proposal, digest
 from shared_model.errors import CloudUnavailable
+
+_RANDOM_BYTES = 32
 
 
 class ProposalPage:
@@ -48,7 +51,7 @@ class ProposalPage:
         send: Callable[[str], None],
         sender: Callable[[], str],
         leaves: Mapping[str, Sequence[str]],
-        random: Callable[[], str],
+        random: Callable[[], str] = lambda: secrets.token_hex(_RANDOM_BYTES),
     ) -> None:
         self._site = site
         self._journal = journal
@@ -190,10 +193,3 @@ def _wrong(says: str, reason: str) -> str:
     if len(reason) > LONGEST_REASON:
         return f"The reason has {len(reason)} characters; {LONGEST_REASON} fit."
     return ""
-
-
-def _again(visit: Visit) -> str:
-    """Return path and query of the link that was opened, and nothing else that the browser may have put beside."""
-    return (
-        f"{path_of(visit.proposal_id)}?{urlencode({name: visit.query.get(name, '') for name in ('plan', 'until', 'signature')})}"
-    )

@@ -19,6 +19,7 @@ from response.containment import fold
 from response.expiry import UnknownContainment, expire, undo
 from response.journal import Step
 from response.notices import Notice
+from response.people import Person
 from response.policy import ActionPolicy, NeverTouch, Policy, Rule
 from response.proposals import digest
 from response.responder import respond
@@ -200,7 +201,7 @@ class Stage:
             with suppress(UnknownContainment):
                 undo(
                     containment_id,
-                    approved_by=PERSON,
+                    approved_by=Person(PERSON),
                     actions=self._actions,
                     journal=self.journal,
                     now_ms=running.now_ms,
