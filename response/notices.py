@@ -41,6 +41,16 @@ class Notice:
     case: str = ""
 
     @property
+    def title(self) -> str:
+        """Under what it is told: the same for all of one case, since mail programs thread by the subject."""
+        return f"[{self.case}] Breakwater" if self.case else self.subject
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What stands under the title: what happened first, since a phone shows no more."""
+        return (*((self.subject,) if self.case else ()), *self.text.splitlines())
+
+    @property
     def opens(self) -> str:
         """What a person opens to see and answer, ``""`` where there is nothing."""
         return f"To see the plan and answer: {self.link}" if self.link else ""

@@ -76,7 +76,10 @@ def to_all(tellers: Iterable[Notify]) -> Notify:
 
 
 def slack_body(notice: Notice) -> dict[str, Any]:
-    """Return the message for Slack: a header, and the text as it is (no mark-up of a finding's own counts)."""
+    """Return the message for Slack: a header, and the text as it is (no mark-up of a finding's own counts).
+
+    The header is the case, by which a channel can be searched: a webhook can begin a message, and reply to none.
+    """
     context = " · ".join(part for part in (notice.thread, f"Notice {notice.id}") if part)
     # The only mark-up is our own address; a button would call back, and needs an app that listens.
     opens = {"type": "section", "text": {"type": "mrkdwn", "text": f"<{_plain(notice.link)}|{_OPENS}>"}}
@@ -84,8 +87,8 @@ def slack_body(notice: Notice) -> dict[str, Any]:
         "text": _plain(notice.subject),  # what a phone shows
         "unfurl_links": False,  # no preview: the plan is for who opens the link
         "blocks": [
-            {"type": "header", "text": {"type": "plain_text", "text": _cut(notice.subject, _HEADER)}},
-            {"type": "section", "text": {"type": "plain_text", "text": _cut(notice.text, _SECTION) or "-"}},
+            {"type": "header", "text": {"type": "plain_text", "text": _cut(notice.title, _HEADER)}},
+            {"type": "section", "text": {"type": "plain_text", "text": _cut("\n".join(notice.lines), _SECTION) or "-"}},
             *([opens] if notice.link else []),
             {"type": "context", "elements": [{"type": "plain_text", "text": _cut(context, _SECTION)}]},
         ],
@@ -95,14 +98,15 @@ def slack_body(notice: Notice) -> dict[str, Any]:
 def teams_body(notice: Notice) -> dict[str, Any]:
     """Return the message for Teams: one Adaptive Card. Its text blocks take Markdown, so a finding's own is escaped."""
     most = _CARD
-    while len(json.dumps(body := _card(notice, _cut(notice.text, most)))) > _CARD and most > len(_CUT):
+    text = "\n".join(notice.lines)
+    while len(json.dumps(body := _card(notice, _cut(text, most)))) > _CARD and most > len(_CUT):
         most //= 2
     return body
 
 
 def _card(notice: Notice, text: str) -> dict[str, Any]:
-    subject, lines = _escaped(_cut(notice.subject, _HEADER)), text.splitlines()
-    blocks: list[dict[str, Any]] = [{"type": "TextBlock", "text": subject, "weight": "Bolder", "wrap": True}]
+    title, lines = _escaped(_cut(notice.title, _HEADER)), text.splitlines()
+    blocks: list[dict[str, Any]] = [{"type": "TextBlock", "text": title, "weight": "Bolder", "wrap": True}]
     blocks += [{"type": "TextBlock", "text": _escaped(line), "wrap": True, "spacing": "Small"} for line in lines if line]
     about = [part for part in (notice.thread, f"Notice {notice.id}") if part]
     blocks += [{"type": "TextBlock", "text": _escaped(part), "wrap": True, "isSubtle": True, "size": "Small"} for part in about]

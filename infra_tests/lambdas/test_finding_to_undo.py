@@ -120,7 +120,7 @@ def test_expiry_asks_once_and_keeps_containing(functions: Account) -> None:
     assert account.groups_of(instance) == contained
     assert account.steps().count(Step.EXPIRY_DUE) == 1
     (told,) = account.take("notices")
-    assert "is due" in json.loads(told["Body"])["Subject"]
+    assert "is due" in json.loads(told["Body"])["Message"].splitlines()[0]
 
 
 def test_a_message_that_cannot_be_read_goes_to_the_dead_letters_untouched(functions: Account) -> None:

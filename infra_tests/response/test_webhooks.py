@@ -18,11 +18,23 @@ NOTICE = Notice("s/1", "Approve?: instance i-1", "scans <its> network\nChange: l
 SECRET = "https://hooks.slack.com/services/T000/B000/secret"
 
 
+def test_all_of_one_case_has_one_title_and_says_what_happened_first() -> None:
+    later = replace(NOTICE, id="s/2", subject="Contained: instance i-1", text="By alice")
+    for body in (slack_body, teams_body):
+        said = [json.dumps(body(each)) for each in (NOTICE, later)]
+        assert all("case-1] Breakwater" in each.replace("\\\\", "") for each in said)
+    assert later.title == NOTICE.title == "[case-1] Breakwater"
+    assert later.lines == ("Contained: instance i-1", "By alice")
+    without = replace(NOTICE, case="")
+    assert (without.title, without.lines) == (NOTICE.subject, tuple(NOTICE.text.splitlines()))
+
+
 def test_slack_shows_subject_text_case_and_id() -> None:
     body = slack_body(NOTICE)
     assert [block["type"] for block in body["blocks"]] == ["header", "section", "context"]
-    assert body["blocks"][0]["text"]["text"] == NOTICE.subject
-    assert body["blocks"][1]["text"] == {"type": "plain_text", "text": NOTICE.text}
+    assert body["text"] == NOTICE.subject, "what a phone shows"
+    assert body["blocks"][0]["text"]["text"] == "[case-1] Breakwater"
+    assert body["blocks"][1]["text"] == {"type": "plain_text", "text": f"{NOTICE.subject}\n{NOTICE.text}"}
     assert "breakwater show case-1" in body["blocks"][2]["elements"][0]["text"]
 
 
@@ -37,7 +49,7 @@ def test_teams_gets_one_adaptive_card() -> None:
     (attachment,) = teams_body(NOTICE)["attachments"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert (attachment["content"]["type"], attachment["content"]["version"]) == ("AdaptiveCard", "1.4")
-    assert len(attachment["content"]["body"]) == 5
+    assert len(attachment["content"]["body"]) == 6
 
 
 def test_both_open_the_plan_where_it_has_a_page() -> None:

@@ -13,16 +13,12 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 
-#: Characters of a subject that SNS takes.
-_SUBJECT = 100
-
-
 class Topic:
     """Publishes notices. A topic that does not answer is logged as an error and holds nothing up.
 
     After a function was killed a notice may come twice, with the same id: at the end of its text for a person, as the
-    attribute ``notice_id`` for a program. The case stands before the subject, where mail programs thread by it, and as the
-    attribute ``case``, by which a subscription can filter.
+    attribute ``notice_id`` for a program. All of one case has one subject, by which mail programs thread; what happened is the
+    first line. The case is the attribute ``case`` too, by which a subscription can filter.
     """
 
     def __init__(self, clients: Clients, arn: str, logger: Logger) -> None:
@@ -40,8 +36,10 @@ class Topic:
             with in_core_words("notification topic"):
                 self._clients("sns").publish(
                     TopicArn=self._arn,
-                    Subject=f"[{notice.case}] {notice.subject}"[:_SUBJECT] if notice.case else notice.subject,
-                    Message="\n".join(line for line in (notice.text, notice.opens, notice.thread, f"Notice {notice.id}") if line),
+                    Subject=notice.title,
+                    Message="\n".join(
+                        line for line in (*notice.lines, notice.opens, notice.thread, f"Notice {notice.id}") if line
+                    ),
                     MessageAttributes={
                         name: {"DataType": "String", "StringValue": value}
                         for name, value in (("notice_id", notice.id), ("case", notice.case))
