@@ -59,10 +59,13 @@ class LazyClients:
     ----------
     settings : callable
         Asked when the first client is made, so that a module can be imported without any setting.
+    credential : TokenCredential or None
+        A person's, who has one identity for all groups; None takes the managed identity of each.
     """
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, settings: Callable[[], Settings], credential: TokenCredential | None = None) -> None:
         self._read_settings = settings
+        self._persons = credential
         self._made: dict[tuple[str, str, str], Any] = {}
         self._credentials: dict[str, TokenCredential] = {}
         self._transport: Timed | None = None
@@ -104,6 +107,8 @@ class LazyClients:
         raise ValueError(f"there is no client of {service!r}")
 
     def _credential(self, group: str) -> TokenCredential:
+        if self._persons is not None:
+            return self._persons
         if group not in self._credentials:
             from azure.identity import ManagedIdentityCredential  # here, because it brings MSAL
 

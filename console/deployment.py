@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from response.actions import Plan
 from response.journal import Journal
-from response.policy import KnownAction
+from response.policy import KnownAction, Policy
 from shared_model.errors import BreakwaterError
+from shared_model.events import Entity
+from shared_model.verdicts import Verdict
 
 Print = Callable[[str], None]
 
@@ -47,6 +50,17 @@ class Deployment(Protocol):
 
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of this cloud, and what a policy must fit of each. Asks nobody."""
+        ...
+
+    def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
+        """Return what an action would change now, as whoever runs this can see it. Only reads.
+
+        Raises
+        ------
+        CloudUnavailable
+        CloudRefusal
+            A right to read is missing.
+        """
         ...
 
     @property

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.deployment import Deployment, NotPossible, Print
-from response.explain import explain
-from response.policy import load_policy
+from response.actions import Plan
+from response.explain import Explanation, explain
+from response.plan_text import diff_lines
+from response.policy import Policy, load_policy
+from response.switch import Switch, read_switch
+from shared_model.errors import BreakwaterError
 from shared_model.verdicts import Verdict
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to those about the policy."""
-    command = commands.add_parser("explain", help="say what a policy would do with a verdict; changes and asks nothing")
+    said = "say what a policy would do with a verdict: which rule, which guard, which change; changes nothing"
+    command = commands.add_parser("explain", help=said, description=said)
     command.add_argument("verdict", type=Path, help="a verdict as JSON, as it lies in a queue or the dead letters")
     command.add_argument("--policy", type=Path, required=True, help="the policy file")
     command.add_argument("--at", type=int, default=None, help="when it is decided, in ms since 1970 (default: now)")
+    command.add_argument(
+        "--offline", action="store_true", help="ask no cloud: neither how the master switch stands, nor for a plan"
+    )
     command.set_defaults(run=run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What could be read: plans by action, and how the switch stands; and of what could not be read, why."""
+
+    plans: dict[str, Plan] = field(default_factory=dict)
+    switch: Switch | None = None
+    unread: dict[str, str] = field(default_factory=dict)
 
 
 def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
@@ -30,11 +49,46 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     except ValueError as error:
         raise NotPossible(f"{options.verdict}: {error}: give one verdict, as JSON") from error
     now_ms = time.time_ns() // 1_000_000 if options.at is None else options.at
-    said = explain(verdict, policy=policy, now_ms=now_ms)
+    seen = _Seen() if options.offline else _look(where, verdict, policy)
+    if "" in seen.unread:
+        out(f"The master switch was not read: {seen.unread['']}")
+    elif seen.switch is not None and seen.switch.objection:
+        out(seen.switch.objection)
+    said = explain(verdict, policy=policy, now_ms=now_ms, plans=seen.plans, switch=seen.switch)
     for each in said:
         out(f"{'→' if each.applies else ' '} {each.rule}: {each.action}" + ("" if each.applies else " does not apply"))
-        for line in each.why:
+        for line in (*each.why, *(_plan(each, seen) if each.applies else ())):
             out(f"    {line}")
     if not any(each.applies for each in said):
         out("No rule applies: the signal is told of, and nothing changed.")
     return 0
+
+
+def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
+    """Read what the rules that may decide would change, and the switch, as far as whoever runs this may."""
+    switch, plans, unread = None, dict[str, Plan](), dict[str, str]()
+    try:
+        switch = read_switch(where.journal)
+    except BreakwaterError as error:
+        unread[""] = str(error)
+    for rule in policy.rules:
+        target = rule.pick(verdict)
+        if target is None or [*rule.misses(verdict)] or rule.action in {*plans, *unread}:
+            continue
+        try:
+            plans[rule.action] = where.plan(rule.action, target, verdict, policy)
+        except BreakwaterError as error:
+            unread[rule.action] = str(error)
+    return _Seen(plans, switch, unread)
+
+
+def _plan(each: Explanation, seen: _Seen) -> Iterator[str]:
+    plan = seen.plans.get(each.action)
+    if plan is None or plan.target != each.target:
+        why = seen.unread.get(each.action, "no cloud was asked")
+        yield f"plan: not read ({why}); what would change, and whom it touches, is not known"
+        return
+    summary, *difference = diff_lines(plan)
+    yield f"plan: {summary}"
+    yield from (f"    {line}" for line in difference)
+    yield from (f"    touches {touched}" for touched in plan.touches)

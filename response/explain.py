@@ -59,16 +59,17 @@ def explain(
     plans : mapping of action name to Plan
         Plans that are known (a journal's, or one that was just made): their tags, regions and resources are then judged too.
     switch : Switch or None
-        How the master switch stands, where that is known.
+        How the master switch stands, None where nobody looked.
     """
     decides: dict[str, str] = {}
     found = []
     for rule in policy.rules:
         target, plan = rule.pick(verdict), (plans or {}).get(rule.action)
+        plan = plan if plan is not None and plan.target == target else None
         misses = (*rule.misses(verdict), *rule.misfits(plan, now_ms))
         applies = not misses and rule.action not in decides
         if applies and target is not None:
-            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch or Switch()))
+            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch))
             if plan is not None or not (rule.tags or rule.regions):  # else a later rule may decide
                 decides[rule.action] = rule.name
         else:
@@ -78,13 +79,16 @@ def explain(
 
 
 def _course(
-    verdict: Verdict, rule: Rule, target: Entity, plan: Plan | None, policy: Policy, now_ms: int, switch: Switch
+    verdict: Verdict, rule: Rule, target: Entity, plan: Plan | None, policy: Policy, now_ms: int, switch: Switch | None
 ) -> Iterator[str]:
     action = policy.of(rule.action)
     if plan is None:
         for name, asked in (("tags", ", ".join(f"{key}={value}" for key, value in rule.tags.items())), ("regions", rule.regions)):
             if asked:
                 yield f"if the resource's {name} fit ({asked if isinstance(asked, str) else ', '.join(sorted(asked))})"
+    if plan is not None and plan.is_noop:
+        yield "nothing to do: it is so already"
+        return
     known = plan or Plan(rule.action, target, {}, {"": ""}, (), "")
     if reason := guard.refusal(known, verdict, policy.never_touch):
         yield f"refused: {reason}"
@@ -111,10 +115,16 @@ def _course(
     asks = f"who answers within {timedelta(seconds=action.answer_within_s)} ({_WHO[action.four_eyes]})"
     if action.mode is Mode.APPROVE:
         yield f"proposed: {rule.action} on {target.kind} {target.id} waits for {asks}; switch, budget and state count then"
+        if switch is not None and switch.objection:
+            yield f"a yes would be refused now: {switch.objection}"
         return
-    if switch.objection:
+    if switch is None:
+        yield "master switch: not read; disarmed, it would be refused"
+    elif switch.objection:
         yield f"refused: {switch.objection}"
         return
+    else:
+        yield "master switch: armed"
     yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}; what comes after waits for {asks}"
     ends = f"{timedelta(seconds=action.time_to_live_s)}, then {action.at_end}"
     yield f"enforced: {rule.action} on {target.kind} {target.id}, for {ends}"

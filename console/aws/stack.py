@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from console.deployment import NotPossible
-from lambdas.actions.catalogue import KNOWN
+from lambdas.actions.catalogue import KNOWN, make_actions
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.clients import Clients, LazyClients
 from lambdas.cloud_errors import in_core_words
-from response.policy import KnownAction
+from response.actions import Plan
+from response.policy import KnownAction, Policy
 from shared_model.errors import BreakwaterError
+from shared_model.events import Entity
+from shared_model.verdicts import Verdict
 
 _SIGN_IN = "sign in (`aws sso login`, or AWS_PROFILE) and try again"
 _REGION = "AWS_DEFAULT_REGION names the region that Breakwater was deployed to"
@@ -83,6 +86,10 @@ class Deployment:
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of AWS, and what a policy must fit."""
         return KNOWN
+
+    def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
+        """Make the plan, under the operator's own identity."""
+        return make_actions(lambda _: self.clients, {action: policy.of(action).settings})[action].plan(target, verdict)
 
     @property
     def attests_answers(self) -> bool:

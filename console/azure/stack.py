@@ -6,15 +6,19 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from azure_functions.actions.catalogue import KNOWN
+from azure_functions.actions.catalogue import KNOWN, make_actions
 from azure_functions.adapters.journal import TableJournal
-from azure_functions.clients import Clients
+from azure_functions.clients import Clients, LazyClients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
 from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
+from azure_functions.settings import Settings
 from console.azure.account import Account, locate
 from console.azure.person import Person, PersonsClients
-from response.policy import KnownAction
+from response.actions import Plan
+from response.policy import KnownAction, Policy
 from shared_model.errors import BreakwaterError
+from shared_model.events import Entity
+from shared_model.verdicts import Verdict
 
 _FIREWALL = "this address may not reach the account: `operatorAddresses` of the deployment names those that may"
 _RIGHTS = (
@@ -84,6 +88,10 @@ class Deployment:
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of Azure, and what a policy must fit."""
         return KNOWN
+
+    def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
+        """Make the plan, under the identity of whoever is signed in."""
+        return make_actions(LazyClients(Settings, self._person))[action].plan(target, verdict)
 
     @property
     def attests_answers(self) -> bool:

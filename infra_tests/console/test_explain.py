@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from console import explain
 from console.aws.stack import Deployment
 from console.deployment import NotPossible
 from infra_tests.response.world import NOW_MS, verdict
+from shared_model.errors import CloudUnavailable
 from shared_model.events import Telemetry
 
 DEFAULT = Path(__file__).parents[2] / "policy" / "default.yaml"
@@ -20,7 +22,7 @@ HERE = Deployment("breakwater")
 def run(*arguments: str) -> list[str]:
     parser, printed = argparse.ArgumentParser(), list[str]()
     explain.add_to(parser.add_subparsers())
-    options = parser.parse_args(["explain", *arguments, "--policy", str(DEFAULT), "--at", str(NOW_MS)])
+    options = parser.parse_args(["explain", *arguments, "--policy", str(DEFAULT), "--at", str(NOW_MS), "--offline"])
     assert options.run(HERE, options, printed.append) == 0
     return printed
 
@@ -33,6 +35,30 @@ def test_it_says_rule_guard_and_end(tmp_path: Path) -> None:
     assert any("corroboration: refused until a second signal" in line for line in printed)
     assert any(line.startswith("    observed: quarantine_instance on instance i-0a") for line in printed)
     assert "  revoke-role: revoke_sessions does not apply" in printed
+    assert any(line.startswith("    plan: not read (no cloud was asked)") for line in printed)
+
+
+class Unread(Deployment):
+    """A deployment that whoever runs the command may not read."""
+
+    @property
+    def journal(self) -> Any:
+        raise CloudUnavailable("journal: AccessDenied")
+
+    def plan(self, *_: Any) -> Any:
+        raise CloudUnavailable("ec2: UnauthorizedOperation")
+
+
+def test_what_could_not_be_read_is_said_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "verdict.json"
+    file.write_text(verdict("i-0a", "v", Telemetry.FLOW_LOGS).to_json(), encoding="utf-8")
+    printed = list[str]()
+    parser = argparse.ArgumentParser()
+    explain.add_to(parser.add_subparsers())
+    options = parser.parse_args(["explain", str(file), "--policy", str(DEFAULT), "--at", str(NOW_MS)])
+    assert options.run(Unread("breakwater"), options, printed.append) == 0
+    assert printed[0] == "The master switch was not read: journal: AccessDenied"
+    assert any(line.startswith("    plan: not read (ec2: UnauthorizedOperation)") for line in printed)
 
 
 @pytest.mark.parametrize("content", [None, "{}", "no JSON"])
