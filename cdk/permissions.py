@@ -152,7 +152,7 @@ OF_ACTION: Mapping[str, Mapping[str, tuple[Grant, ...]]] = {
     },
 }
 _WITH_ITS_SNAPSHOT: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
-_WEB_ACLS = tuple(f"arn:{{partition}}:wafv2:*:{{account}}:*/{kind}/*" for kind in ("rulegroup", "webacl"))
+_RULE_GROUPS, _WEB_ACLS = ((Grant((f"arn:{{partition}}:wafv2:*:{{account}}:*/{kind}/*",)),) for kind in ("rulegroup", "webacl"))
 #: Of each form of a never-touch list: the service whose calls have it as their resource, and its ARN. IAM knows no call by its
 #: access key (the resource is the user), and none of ours by a subnet: these two the code alone protects.
 _DENIED: Mapping[str, tuple[str, str]] = {
@@ -203,7 +203,8 @@ def _of_settings(action: str, settings: Mapping[str, Any]) -> Mapping[str, tuple
         named = (Grant(tuple(name.arn for name in read_ip_sets(settings))),)
         return {
             **dict.fromkeys(("wafv2:GetIPSet", "wafv2:ListTagsForResource", "wafv2:UpdateIPSet"), named),
-            **dict.fromkeys(("wafv2:GetRuleGroup", "wafv2:GetWebACL"), (Grant(_WEB_ACLS),)),
+            "wafv2:GetRuleGroup": _RULE_GROUPS,
+            "wafv2:GetWebACL": _WEB_ACLS,
             "wafv2:ListWebACLs": _ANYTHING,
         }
     if action == InvokeFunction.name:

@@ -33,7 +33,7 @@ class Asked:
     ----------
     permission, resource : str
     context : mapping of str to str
-        Condition keys and their values; a key that is not here is not in the request.
+        Condition keys and their values, of many values one a line; a key that is not here is not in the request.
     """
 
     permission: str
@@ -163,6 +163,41 @@ def _of_database(operation: str, kind: str, parameter: str) -> Callable[[Mapping
     return ask
 
 
+def _of_waf(operation: str, kind: str) -> Callable[[Mapping[str, Any]], Iterator[Asked]]:
+    def ask(params: Mapping[str, Any]) -> Iterator[Asked]:
+        region, scope = {"REGIONAL": (REGION, "regional"), "CLOUDFRONT": ("us-east-1", "global")}[params["Scope"]]
+        arn = f"arn:aws:wafv2:{region}:{ACCOUNT}:{scope}/{kind}/{params['Name']}/{params['Id']}"
+        yield Asked(f"wafv2:{operation}", arn)
+
+    return ask
+
+
+def _named(permission: str, parameter: str) -> Callable[[Mapping[str, Any]], Iterator[Asked]]:
+    def ask(params: Mapping[str, Any]) -> Iterator[Asked]:
+        yield Asked(permission, params[parameter])
+
+    return ask
+
+
+def _snapshots(params: Mapping[str, Any]) -> Iterator[Asked]:
+    operation, instance = "CreateSnapshots", params["InstanceSpecification"]["InstanceId"]
+    made, requested = f"arn:aws:ec2:{REGION}::snapshot/snap-new", _requested(params)
+    yield _ec2(operation, "instance", instance)
+    for device in ec2_backends[ACCOUNT][REGION].get_instance(instance).block_device_mapping.values():
+        yield _ec2(operation, "volume", device.volume_id)
+    yield Asked(f"ec2:{operation}", made, requested)
+    yield Asked("ec2:CreateTags", made, {**requested, "ec2:CreateAction": operation})
+
+
+def _tags(operation: str) -> Callable[[Mapping[str, Any]], Iterator[Asked]]:
+    def ask(params: Mapping[str, Any]) -> Iterator[Asked]:
+        keys = "\n".join(tag["Key"] for tag in params["Tags"])
+        for instance in params["Resources"]:
+            yield _ec2(operation, "instance", instance, **{"aws:TagKeys": keys})
+
+    return ask
+
+
 def _standby(operation: str) -> Callable[[Mapping[str, Any]], Iterator[Asked]]:
     def ask(params: Mapping[str, Any]) -> Iterator[Asked]:
         group = f"autoScalingGroup:00000000-0000-4000-8000-000000000000:autoScalingGroupName/{params['AutoScalingGroupName']}"
@@ -182,6 +217,8 @@ _QUESTIONS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Asked]]] = {
     },
     **{f"ec2:{name}": _rules(name) for name in _RULES},
     "ec2:CreateSecurityGroup": _new_group,
+    "ec2:CreateSnapshots": _snapshots,
+    **{f"ec2:{name}": _tags(name) for name in ("CreateTags", "DeleteTags")},
     "ec2:DescribeInstanceAttribute": lambda params: iter([_ec2("DescribeInstanceAttribute", "instance", params["InstanceId"])]),
     "ec2:ModifyImageAttribute": _shared("ModifyImageAttribute", "image", "ImageId"),
     "ec2:ModifyInstanceAttribute": _protection,
@@ -196,8 +233,14 @@ _QUESTIONS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Asked]]] = {
         for operation in (f"Describe{noun}Attributes", f"Modify{noun}Attribute")
     },
     "rds:ListTagsForResource": lambda params: iter([Asked("rds:ListTagsForResource", params["ResourceName"])]),
+    "lambda:Invoke": _named("lambda:InvokeFunction", "FunctionName"),
     "s3:DeletePublicAccessBlock": _of_bucket("PutBucketPublicAccessBlock"),
     "s3:GetBucketTagging": _of_bucket("GetBucketTagging"),
     "s3:GetPublicAccessBlock": _of_bucket("GetBucketPublicAccessBlock"),
     "s3:PutPublicAccessBlock": _of_bucket("PutBucketPublicAccessBlock"),
+    **{f"wafv2:{name}": _of_waf(name, "ipset") for name in ("GetIPSet", "UpdateIPSet")},
+    "wafv2:GetRuleGroup": _named("wafv2:GetRuleGroup", "ARN"),
+    "wafv2:GetWebACL": _of_waf("GetWebACL", "webacl"),
+    "wafv2:ListTagsForResource": _named("wafv2:ListTagsForResource", "ResourceARN"),
+    "wafv2:ListWebACLs": lambda _: iter([Asked("wafv2:ListWebACLs")]),
 }

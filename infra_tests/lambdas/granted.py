@@ -1,6 +1,7 @@
 """The policies that are deployed, as IAM reads them: what they allow, what they deny, and which grant was used for it.
 
-Their statements are those of ``infra_tests/cdk/golden/roles.json``, which a test holds equal to what is synthesised: no CDK is
+Their statements are those of ``infra_tests/cdk/golden/roles.json``, which a test holds equal to what is synthesised, and of the
+actions that the policy tells what to work with those of ``roles-of-the-example.json`` (policy/example-enforcing.yaml): no CDK is
 needed here.
 """
 
@@ -17,7 +18,7 @@ from infra_tests.lambdas.account import ROOT
 from infra_tests.lambdas.authorization import REGION, Asked
 
 Statement = Mapping[str, Any]
-_GOLDEN = ROOT / "infra_tests" / "cdk" / "golden" / "roles.json"
+_GOLDEN = ROOT / "infra_tests" / "cdk" / "golden"
 
 
 @dataclass(frozen=True, order=True)
@@ -36,8 +37,11 @@ class Grant:
 @cache
 def policies(role: str) -> Mapping[str, tuple[Statement, ...]]:
     """Statements of a role's policies, by the policy's name."""
-    roles = json.loads(_GOLDEN.read_text(encoding="utf-8"))
-    return {name: tuple(statements) for name, statements in roles[f"breakwater-{role}-{REGION}"].items()}
+    name = f"breakwater-{role}-{REGION}"
+    plain, example = (
+        json.loads((_GOLDEN / file).read_text(encoding="utf-8")) for file in ("roles.json", "roles-of-the-example.json")
+    )
+    return {policy: tuple(statements) for policy, statements in {**plain[name], **example.get(name, {})}.items()}
 
 
 def grants(role: str) -> Iterator[Grant]:
@@ -80,6 +84,8 @@ def _applies(statement: Statement, question: Asked) -> bool:
 #: Of a key that is not in the request, IAM holds a negated condition for true, and any other for false.
 _OPERATORS: Mapping[str, Callable[[str | None, list[str]], bool]] = {
     "ArnEquals": lambda value, wanted: value is not None and any(fnmatchcase(value, each) for each in wanted),
+    # Of a key with many values, one a line.
+    "ForAllValues:StringEquals": lambda value, wanted: set((value or "").split("\n")) - {""} <= set(wanted),
     "Null": lambda value, wanted: (value is None) is (wanted == ["true"]),
     "StringEquals": lambda value, wanted: value in wanted,
     "StringEqualsIgnoreCase": lambda value, wanted: value is not None and value.lower() in [each.lower() for each in wanted],

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
 import pytest
+import yaml
 from botocore.client import BaseClient
 
-from infra_tests.lambdas.authorization import Unknown, asked
-from infra_tests.lambdas.granted import Grant, allowing, policies
+from infra_tests.lambdas.account import ROOT
+from infra_tests.lambdas.authorization import Asked, Unknown, asked
+from infra_tests.lambdas.granted import Grant, allowing
 from lambdas.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP
+from response.actions import Plan
 
 _CONTAIN = ("plan", "check", "apply", "verify")
 _UNDO = ("undo", "compare", "overwrite")
-#: Granted only on what the policy's settings name, so not in the golden file: infra_tests/cdk/test_access.py holds these.
-_BY_SETTINGS = frozenset({"ec2:CreateSnapshots", "ec2:CreateTags", "ec2:DeleteTags"})
+_EXAMPLE: Mapping[str, Any] = yaml.safe_load((ROOT / "policy" / "example-enforcing.yaml").read_text(encoding="utf-8"))["actions"]
 _AT_WORK: ContextVar[tuple[str, str]] = ContextVar("at_work")
+#: What an action was told to work with, and its counterpart in the example, for whose settings the policies are synthesised.
+_TOLD: ContextVar[Mapping[str, str]] = ContextVar("told")
 
 
 @dataclass
@@ -42,10 +46,8 @@ class Watched:
         if not role or operation == "AssumeRole":  # the function itself becomes who works
             return
         service = client.meta.service_model.signing_name
-        if policy not in policies(role) or f"{service}:{operation}" in _BY_SETTINGS:
-            return
         try:
-            questions = asked(service, operation, params)
+            questions = [_of_the_example(question) for question in asked(service, operation, params)]
         except Unknown as unknown:
             self.objections.append(str(unknown))
             return
@@ -79,10 +81,35 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watched:
 def _as(identity: tuple[str, str], step: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(step)
     def work(*args: Any, **kwargs: Any) -> Any:
-        token = _AT_WORK.set(identity)
+        token, told = _AT_WORK.set(identity), _TOLD.set(_told(*args))
         try:
             return step(*args, **kwargs)
         finally:
             _AT_WORK.reset(token)
+            _TOLD.reset(told)
 
     return work
+
+
+def _told(action: Any, *given: Any) -> dict[str, str]:
+    """The sets, the function and the tags that the action's settings or its plan name, each with that of the example."""
+    after = [each.after for each in given if isinstance(each, Plan)]
+    sets = [name.arn for name in getattr(action, "_names", ())] + [arn for state in after for arn in state.get("blocks", ())]
+    function = [state["function"] for state in after if "function" in state]
+    if named := getattr(action, "_function", None):
+        function.append(named.arn)
+    tags = [key for state in after for key in state.get("tags", ())]
+    if forensics := getattr(action, "_forensics", None):
+        tags += forensics.tags
+    (example_set,), (example_tag,) = (
+        _EXAMPLE["block_address_in_waf"]["settings"]["ip_sets"],
+        _EXAMPLE["quarantine_instance"]["settings"]["tags"],
+    )
+    example_function = _EXAMPLE["invoke_function"]["settings"]["function"]
+    return dict.fromkeys(sets, example_set) | dict.fromkeys(function, example_function) | dict.fromkeys(tags, example_tag)
+
+
+def _of_the_example(question: Asked) -> Asked:
+    told, keys = _TOLD.get(), question.context.get("aws:TagKeys")
+    renamed = {} if keys is None else {"aws:TagKeys": "\n".join(told.get(key, key) for key in keys.split("\n"))}
+    return replace(question, resource=told.get(question.resource, question.resource), context={**question.context, **renamed})

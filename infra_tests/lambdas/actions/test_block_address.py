@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -15,106 +14,15 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra_tests.lambdas.account import ACCOUNT, Account
-from infra_tests.response.world import verdict
+from infra_tests.lambdas.actions.blocked import ATTACKER, ATTACKER_6, Network, action, network, plan, seen_at
 from lambdas.actions.block_address import BlockAddress
 from lambdas.actions.network_acls import BAND, QUOTA, Direction, is_denied, place
-from response.actions import CannotApply, CloudUnavailable, Plan, Verification
+from response.actions import CannotApply, CloudUnavailable, Verification
 from response.addresses import read_address
 from response.guard import refusal
 from response.policy import NeverTouch
-from shared_model.events import Entity, EntityKind, Telemetry
-from shared_model.verdicts import Verdict
 
-ATTACKER, ATTACKER_6 = "198.51.100.7", "2001:db8:bad::7"
-_KINDS = {"eni": EntityKind.INTERFACE, "i": EntityKind.INSTANCE}
-
-
-def seen_at(*places: str, address: str = ATTACKER, identifier: str = "v") -> Verdict:
-    """A verdict about an address that these interfaces and instances answered."""
-    reached = tuple(Entity(_KINDS[place.partition("-")[0]], place, ACCOUNT) for place in places)
-    target = Entity(EntityKind.ADDRESS, address, ACCOUNT)
-    return verdict("", identifier, Telemetry.FLOW_LOGS, entity=target, reached=reached, completed_flow=True)
-
-
-def plan(action: BlockAddress, about: Verdict) -> Plan:
-    made = action.plan(about.entity, about)
-    return Plan.from_json_value(json.loads(json.dumps(made.to_json_value())))
-
-
-class Network:
-    """A VPC with both versions of IP, and what is written into its ACLs."""
-
-    def __init__(self, account: Account) -> None:
-        self.account, self.ec2 = account, account.clients("ec2")
-        self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
-        self.web = account.group(self.vpc, "web")
-        self.acl = self.default_acl()
-        for egress in (False, True):  # as EC2 adds it to the default ACL of a VPC with IPv6
-            self.entry(self.acl, 101, "allow", "::/0", egress=egress)
-
-    def default_acl(self) -> str:
-        filters = [{"Name": "vpc-id", "Values": [self.vpc]}, {"Name": "default", "Values": ["true"]}]
-        return str(self.ec2.describe_network_acls(Filters=filters)["NetworkAcls"][0]["NetworkAclId"])
-
-    def instance(self, **options: Any) -> str:
-        return self.account.instance(self.vpc, [self.web], **options)
-
-    def interfaces(self, instance: str) -> list[Mapping[str, Any]]:
-        filters = [{"Name": "attachment.instance-id", "Values": [instance]}]
-        found: list[Mapping[str, Any]] = self.ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
-        return found
-
-    def own_acl(self, instance: str) -> str:
-        """Give the subnet of an instance an ACL of its own, with the entries of a careful customer."""
-        acl = self.ec2.create_network_acl(VpcId=self.vpc)["NetworkAcl"]["NetworkAclId"]
-        subnet = self.interfaces(instance)[0]["SubnetId"]
-        found = self.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])
-        (association,) = [a for each in found["NetworkAcls"] for a in each["Associations"] if a["SubnetId"] == subnet]
-        self.ec2.replace_network_acl_association(AssociationId=association["NetworkAclAssociationId"], NetworkAclId=acl)
-        for egress in (False, True):
-            self.entry(acl, 110, "deny", "192.0.2.0/24", egress=egress)
-            self.entry(acl, 120, "allow", "0.0.0.0/0", egress=egress, protocol="6", ports=(443, 443))
-            self.entry(acl, 130, "allow", "0.0.0.0/0", egress=egress, protocol="6", ports=(1024, 65535))
-            self.entry(acl, 140, "allow", "::/0", egress=egress)
-        return str(acl)
-
-    def entry(
-        self,
-        acl: str,
-        number: int,
-        verb: str,
-        block: str,
-        *,
-        egress: bool = False,
-        protocol: str = "-1",
-        ports: tuple[int, int] | None = None,
-    ) -> None:
-        key = "CidrBlock" if ip_network(block).version == 4 else "Ipv6CidrBlock"
-        optional = {"PortRange": {"From": ports[0], "To": ports[1]}} if ports else {}
-        self.ec2.create_network_acl_entry(
-            NetworkAclId=acl, RuleNumber=number, Protocol=protocol, RuleAction=verb, Egress=egress, **{key: block}, **optional
-        )
-
-    def entries(self, acl: str | None = None) -> list[str]:
-        found = self.ec2.describe_network_acls(NetworkAclIds=[acl or self.acl])["NetworkAcls"][0]["Entries"]
-        return sorted(json.dumps(entry, sort_keys=True) for entry in found)
-
-    def denies(self, acl: str | None = None) -> list[tuple[bool, str]]:
-        """(is egress, block) of the entries in the band."""
-        found = [json.loads(entry) for entry in self.entries(acl)]
-        ours = [entry for entry in found if entry["RuleNumber"] in BAND and entry["RuleAction"] == "deny"]
-        return sorted((entry["Egress"], entry.get("CidrBlock") or entry["Ipv6CidrBlock"]) for entry in ours)
-
-
-@pytest.fixture
-def network(account: Account) -> Network:
-    return Network(account)
-
-
-@pytest.fixture
-def action(account: Account) -> BlockAddress:
-    return BlockAddress(account.clients)
+__all__ = ["action", "network"]
 
 
 @pytest.mark.parametrize(("address", "block"), [(ATTACKER, f"{ATTACKER}/32"), (ATTACKER_6, f"{ATTACKER_6}/128")])
@@ -296,99 +204,6 @@ def test_an_acl_of_another_account_is_said(network: Network, action: BlockAddres
     instance = network.instance()
     monkeypatch.setattr(network.ec2, "get_paginator", _without(network.ec2.get_paginator, "describe_network_acls", "NetworkAcls"))
     assert "is another account's" in plan(action, seen_at(instance)).refusal
-
-
-def test_numbers_that_others_took_meanwhile_give_way_to_the_next(network: Network, action: BlockAddress) -> None:
-    before = network.entries()
-    made = plan(action, seen_at(network.instance()))
-    first, *others = made.after["entries"][network.acl]["ingress"]
-    network.entry(network.acl, first, "deny", "203.0.113.9/32")
-    assert action.check(made) == ""
-    action.apply(made)
-    action.apply(made)
-    assert network.denies().count((False, f"{ATTACKER}/32")) == 1
-    assert action.verify(made) is Verification.VERIFIED
-    assert action.undo(made).left == ()
-    network.ec2.delete_network_acl_entry(NetworkAclId=network.acl, RuleNumber=first, Egress=False)
-    assert network.entries() == before
-    for number in (first, *others):
-        network.entry(network.acl, number, "deny", "203.0.113.9/32")
-    assert "plan again" in action.check(made)
-    with pytest.raises(CannotApply, match="taken meanwhile"):
-        action.apply(made)
-
-
-def test_a_number_that_is_taken_between_looking_and_writing_gives_way(
-    network: Network, action: BlockAddress, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = plan(action, seen_at(network.instance()))
-    create, raced = network.ec2.create_network_acl_entry, []
-
-    def race(**arguments: Any) -> Any:
-        if not raced:
-            raced.append(create(**{**arguments, "CidrBlock": "203.0.113.9/32"}))
-        return create(**arguments)
-
-    monkeypatch.setattr(network.ec2, "create_network_acl_entry", race)
-    action.apply(made)
-    assert network.denies() == [(False, f"{ATTACKER}/32"), (False, "203.0.113.9/32"), (True, f"{ATTACKER}/32")]
-
-
-def test_many_addresses_at_once_each_get_their_denies_and_give_them_back(network: Network, account: Account) -> None:
-    instance, before = network.instance(), network.entries()
-    actions = [BlockAddress(account.clients) for _ in range(8)]
-    plans = [plan(a, seen_at(instance, address=f"203.0.113.{n}", identifier=f"v{n}")) for n, a in enumerate(actions)]
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda pair: pair[0].apply(pair[1]), zip(actions, plans, strict=True)))
-    assert len(network.denies()) == 16
-    assert all(a.verify(p) is Verification.VERIFIED for a, p in zip(actions, plans, strict=True))
-    for each, made in zip(actions, plans, strict=True):
-        assert each.undo(made).left == ()
-    assert network.entries() == before
-
-
-def test_two_containments_of_one_address_each_have_their_own_denies(network: Network, action: BlockAddress) -> None:
-    one, two = network.instance(), network.instance()
-    first = plan(action, seen_at(one, identifier="v1"))
-    action.apply(first)
-    assert action.covers(first, seen_at(one, identifier="v2"))
-    assert not action.covers(first, seen_at(two, identifier="v2"))
-    assert not action.covers(first, seen_at(identifier="v2"))
-    second = plan(action, seen_at(one, two, identifier="v2"))
-    action.apply(second)
-    assert len(network.denies()) == 4
-    assert action.undo(first).left == ()
-    assert len(network.denies()) == 2
-    assert action.verify(second) is Verification.VERIFIED
-    assert action.undo(second).left == ()
-    assert network.denies() == []
-
-
-def test_what_someone_made_of_the_deny_is_drift_and_is_left(network: Network, action: BlockAddress) -> None:
-    made = plan(action, seen_at(network.instance()))
-    action.apply(made)
-    number = next(e["RuleNumber"] for e in map(json.loads, network.entries()) if e["RuleNumber"] in BAND and not e["Egress"])
-    network.ec2.replace_network_acl_entry(
-        NetworkAclId=network.acl, RuleNumber=number, Protocol="6", RuleAction="allow", Egress=False, CidrBlock=f"{ATTACKER}/32"
-    )
-    assert action.verify(made) is Verification.DRIFTED
-    result = action.undo(made)
-    (left,) = result.left
-    assert f"allow {number}" in left
-    assert "someone changed it since" in left
-    assert len(result.restored) == 1
-    assert network.denies() == []
-
-
-def test_a_subnet_that_got_another_acl_since_is_drift(network: Network, action: BlockAddress) -> None:
-    instance = network.instance()
-    made = plan(action, seen_at(instance))
-    action.apply(made)
-    network.own_acl(instance)
-    assert action.verify(made) is Verification.DRIFTED
-    assert "another network ACL is in force" in action.check(made)
-    assert action.undo(made).left == ()
-    assert network.denies() == []
 
 
 def test_what_is_gone_is_not_mistaken_for_what_could_not_be_read(

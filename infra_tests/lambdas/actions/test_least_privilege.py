@@ -18,10 +18,12 @@ from infra_tests.lambdas.actions import test_close_security_group_rules as opene
 from infra_tests.lambdas.actions import test_unshare_snapshot as shared
 from infra_tests.lambdas.actions.iam import ALLOW, profile, role
 from infra_tests.lambdas.actions.quarantined import scaling_group
+from infra_tests.lambdas.actions.waf import blocks_by, by_group, ip_set, rule_group, web_acl
 from infra_tests.lambdas.authorization import REGION, Asked, Unknown, asked
 from infra_tests.lambdas.conftest import an_account
 from infra_tests.lambdas.granted import Grant, allowing, grants
 from infra_tests.response.world import verdict
+from lambdas.actions.block_address_in_waf import BlockAddressInWaf
 from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE, QuarantineGroups
 from lambdas.actions.quarantine_instance import QuarantineInstance
@@ -66,13 +68,24 @@ def an_instance_of_a_scaling_group_whose_quarantine_group_was_opened(account: Ac
     assert action.undo(plan).left == ()
 
 
-def an_instance_of_which_evidence_is_kept(account: Account) -> None:
+def instances_of_which_evidence_is_kept(account: Account) -> None:
     vpc = account.vpc()
-    instance = account.instance(vpc, [account.group(vpc, "web")])
+    group = account.group(vpc, "web")
     action = QuarantineInstance(account.clients, {"snapshots": True, "tags": {"incident": "yes"}})
-    plan = goes_through(action, about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)))
-    assert action.compare(plan)
-    assert action.undo(plan).left == ()
+    bare, tagged = account.instance(vpc, [group]), account.instance(vpc, [group])
+    account.clients("ec2").create_tags(Resources=[tagged], Tags=[{"Key": "incident", "Value": "of another day"}])
+    for instance in (bare, tagged):  # of the one the tag goes, of the other it becomes what it was
+        plan = goes_through(action, about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)))
+        assert action.compare(plan)
+        assert action.undo(plan).left == ()
+
+
+def a_set_that_a_rule_group_blocks_by(account: Account) -> None:
+    name = ip_set(account, "blocked")
+    web_acl(account, by_group(rule_group(account, blocks_by(name))))
+    target = Entity(EntityKind.ADDRESS, "198.51.100.7", ACCOUNT)
+    action = BlockAddressInWaf(account.clients, {"ip_sets": [name.arn]})
+    assert action.undo(goes_through(action, replace(about(target), completed_flow=True))).left == ()
 
 
 def rules_of_every_kind(account: Account) -> None:
@@ -119,7 +132,8 @@ def _subject(make: Callable[[Account], subjects.Subject]) -> Callable[[Account],
 SCENARIOS: tuple[Callable[[Account], None], ...] = (
     *map(_subject, subjects.ON_AWS),
     an_instance_of_a_scaling_group_whose_quarantine_group_was_opened,
-    an_instance_of_which_evidence_is_kept,
+    instances_of_which_evidence_is_kept,
+    a_set_that_a_rule_group_blocks_by,
     rules_of_every_kind,
     a_role_that_had_a_boundary_and_instances,
     every_session_of_a_role_that_instances_have,
