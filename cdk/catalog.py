@@ -98,6 +98,10 @@ class LakeTable:
     input_format: str = _TEXT_IN
 
 
+#: Below the trail's ``AWSLogs/``, which may be an existing one's.
+_TRAIL = "${account}/CloudTrail/${region}/${dt}/"
+TRAIL_TABLE = "cloudtrail"
+
 TABLES = (
     LakeTable(
         "flow_logs",
@@ -116,9 +120,9 @@ TABLES = (
         parameters={"skip.header.line.count": "1"},
     ),
     LakeTable(
-        "cloudtrail",
+        TRAIL_TABLE,
         _CLOUDTRAIL,
-        "cloudtrail/AWSLogs/${account}/CloudTrail/${region}/${dt}/",
+        _TRAIL,
         {"account": _ANY, "region": _ANY, "dt": {"type": "date", "format": "yyyy/MM/dd", "range": "2024/01/01,NOW"}},
         serde=_CLOUDTRAIL_FILES,
         input_format="com.amazon.emr.cloudtrail.CloudTrailInputFormat",
@@ -133,8 +137,19 @@ TABLES = (
 )
 
 
-def catalog(scope: Construct, names: Names, bucket: str) -> None:
-    """Make the database and its tables over a bucket."""
+def catalog(scope: Construct, names: Names, bucket: str, *, trail: str) -> None:
+    """Make the database and its tables.
+
+    Parameters
+    ----------
+    scope : Construct
+    names : Names
+    bucket : str
+        Of the lake.
+    trail : str
+        Where the trail writes a folder for each account (``bucket/prefix/AWSLogs/``), which may be an existing trail's; ``""``:
+        there is none, and no table over its files.
+    """
     name = names.prefix.replace("-", "_")
     database = glue.CfnDatabase(
         scope,
@@ -143,12 +158,14 @@ def catalog(scope: Construct, names: Names, bucket: str) -> None:
         database_input=glue.CfnDatabase.DatabaseInputProperty(name=name, description="Breakwater's data lake."),
     )
     for table in TABLES:
+        if table.name == TRAIL_TABLE and not trail:
+            continue
         made = glue.CfnTable(
             scope,
             "".join(part.capitalize() for part in table.name.split("_")) + "Table",
             catalog_id=names.account,
             database_name=name,
-            table_input=_input(table, f"s3://{bucket}/"),
+            table_input=_input(table, f"s3://{trail}" if table.name == TRAIL_TABLE else f"s3://{bucket}/"),
         )
         made.node.add_dependency(database)
 

@@ -147,6 +147,20 @@ class Settings:
         """Prefix of an existing trail's objects."""
         return self.trail.partition("/")[2]
 
+    @property
+    def trail_root(self) -> str:
+        """Where an existing trail writes a folder for each account: ``bucket/prefix/AWSLogs/``, ``""`` where none was named.
+
+        The prefix that is named may end before, at or behind that part. An organisation's trail has its id behind it.
+        """
+        if not self.trail_bucket:
+            return ""
+        named = re.match(r"(?P<before>(?:.*/)?)AWSLogs(?:/(?P<organisation>o-[a-z0-9]+))?(?:/|$)", self.trail_prefix)
+        if not named:
+            return f"{self.trail_bucket}/{self.trail_prefix.rstrip('/')}/AWSLogs/".replace("//", "/")
+        organisation = f"{named['organisation']}/" if named["organisation"] else ""
+        return f"{self.trail_bucket}/{named['before']}AWSLogs/{organisation}"
+
     def _check(self, root: Path) -> None:
         one_of = "one of {}".format
         self._match("name", r"[a-z][a-z0-9-]{1,19}", "2 to 20 lower-case letters, digits or hyphens, a letter first")

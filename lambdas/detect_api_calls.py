@@ -20,6 +20,8 @@ FUNCTION = Function("detect_api_calls", needs=("memory_table", "verdict_queue_ur
 ROOM = DetectionRoom(FUNCTION)
 #: Records that are scored together.
 _CHUNK = 2000
+#: Of the setting ``trail``.
+_NO_TRAIL = "none"
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -59,7 +61,8 @@ def _read_object(stored: StoredObject, source: str) -> None:
 def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
     """Score the calls of all envelopes together: one read and one write for each entity of the batch.
 
-    They are not written to the lake: the trail's objects bring every one of them again, and put it there once.
+    They are not written to the lake: the trail's objects bring every one of them again, and put it there once. Without a
+    trail nothing brings them again.
     """
     if not waiting:
         return
@@ -70,7 +73,10 @@ def _score_waiting(waiting: list[tuple[ApiCall, str]]) -> None:
         return replace(verdict, correlation_id=max(own)[1]) if own else verdict
 
     newest = waiting[-1][1]
-    _score([call for call, _ in waiting], of_its_event, newest)
+    calls = [call for call, _ in waiting]
+    _score(calls, of_its_event, newest)
+    if FUNCTION.settings.trail == _NO_TRAIL:
+        ROOM.lake.put_ocsf((of_api_call(call) for call in calls), cause=newest)
 
 
 def _score(calls: list[ApiCall], correlated: Callable[[Verdict], Verdict], correlation_id: str) -> None:

@@ -54,6 +54,8 @@ class Settings:
     answer_queue_url : str
     memory_days : str
         Time to live of entity memory, in days.
+    trail : str
+        ``none``: no trail's objects come, so that the fast path alone brings API calls.
     """
 
     memory_table: str = ""
@@ -81,6 +83,7 @@ class Settings:
     page_role_arn: str = ""
     answer_queue_url: str = ""
     memory_days: str = "14"
+    trail: str = ""
 
     @property
     def account(self) -> str:

@@ -16,11 +16,11 @@ from cdk import keys
 from cdk.catalog import catalog
 from cdk.groups import group_boundary
 from cdk.identities import Surroundings, boundary
-from cdk.lake import lake_bucket, raw_prefixes
+from cdk.lake import CLOUDTRAIL, lake_bucket, raw_prefixes
 from cdk.names import Names, pascal, sends_verdicts
 from cdk.policy import PolicyText
 from cdk.queues import FedQueue, Senders, fed_queue
-from cdk.settings import SEND, Settings
+from cdk.settings import NONE, SEND, Settings
 from cdk.tables import tables
 from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec, Group
 
@@ -46,7 +46,8 @@ class DataStack(Stack):
         self.link_key = keys.link_key(self, names) if settings.page_issuer else None
         self.queues = {spec.queue: self._queue(spec) for spec in FUNCTIONS}
         self.lake = self._lake()
-        catalog(self, names, self.lake_name)
+        trail = "" if settings.trail == NONE else settings.trail_root or f"{self.lake_name}/{CLOUDTRAIL}AWSLogs/"
+        catalog(self, names, self.lake_name, trail=trail)
         self.tables = tables(self, names, self.telemetry_key, self.response_key)
         self.topic = self._topic()
         self.policy_parameter = ssm.StringParameter(
@@ -116,6 +117,8 @@ class DataStack(Stack):
                 "memory_days": str(self._settings.memory_days),
                 "verdict_queue_url": self.queues["verdicts"].queue.queue_url,
             }
+            if spec.queue == "api-calls" and self._settings.trail == NONE:
+                told |= {"trail": NONE}
         else:
             told |= {
                 "signals_table": self.tables.signals.table_name,

@@ -70,6 +70,22 @@ def test_an_existing_trail_is_a_bucket_and_a_prefix() -> None:
     assert Settings(trail="create").trail_bucket == ""
 
 
+@pytest.mark.parametrize(
+    ("trail", "root"),
+    [
+        ("create", ""),
+        ("none", ""),
+        ("audit-logs", "audit-logs/AWSLogs/"),
+        ("audit-logs/AWSLogs/", "audit-logs/AWSLogs/"),
+        ("audit-logs/all/trails", "audit-logs/all/trails/AWSLogs/"),
+        ("audit-logs/all/AWSLogs/123456789012/CloudTrail/", "audit-logs/all/AWSLogs/"),
+        ("audit-logs/AWSLogs/o-exampleorgid/123456789012/", "audit-logs/AWSLogs/o-exampleorgid/"),
+    ],
+)
+def test_where_an_existing_trail_has_a_folder_for_each_account(trail: str, root: str) -> None:
+    assert Settings(trail=trail).trail_root == root
+
+
 def test_the_settings_that_come_with_the_project_are_valid() -> None:
     Settings.from_context(json.loads((ROOT / "cdk.json").read_text())["context"], ROOT)
 

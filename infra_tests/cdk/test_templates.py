@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -270,6 +271,36 @@ def test_what_exists_is_named_instead_of_made(synthesise: Callable[..., Template
     assert "arn:aws:s3:::audit-logs/AWSLogs/*" in read
     flow_rule = existing.named("AWS::Events::Rule", "Name", "breakwater-flow-logs-objects")
     assert flow_rule["EventPattern"]["detail"]["bucket"] == {"name": ["our-lake"]}
+    assert table(existing, "cloudtrail")["Parameters"]["storage.location.template"].startswith(
+        "s3://audit-logs/AWSLogs/${account}/"
+    )
+    assert "trail" not in told(existing, "detect-api-calls")
+
+
+def table(found: Templates, name: str) -> dict[str, Any]:
+    tables = [t["Properties"]["TableInput"] for t in found.resources("AWS::Glue::Table").values()]
+    return next((each for each in tables if each["Name"] == name), {})
+
+
+def told(found: Templates, function: str) -> dict[str, Any]:
+    """What a function is told, by the names of its settings."""
+    variables = found.functions()[f"breakwater-{function}"]["Environment"]["Variables"]
+    return {name.removeprefix("BREAKWATER_").lower(): value for name, value in variables.items()}
+
+
+def test_without_a_trail_the_fast_path_keeps_the_calls(synthesise: Callable[..., Templates]) -> None:
+    without = synthesise(trail="none", guardduty="none")
+    assert told(without, "detect-api-calls")["trail"] == "none"
+    assert not table(without, "cloudtrail")
+    assert table(without, "ocsf")
+
+
+def test_the_page_on_deploying_counts_alarms_and_queues_as_they_are(templates: Templates) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deploy-aws.md").read_text()
+    named = [each["Properties"]["AlarmName"] for each in templates.resources("AWS::CloudWatch::Alarm").values()]
+    alarms, queues = sum("proposal-page" not in name for name in named), len(FUNCTIONS)
+    assert f"| {alarms - 3} to {alarms} alarms, by what telemetry is on" in page
+    assert f"polling of {queues} empty queues" in page
 
 
 @each_function
@@ -291,14 +322,10 @@ def test_silence_is_an_alarm_where_telemetry_is_on(templates: Templates, synthes
 
 
 def test_every_flow_log_field_has_a_column(templates: Templates) -> None:
-    table = next(
-        t["Properties"]["TableInput"]
-        for t in templates.resources("AWS::Glue::Table").values()
-        if t["Properties"]["TableInput"]["Name"] == "flow_logs"
-    )
-    assert [c["Name"] for c in table["StorageDescriptor"]["Columns"]] == [f.replace("-", "_") for f in FLOW_LOG_FIELDS]
-    template = table["Parameters"]["storage.location.template"]
-    assert set(re.findall(r"\$\{(\w+)\}", template)) == {p["Name"] for p in table["PartitionKeys"]}
+    flows = table(templates, "flow_logs")
+    assert [c["Name"] for c in flows["StorageDescriptor"]["Columns"]] == [f.replace("-", "_") for f in FLOW_LOG_FIELDS]
+    template = flows["Parameters"]["storage.location.template"]
+    assert set(re.findall(r"\$\{(\w+)\}", template)) == {p["Name"] for p in flows["PartitionKeys"]}
 
 
 def test_the_policy_reaches_the_functions_as_they_read_it(templates: Templates) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,16 @@ def test_calls_on_the_fast_path_remember_each_other_and_make_one_verdict(functio
     assert verdict["entity"] == {"account": ACCOUNT, "kind": "session", "id": f"{ROLE}:alice"}
     assert verdict["correlation_id"] == "event-3"
     assert lake(functions, "ocsf/class=6003") == [], "the complete path keeps calls, once"
+
+
+def test_without_a_trail_calls_of_the_fast_path_are_kept_in_the_lake(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions.settings = replace(functions.settings, trail="none")
+    room: DetectionRoom = functions.install(monkeypatch, detect_api_calls).ROOM
+    room._detectors["audit"] = FailureCounter()  # type: ignore[assignment]
+    event = sqs_event(*[envelope(number, failed=False) for number in range(4)])
+    for _ in range(2):  # delivered again it is written over, not beside
+        assert detect_api_calls.handler(event, None) == {"batchItemFailures": []}
+        assert len(lake(functions, "ocsf/class=6003")) == 4
 
 
 def test_calls_of_one_batch_are_read_and_written_together(functions: Account) -> None:

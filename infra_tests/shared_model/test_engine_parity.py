@@ -1,6 +1,7 @@
 """tflite-runtime, the engine's old name, decides as ai-edge-litert does. It needs an environment of its own.
 
-The two releases round some int8 operators differently, so logits may lie a quantization step apart; decisions may not.
+The two releases round some int8 operators differently, so logits may lie a quantization step apart, and a window whose score
+lies that near to the threshold may be decided otherwise. How many may, and how far apart on average, is bounded here.
 """
 
 import io
