@@ -30,7 +30,7 @@ class Scope(IntEnum):
     """Where an address can be reached from (IANA special-purpose registries, RFC 6890)."""
 
     PUBLIC = 0
-    PRIVATE = 1  # RFC 1918, RFC 6598, RFC 4193
+    PRIVATE = 1  # RFC 1918, RFC 6598, RFC 4193; and AZURE_PLATFORM
     SPECIAL = 2  # loopback, link-local, multicast, unspecified, broadcast
 
 
@@ -140,6 +140,9 @@ def keys(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return result
 
 
+#: 168.63.129.16, by which every virtual network of Azure reaches the platform (names, leases, health probes). It lies in a
+#: public range and never leaves the host: what a private resolver is on AWS.
+AZURE_PLATFORM = MAPPED_PREFIX | np.uint64(0xA83F8110)
 _PRIVATE_4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 _SPECIAL_4 = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
 _PRIVATE_6 = ("fc00::/7",)
@@ -151,6 +154,7 @@ def scopes(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     mapped = is_mapped(words)
     table = _scope_by_first_16_bits()
     result = table[((words[:, 1] >> np.uint64(16)) & np.uint64(0xFFFF)).astype(np.intp)]
+    result[(words[:, 1] == AZURE_PLATFORM) & (words[:, 0] == 0)] = Scope.PRIVATE
     if not mapped.all():
         rest = np.flatnonzero(~mapped)
         result[rest] = _scopes_6(words[rest])
@@ -161,7 +165,7 @@ _scope_table: NDArray[np.uint8] | None = None
 
 
 def _scope_by_first_16_bits() -> NDArray[np.uint8]:
-    """Every IPv4 range above is decided by the first 16 bits: one lookup replaces nine comparisons."""
+    """Every IPv4 range is decided by the first 16 bits: one lookup replaces nine comparisons."""
     global _scope_table
     if _scope_table is None:
         _scope_table = np.zeros(1 << 16, np.uint8)

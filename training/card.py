@@ -11,7 +11,7 @@ PAPER = {"accuracy": 0.987, "f1": 0.982, "fpr": 0.013}
 #: Poisson's one-sided 95 % limits for 0, 1 and 2 events: what fewer than three allow to be said is a bound, not a rate.
 _UPPER = (3.0, 4.74, 6.30)
 _INTENDED = {
-    "network": "sequences of two-way flows of one initiating address, from VPC Flow Logs (later VNet flow logs)",
+    "network": "sequences of two-way flows of one initiating address, from VPC Flow Logs and VNet flow logs",
     "audit": "sequences of API calls of one principal or session, and of system-log records of one host",
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +14,32 @@ from numpy.typing import NDArray
 
 from shared_model.encoders.network import encode, entity_of, expand
 from shared_model.events import FlowBatch
+from shared_model.flow_records import FlowRead
+from shared_model.parsers import vnet_flow_logs
 from shared_model.parsers.vpc_flow_logs import read_flows
 from training.loaders.single_flows import read_cicids, read_netflow, workday
-from training.loaders.zeek import Capture, iot23_connections, monitored_site, read_ctu_day, read_iot23
-from training.scenarios import BENIGN, NETWORK_CLASSES, Scenario, Split, connections_of, families, generate
+from training.loaders.zeek import Capture, iot23_connections, monitored_site, read_ctu_day
+from training.scenarios import (
+    BENIGN,
+    NETWORK_CLASSES,
+    Scenario,
+    Split,
+    connections_of,
+    families,
+    generate,
+    network_traffic,
+    seeds,
+)
+from training.scenarios.connections import Connection
 from training.scenarios.flow_log import FlowLog, Layout, write_flow_log
-from training.scenarios.site import around, build_site, internet_address
+from training.scenarios.site import Site, around, build_site, internet_address
+from training.scenarios.vnet_flow_log import GENERATED, MINUTE_MS, document, on_azure, write_records
 from training.sequences import Story
 from training.splits import WORKDAYS
 
 CLASS_INDEX = {name: index for index, name in enumerate(NETWORK_CLASSES)}
+#: How flows are written: layouts of VPC Flow Logs; None: as VNet flow logs.
+FORMS: tuple[Layout | None, ...] = (*Layout, None)
 
 
 class GeneratedLineRejected(Exception):
@@ -40,6 +58,17 @@ def scenario_stories(split: Split, *, seed: int, repeats: int, progress: Callabl
     return stories
 
 
+def vnet_scenario_stories(split: Split, *, seed: int, repeats: int) -> list[Story]:
+    """As :func:`scenario_stories` with the same seed, the same traffic written as VNet flow logs."""
+    return [
+        story
+        for family in families(split=split)
+        if family.name.startswith("network/")
+        for each in seeds(seed, repeats if family.is_attack else 2 * repeats)
+        for story in vnet_stories(*network_traffic(family, each), family.name)
+    ]
+
+
 def stories_of(scenario: Scenario) -> list[Story]:
     """One story for each initiator of the scenario; benign initiators of an attack scenario are named so."""
     if scenario.flow_log is None:
@@ -51,12 +80,47 @@ def flow_stories(flow_log: FlowLog, name: str) -> list[Story]:
     """Parse, pair and encode a flow log, one story for each initiator."""
     stories: list[Story] = []
     for read in read_flows(io.BytesIO(flow_log.encode()), source=name, block=1 << 22):
-        if read.rejected:
-            refused = read.rejected[0]
-            raise GeneratedLineRejected(f"{name}, line {refused.record}: {refused.field}: {refused.reason}: {refused.raw[:200]}")
+        _accepted(read, name)
         labels = np.array([CLASS_INDEX[label] for label in flow_log.labels], np.int64)[read.batch.record - 1]
         stories += list(_batch_stories(read.batch, labels, name))
     return stories
+
+
+def vnet_stories(connections: Iterable[Connection], site: Site, name: str) -> list[Story]:
+    """Write connections as a VNet flow log, read it as it grows, some minutes at a time, and encode it.
+
+    Mostly a minute at a time, as the functions are woken; seldom ten, or an hour, as after a standstill.
+    """
+    records = write_records(connections, on_azure(site), GENERATED)
+    at_once = random.Random(f"{name}#{site.start_ms}").choice((1, 1, 10, 60)) * MINUTE_MS
+    batches, labels = [], []
+    for _, group in groupby(records, key=lambda record: (record.time_ms - 1) // at_once):
+        part = list(group)
+        for read in vnet_flow_logs.read_flows(io.BytesIO(document(part)), source=name, block=1 << 22):
+            _accepted(read, name)
+            classes = np.array([CLASS_INDEX[label] for record in part for label in record.labels], np.int64)
+            labels.append(classes[read.batch.record - 1])
+            batches.append(read.batch)
+    return list(_batch_stories(_joined(batches), np.concatenate(labels), name)) if batches else []
+
+
+def _accepted(read: FlowRead, name: str) -> None:
+    if read.rejected:
+        refused = read.rejected[0]
+        raise GeneratedLineRejected(f"{name}, line {refused.record}: {refused.field}: {refused.reason}: {refused.raw[:200]}")
+
+
+def _joined(batches: list[FlowBatch]) -> FlowBatch:
+    """Several batches as one, in their order."""
+    begins = np.cumsum([0, *(len(batch.interfaces) for batch in batches)])
+    columns = {
+        field.name: np.concatenate([getattr(batch, field.name) for batch in batches])
+        for field in fields(FlowBatch)
+        if field.name not in ("interface", "interfaces", "origin")
+    }
+    interface = np.concatenate([batch.interface + begin for batch, begin in zip(batches, begins, strict=False)]).astype(np.int32)
+    interfaces = tuple(interface for batch in batches for interface in batch.interfaces)
+    return FlowBatch(**columns, interface=interface, interfaces=interfaces, origin=batches[0].origin)
 
 
 def _batch_stories(batch: FlowBatch, labels: NDArray[np.int64], name: str) -> Iterator[Story]:
@@ -81,9 +145,21 @@ def capture_stories(capture: Capture) -> list[Story]:
     return flow_stories(capture.flow_log, f"zeek/{capture.name}")
 
 
-def recorded_stories(root: Path, names: Iterable[str], *, layouts: tuple[Layout, ...] = (Layout.V5,)) -> list[Story]:
-    """Stories of IoT-23 captures, written once in each layout."""
-    return [story for name in names for layout in layouts for story in capture_stories(read_iot23(root, name, layout=layout))]
+def recorded_stories(root: Path, names: Iterable[str], *, forms: tuple[Layout | None, ...] = (Layout.V5,)) -> list[Story]:
+    """Stories of IoT-23 captures, written once in each form."""
+    stories: list[Story] = []
+    for name in names:
+        connections = iot23_connections(root, name)
+        for form in forms:
+            stories += told_stories(connections, monitored_site(name, connections), f"zeek/{name}", form)
+    return stories
+
+
+def told_stories(connections: Iterable[Connection], site: Site, name: str, form: Layout | None) -> list[Story]:
+    """Stories of connections that are written and read in that form (:data:`FORMS`)."""
+    if form is None:
+        return vnet_stories(connections, site, name)
+    return flow_stories(write_flow_log(connections, site, layout=form), name)
 
 
 def grafted_stories(root: Path, names: Iterable[str], split: Split, *, seed: int, repeats: int) -> list[Story]:
@@ -105,9 +181,9 @@ def grafted_stories(root: Path, names: Iterable[str], split: Split, *, seed: int
                 begin = rng.randrange(max(1, len(calm) - 200))
                 part = calm[begin : begin + rng.randrange(60, 260)]
                 site = around(rng, device, part[0].start_ms + rng.randrange(1 + (part[-1].start_ms - part[0].start_ms)))
-                layout = rng.choice(tuple(Layout))
+                form = rng.choice(FORMS)
                 for connections, kind in ((part + list(connections_of(family, site)), "in"), (part, "without")):
-                    stories += flow_stories(write_flow_log(connections, site, layout=layout), f"{family.name} {kind} zeek/{name}")
+                    stories += told_stories(connections, site, f"{family.name} {kind} zeek/{name}", form)
     return stories
 
 
@@ -140,9 +216,7 @@ def workday_stories(root: Path, names: Iterable[str], split: Split, *, seed: int
                 for shape in rng.choices(guesses, k=rng.randrange(20, 80)):
                     connections.append(shape.at(rng, at, guesser, host.address))
                     at += rng.expovariate(1 / pause)
-            stories += flow_stories(
-                write_flow_log(connections, site, layout=rng.choice(tuple(Layout))), f"{title} in cicids2017/{name}"
-            )
+            stories += told_stories(connections, site, f"{title} in cicids2017/{name}", rng.choice(FORMS))
     return stories
 
 

@@ -14,7 +14,7 @@ from shared_model.encoders import network as network_encoder
 from training import audit_data, network_data, recorded_logs
 from training.architecture import Architecture, audit_sizes, network_sizes
 from training.fitting import Progress
-from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Layout, Split
+from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Split
 from training.sequences import Story
 from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES, VALIDATION_WORKDAYS, WORKDAYS
 
@@ -22,10 +22,12 @@ from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_
 ENTITY_DAYS = 3000
 #: Test set of generated families that training never tells.
 HELD_OUT = "held-out scenario families"
+HELD_OUT_ON_AZURE = "held-out scenario families, as VNet flow logs"
 #: Test sets of recorded logs whose benign entities are recorded too; those around Stratus techniques and Panther cases are not.
 INVICTUS, LOGS = "Invictus (account never seen)", "OpenSSH and Linux logs (never seen)"
 #: Test set of all captures that are held out: only together have they benign windows enough to speak of a rate.
 TOGETHER = "IoT-23, held-out captures together"
+TOGETHER_ON_AZURE = "IoT-23, held-out captures together, as VNet flow logs"
 #: Test set of benign principals that were watched for days.
 WATCHED = "benign principals of held-out families, watched for days"
 
@@ -112,20 +114,26 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
     train = network_data.scenario_stories(
         Split.TRAIN, seed=seed, repeats=repeats, progress=lambda text: progress(f"training scenarios {text}")
     )
+    progress("training scenarios as VNet flow logs")
+    train += network_data.vnet_scenario_stories(Split.TRAIN, seed=seed + 4, repeats=max(2, repeats // 2))
     validation = network_data.scenario_stories(Split.VALIDATION, seed=seed + 1, repeats=repeats)
+    validation += network_data.vnet_scenario_stories(Split.VALIDATION, seed=seed + 5, repeats=max(2, repeats // 2))
     stopping = network_data.scenario_stories(Split.TRAIN, seed=seed + 3, repeats=max(2, repeats // 5))
-    tests = {HELD_OUT: network_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
+    told = {"seed": seed + 2, "repeats": max(2, repeats // 2)}
+    tests = {
+        HELD_OUT: network_data.scenario_stories(Split.TEST, **told),
+        HELD_OUT_ON_AZURE: network_data.vnet_scenario_stories(Split.TEST, **told),
+    }
     apart: dict[str, tuple[list[Story], list[Story]]] = {}
-    sources = ["generated scenarios"]
+    sources = ["generated scenarios, as VPC and as VNet flow logs"]
     if root is not None:
         progress("recorded captures")
-        both = (Layout.V2, Layout.V5)
         train += network_data.pieces(
-            network_data.recorded_stories(root, TRAIN_CAPTURES, layouts=both), length=64, most=40, seed=seed
+            network_data.recorded_stories(root, TRAIN_CAPTURES, forms=network_data.FORMS), length=64, most=40, seed=seed
         )
         train += network_data.grafted_stories(root, TRAIN_CAPTURES[1:], Split.TRAIN, seed=seed, repeats=max(1, repeats // 3))
         validation += network_data.pieces(
-            network_data.recorded_stories(root, VALIDATION_CAPTURES, layouts=both), length=400, most=60, seed=seed
+            network_data.recorded_stories(root, VALIDATION_CAPTURES, forms=network_data.FORMS), length=400, most=60, seed=seed
         )
         progress("working days with the flow shapes of CICIDS2017")
         train += network_data.workday_stories(root, WORKDAYS, Split.TRAIN, seed=seed, count=10 * repeats)
@@ -138,11 +146,12 @@ def _network_material(root: Path | None, seed: int, repeats: int, progress: Prog
         for name in TEST_CAPTURES:
             tests[f"IoT-23 {name}"] = network_data.recorded_stories(root, (name,))
         tests[TOGETHER] = [story for name in TEST_CAPTURES for story in tests[f"IoT-23 {name}"]]
+        tests[TOGETHER_ON_AZURE] = network_data.recorded_stories(root, TEST_CAPTURES, forms=(None,))
         tests["CTU days (evaluation only)"] = network_data.ctu_stories(root, CTU_DAYS)
         recorded = [*tests["IoT-23 4-1"], *tests["IoT-23 21-1"], *tests["CTU days (evaluation only)"]]
         apart["flows: held-out families, IoT-23 4-1 and 21-1 and CTU days"] = (tests[HELD_OUT], recorded)
         sources.append(f"IoT-23 captures {', '.join(TRAIN_CAPTURES)} (validation: {', '.join(VALIDATION_CAPTURES)})")
-    recordings = frozenset(tests) - {HELD_OUT}
+    recordings = frozenset(tests) - {HELD_OUT, HELD_OUT_ON_AZURE}
     return Material(train, stopping + validation, validation, tests, tuple(sources), apart=apart, recorded=recordings)
 
 

@@ -101,11 +101,7 @@ def test_few_events_give_a_bound_and_no_rate(mean, trials, shown):
     assert card._rate(value, trials) == shown
 
 
-#: Fitted before the scenarios became files, as its card says. Once it is fitted anew, the mark makes the test fail: take it away.
-_OUTDATED = pytest.param("network", marks=pytest.mark.xfail(strict=True, raises=KeyError, reason="of before the scenario files"))
-
-
-@pytest.mark.parametrize("name", [_OUTDATED, "audit"])
+@pytest.mark.parametrize("name", NAMES)
 def test_make_train_is_told_what_the_shipped_model_was_told(name):
     detector, _, _ = load(name)
     task = TASKS[name]()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shared_model import addresses
 from shared_model.encoders.audit import ROW
 from shared_model.events import ApiCall, Rejected, SystemEvent, Telemetry
 from shared_model.parsers import vnet_flow_logs
@@ -18,6 +19,7 @@ from shared_model.parsers.azure_system_logs import parse_azure_system_logs
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
 from shared_model.parsers.vpc_flow_logs import read_flows
+from training import network_data
 from training.audit_data import record_stories
 from training.azure_records import as_row
 from training.scenarios import (
@@ -25,12 +27,12 @@ from training.scenarios import (
     NETWORK_CLASSES,
     Layout,
     Split,
-    connections_of,
     envelope,
     families,
     generate,
     named,
     network_scenario,
+    network_traffic,
 )
 from training.scenarios.__main__ import write
 from training.scenarios.audit_story import attack_story, benign_days, benign_story
@@ -41,7 +43,7 @@ from training.scenarios.held_out import HELD_OUT_OPERATIONS
 from training.scenarios.library import attack_operations, reserved, scenarios_by_family
 from training.scenarios.script import operations, play
 from training.scenarios.site import build_site
-from training.scenarios.vnet_flow_log import FlowLog, document, write_records
+from training.scenarios.vnet_flow_log import MINUTE_MS, FlowLog, document, on_azure, write_records
 
 EVERY = families()
 NETWORK = families(Telemetry.FLOW_LOGS)
@@ -98,14 +100,56 @@ def test_a_long_connection_is_one_record_a_minute_and_loses_nothing():
 
 @pytest.mark.parametrize("family", NETWORK, ids=lambda family: family.name)
 def test_every_family_of_flows_is_read_from_a_vnet_flow_log_too(family):
-    site = build_site(random.Random(9))
-    hosts = tuple(replace(host, interface_id=f"000D3A{number:06X}") for number, host in enumerate(site.hosts))
-    site = replace(site, hosts=hosts, _by_address={host.address: host for host in hosts})
-    connections = list(connections_of(family, site))
-    records = write_records(connections, site, FlowLog(_LOG_ID, _NETWORK_ID))
+    connections, site = network_traffic(family, 9)
+    records = write_records(connections, on_azure(site), FlowLog(_LOG_ID, _NETWORK_ID))
     (read,) = vnet_flow_logs.read_flows(io.BytesIO(document(records)), source="test")
     assert read.rejected == ()
     assert len(read.batch) > 0
+    labels = [label for record in records for label in record.labels]
+    assert read.records == len(labels)
+    # What reads the labels beside the tuples finds each connection's own class.
+    seen = {
+        (str(addresses.to_text(*ends)), port, labels[record - 1])
+        for ends, port, record in zip(
+            read.batch.source.tolist(), read.batch.source_port.tolist(), read.batch.record.tolist(), strict=True
+        )
+    }
+    told = {(each.source, each.source_port, each.label) for each in connections}
+    assert seen <= told
+    assert any(label == family.verdict for _, _, label in seen)
+
+
+@pytest.mark.parametrize("name", ["network/ssh-guessing", "network/beacon-any", "network/office-browsing"])
+def test_the_stories_of_a_vnet_flow_log_are_of_those_who_began_and_the_attack_is_theirs_who_attacked(name):
+    connections, site = network_traffic(named(name), 9)
+    told = {story.entity: story.attack for story in network_data.vnet_stories(connections, site, name)}
+    seen = [each for each in connections if site.host_at(each.source) or site.host_at(each.destination)]
+    attackers = {each.source for each in seen if each.label != "benign"}
+    assert told == {each.source: each.source in attackers for each in seen}
+    assert bool(attackers) == named(name).is_attack
+
+
+def test_a_flow_log_that_is_read_as_it_grows_gives_a_long_connection_a_flow_a_minute():
+    site = build_site(random.Random(1))
+    begin = site.start_ms // MINUTE_MS * MINUTE_MS + 5_000
+    long = tcp(site.rng, begin, site.hosts[0].address, "198.51.100.7", 443, up=90_000, down=2_000_000, seconds=300)
+    flows = {
+        len(story.labels)
+        for shift in range(12)  # how many minutes are read at once depends on when the story begins
+        for story in network_data.vnet_stories([long], replace(site, start_ms=site.start_ms + shift), "test")
+    }
+    assert {1, 6} <= flows  # an hour at once, each minute
+
+
+def test_web_use_is_told_of_machines_that_nobody_attacks_too():
+    family = named("network/bot-any")
+    told = [network_traffic(family, seed) for seed in range(8)]
+    alone = [
+        {each.source for each in connections if each.destination_port == 53 and each.destination == site.resolver}
+        - {each.source for each in connections if each.label != "benign"}
+        for connections, site in told
+    ]
+    assert any(alone)
 
 
 @pytest.mark.parametrize("family", AUDIT, ids=lambda family: family.name)

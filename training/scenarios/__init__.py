@@ -32,7 +32,7 @@ from training.scenarios.system_story import subscription_payload
 
 __all__ = [
     "AUDIT_CLASSES", "BENIGN", "NETWORK_CLASSES", "Family", "FlowLog", "Layout", "Scenario", "Split", "connections_of",
-    "envelope", "families", "generate", "named", "network_scenario",
+    "envelope", "families", "generate", "named", "network_scenario", "network_traffic", "seeds",
 ]  # fmt: skip
 
 
@@ -95,8 +95,13 @@ def generate(
         Exactly these families, whatever the other three say.
     """
     for family in families(telemetry, split, cloud=cloud) if only is None else only:
-        for turn in range(repeats):
-            yield _tell(family, seed * 100_003 + turn)
+        for each in seeds(seed, repeats):
+            yield _tell(family, each)
+
+
+def seeds(seed: int, repeats: int) -> range:
+    """Seeds of a family's stories."""
+    return range(seed * 100_003, seed * 100_003 + repeats)
 
 
 def connections_of(family: Family, site: Site) -> Iterator[Connection]:
@@ -104,15 +109,24 @@ def connections_of(family: Family, site: Site) -> Iterator[Connection]:
     return network_story.tell(cast(FlowAttack | FlowBenign, scenarios_by_family()[family]), site)
 
 
-def network_scenario(family: Family, seed: int, *, layout: Layout | None = None) -> Scenario:
-    """Tell one family of network behaviour at a site of its own; an attack stands among other benign traffic of the site."""
+def network_traffic(family: Family, seed: int) -> tuple[list[Connection], Site]:
+    """One family of network behaviour at a site of its own, not yet written as any cloud does.
+
+    An attack stands among other benign traffic of the site.
+    """
     rng = random.Random(f"{family.name}#{seed}")
     site = build_site(rng)
     connections = list(connections_of(family, site))
     if family.is_attack:
         around = [each for each in families(Telemetry.FLOW_LOGS, family.split) if not each.is_attack]
         connections += list(connections_of(rng.choice(around), site))
-    flow_log = write_flow_log(connections, site, layout=layout or rng.choice((Layout.V2, Layout.V5, Layout.V5)))
+    return connections, site
+
+
+def network_scenario(family: Family, seed: int, *, layout: Layout | None = None) -> Scenario:
+    """:func:`network_traffic` as a VPC flow log."""
+    connections, site = network_traffic(family, seed)
+    flow_log = write_flow_log(connections, site, layout=layout or site.rng.choice((Layout.V2, Layout.V5, Layout.V5)))
     return Scenario(family, seed, flow_log.labels, flow_log=flow_log)
 
 

@@ -55,11 +55,11 @@ def ephemeral(rng: random.Random) -> int:
 
 def tcp(
     rng: random.Random, at_ms: float, source: str, destination: str, port: int, *,
-    up: float, down: float, seconds: float, label: str = BENIGN, source_port: int | None = None,
+    up: float, down: float, seconds: float, label: str = BENIGN, source_port: int | None = None, packets: int = 1,
 ) -> Connection:  # fmt: skip
-    """Answered TCP exchange of ``up`` and ``down`` payload bytes over ``seconds``."""
-    packets_out = 4 + int(up / _SEGMENT) + int(down / (2 * _SEGMENT)) + rng.randrange(3)
-    packets_in = 3 + int(down / _SEGMENT) + int(up / (2 * _SEGMENT)) + rng.randrange(3)
+    """Answered TCP exchange of ``up`` and ``down`` payload bytes over ``seconds``, in at least ``packets`` each way."""
+    packets_out = max(packets, 4 + int(up / _SEGMENT) + int(down / (2 * _SEGMENT)) + rng.randrange(3))
+    packets_in = max(packets, 3 + int(down / _SEGMENT) + int(up / (2 * _SEGMENT)) + rng.randrange(3))
     return Connection(
         int(at_ms), max(1, int(seconds * 1000)), source, source_port or ephemeral(rng), destination, port, TCP,
         packets_out, int(up) + 52 * packets_out, packets_in, int(down) + 52 * packets_in, Outcome.ANSWERED, label,

@@ -22,7 +22,9 @@ def tell(scenario: FlowAttack | FlowBenign, site: Site) -> Iterator[Connection]:
     if isinstance(scenario, FlowAttack) and any(stream.who == "victim" for stream in scenario.traffic):
         rate = scenario.background.draw(site.rng)
         if rate:
-            yield from browse(site, cast.victim, minutes=90, per_minute=rate)
+            # Some neighbours do the same: were it told of attacked machines only, web use itself would be taken for the attack.
+            for host in (cast.victim, *site.others(cast.victim)[:2]):
+                yield from browse(site, host, minutes=90, per_minute=rate)
     for stream in scenario.traffic:
         if site.rng.random() >= stream.chance:
             continue
@@ -142,7 +144,8 @@ def _connector(stream: Stream, runner: str, rng: random.Random, label: str) -> C
         if stream.protocol == "web":
             return web_request(rng, at, runner, destination, port=port or 443, label=label)
         return tcp(
-            rng, at, runner, destination, port or 0, up=sent, down=received, seconds=seconds, label=label, source_port=own_port
+            rng, at, runner, destination, port or 0, up=sent, down=received, seconds=seconds, label=label, source_port=own_port,
+            packets=max(1, stream.packets.whole(rng)),
         )  # fmt: skip
 
     return connect

@@ -81,7 +81,8 @@ def build_site(rng: random.Random, *, hosts: int | None = None) -> Site:
         rng=rng,
         start_ms=EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000,
         hosts=machines,
-        resolver=f"{prefix}.0.2",
+        # Most ask the network's own resolver, some a public one.
+        resolver=f"{prefix}.0.2" if rng.random() < 0.8 else internet_address(rng),
         vpc_id=f"vpc-0{hexadecimal(rng, 16)}",
         region=rng.choice(REGIONS),
         _by_address={machine.address: machine for machine in machines},

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from training.scenarios.site import Site
 
 MINUTE_MS = 60_000
 _VERSION = 4
+#: Time, tuple and class.
+_Told = tuple[int, str, str]
 #: Which rule let it pass or stopped it, by (outbound, denied); no detector reads it.
 _RULES = {
     (False, False): "UserRule_AllowHttps",
@@ -46,6 +48,14 @@ class FlowLog:
         )
 
 
+#: A made-up network's.
+GENERATED = FlowLog(
+    "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network"
+    "/networkWatchers/NetworkWatcher_westeurope/flowLogs/generated",
+    "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/generated/providers/Microsoft.Network/virtualNetworks/net",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FlowRecord:
     """One record: an interface's minute.
@@ -56,14 +66,15 @@ class FlowRecord:
         As Network Watcher writes it: upper case, without hyphens.
     time_ms : int
         The minute's end.
-    tuples : int
     content : dict
+    labels : tuple of str
+        Class of each tuple, in the order in which they stand in ``content``.
     """
 
     mac: str
     time_ms: int
-    tuples: int
     content: dict[str, Any]
+    labels: tuple[str, ...]
 
 
 def write_records(connections: Iterable[Connection], site: Site, log: FlowLog) -> tuple[FlowRecord, ...]:
@@ -76,14 +87,21 @@ def write_records(connections: Iterable[Connection], site: Site, log: FlowLog) -
         Its hosts' interface ids are their MAC addresses.
     log : FlowLog
     """
-    minutes: dict[tuple[int, str], dict[tuple[bool, bool], list[tuple[int, str]]]] = defaultdict(lambda: defaultdict(list))
+    minutes: dict[tuple[int, str], dict[tuple[bool, bool], list[_Told]]] = defaultdict(lambda: defaultdict(list))
     for connection in connections:
         for mac, outbound, denied, time_ms, text in _tuples(connection, site):
-            minutes[time_ms // MINUTE_MS, mac][outbound, denied].append((time_ms, text))
+            minutes[time_ms // MINUTE_MS, mac][outbound, denied].append((time_ms, text, connection.label))
     return tuple(
         _record(mac, (minute + 1) * MINUTE_MS, groups, log)
         for (minute, mac), groups in sorted(minutes.items(), key=lambda m: m[0])
     )
+
+
+def on_azure(site: Site) -> Site:
+    """The same site as a virtual network: its interfaces are known by MAC addresses."""
+    hosts = tuple(replace(host, interface_id=f"000D3A{host.interface_id[-6:].upper()}") for host in site.hosts)
+    by_address = {host.address: host for host in hosts}
+    return replace(site, hosts=hosts, victim=site.victim and by_address.get(site.victim.address), _by_address=by_address)
 
 
 def document(records: Sequence[FlowRecord | str]) -> bytes:
@@ -121,8 +139,9 @@ def _states(connection: Connection) -> Iterator[tuple[int, str, str]]:
         yield end if last else begin + piece * MINUTE_MS, "E" if last else "C", ",".join(map(str, new))
 
 
-def _record(mac: str, time_ms: int, groups: dict[tuple[bool, bool], list[tuple[int, str]]], log: FlowLog) -> FlowRecord:
-    listed = [{"rule": _RULES[kind], "flowTuples": [text for _, text in sorted(told)]} for kind, told in sorted(groups.items())]
+def _record(mac: str, time_ms: int, groups: dict[tuple[bool, bool], list[_Told]], log: FlowLog) -> FlowRecord:
+    ordered = [(kind, sorted(told)) for kind, told in sorted(groups.items())]
+    listed = [{"rule": _RULES[kind], "flowTuples": [text for _, text, _ in told]} for kind, told in ordered]
     acl = f"{log.network_id.rpartition('/virtualNetworks/')[0]}/networkSecurityGroups/edge"
     content = {
         "time": datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z"),
@@ -135,4 +154,4 @@ def _record(mac: str, time_ms: int, groups: dict[tuple[bool, bool], list[tuple[i
         "flowLogVersion": _VERSION,
         "flowRecords": {"flows": [{"aclID": acl, "flowGroups": listed}]},
     }
-    return FlowRecord(mac, time_ms, sum(map(len, groups.values())), content)
+    return FlowRecord(mac, time_ms, content, tuple(label for _, told in ordered for _, _, label in told))

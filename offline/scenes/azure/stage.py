@@ -132,7 +132,7 @@ class AzureStage:
             self._blobs[name] = known = [*known, *new]
             content = document(known)
             self.azure.write_flow_blob(VNET_FLOW_LOGS, name, content)
-            tuples = sum(record.tuples for record in new)
+            tuples = sum(len(record.labels) for record in new)
             self.timeline.count(tuples)
             if own:
                 what = f"flow-log blob of {machine.name} grew by {tuples:,} tuples"
