@@ -1,4 +1,4 @@
-"""The sources that a job runs: one archive, the same bytes for the same sources, and no data in it."""
+"""The sources that a job runs: one archive, the same bytes for the same sources, and no recorded data in it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = ("shared_model", "training")
 #: Code and the tables that it reads. Whatever may hold data (csv, gz, npz, parquet, …) is none of these.
 SUFFIXES = frozenset({".py", ".json", ".yaml", ".typed"})
+#: The one folder of data that goes along: generated stories that a build judges its model on.
+SAMPLES = "training/evaluation_sample"
 #: Larger files are no sources; a table of the code is a few tens of kilobytes.
 MOST_BYTES = 512 * 1024
 
@@ -85,5 +87,7 @@ def _files(checkout: Path) -> Iterator[tuple[str, Path]]:
         if not (checkout / package / "__init__.py").is_file():
             raise JobError(f"{checkout} holds no package {package}: submit from a checkout of the project")
         for path in sorted((checkout / package).rglob("*")):
-            if path.is_file() and path.suffix in SUFFIXES and "__pycache__" not in path.parts:
-                yield path.relative_to(checkout).as_posix(), path
+            name = path.relative_to(checkout).as_posix()
+            wanted = path.suffix in SUFFIXES or (path.suffix == ".npz" and name.startswith(f"{SAMPLES}/"))
+            if path.is_file() and wanted and "__pycache__" not in path.parts:
+                yield name, path
