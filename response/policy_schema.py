@@ -107,9 +107,22 @@ def _narrow(block: str) -> str:
 
 
 def _one_thing(pattern: str) -> str:
-    """Refuse a pattern that names too much: every verdict would have its second signal by it."""
-    if len(pattern.replace("*", "").replace("?", "")) < 8 or re.search(r"\s", pattern):
-        raise ValueError("give an access key id, an ARN, an ARM id or a name that only the canary has")
+    """Refuse a pattern that names too much: every verdict would have its second signal by it.
+
+    What leads to a name (account, path, domain) is everybody's: with a wildcard, the name itself has to tell the canary.
+    """
+    if "[" in pattern:
+        raise ValueError("[…] stands for any letter of a set: write the canary's own name, with * or ? where it must be")
+    if re.fullmatch(r"akia[a-z0-9*?]+", pattern):
+        raise ValueError(f"access key ids are written in capitals: write {pattern.upper()}")
+    # A bucket's ARN has lost its partition, which says nothing of the others either.
+    exact = not re.search(r"[*?]", re.sub(r"^arn:[^:]*:", "", pattern))
+    telling = pattern if exact else re.split(r"[/:]", pattern)[-1].partition("@")[0]
+    if len(re.sub(r"[*?]", "", telling)) < 8 or re.search(r"\s", pattern):
+        raise ValueError(
+            "give an access key id, an ARN, an ARM id or a name that only the canary has; "
+            "one with * or ? needs eight other characters behind its last / or :"
+        )
     return pattern
 
 

@@ -110,11 +110,40 @@ def test_the_lists_of_the_file_are_those_of_the_policy() -> None:
         ("watch_list", "office", "give an address or a block"),
         ("canaries", "AKIA*", "that only the canary has"),
         ("canaries", "*", "that only the canary has"),
+        ("canaries", "arn:aws:iam::123456789012:role/*", "behind its last / or :"),
+        ("canaries", "arn:*:iam::*:user/*", "behind its last / or :"),
+        ("canaries", "arn:aws:iam::*:root", "behind its last / or :"),
+        ("canaries", "arn:*:s3:::*", "behind its last / or :"),
+        ("canaries", "/subscriptions/*/resourcegroups/*", "behind its last / or :"),
+        ("canaries", "*@contoso.example", "behind its last / or :"),
+        ("canaries", "*[!z][!z][!z][!z]", "stands for any letter"),
+        ("canaries", "akiaiosfodnn7example", "write AKIAIOSFODNN7EXAMPLE"),
+        ("canaries", "Akia*example", r"write AKIA\*EXAMPLE"),
     ],
 )
 def test_an_entry_that_every_verdict_would_show_is_refused(key: str, entry: str, what: str) -> None:
     with pytest.raises(PolicyError, match=rf"corroboration\.{key}\.0: .*{what}"):
         parse_policy(json.dumps({"version": 1, "corroboration": {key: [entry]}}))
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        (f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{ACCOUNT}:root"),
+        (f"arn:aws:iam::{ACCOUNT}:role/bait", f"arn:aws:iam::{ACCOUNT}:role/bait"),
+        ("arn:aws:s3:::bait", "arn:aws:s3:::bait"),
+        (
+            "arn:aws:secretsmanager:*:*:secret:canary-db-*",
+            "arn:aws:secretsmanager:eu-central-1:123456789012:secret:canary-db-AbCdEf",
+        ),
+        ("AKIAIOSFODNN*", KEY),
+        ("ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"),
+        ("asiaiosfodnn7example", "ASIAIOSFODNN7EXAMPLE"),
+    ],
+)
+def test_a_canary_that_is_one_thing_is_found(entry: str, shown: str) -> None:
+    policy = parse_policy(json.dumps({"version": 1, "corroboration": {"canaries": [entry]}}))
+    assert step(site(canaries=policy.canaries), seen=(shown,)) is Step.APPLIED
 
 
 def test_no_rule_is_about_verdicts_drawn_from_a_list() -> None:
