@@ -8,6 +8,7 @@ from typing import Literal
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
+from shared_model.errors import CloudUnavailable
 
 #: A count serves this long. What was launched since makes the share smaller than it is, never larger.
 _KEEP_S = 3600
@@ -24,12 +25,15 @@ class Instances:
         self._until: float | None = None
 
     def count(self) -> int:
-        """Return how many there are. Raises CloudUnavailable."""
+        """Return how many there are; 0 where nobody could count them now: no containment waits for a statistic."""
         if self._until is None or self._clock() >= self._until:
             filters = [{"Name": "instance-state-name", "Values": _STATES}]
-            with in_core_words("DescribeInstances"):
-                pages = self._clients("ec2").get_paginator("describe_instances").paginate(Filters=filters, MaxResults=1000)
-                self._counted = sum(len(reservation["Instances"]) for page in pages for reservation in page["Reservations"])
+            try:
+                with in_core_words("DescribeInstances"):
+                    pages = self._clients("ec2").get_paginator("describe_instances").paginate(Filters=filters, MaxResults=1000)
+                    self._counted = sum(len(reservation["Instances"]) for page in pages for reservation in page["Reservations"])
+            except CloudUnavailable:  # a share of it is then for a person to allow; the next plan asks again
+                return 0
             self._until = self._clock() + _KEEP_S
         return self._counted
 
@@ -44,9 +48,12 @@ class Principals:
         self._until: float | None = None
 
     def count(self, kind: Literal["Roles", "Users"]) -> int:
-        """Return how many there are, service-linked roles among them. Raises CloudUnavailable."""
+        """Return how many there are, service-linked roles among them; 0 where nobody could count them now."""
         if self._until is None or self._clock() >= self._until:
-            with in_core_words("GetAccountSummary"):
-                self._counted = self._clients("iam").get_account_summary()["SummaryMap"]
+            try:
+                with in_core_words("GetAccountSummary"):
+                    self._counted = self._clients("iam").get_account_summary()["SummaryMap"]
+            except CloudUnavailable:  # as above
+                return 0
             self._until = self._clock() + _KEEP_S
         return self._counted[kind]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from azure_functions.actions.directory import Directory
 from azure_functions.actions.population import Population
 from azure_functions.actions.resource_manager import ResourceManager
 from azure_functions.actions.role_assignments import RoleAssignments
 from azure_functions.actions.storage_accounts import StorageAccounts
-from azure_functions.cloud_errors import CloudForbidden
+from azure_functions.cloud_errors import CloudForbidden, CloudThrottled
 from infra_tests.azure_functions.actions.cloud import Cloud
 from response.actions import CloudUnavailable
 
@@ -39,13 +37,26 @@ def test_a_count_is_asked_once_an_hour_in_each_subscription() -> None:
     assert population.of("one") == 3
 
 
-def test_where_nobody_may_look_there_is_no_count_and_where_nobody_can_it_is_asked_again() -> None:
-    def forbidden(_: str) -> int:
+def test_where_nobody_may_look_there_is_no_count_for_an_hour() -> None:
+    asked: list[str] = []
+
+    def forbidden(subscription: str) -> int:
+        asked.append(subscription)
         raise CloudForbidden("virtualMachines read", "AuthorizationFailed")
 
-    def throttled(_: str) -> int:
-        raise CloudUnavailable("virtualMachines read: throttled")
+    population = Population(forbidden, clock=lambda: 0.0)
+    assert [population.of("one"), population.of("one")] == [0, 0]
+    assert asked == ["one"]
 
-    assert Population(forbidden).of("one") == 0
-    with pytest.raises(CloudUnavailable):
-        Population(throttled).of("one")
+
+def test_a_count_that_is_throttled_holds_up_nothing_and_is_asked_again() -> None:
+    answers = iter([CloudThrottled("virtualMachines read: 429", 17.0), CloudUnavailable("no answer"), 3])
+
+    def count(_: str) -> int:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    population = Population(count, clock=lambda: 0.0)
+    assert [population.of("one") for _ in range(4)] == [0, 0, 3, 3]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions.quarantined import (
@@ -14,11 +16,18 @@ from infra_tests.lambdas.actions.quarantined import (
     scaling_group,
 )
 from infra_tests.response.world import verdict
-from lambdas.actions.population import Instances
+from lambdas.actions.population import Instances, Principals
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from response.actions import CannotApply, Plan, Verification
 from shared_model.events import Entity, EntityKind, Telemetry
+
+
+def fail(error: Exception) -> Callable[..., Any]:
+    def call(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return call
 
 
 def managed_by_a_service(account: Account, monkeypatch: pytest.MonkeyPatch, instance: str, *, number: int) -> list[str]:
@@ -182,6 +191,27 @@ def test_instances_are_counted_once_an_hour_and_without_those_that_are_gone(acco
     assert instances.count() == 1
     now[0] += 3600
     assert instances.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        ("DescribeInstances", lambda clients: Instances(clients).count),
+        ("GetAccountSummary", lambda clients: partial(Principals(clients).count, "Roles")),
+    ],
+)
+def test_a_count_that_is_throttled_holds_up_nothing_and_is_asked_again(
+    account: Account, call: str, count: Callable[[Any], Callable[[], int]]
+) -> None:
+    vpc = account.vpc()
+    account.instance(vpc, [account.group(vpc, "web")])
+    account.clients("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")
+    counted = count(account.clients)
+    with pytest.MonkeyPatch.context() as patch:
+        throttled = ClientError({"Error": {"Code": "RequestLimitExceeded", "Message": "slow down"}}, call)
+        patch.setattr("botocore.client.BaseClient._make_api_call", fail(throttled))
+        assert counted() == 0
+    assert counted() > 0
 
 
 def test_a_quarantines_plan_says_where_the_instance_lies(account: Account) -> None:
