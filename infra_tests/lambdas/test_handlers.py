@@ -159,9 +159,7 @@ def test_an_undo_after_someone_changed_the_interface_leaves_it_and_tells(functio
 
 class TestSessions:
     def verdicts(self, account: Account, role: str) -> None:
-        made = account.clients("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}", MaxSessionDuration=4 * 3600)[
-            "Role"
-        ]
+        made = account.clients("iam").create_role(RoleName=role, AssumeRolePolicyDocument="{}", MaxSessionDuration=3600)["Role"]
         session = Entity(EntityKind.SESSION, f"{made['RoleId']}:alice", ACCOUNT)
         principal = Entity(EntityKind.PRINCIPAL, made["Arn"], ACCOUNT)
         signals = [
@@ -182,10 +180,10 @@ class TestSessions:
         undo = json.dumps({"undo": functions.journal()[-1].containment_id, "approved_by": ON_CALL})
         expire_containments.handler(sqs_event(undo), None)
         assert functions.steps()[-1] == Step.REFUSED
-        functions.now_ms = NOW_MS + 2 * HOUR_MS
+        functions.now_ms = NOW_MS + 11 * HOUR_MS
         expire_containments.handler(sqs_event('{"expire": true}'), None)
         assert len(self.policies(functions, "web")) == 1
-        functions.now_ms = NOW_MS + 4 * HOUR_MS + 1
+        functions.now_ms = NOW_MS + 12 * HOUR_MS + 1
         expire_containments.handler(sqs_event('{"expire": true}'), None)
         assert self.policies(functions, "web") == []
         assert functions.steps()[-1] == Step.UNDONE

@@ -1,7 +1,7 @@
 """Revoke one session of a role, or all of them, by an inline deny on what was issued until now.
 
 IAM evaluates the deny on every call, so it takes effect within seconds, on tokens that cannot be taken back. Undoing it
-while such a token may still be valid would give it back to whoever holds it: not before the role's MaxSessionDuration.
+while such a token may still be valid would give it back to whoever holds it: not before the longest session is over.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class RevokeSessions:
             touches=self._touched(target, found, verdict),
             summary=f"deny everything to {_what(target, role)} issued until now",
             tags=found.tags,
-            min_lifetime_s=int(found.described.get("MaxSessionDuration", 43_200)),
+            min_lifetime_s=role_users.LONGEST_SESSION_S,
             resources=found.resources,
             kind="roles",
             population=self._principals.count("Roles"),

@@ -13,6 +13,10 @@ from shared_model.verdicts import Verdict
 
 #: Instances and principals that are named one by one; of more, how many.
 _NAMED = 20
+#: The longest that any session of a role may live, whatever its MaxSessionDuration: that does not hold for the credentials of
+#: an instance profile (some 6 h) nor for a console that was opened by a sign-in token (up to 12 h), and a token that was taken
+#: before the role's was lowered keeps what it was given.
+LONGEST_SESSION_S = 43_200
 PERMISSIONS: tuple[str, ...] = ("ec2:DescribeIamInstanceProfileAssociations", "iam:ListInstanceProfilesForRole")
 
 
@@ -71,10 +75,9 @@ def _sessions(role: Mapping[str, Any], verdict: Verdict) -> Iterator[str]:
     named = {entity.id for entity in (verdict.entity, *verdict.related) if entity.kind is EntityKind.SESSION}
     if own := sorted(each for each in named if each.startswith(f"{role['RoleId']}:")):
         yield f"sessions that the verdict names: {_some(own)}"
-    hours = -(-int(role.get("MaxSessionDuration", 43_200)) // 3600)
     yield (
         f"{'further ' if own else ''}sessions are not known: AWS has no call that lists them. CloudTrail's AssumeRole events of "
-        f"the last {hours} h name those that may be valid: aws cloudtrail lookup-events --lookup-attributes "
+        f"the last {LONGEST_SESSION_S // 3600} h name those that may be valid: aws cloudtrail lookup-events --lookup-attributes "
         f"AttributeKey=ResourceName,AttributeValue={role['Arn']}"
     )
 

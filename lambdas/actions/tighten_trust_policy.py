@@ -22,7 +22,7 @@ from shared_model.events import Entity, EntityKind
 from shared_model.trust import ANYONE, account_of, outsiders, principals_of, read_trust, statements_of
 from shared_model.verdicts import Verdict
 
-_LIVES_ON = "sessions that it has already live on, up to the role's MaxSessionDuration: revoke_sessions ends them"
+_LIVES_ON = "sessions that it has already live on, for up to 12 h: revoke_sessions ends them"
 
 
 class TightenTrustPolicy:
