@@ -23,8 +23,9 @@ class Described:
     session_issued_ms: int | None = None
     #: What it may have opened to others.
     opened: tuple[Entity, ...] = ()
-    #: Addresses and ids that it shows.
+    #: Addresses and ids that it shows of who acted, and of what it was about.
     seen: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 def describe_call(call: ApiCall) -> Described:
@@ -44,7 +45,8 @@ def describe_call(call: ApiCall) -> Described:
         peer=call.trusts,
         session_issued_ms=call.session_issued_ms if call.session else None,
         opened=call.opened,
-        seen=(call.source_address, call.access_key_id, call.principal.id, *call.targets),
+        seen=(call.source_address, call.access_key_id, call.principal.id),
+        targets=call.targets,
     )
 
 

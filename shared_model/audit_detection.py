@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def _detect(
                 correlation_id=correlation_id,
                 session_issued_ms=max(issued, default=None),
                 opened=opened,
-                seen=seen_in(name for item in own for name in item.seen),
+                seen=seen_in(_shown(sequences, windows.index[window], own, described)),
             )
             verdicts.append(verdict)
     states = remember(
@@ -183,6 +183,17 @@ def _explain(
 def _new_events(sequences: Sequences, number: int, described: Sequence[Described]) -> list[Described]:
     begin, end = sequences.offsets[number], sequences.offsets[number + 1]
     return [described[event] for event in sequences.event[begin:end].tolist() if event >= 0]
+
+
+def _shown(sequences: Sequences, index: NDArray[np.intp], own: list[Described], described: Sequence[Described]) -> Iterator[str]:
+    """What new events show: those of the window first, the newest first, who acted before what it was about.
+
+    Only so many are kept: whoever makes many harmless calls first would else hide what the alarm is about.
+    """
+    alarming = [described[event] for event in sequences.event[index[index >= 0]].tolist() if event >= 0]
+    for items in (alarming[::-1], own[::-1]):
+        yield from (name for item in items for name in item.seen)
+        yield from (name for item in items for name in item.targets)
 
 
 def _event_id(sequences: Sequences, row: int, described: Sequence[Described]) -> str:

@@ -24,13 +24,24 @@ class Evidence:
     summary: str
 
 
-#: Names that a verdict keeps of what its events show, and the characters of each: a message holds no more than 48 KB.
-SEEN, _SEEN_LENGTH = 64, 256
+#: Names that a verdict keeps of what its events show, the characters of each, and what they take together as JSON: a message
+#: holds no more than 48 KB.
+SEEN, _SEEN_LENGTH, _SEEN_BYTES = 64, 1024, 16 * 1024
 
 
 def seen_in(names: Iterable[str]) -> tuple[str, ...]:
-    """Return what a verdict keeps of names that its events show: each once, in their order."""
-    return tuple(dict.fromkeys(name for name in names if name and len(name) <= _SEEN_LENGTH))[:SEEN]
+    """Return what a verdict keeps of names that its events show: each once, the first of them before the others.
+
+    One that is too long, or does not fit beside those before it, makes way for the next.
+    """
+    kept: list[str] = []
+    room = _SEEN_BYTES
+    for name in dict.fromkeys(names):
+        takes = len(json.dumps(name)) + 1
+        if len(kept) < SEEN and name and len(name) <= _SEEN_LENGTH and takes <= room:
+            kept.append(name)
+            room -= takes
+    return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,8 @@ class Verdict:
         What the calls of the window may have opened to others, that of the heaviest call first: what can be closed again.
         Neither are these names of the entity.
     seen : tuple of str
-        Addresses and ids that the events of this delivery show, at most :data:`SEEN`: remote ends of two-way flows; sources,
-        access keys, principals and targets of calls.
+        Addresses and ids that the events of this delivery show, at most :data:`SEEN`, those of the alarming window first: remote
+        ends of two-way flows; sources, access keys, principals and targets of calls.
     """
 
     id: str

@@ -21,7 +21,7 @@ from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, Teleme
 from shared_model.memory import InProcessMemory
 from shared_model.recent_ids import AT_MOST, MINUTES
 from shared_model.trust import trust
-from shared_model.verdicts import SEEN, Verdict, verdict_id
+from shared_model.verdicts import SEEN, Verdict, seen_in, verdict_id
 
 NOW_MS = CALL.time_ms + 3_600_000
 ACCOUNT = CALL.account
@@ -118,6 +118,37 @@ def test_what_its_calls_show_is_kept_for_lists_of_the_operators_also_of_a_call_t
     (verdict,) = detect([replace(each, access_key_id="AKIAIOSFODNN7EXAMPLE") for each in calls]).verdicts
     assert set(verdict.seen) == {"198.51.100.7", "AKIAIOSFODNN7EXAMPLE", CALL.principal.id, canary, "prod/db"}
     assert Verdict.from_json(verdict.to_json()) == verdict
+
+
+@pytest.mark.parametrize("last", [3, 120, 199])
+def test_what_the_alarm_is_about_is_shown_however_many_calls_came_before_or_after(last: int):
+    """Four of 200 calls fail, at the beginning, in the middle or at the end; each call names something else."""
+    calls = [
+        call(number, failed=number in range(last - 3, last + 1), targets=(f"arn:aws:s3:::bucket-{number}",))
+        for number in range(200)
+    ]
+    (verdict,) = detect(calls).verdicts
+    assert {f"arn:aws:s3:::bucket-{number}" for number in range(last - 3, last + 1)} <= set(verdict.seen)
+    assert verdict.seen[:3] == ("198.51.100.7", CALL.access_key_id, CALL.principal.id)
+
+
+def test_of_calls_outside_the_alarming_window_the_newest_are_shown_and_who_made_them_before_what_they_name():
+    calls = [call(number, source_address=f"203.0.113.{number}", targets=(f"t-{number}",)) for number in range(90)]
+    calls += [call(number, failed=True, targets=()) for number in range(190, 210)]
+    (verdict,) = detect(calls).verdicts
+    others = [name for name in verdict.seen if name.startswith("203.")]
+    assert (len(verdict.seen), others[-1], verdict.seen[-1]) == (SEEN, f"203.0.113.{90 - len(others)}", others[-1])
+
+
+def test_a_long_name_is_shown_too_and_one_that_does_not_fit_makes_way():
+    long = f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:{'n' * 900}"
+    calls = [call(0, failed=True, targets=(long, "x" * 1025))]
+    calls += [call(number, failed=True, targets=("y" * 1000 + str(number),)) for number in range(1, 4)]
+    (verdict,) = detect(calls).verdicts
+    assert long in verdict.seen
+    assert "x" * 1025 not in verdict.seen
+    assert sum(map(len, seen_in("ü" * 1000 + str(number) for number in range(20)))) * 6 < 16 * 1024
+    assert seen_in(["ü" * 1000 + str(number) for number in range(20)] + ["last"])[-1] == "last"
 
 
 def test_no_more_is_kept_of_it_than_a_message_holds():
