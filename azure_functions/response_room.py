@@ -115,5 +115,5 @@ class ResponseRoom:
 
     @cached_property
     def _blob(self) -> PolicyBlob:
-        settings = self._function.settings
-        return PolicyBlob(self._function.clients, settings.own_principal_ids, settings.own_resource_ids, KNOWN)
+        function, settings = self._function, self._function.settings
+        return PolicyBlob(function.clients, settings.own_principal_ids, settings.own_resource_ids, KNOWN, function.logger)

@@ -161,5 +161,5 @@ class ResponseRoom:
 
     @cached_property
     def _parameter(self) -> PolicyParameter:
-        settings = self._function.settings
-        return PolicyParameter(self._function.clients, settings.policy_parameter, settings.own_role_arns, KNOWN)
+        function, settings = self._function, self._function.settings
+        return PolicyParameter(function.clients, settings.policy_parameter, settings.own_role_arns, KNOWN, function.logger)

@@ -171,7 +171,13 @@ class Policy:
         return replace(self, never_touch=replace(never, principals=(*never.principals, *own)))
 
 
-def parse_policy(text: str | bytes, actions: Mapping[str, KnownAction] | None = None, *, name: str = "policy") -> Policy:
+def parse_policy(
+    text: str | bytes,
+    actions: Mapping[str, KnownAction] | None = None,
+    *,
+    name: str = "policy",
+    warn: Callable[[str], None] | None = None,
+) -> Policy:
     """Read a policy from JSON, as functions on AWS get it.
 
     Parameters
@@ -181,6 +187,8 @@ def parse_policy(text: str | bytes, actions: Mapping[str, KnownAction] | None = 
         The actions of the cloud that it is for; None does not ask which there are.
     name : str
         Where it lies: errors name it, with the line.
+    warn : callable or None
+        For a function at start: told of what an older version took and what is safe all the same. None: that is refused too.
 
     Raises
     ------
@@ -188,14 +196,20 @@ def parse_policy(text: str | bytes, actions: Mapping[str, KnownAction] | None = 
     """
     from response.policy_file import valid  # here, because pydantic costs a cold start
 
-    return valid(_read(parse_json, text, name), actions, name)
+    return valid(_read(parse_json, text, name), actions, name, warn)
 
 
-def parse_policy_yaml(text: str | bytes, actions: Mapping[str, KnownAction] | None = None, *, name: str = "policy") -> Policy:
+def parse_policy_yaml(
+    text: str | bytes,
+    actions: Mapping[str, KnownAction] | None = None,
+    *,
+    name: str = "policy",
+    warn: Callable[[str], None] | None = None,
+) -> Policy:
     """Read a policy from YAML, as functions on Azure get it, likewise. Raises PolicyError."""
     from response.policy_file import valid  # here, because pydantic and PyYAML cost a cold start
 
-    return valid(_read(parse_yaml, text, name), actions, name)
+    return valid(_read(parse_yaml, text, name), actions, name, warn)
 
 
 def load_policy(path: Path, actions: Mapping[str, KnownAction] | None = None) -> Policy:

@@ -6,8 +6,8 @@ Each mistake has its line and what fits there.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -53,7 +53,9 @@ class Mistake:
         return ": ".join(part for part in (f"{name}:{self.line}", self.place, self.what) if part)
 
 
-def read(text: Text, actions: Mapping[str, KnownAction] | None) -> Policy | list[Mistake]:
+def read(
+    text: Text, actions: Mapping[str, KnownAction] | None, warn: Callable[[Mistake], None] | None = None
+) -> Policy | list[Mistake]:
     """Return the policy, or every mistake, in the order of their lines.
 
     Parameters
@@ -61,7 +63,12 @@ def read(text: Text, actions: Mapping[str, KnownAction] | None) -> Policy | list
     text : Text
     actions : mapping of action to KnownAction, or None
         The actions of the cloud that the policy is for. None: what actions there are is not asked.
+    warn : callable or None
+        Told of what an older version took and what is safe all the same, which is no mistake then: a function that was updated
+        goes on with the policy of yesterday. None: these are mistakes too.
     """
+    if warn is not None:
+        text = _with_share_at_once(text, warn)
     mistakes = [
         Mistake(line, _dotted(at), f"stands in line {first} already, which would not count: join the two")
         for at, line, first in text.repeated
@@ -71,17 +78,36 @@ def read(text: Text, actions: Mapping[str, KnownAction] | None) -> Policy | list
     except ValidationError as error:
         places = ((_keys_and_positions(each["loc"]), _what(each)) for each in error.errors())
         return sorted([*mistakes, *_placed(text, places)])
-    misfits = (*_against(policy, actions), *_without_effect(text, actions)) if actions is not None else ()
-    return sorted([*mistakes, *_placed(text, misfits)]) or policy
+    if actions is not None:
+        mistakes += _placed(text, _against(policy, actions))
+        safe = [*_placed(text, (*_ends_by_a_person(policy, actions), *_without_effect(text, actions)))]
+        if warn is None:
+            mistakes += safe
+        elif not mistakes:
+            for mistake in safe:
+                warn(mistake)
+    return sorted(mistakes) or policy
+
+
+def _with_share_at_once(text: Text, warn: Callable[[Mistake], None]) -> Text:
+    """Return the text with the budget's share under its name of today; one that stands there under both keeps today's."""
+    document = text.document
+    budget = document.get("budget") if isinstance(document, dict) else None
+    if not isinstance(budget, dict) or "percent_a_day" not in budget:
+        return text
+    place = ("budget", "percent_a_day")
+    warn(Mistake(text.line(place), _dotted(place), "is taken as percent_at_once, which counts what is contained now: write that"))
+    budget = {"percent_at_once": budget["percent_a_day"]} | {key: budget[key] for key in budget if key != "percent_a_day"}
+    return replace(text, document={**document, "budget": budget})
 
 
 def _placed(text: Text, places: Iterable[tuple[Place, str]]) -> Iterator[Mistake]:
     return (Mistake(text.line(place), _dotted(place), what) for place, what in places)
 
 
-def valid(text: Text, actions: Mapping[str, KnownAction] | None, name: str) -> Policy:
+def valid(text: Text, actions: Mapping[str, KnownAction] | None, name: str, warn: Callable[[str], None] | None = None) -> Policy:
     """Return the policy. Raises PolicyError, a line for each mistake: ``NAME:LINE: place: what fits there``."""
-    found = read(text, actions)
+    found = read(text, actions, None if warn is None else lambda mistake: warn(mistake.in_file(name)))
     if isinstance(found, Policy):
         return found
     raise PolicyError("\n".join(mistake.in_file(name) for mistake in found))
@@ -102,8 +128,6 @@ def _against(policy: Policy, actions: Mapping[str, KnownAction]) -> Iterator[tup
         if known is None:
             yield ("actions", name), f"there is no action {name!r}; {unknown}"
             continue
-        if action.at_end is AtEnd.UNDO and known.gives_back:
-            yield ("actions", name, "at_end"), f"undo gives back {known.gives_back}, and only a person may do that: give ask"
         if known.read_settings is None:
             if action.settings:
                 yield ("actions", name, "settings"), f"{name} has none: take them out"
@@ -114,6 +138,13 @@ def _against(policy: Policy, actions: Mapping[str, KnownAction]) -> Iterator[tup
             where, _, what = str(error).partition(": ")
             parts = tuple(int(each) if each.isdecimal() else each for each in where.split(".")) if what else ()
             yield ("actions", name, "settings", *parts), what or where
+
+
+def _ends_by_a_person(policy: Policy, actions: Mapping[str, KnownAction]) -> Iterator[tuple[Place, str]]:
+    """Ends by themselves of what gives something back: a person is asked whatever the policy says."""
+    for name, action in policy.actions.items():
+        if action.at_end is AtEnd.UNDO and name in actions and (gives_back := actions[name].gives_back):
+            yield ("actions", name, "at_end"), f"undo gives back {gives_back}, and only a person may do that: give ask"
 
 
 def _without_effect(text: Text, actions: Mapping[str, KnownAction]) -> Iterator[tuple[Place, str]]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
 from azure_functions.registry import POLICY, POLICY_BLOB, Group
 from response.policy import KnownAction, Policy, PolicyError, parse_policy_yaml
+
+if TYPE_CHECKING:
+    from azure_functions.function import Logger
 
 #: How long a change of the policy may go unnoticed by a function that is warm.
 _KEEP_MS = 60_000
@@ -17,7 +21,8 @@ _KEEP_MS = 60_000
 class PolicyBlob:
     """Reads ``policy/policy.yaml`` when it is older than a minute, and only when its ETag is another.
 
-    A policy that does not validate stops the function, loudly.
+    A policy that does not validate stops the function, loudly; what an older version took and is safe is only warned of, since
+    an update of the functions leaves the blob as it is.
 
     Parameters
     ----------
@@ -25,6 +30,7 @@ class PolicyBlob:
     own_principal_ids, own_resource_ids : str
         Comma-separated, as in the settings: Breakwater itself. What lies under one of these resources is protected too.
     actions : mapping of action name to KnownAction
+    logger : Logger
     """
 
     def __init__(
@@ -33,10 +39,12 @@ class PolicyBlob:
         own_principal_ids: str,
         own_resource_ids: str,
         actions: Mapping[str, KnownAction],
+        logger: Logger,
     ) -> None:
         self._clients = clients
         self._own = (*listed(own_principal_ids), *(p for each in listed(own_resource_ids) for p in (each, f"{each}/*")))
         self._actions = actions
+        self._logger = logger
         self._policy: Policy | None = None
         self._etag = ""
         self._read_ms = 0
@@ -47,11 +55,14 @@ class PolicyBlob:
             changed = self._changed()
             if changed is not None:
                 text, etag = changed
-                policy = parse_policy_yaml(text, self._actions, name=f"{POLICY}/{POLICY_BLOB}")
+                policy = parse_policy_yaml(text, self._actions, name=f"{POLICY}/{POLICY_BLOB}", warn=self._warn)
                 self._policy, self._etag = _in_any_case(policy).protecting(self._own), etag
             self._read_ms = now_ms
         assert self._policy is not None  # noqa: S101 - an unchanged one was read before
         return self._policy
+
+    def _warn(self, mistake: str) -> None:
+        self._logger.warning("policy", extra={"mistake": mistake})
 
     def _changed(self) -> tuple[bytes, str] | None:
         """Return text and ETag, None where it is what was read before."""

@@ -58,6 +58,37 @@ def test_a_share_of_a_day_is_named_what_it_is_now() -> None:
         parse_policy(json.dumps({"version": 1, "budget": {"percent_a_day": 10}}))
 
 
+@pytest.mark.parametrize("budget", [{"percent_a_day": 10}, {"percent_a_day": 40, "percent_at_once": 10}])
+def test_a_function_takes_a_share_of_a_day_for_one_at_once_and_says_so(budget: dict[str, int]) -> None:
+    said: list[str] = []
+    assert parse_policy(json.dumps({"version": 1, "budget": budget}), KNOWN, warn=said.append).percent_at_once == 10
+    assert said == ["policy:1: budget.percent_a_day: is taken as percent_at_once, which counts what is contained now: write that"]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"actions": {"deactivate_access_keys": {"at_end": "undo"}}}, "actions.deactivate_access_keys.at_end"),
+        ({"never_touch": {"principals": ["ada@contoso.example"]}}, "never_touch.principals.0"),
+    ],
+)
+def test_what_is_safe_all_the_same_is_refused_by_the_operators_command_and_only_warned_of_in_a_function(
+    change: dict[str, object], place: str
+) -> None:
+    said: list[str] = []
+    text = json.dumps({"version": 1} | change)
+    parse_policy(text, KNOWN, warn=said.append)
+    assert [line.split(": ")[1] for line in said] == [place]
+    with pytest.raises(PolicyError, match=place):
+        parse_policy(text, KNOWN)
+
+
+def test_a_function_still_refuses_what_is_a_mistake() -> None:
+    text = json.dumps({"version": 1, "budget": {"percent_a_day": 0}, "actions": {"isolate": {}}})
+    with pytest.raises(PolicyError, match="percent_at_once"):
+        parse_policy(text, KNOWN, warn=lambda _: None)
+
+
 def test_machines_and_groups_are_listed_by_id_or_by_pattern() -> None:
     listed = {"instances": ["i-0ab*", "/subscriptions/1/resourceGroups/Core/*"], "security_groups": ["sg-0?"]}
     never = parse_policy(json.dumps({"version": 1, "never_touch": listed})).never_touch

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aws_lambda_powertools import Logger
+
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
 from response.policy import KnownAction, Policy, parse_policy
@@ -13,7 +15,10 @@ _KEEP_MS = 60_000
 
 
 class PolicyParameter:
-    """Reads the policy when it is older than a minute. A policy that does not validate stops the function, loudly."""
+    """Reads the policy when it is older than a minute. A policy that does not validate stops the function, loudly.
+
+    What an older version took and is safe is only warned of: a deployment may bring the functions before their policy.
+    """
 
     def __init__(
         self,
@@ -21,11 +26,13 @@ class PolicyParameter:
         parameter: str,
         own_role_arns: str,
         actions: Mapping[str, KnownAction],
+        logger: Logger,
     ) -> None:
         self._clients = clients
         self._parameter = parameter
         self._own = tuple(arn.strip() for arn in own_role_arns.split(",") if arn.strip())
         self._actions = actions
+        self._logger = logger
         self._policy: Policy | None = None
         self._read_ms = 0
 
@@ -34,6 +41,10 @@ class PolicyParameter:
         if self._policy is None or now_ms - self._read_ms >= _KEEP_MS:
             with in_core_words(f"SSM parameter {self._parameter}"):
                 text = self._clients("ssm").get_parameter(Name=self._parameter)["Parameter"]["Value"]
-            self._policy = parse_policy(text, self._actions, name=self._parameter).protecting(self._own)
+            policy = parse_policy(text, self._actions, name=self._parameter, warn=self._warn)
+            self._policy = policy.protecting(self._own)
             self._read_ms = now_ms
         return self._policy
+
+    def _warn(self, mistake: str) -> None:
+        self._logger.warning("policy", extra={"mistake": mistake})
