@@ -150,17 +150,21 @@ EXPLAINED: tuple[tuple[str, str], ...] = (
 
 @pytest.mark.parametrize("function", [spec.name for spec in FUNCTIONS])
 def test_every_grant_of_a_functions_own_role_is_used_or_explained(exercised: EmbeddedAws, function: str) -> None:
-    calls = [call for call in exercised.calls(function) if not call.role]
+    assert "\n".join(unexplained(exercised, function)) == "", "nothing uses it: take it away, or say above why it is there"
+
+
+def unexplained(aws: EmbeddedAws, function: str) -> list[str]:
+    """What a function's own role allows, no call of its own has used by now, and nothing above explains."""
+    calls = [call for call in aws.calls(function) if not call.role]
     unused = [
         f"{permission} on {resource}"
-        for statement in _statements(exercised.client("iam"), _role_of(exercised, function))
+        for statement in _statements(aws.client("iam"), _role_of(aws, function))
         if statement["Effect"] == "Allow"
         for permission in _list(statement["Action"])
         for resource in _list(statement["Resource"])
         if not any(call.permission == permission and fnmatchcase(call.resource, resource) for call in calls)
     ]
-    unexplained = [grant for grant in unused if not any(fnmatchcase(grant, pattern) for pattern, _ in EXPLAINED)]
-    assert "\n".join(unexplained) == "", "nothing uses it: take it away, or say above why it is there"
+    return [grant for grant in unused if not any(fnmatchcase(grant, pattern) for pattern, _ in EXPLAINED)]
 
 
 #: What the group of data does is held against its policies in infra_tests/cdk, with every other action.

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from infra_tests.offline.following import Followed
+from infra_tests.offline.test_e2e_identities import unexplained
 from offline import processes
 from offline.aws.browser import Browser
 from offline.aws.embedded import EmbeddedAws
@@ -75,6 +76,10 @@ def test_without_a_token_or_with_a_made_up_link_nobody_gets_anywhere(asked: Aske
 def test_the_page_called_what_its_role_allows_and_wrote_one_message(asked: Asked) -> None:
     called = {(each.service, each.action) for each in asked.aws.calls("proposal_page")}
     assert called == {("dynamodb", "Query"), ("kms", "VerifyMac"), ("sqs", "SendMessage"), ("sts", "GetCallerIdentity")}
+
+
+def test_every_grant_of_the_pages_role_is_used_or_explained(asked: Asked) -> None:
+    assert "\n".join(unexplained(asked.aws, "proposal_page")) == "", "nothing uses it: take it away, or say why it is there"
 
 
 def test_no_log_of_ours_holds_the_link(asked: Asked) -> None:
