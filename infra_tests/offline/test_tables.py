@@ -1,4 +1,4 @@
-"""The embedded DynamoDB: of writers that come at the same time, a condition lets through as many as it says."""
+"""The embedded DynamoDB: of writers that come at the same time, a condition lets through one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 
 from infra_tests.lambdas.account import Account
 from infra_tests.lambdas.conftest import account
-from lambdas.adapters.signals import DynamoBudget
+from lambdas.adapters.signals import DynamoLedgers
+from response.budget import Line
 
 __all__ = ["account"]
 
-_ROUNDS, _WRITERS, _LIMIT = 20, 8, 3
+_ROUNDS, _WRITERS = 20, 8
 
 
 @pytest.fixture
@@ -27,8 +28,10 @@ def restless_threads() -> Iterator[None]:
 
 
 def test_a_condition_holds_among_writers_of_the_same_moment(account: Account, restless_threads: None) -> None:
-    budgets = [DynamoBudget(account.clients, "signals") for _ in range(_WRITERS)]
+    ledgers = [DynamoLedgers(account.clients, "signals") for _ in range(_WRITERS)]
     with ThreadPoolExecutor(_WRITERS) as pool:
         for number in range(_ROUNDS):
-            taken = pool.map(lambda n, r=number: budgets[n].take(f"p{r}", f"c{n}", limit=_LIMIT, now_ms=0), range(_WRITERS))
-            assert sum(taken) == _LIMIT
+            first = pool.map(lambda n, r=number: ledgers[n].replace(f"p{r}", (Line(f"c{n}", 0),), ""), range(_WRITERS))
+            assert sum(first) == 1
+            second = pool.map(lambda n, r=number: ledgers[n].replace(f"p{r}", (Line(f"d{n}", 0),), "1"), range(_WRITERS))
+            assert sum(second) == 1
