@@ -12,11 +12,8 @@ from fnmatch import fnmatchcase
 from response.policy import Policy
 from response.resources import in_one_spelling
 from response.signals import Signal
-from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.events import SPOOFABLE, Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
-
-#: Telemetry in which whoever sends a packet chooses the source address that it shows.
-_SPOOFABLE = frozenset({Telemetry.FLOW_LOGS, Telemetry.DNS_LOGS})
 
 
 def outside_signals(verdict: Verdict, policy: Policy) -> tuple[Signal, ...]:
@@ -54,4 +51,4 @@ def _shown(verdict: Verdict) -> Iterator[str]:
 
 
 def _may_be_spoofed(entity: Entity, verdict: Verdict) -> bool:
-    return entity.kind is EntityKind.ADDRESS and verdict.telemetry in _SPOOFABLE and not verdict.completed_flow
+    return entity.kind is EntityKind.ADDRESS and verdict.telemetry in SPOOFABLE and not verdict.completed_flow

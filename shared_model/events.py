@@ -36,6 +36,10 @@ class Telemetry(StrEnum):
     CANARY = "canary"  # nor this: what the operator laid out for nobody to use
 
 
+#: Telemetry in which whoever sends a packet chooses the source address that it shows.
+SPOOFABLE = frozenset({Telemetry.FLOW_LOGS, Telemetry.DNS_LOGS})
+
+
 class EntityKind(StrEnum):
     """What a sequence can be about, and what can be contained."""
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from shared_model.detection import EntityScore
-from shared_model.events import Entity, EntityKind, Finding
+from shared_model.events import SPOOFABLE, Entity, EntityKind, Finding
 from shared_model.memory import EntityMemory
 from shared_model.scorer import Scorer, memory_key
-from shared_model.verdicts import Evidence, Verdict, verdict_id
+from shared_model.verdicts import Evidence, Verdict, seen_in, verdict_id
 
 #: Version of the reading of findings: part of the verdict id.
 FINDING_VERSION = "1"
@@ -97,7 +97,8 @@ def finding_verdict(finding: Finding, *, now_ms: int, correlation_id: str) -> Ve
 
     The probability is severity / 10 and the threshold 0: every finding is a signal, and the operator's policy says
     from which severity on it counts. The id rests on the finding's id and the alerts that it groups: a
-    repeated or updated delivery is the same cause, while a further alert is a new one.
+    repeated or updated delivery is the same cause, while a further alert is a new one. It shows its remote addresses where nobody
+    can have made them up.
     """
     entities = (*finding.entities, *(Entity(EntityKind.ADDRESS, address, finding.account) for address in finding.local_addresses))
     if not entities:
@@ -121,6 +122,7 @@ def finding_verdict(finding: Finding, *, now_ms: int, correlation_id: str) -> Ve
         technique=finding.technique,
         title=finding.title,
         evidence=(Evidence(finding.finding_id, time_ms, 1.0, _summary(finding)),),
+        seen=() if finding.telemetry in SPOOFABLE else seen_in(finding.remote_addresses),
     )
 
 

@@ -14,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from infra_tests.shared_model.test_audit_detection import FailureCounter, call
+from response.outside import outside_signals
+from response.policy import Policy
 from response.signals import Signal
 from shared_model.audit_detection import detect_api_calls
 from shared_model.encoders import network
@@ -68,6 +70,16 @@ def test_a_sample_is_reported_and_gives_no_verdict():
     result = alone(finding("sample"))
     assert result.verdicts == ()
     assert "sample" in result.skipped
+
+
+@pytest.mark.parametrize("telemetry", Telemetry)
+def test_a_finding_about_a_resource_shows_its_remote_addresses_where_nobody_can_have_made_them_up(telemetry: Telemetry):
+    (verdict,) = alone(replace(finding("tor_client"), telemetry=telemetry)).verdicts
+    watching = Policy(watch_list=("198.51.100.0/24",))
+    may_be_made_up = telemetry in (Telemetry.FLOW_LOGS, Telemetry.DNS_LOGS)
+    assert verdict.entity.kind is EntityKind.INSTANCE
+    assert verdict.seen == (() if may_be_made_up else ("198.51.100.23",))
+    assert [signal.telemetry for signal in outside_signals(verdict, watching)] == [Telemetry.WATCH_LIST] * (not may_be_made_up)
 
 
 def test_a_finding_without_own_entity_is_about_the_remote_address_and_proves_no_flow():
