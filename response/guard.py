@@ -69,7 +69,8 @@ def _protected(resource: str, never_touch: NeverTouch) -> str:
     listed = (*never_touch.instances, *never_touch.security_groups, *never_touch.resources)
     if pattern := next((p for p in listed if fnmatchcase(resource, p)), ""):
         return f"on the policy's never-touch list ({pattern})"
-    if resource == UNKNOWN_NAME and (pattern := next((p for p in never_touch.principals if "@" in p), "")):
+    names = (*never_touch.principals, *never_touch.resources)
+    if resource == UNKNOWN_NAME and (pattern := next((p for p in names if "@" in p), "")):
         return f"perhaps on the never-touch list ({pattern}): let Breakwater read users (docs/deploy-azure.md)"
     for pattern, reason in _MANAGED_ELSEWHERE.items():
         if fnmatchcase(resource, pattern):

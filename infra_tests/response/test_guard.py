@@ -9,7 +9,7 @@ import pytest
 
 from infra_tests.response.world import ACCOUNT, verdict
 from response.actions import Plan
-from response.guard import refusal
+from response.guard import UNKNOWN_NAME, refusal
 from response.policy import NeverTouch, Policy, parse_policy
 from shared_model.events import Entity, EntityKind, Telemetry
 
@@ -84,6 +84,14 @@ def test_a_kind_of_principals_is_protected_where_its_word_is_listed(kind: str, i
     never = parse_policy(json.dumps({"version": 1, "never_touch": {"principal_kinds": [kind]}})).never_touch
     assert refusal(plan, VERDICT, NeverTouch()) == ""
     assert "never-touch list" in refusal(plan, VERDICT, never)
+
+
+@pytest.mark.parametrize("key", ["principals", "resources"])
+def test_who_has_no_name_that_can_be_read_is_protected_where_names_are_listed(key: str) -> None:
+    plan = replace(PLAN, resources=(UNKNOWN_NAME,))
+    never = parse_policy(json.dumps({"version": 1, "never_touch": {key: ["break-glass*@contoso.example"]}})).never_touch
+    assert "perhaps on the never-touch list (break-glass*@contoso.example)" in refusal(plan, VERDICT, never)
+    assert refusal(plan, VERDICT, NeverTouch()) == ""
 
 
 def test_root_is_protected_on_any_policy() -> None:
