@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from shared_model.errors import BreakwaterError, CloudUnavailable
 from shared_model.events import Entity, EntityKind
-from shared_model.verdicts import Verdict
+from shared_model.verdicts import Verdict, known_fields
 
 __all__ = [
     "Action",
@@ -106,12 +106,12 @@ class Plan:
 
     @classmethod
     def from_json_value(cls, data: Mapping[str, Any]) -> Plan:
-        """Read :meth:`to_json_value`. Raises ValueError when it is not a plan of this version."""
+        """Read :meth:`to_json_value`, also of a later version. Raises ValueError when a field is missing or wrong."""
         try:
             target = data["target"]
             return cls(
                 **{
-                    **data,
+                    **known_fields(cls, data),
                     "target": Entity(EntityKind(target["kind"]), target["id"], target["account"]),
                     "touches": tuple(data["touches"]),
                     "resources": tuple(data["resources"]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -113,16 +113,16 @@ class Verdict:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Verdict:
-        """Read :meth:`to_json`. Raises ValueError naming the field that is missing or wrong."""
+        """Read :meth:`to_json`, also of a later version. Raises ValueError naming the field that is missing or wrong."""
         try:
             data: dict[str, Any] = json.loads(text)
             return cls(
                 **{
-                    **data,
+                    **known_fields(cls, data),
                     "telemetry": Telemetry(data["telemetry"]),
                     "entity": _entity(data["entity"]),
                     "related": tuple(_entity(entity) for entity in data["related"]),
-                    "evidence": tuple(Evidence(**item) for item in data["evidence"]),
+                    "evidence": tuple(Evidence(**known_fields(Evidence, item)) for item in data["evidence"]),
                     "reached": tuple(_entity(entity) for entity in data.get("reached", ())),
                     "opened": tuple(_entity(entity) for entity in data.get("opened", ())),
                     "seen": tuple(data.get("seen", ())),
@@ -130,6 +130,14 @@ class Verdict:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a verdict: {error}") from error
+
+
+def known_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what this version knows of a dataclass that another version wrote.
+
+    During an update a newer detector writes what an older responder reads, and nothing may be lost for a field too many.
+    """
+    return {each.name: data[each.name] for each in fields(kind) if each.name in data}
 
 
 def verdict_id(detector: str, version: str, entity: Entity, cause: str) -> str:
