@@ -82,12 +82,19 @@ def corroborating(signal: Signal, signals: SignalStore, window_ms: int) -> tuple
 
 
 def kept(verdict: Verdict) -> str:
-    """Return the verdict as JSON for the journal, bounded: evidence gives way first, then the last names of others."""
-    text = verdict.to_json()
-    if len(text) > _LARGEST:  # it waits for a second signal: what it shows has given none
+    """Return the verdict as JSON for the journal, bounded: what it shows gives way first, then as in :func:`fitted`."""
+    if len(verdict.to_json()) > _LARGEST:  # it waits for a second signal: what it shows has given none
         verdict = replace(verdict, seen=())
-        text = verdict.to_json()
-    while len(text) > _LARGEST and (verdict.evidence or verdict.related or verdict.opened):
+    return fitted(verdict, _LARGEST)
+
+
+def fitted(verdict: Verdict, largest: int) -> str:
+    """Return the verdict as JSON of so many characters: evidence gives way first, then the last names of others.
+
+    What it shows stays: it may be the second signal.
+    """
+    text = verdict.to_json()
+    while len(text) > largest and (verdict.evidence or verdict.related or verdict.opened):
         related, opened = verdict.related, verdict.opened
         if not verdict.evidence:
             related, opened = related[: len(related) // 2], opened[: len(opened) // 2]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
 from azure_functions.registry import LINK_ANSWERS, VERDICTS, Group
-from response.signals import kept
+from response.signals import fitted
 from shared_model.errors import CloudUnavailable
 from shared_model.verdicts import Verdict
 
@@ -33,10 +33,7 @@ class VerdictQueue:
     def send(self, verdicts: Sequence[Verdict]) -> None:
         """Send all of them. Raises CloudUnavailable when one could not be sent; sending again is safe."""
         for verdict in verdicts:
-            text = verdict.to_json()
-            if len(text) > LARGEST:  # evidence gives way first; the response does not need it
-                text = kept(verdict)
-            _send(self._clients, VERDICTS, text, Group.DETECT)
+            _send(self._clients, VERDICTS, fitted(verdict, LARGEST), Group.DETECT)
 
 
 class AnswerQueue:

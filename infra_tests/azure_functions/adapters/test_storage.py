@@ -14,7 +14,7 @@ import pytest
 from azure_functions.actions.catalogue import KNOWN
 from azure_functions.adapters.lake import Lake
 from azure_functions.adapters.policy import PolicyBlob
-from azure_functions.adapters.queues import DeadLetters, VerdictQueue
+from azure_functions.adapters.queues import LARGEST, DeadLetters, VerdictQueue
 from azure_functions.cloud_errors import CloudRefusal
 from azure_functions.function import Logger
 from azure_functions.registry import CONTAINERS, LAKE, POLICY, POLICY_BLOB, QUEUES, Group
@@ -22,7 +22,7 @@ from infra_tests.response.world import verdict
 from offline.azure.storage import Storage
 from response.actions import Mode
 from response.policy import PolicyError, load_policy, parse_policy_yaml
-from shared_model.events import Rejected, Telemetry
+from shared_model.events import Entity, EntityKind, Rejected, Telemetry
 from shared_model.verdicts import Evidence, Verdict
 
 ROOT = Path(__file__).parents[3]
@@ -58,6 +58,20 @@ class TestVerdicts:
         sent = replace(verdict("vm-1", "v1", Telemetry.FLOW_LOGS), evidence=many)
         VerdictQueue(clients).send([sent])
         assert [Verdict.from_json(body) for body in bodies(clients, "verdicts")] == [replace(sent, evidence=())]
+
+    @pytest.mark.parametrize("opened", [1, 64])
+    def test_what_it_shows_stays_as_nobody_has_looked_yet_whether_it_is_the_second_signal(
+        self, clients: Storage, opened: int
+    ) -> None:
+        many = tuple(Evidence(f"e{number}", NOW_MS, 0.5, "ü" * 300) for number in range(100))
+        shown = ("AKIAIOSFODNN7EXAMPLE", *(f"{'s' * 240}-{number}" for number in range(63)))
+        shares = tuple(Entity(EntityKind.SNAPSHOT, f"{number}-{'o' * 1000}") for number in range(opened))
+        sent = replace(verdict("vm-1", "v1", Telemetry.FLOW_LOGS), evidence=many, seen=shown, opened=shares)
+        VerdictQueue(clients).send([sent])
+        (body,) = bodies(clients, "verdicts")
+        arrived = Verdict.from_json(body)
+        assert len(body) <= LARGEST
+        assert (arrived.evidence, arrived.seen, arrived.opened[0]) == ((), shown, shares[0])
 
 
 class TestDeadLetters:
