@@ -65,7 +65,7 @@ def undo(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     wanted = _meant(where, options, out)
     if not wanted:
         return 1
-    by = where.operator()
+    by = where.operator() if options.dry_run else where.requester()
     for containment_id in wanted:
         how = {name: True for name in ("dry_run", "overwrite") if getattr(options, name)}
         where.ask_for_undo(json.dumps({"undo": containment_id, "approved_by": by, **how}))

@@ -48,6 +48,16 @@ class Deployment(Protocol):
         """Return who runs this command: the journal keeps it as who approved."""
         ...
 
+    def requester(self) -> str:
+        """Return who runs this command, as the functions can name them: who answers, or asks for an undo.
+
+        Raises
+        ------
+        NotPossible
+            The functions would refuse this identity.
+        """
+        ...
+
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of this cloud, and what a policy must fit of each. Asks nobody."""
         ...

@@ -87,7 +87,7 @@ def _answer(where: Deployment, options: argparse.Namespace, out: Print, *, appro
     if not open_ones or not (options.yes or ask(f"{word} {_many(len(open_ones))}? [y/N] ").strip().lower() in ("y", "yes")):
         out("nothing was sent")
         return 1
-    by = where.operator()
+    by = where.requester()
     for each in open_ones:
         body = answer_body(
             each.id,

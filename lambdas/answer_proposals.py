@@ -9,6 +9,7 @@ from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
 from response.answers import MalformedAnswer, read_answer, sender_says, vouched_for
 from response.approval import UnknownProposal, settle_answer
+from response.telling import tell_of_unnamed
 
 FUNCTION = Function("answer_proposals", needs=("journal_table", "signals_table", "policy_parameter", "own_role_arns"))
 ROOM = ResponseRoom(FUNCTION)
@@ -28,6 +29,8 @@ def _answer(message: Message) -> None:
     except MalformedAnswer as error:
         raise Poison(str(error), source=source, field=error.field) from error
     except Impersonation as error:
+        about = str(request.get("approve") or request.get("deny"))
+        tell_of_unnamed("Answer", about, str(error), journal=ROOM.journal, notify=ROOM.notify, delivery=message.id)
         raise Poison(str(error), source=source, field="by") from error
     said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name, "sender": message.sender}
     FUNCTION.logger.info("answer", extra=said)

@@ -9,6 +9,7 @@ from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
 from response.comparing import compare
 from response.expiry import Ended, UnknownContainment, expire, undo
+from response.telling import tell_of_unnamed
 
 FUNCTION = Function("expire_containments", needs=("journal_table", "policy_parameter"))
 ROOM = ResponseRoom(FUNCTION)
@@ -58,6 +59,7 @@ def _end(message: Message) -> None:
             overwrite = request.get("overwrite") is True
             result = undo(containment_id, approved_by=person, overwrite=overwrite, delivery=message.id, **room)
     except Impersonation as error:
+        tell_of_unnamed("Undo", containment_id, str(error), journal=ROOM.journal, notify=ROOM.notify, delivery=message.id)
         raise Poison(str(error), source=source, field="approved_by") from error
     except UnknownContainment as error:
         raise Poison(str(error), source=source, field="undo") from error

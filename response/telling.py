@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from response.actions import Plan
 from response.containment import Stream
-from response.journal import JournalEntry, Step
-from response.notices import notice
+from response.journal import Journal, JournalEntry, Step
+from response.notices import Notify, notice
 from response.proposals import ASKS, digest
 from response.room import Room
 
@@ -46,6 +46,36 @@ def tell(room: Room, stream: Stream, entry: JournalEntry) -> None:
     if proposal is not None and proposal.is_open(room.now_ms):
         told = replace(told, proposal_id=proposal.id, plan=digest(proposal.plan), until_ms=proposal.expires_ms)
     room.notify(told)
+
+
+def tell_of_unnamed(what: str, containment_id: str, why: str, *, journal: Journal, notify: Notify, delivery: str) -> None:
+    """Tell that an answer, or the request of an undo, counts for nothing, since nobody could be named who sent it.
+
+    Whoever sent it was only told that it is on its way. Of what the journal does not have nobody is told.
+
+    Parameters
+    ----------
+    what : str
+        What was sent, e.g. ``Undo``.
+    containment_id : str
+        The containment or proposal that it was about.
+    why : str
+    journal, notify
+    delivery : str
+        Id of the message: the notice has it, and is the same when the message comes again.
+
+    Raises
+    ------
+    CloudUnavailable
+    """
+    name = journal.find(containment_id)
+    entries = [each for each in journal.stream(name) if each.containment_id == containment_id] if name is not None else []
+    if not entries:
+        return
+    summary = next((f": {each.plan['summary']}" for each in entries if each.plan), "")
+    lines = [f"{containment_id}{summary}", f"{why[:500]}.", "Nothing was changed. Send it again as a role or user of your own."]
+    told = notice(delivery, f"{what} refused: nobody could be named who sent it", lines, entries[-1].correlation_id)
+    notify(replace(told, case=entries[-1].case))
 
 
 def about(room: Room) -> list[str]:

@@ -83,6 +83,16 @@ class Deployment:
         with in_core_words("caller identity"):
             return str(self.clients("sts").get_caller_identity()["Arn"])
 
+    def requester(self) -> str:
+        """ARN of whoever runs this command. The root user and federated users have no id by which SQS tells them from others."""
+        arn = self.operator()
+        if arn.endswith(":root") or ":federated-user/" in arn:
+            raise NotPossible(
+                f"nothing was sent: the functions cannot attest {arn}, and would refuse it. Sign in as a user, or assume a role "
+                "(AWS_PROFILE), that breakwater:operators names"
+            )
+        return arn
+
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of AWS, and what a policy must fit."""
         return KNOWN

@@ -85,6 +85,10 @@ class Deployment:
         self.journal.find(_NOBODYS)  # the account's answer names its tenant, in which a guest has another object id
         return self._person.name()
 
+    def requester(self) -> str:
+        """Likewise: everybody whom Entra signs in has a name and an object id."""
+        return self.operator()
+
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of Azure, and what a policy must fit."""
         return KNOWN

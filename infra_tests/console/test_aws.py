@@ -5,11 +5,22 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.client import BaseClient
 
 from infra_tests.console.conftest import Console
-from infra_tests.lambdas.account import Account, sqs_event
+from infra_tests.lambdas.account import ON_CALL, Account, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain
 from lambdas import expire_containments, respond, triage_findings
+
+
+def signed_in_as(arn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be somebody: of moto's own caller IAM knows nothing."""
+    call = BaseClient._make_api_call
+
+    def signed_in(self: BaseClient, operation: str, arguments: object) -> object:
+        return {"Arn": arn} if operation == "GetCallerIdentity" else call(self, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", signed_in)
 
 
 def test_a_quarantine_is_found_and_undone(account: Account, on_aws: Console, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,6 +30,7 @@ def test_a_quarantine_is_found_and_undone(account: Account, on_aws: Console, mon
     instance = account.instance(vpc, [account.group(vpc, "web")])
     before = account.groups_of(instance)
     contain(account, instance)
+    signed_in_as(ON_CALL, monkeypatch)
     on_aws("status")
     (line,) = on_aws.printed
     assert instance in line
@@ -26,6 +38,26 @@ def test_a_quarantine_is_found_and_undone(account: Account, on_aws: Console, mon
     (request,) = on_aws.take()
     expire_containments.handler(sqs_event(json.dumps(request)), None)
     assert account.groups_of(instance) == before
+
+
+@pytest.mark.parametrize("who", ["arn:aws:iam::123456789012:root", "arn:aws:sts::123456789012:federated-user/bob"])
+def test_who_could_not_be_named_is_told_before_anything_is_sent(
+    account: Account, on_aws: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], who: str
+) -> None:
+    account.install(monkeypatch, triage_findings)
+    account.install(monkeypatch, respond)
+    vpc = account.vpc()
+    contain(account, account.instance(vpc, [account.group(vpc, "web")]))
+    contained = account.journal()[-1].containment_id
+    signed_in_as(who, monkeypatch)
+    assert on_aws("undo", contained) == 1
+    said = capsys.readouterr().err
+    assert f"nothing was sent: the functions cannot attest {who}" in said
+    assert "assume a role" in said
+    assert on_aws.take() == []
+    assert on_aws("undo", contained, "--dry-run") == 0
+    assert [each["dry_run"] for each in on_aws.take()] == [True]
+    assert on_aws("disarm", "--reason", "whoever it is, in an emergency") == 0
 
 
 def test_a_deployment_that_is_not_there_says_what_to_look_at(on_aws: Console, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,9 +125,12 @@ def test_what_is_no_answer_is_buried_with_its_reason(functions: Account, alice: 
 )
 def test_nobody_answers_in_another_ones_name(functions: Account, instance: str, alice: tuple[str, str], said: str) -> None:
     functions.clients("iam").create_user(UserName="bob")
+    functions.take("notices")
     answer(proposal_of(functions, instance), (alice[0], said))
     (message,) = functions.take("dead-letters")
     assert message["MessageAttributes"]["field"]["StringValue"] == "by"
+    (told,) = functions.take("notices")
+    assert "Answer refused" in told["Body"]
     assert functions.journal()[-1].step is Step.PROPOSED
 
 

@@ -25,11 +25,15 @@ def test_nobody_undoes_in_another_ones_name(account: Account, monkeypatch: pytes
     instance = account.instance(vpc, [account.group(vpc, "web")])
     contain(account, instance)
     contained, before = account.journal()[-1].containment_id, account.groups_of(instance)
+    account.take("notices")
     for sender, said in (("AROAEXAMPLE:eve", ON_CALL), (ON_CALL_ID, f"arn:aws:iam::{ACCOUNT}:user/bob"), (ON_CALL_ID, "bob")):
         request = json.dumps({"undo": contained, "approved_by": said})
         assert expire_containments.handler(sqs_event(request, sender=sender), None) == {"batchItemFailures": []}
         (letter,) = account.take("dead-letters")
         assert letter["MessageAttributes"]["field"]["StringValue"] == "approved_by"
+        (told,) = account.take("notices")
+        assert contained in told["Body"]
+        assert letter["MessageAttributes"]["reason"]["StringValue"] in json.loads(told["Body"])["Message"]
     assert (account.groups_of(instance), account.steps()[-1]) == (before, Step.VERIFIED)
     ask(account)
     assert account.journal()[-2].detail["requested_by"] == ON_CALL_ID
