@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 
 from response.actions import Plan
 from response.journal import JournalEntry, Step
@@ -18,6 +18,8 @@ ANSWERS = frozenset({Step.APPROVED, Step.DENIED, Step.LAPSED})
 #: ``detail`` of a proposal beyond the budget: ``question`` groups those of one hour and account; the first of them ``asks`` a
 #: person, the others are only journalled (``told``).
 ASKS, WITH_ANOTHER = "budget", "with the first one of this hour"
+#: Fields with a default that have been in every digest from the first: none is to be added.
+_ALWAYS_WRITTEN = frozenset({"refusal", "tags", "min_lifetime_s", "resources", "region", "population"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,15 @@ class Proposal:
 
 
 def digest(plan: Plan) -> str:
-    """Return what names a plan in an answer (16 hex digits): who approves says which one was shown."""
-    text = json.dumps(plan.to_json_value(), sort_keys=True, separators=(",", ":"))
+    """Return what names a plan in an answer (16 hex digits): who approves says which one was shown.
+
+    A field that a later version adds, with a default, leaves the digests of what was proposed before as they are.
+    """
+    added = {each.name: each.default for each in fields(plan) if each.default is not MISSING and each.name not in _ALWAYS_WRITTEN}
+    written = {
+        name: value for name, value in plan.to_json_value().items() if name not in added or getattr(plan, name) != added[name]
+    }
+    text = json.dumps(written, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

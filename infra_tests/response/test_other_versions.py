@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
 
 from infra_tests.response.world import ACCOUNT, NOW_MS, verdict
 from response.actions import Plan
+from response.proposals import digest
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Evidence, Verdict
 
@@ -36,6 +38,30 @@ def test_a_verdict_with_fields_of_a_later_version_is_read_without_them() -> None
 
 def test_a_plan_with_fields_of_a_later_version_is_read_without_them() -> None:
     assert Plan.from_json_value(PLAN.to_json_value() | {"cost": 3}) == PLAN
+
+
+@pytest.mark.parametrize(
+    ("plan", "named"),
+    [
+        (replace(PLAN, kind=""), "55d2ca7eda9edc1b"),
+        (replace(PLAN, kind="", tags=None, resources=(), population=0), "63c74ec391331fd4"),
+    ],
+)
+def test_an_answer_to_what_was_proposed_before_an_update_still_names_its_plan(plan: Plan, named: str) -> None:
+    """The digests are those of the version before ``kind`` and ``counted`` were added."""
+    before = without(without(plan.to_json_value(), "kind"), "counted")
+    assert digest(Plan.from_json_value(before)) == named
+
+
+def test_a_field_that_is_added_names_another_plan_only_where_it_says_something() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Later(Plan):
+        cost: int = 0
+
+    written = {each.name: getattr(PLAN, each.name) for each in fields(PLAN)}
+    assert digest(Later(**written)) == digest(PLAN)
+    assert digest(Later(**written, cost=3)) != digest(PLAN)
+    assert digest(replace(PLAN, kind="roles")) != digest(PLAN) != digest(replace(PLAN, counted="i-2"))
 
 
 @pytest.mark.parametrize("name", ["id", "telemetry", "entity", "related", "time_ms", "evidence", "title"])
