@@ -151,6 +151,10 @@ def add_roles(template: Template) -> None:
     template.add(*(role_definition(role) for role in OWN_ROLES))
 
 
+#: What such an assignment says of itself: the operator finds those of earlier deployments by it (docs/deploy-azure.md).
+SWITCH_HOLDER = "Breakwater: turns the master switch, an entry of the journal."
+
+
 def operator_grants() -> Iterator[tuple[str, Ref]]:
     """What an operator needs: to see the journal, to answer and ask for an undo, to set the policy, to look at dead letters."""
     yield "Storage Table Data Reader", names.table(registry.JOURNAL)
@@ -170,7 +174,8 @@ def add_operators(template: Template) -> None:
         "Object ids of the users or groups that turn the master switch (disarm, arm). It is an entry of the journal, and Azure "
         "has no conditions for tables: whoever has this right can insert any entry, an approval among them. Everybody else in "
         "operatorPrincipalIds stops all changes within a minute by uploading a policy that observes. Empty: whoever deploys, so "
-        "that from the first minute somebody can. Name people where a pipeline deploys.",
+        "that from the first minute somebody can. Name people where a pipeline deploys. Who had the right by an earlier "
+        "deployment keeps it, since deployments take no assignment away: docs/deploy-azure.md lists and removes them.",
         defaultValue=[],
     )
     template.define("switchHolders", value(f"if(empty({given}), createArray(deployer().objectId), {given})"))
@@ -181,7 +186,7 @@ def add_operators(template: Template) -> None:
     properties = {
         "roleDefinitionId": value(f"subscriptionResourceId('{definition.type}', {definition.names[0]})"),
         "principalId": value(each),
-        "description": "Breakwater: turns the master switch, an entry of the journal.",
+        "description": SWITCH_HOLDER,
     }
     copy = {"name": "master-switch", "count": value(f"length({who})")}
     template.add(resource(ref, names.AUTHORIZATION, properties, after=[definition, on], scope=value(on.id), copy=copy))

@@ -18,6 +18,7 @@ from infra_tests.azure_infra.access import Right, rights
 from infra_tests.azure_infra.conftest import BREAK_GLASS, MOST, PRINCIPALS, deployed
 from infra_tests.azure_infra.deployment import Deployment
 
+_ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "rights.json"
 _ENTITIES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities"
 
@@ -201,6 +202,20 @@ def test_who_turns_the_switch_adds_to_the_journal_and_can_do_nothing_else(given:
     assert right.on.endswith(f"/tables/{registry.JOURNAL}")
     assert right.role == "breakwater table appender"
     assert {name.rpartition("entities/")[2] for name in right.data} == {"add/action", "read"}
+
+
+def test_the_documented_command_finds_who_turns_the_switch_and_nobody_else() -> None:
+    text = (_ROOT / "docs" / "deploy-azure.md").read_text(encoding="utf-8")
+    template = json.loads((_ROOT / "azure_infra" / "resource_group.json").read_text(encoding="utf-8"))
+    assignments = [each for each in template["resources"] if each["type"].endswith("/roleAssignments")]
+    (found,) = [each for each in assignments if f"description=='{each['properties'].get('description')}'" in text]
+    assert "switchHolders" in found["properties"]["principalId"]
+    assert (
+        "Microsoft.Storage/storageAccounts/tableServices/tables', variables('stateAccount'), 'default', 'journal'"
+        in found["scope"]
+    )
+    assert "/tableServices/default/tables/journal" in text
+    assert "docs/deploy-azure.md" in template["parameters"]["disarmPrincipalIds"]["metadata"]["description"]
 
 
 def test_where_nobody_is_named_who_deploys_turns_the_switch(least: dict[str, Deployment], given: list[Right]) -> None:
