@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from shared_model.errors import BreakwaterError, CloudUnavailable
+from shared_model.errors import CloudUnavailable, RefusedByCloud
 
 if TYPE_CHECKING:
     from azure.core.exceptions import HttpResponseError
@@ -21,7 +21,7 @@ _REFUSED_TO_ALL = frozenset({"RequestDisallowedByPolicy", "RequestDisallowedByAz
 _UNCHANGED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _PRECONDITION_FAILED, _THROTTLED = 304, 403, 404, 409, 412, 429
 
 
-class CloudRefusal(BreakwaterError):
+class CloudRefusal(RefusedByCloud):
     """The cloud understood the request and refuses it: a missing resource, a conflict, a state that does not fit.
 
     Attributes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared_model.errors import BreakwaterError, CloudUnavailable
+from shared_model.errors import CloudUnavailable, RefusedByCloud
 
 #: Codes that say something about the request or the resource, for the caller to answer. All others (throttling, service
 #: errors, missing permissions, expired credentials) may succeed later, at the latest when an operator has mended them.
@@ -40,13 +40,18 @@ _DENIED = frozenset(
 )
 
 
-class CloudRefusal(BreakwaterError):
+class CloudRefusal(RefusedByCloud):
     """The cloud understood the request and refuses it: a missing resource, a quota, a state that does not fit."""
 
     def __init__(self, operation: str, code: str, message: str) -> None:
         super().__init__(f"{operation}: {code}: {message}")
         self.code = code
         self.message = message
+
+    @property
+    def is_missing(self) -> bool:
+        """The resource is not there."""
+        return self.code.endswith("NotFound")
 
 
 class AccessDenied(CloudUnavailable):

@@ -22,7 +22,7 @@ from response.people import Person, undo_objection
 from response.policy import AtEnd, Policy
 from response.proposals import Proposal
 from response.switch import read_switch
-from shared_model.errors import BreakwaterError
+from shared_model.errors import BreakwaterError, RefusedByCloud
 from shared_model.verdicts import Verdict
 
 _ROUNDS = 8
@@ -282,7 +282,13 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         )
     if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
         return refused(reason)
-    changed = [str(each) for each in action.compare(containment.plan) if each.is_changed]
+    changed, unseen = list[str](), ""
+    try:
+        changed = [str(each) for each in action.compare(containment.plan) if each.is_changed]
+    except RefusedByCloud as refusal:  # what was contained is perhaps not there any more: it ends all the same
+        if desk.overwrite:  # nobody would know over what
+            return refused(f"what was changed since cannot be seen ({refusal}): undo it without --overwrite")
+        unseen = str(refusal)
     said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
     # Also of one that another began to undo: until when somebody may be at it counts from here.
     if not any(entry.step is Step.UNDOING for entry in written):
@@ -295,7 +301,12 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
             result = action.overwrite(containment.plan)
         else:
             result = action.undo(containment.plan)
-    outcome = {"restored": list(result.restored), "left": list(result.left), **({"changed_since": changed} if changed else {})}
+    outcome = {
+        "restored": list(result.restored),
+        "left": list(result.left),
+        **({"changed_since": changed} if changed else {}),
+        **({"not_compared": unseen} if unseen else {}),
+    }
     undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
     write(stream, undone)
     _tell(desk, undone, containment)
@@ -344,6 +355,7 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             restored = [f"Restored: {item}" for item in detail.get("restored", ())]
             left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
             changed = [f"Changed since: {item}" for item in detail.get("changed_since", ())]
+            changed += [f"What was changed since cannot be seen: {reason}" for reason in (detail.get("not_compared"),) if reason]
             subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left, *changed]
             if left and changed and isinstance(desk.actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")

@@ -31,3 +31,7 @@ class UnreadableTelemetry(BreakwaterError):
 
 class CloudUnavailable(BreakwaterError):
     """The cloud could not be asked, or did not answer in time: what was asked for may succeed later."""
+
+
+class RefusedByCloud(BreakwaterError):
+    """The cloud understood the request and refuses it: a missing resource, a quota, a conflict, a state that does not fit."""

@@ -47,3 +47,16 @@ def test_look_leave_and_write_over(app: App) -> None:
     assert guarded_by(app) == changed
     ask(app, overwrite=True)
     assert guarded_by(app) == before
+
+
+def test_a_quarantine_of_a_machine_that_is_gone_ends(app: App) -> None:
+    for body in two_signals(app):
+        app.message("respond", body)
+    world = app.services.world
+    for gone in (world.web, world.web_interface):
+        app.services.arm.remove(gone)
+    ask(app, dry_run=True)
+    assert any("now the interface is gone" in part for part in app.journal()[-1].detail["parts"])
+    ask(app)
+    undone = app.journal()[-1]
+    assert (undone.step, undone.detail["left"]) == (Step.UNDONE, [f"{world.web_interface} is gone"])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from moto.ec2.models import ec2_backends
 
 from infra_tests.lambdas.account import ACCOUNT, ON_CALL, ON_CALL_ID, Account, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain
@@ -58,3 +59,30 @@ def test_look_leave_and_write_over(account: Account, monkeypatch: pytest.MonkeyP
     assert account.groups_of(instance) == {**before, first: [forensics]}
     ask(account, overwrite=True)
     assert account.groups_of(instance) == before
+
+
+@pytest.mark.parametrize("how", [{}, {"overwrite": True}])
+def test_a_quarantine_of_an_instance_that_is_gone_ends(
+    account: Account, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+) -> None:
+    for module in (triage_findings, respond, expire_containments):
+        account.install(monkeypatch, module)
+    vpc = account.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    (eni,) = account.groups_of(instance)
+    contain(account, instance)
+    ec2 = account.clients("ec2")
+    ec2.modify_instance_attribute(InstanceId=instance, DisableApiTermination={"Value": False})
+    ec2.terminate_instances(InstanceIds=[instance])
+    backend = ec2_backends[ACCOUNT][ec2.meta.region_name]
+    del backend.enis[eni]  # moto leaves the interface, which goes with its instance, and the instance, which EC2 forgets
+    for reservation in backend.reservations.values():
+        reservation.instances = [each for each in reservation.instances if each.id != instance]
+
+    ask(account, dry_run=True)
+    assert sum("now the instance is gone" in part for part in account.journal()[-1].detail["parts"]) == 1
+    ask(account, **how)
+    undone = account.journal()[-1]
+    assert undone.step is Step.UNDONE
+    assert undone.detail["left"] == [f"{eni} is no longer attached to {instance}", f"{instance} is gone"]
+    assert account.take("dead-letters") == []

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from infra_tests.response.world import HOUR_MS, IsolateMachine, Killed, Site
-from response.actions import Plan, UndoResult
+from response.actions import Difference, Plan, UndoResult
 from response.comparing import compare
 from response.expiry import Ended, UnknownContainment, undo
 from response.journal import JournalEntry, Step
 from response.people import Person
+from shared_model.errors import RefusedByCloud
 
 STREAM = "isolate#123456789012/instance/i-1"
 ME = "arn:aws:iam::123456789012:role/on-call"
@@ -81,6 +82,21 @@ def test_told_to_it_writes_over_and_the_journal_says_what_beforehand() -> None:
     undoing, undone = site.journal.stream(STREAM)[-2:]
     assert undoing.detail["overwrites"] == ["eni-a: before open; as applied locked; now forensics"]
     assert (undone.step, undone.detail["left"]) == (Step.UNDONE, [])
+
+
+def test_what_the_cloud_refuses_to_show_ends_all_the_same_and_is_not_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(plan: Plan) -> tuple[Difference, ...]:
+        raise RefusedByCloud("no such machine")
+
+    site = Changed()
+    monkeypatch.setattr(site.action, "compare", refuse)
+    refused = site.undone(overwrite=True)
+    assert (refused.step, "undo it without --overwrite" in refused.reason) == (Step.REFUSED, True)
+    assert site.world["i-1"]["eni-a"] == "forensics"
+    assert site.undone().step is Step.UNDONE
+    assert site.last.detail["not_compared"] == "no such machine"
+    assert "cannot be seen: no such machine" in site.notices[-1].text
+    assert site.world["i-1"] == {"eni-a": "forensics", "eni-b": "web"}
 
 
 def test_what_an_undo_left_can_be_written_over_afterwards_once() -> None:

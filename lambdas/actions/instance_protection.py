@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambdas.clients import Clients
-from lambdas.cloud_errors import in_core_words
+from lambdas.cloud_errors import CloudRefusal, in_core_words
 from response.actions import Difference
 
 #: Attributes by the name under which EC2 is asked, and the value that protects. A machine that is shut down from inside is ended
@@ -51,8 +51,14 @@ class InstanceProtection:
         """Yield each attribute that was changed, three ways."""
         for name, value in before.items():
             if value != WANTED[name]:
-                words, now = _WORDS[name], self._read(instance_id, name)
-                yield Difference(f"{words} of {instance_id}", str(value), str(WANTED[name]), str(now), is_changed=False)
+                try:
+                    now = str(self._read(instance_id, name))
+                except CloudRefusal as refusal:
+                    if not refusal.is_missing:
+                        raise
+                    now = "the instance is gone"
+                is_gone = now not in (str(value), str(WANTED[name]))
+                yield Difference(f"{_WORDS[name]} of {instance_id}", str(value), str(WANTED[name]), now, is_changed=is_gone)
 
     def _read(self, instance_id: str, name: str) -> Any:
         with in_core_words("DescribeInstanceAttribute"):

@@ -88,7 +88,7 @@ class Safekeeping:
             with _by_itself(left, f"{instance} stays in standby in {scaling['group']}"):
                 reason = self._auto_scaling.put_back(instance, scaling["group"])
                 (left if reason else restored).append(reason or f"{instance} in auto-scaling group {scaling['group']}")
-        with _by_itself(left, f"{instance} keeps its protection"):
+        with _by_itself(left, f"{instance} keeps its protection", gone=f"{instance} is gone"):
             restored.extend(self._protection.give_back(instance, plan.before.get("protection", {})))
         with _by_itself(left, f"{instance} keeps its tags"):
             before, ours = plan.before.get("tags", {}), plan.after.get("tags", {})
@@ -108,12 +108,13 @@ class Safekeeping:
 
 
 @contextmanager
-def _by_itself(said: list[str], words: str, later: list[CloudUnavailable] | None = None) -> Iterator[None]:
-    """Say what is refused; keep what may succeed soon in ``later``, or raise it where there is none."""
+def _by_itself(said: list[str], words: str, later: list[CloudUnavailable] | None = None, *, gone: str = "") -> Iterator[None]:
+    """Say what is refused, and ``gone`` where it is not there; keep what may succeed soon in ``later``, or else raise it."""
     try:
         yield
     except (CloudRefusal, AccessDenied) as refusal:
-        said.append(f"{words} ({refusal})")
+        is_gone = isinstance(refusal, CloudRefusal) and refusal.is_missing
+        said.append(gone if gone and is_gone else f"{words} ({refusal})")
     except CloudUnavailable as error:
         if later is None:
             raise
