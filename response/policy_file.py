@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from response.policy import AtEnd, KnownAction, Policy, PolicyError
-from response.policy_schema import PolicyModel
+from response.policy_schema import PolicyModel, one_thing
 from response.policy_text import Place, Text
 from response.resources import FORMS, form_of, in_one_spelling
 
@@ -68,7 +68,7 @@ def read(
         goes on with the policy of yesterday. None: these are mistakes too.
     """
     if warn is not None:
-        text = _with_share_at_once(text, warn)
+        text = _without_wide_canaries(_with_share_at_once(text, warn), warn)
     mistakes = [
         Mistake(line, _dotted(at), f"stands in line {first} already, which would not count: join the two")
         for at, line, first in text.repeated
@@ -99,6 +99,24 @@ def _with_share_at_once(text: Text, warn: Callable[[Mistake], None]) -> Text:
     warn(Mistake(text.line(place), _dotted(place), "is taken as percent_at_once, which counts what is contained now: write that"))
     budget = {"percent_at_once": budget["percent_a_day"]} | {key: budget[key] for key in budget if key != "percent_a_day"}
     return replace(text, document={**document, "budget": budget})
+
+
+def _without_wide_canaries(text: Text, warn: Callable[[Mistake], None]) -> Text:
+    """Return the text without canaries that may be everybody: fewer verdicts have a second signal then, never more."""
+    document = text.document
+    lists = document.get("corroboration") if isinstance(document, dict) else None
+    canaries = lists.get("canaries") if isinstance(lists, dict) else None
+    if not isinstance(lists, dict) or not isinstance(canaries, list) or not all(isinstance(each, str) for each in canaries):
+        return text
+    narrow = []
+    for number, pattern in enumerate(canaries):
+        place = ("corroboration", "canaries", number)
+        try:
+            one_thing(in_one_spelling(pattern))
+            narrow.append(pattern)
+        except ValueError as error:
+            warn(Mistake(text.line(place), _dotted(place), f"counts for nothing: {error}"))
+    return replace(text, document={**document, "corroboration": {**lists, "canaries": narrow}})
 
 
 def _placed(text: Text, places: Iterable[tuple[Place, str]]) -> Iterator[Mistake]:

@@ -106,7 +106,7 @@ def _narrow(block: str) -> str:
     return block
 
 
-def _one_thing(pattern: str) -> str:
+def one_thing(pattern: str) -> str:
     """Refuse a pattern that names too much: every verdict would have its second signal by it.
 
     What leads to a name (account, path, domain) is everybody's: with a wildcard, the name itself has to tell the canary.
@@ -194,7 +194,7 @@ class CorroborationModel(_Strict):
 
     window: Duration = 3600
     watch_list: list[Annotated[Block, AfterValidator(_narrow)]] = []
-    canaries: list[Annotated[str, BeforeValidator(_spelled), AfterValidator(_one_thing)]] = []
+    canaries: list[Annotated[str, BeforeValidator(_spelled), AfterValidator(one_thing)]] = []
 
 
 class FreshnessModel(_Strict):

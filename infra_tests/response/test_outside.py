@@ -126,6 +126,14 @@ def test_an_entry_that_every_verdict_would_show_is_refused(key: str, entry: str,
         parse_policy(json.dumps({"version": 1, "corroboration": {key: [entry]}}))
 
 
+def test_a_function_goes_on_without_a_canary_that_an_older_version_took_and_says_so() -> None:
+    text = json.dumps({"version": 1, "corroboration": {"canaries": ["arn:*:iam::*:role/*", KEY]}})
+    said: list[str] = []
+    assert parse_policy(text, warn=said.append).canaries == (KEY,)
+    assert len(said) == 1
+    assert said[0].startswith("policy:1: corroboration.canaries.0: counts for nothing: give an access key id")
+
+
 @pytest.mark.parametrize(
     ("entry", "shown"),
     [
