@@ -12,17 +12,8 @@ from training.trials.platforms import PAPER_MS
 from training.trials.printing import auc, cells, percent, run_line
 
 Document = dict[str, Any]
-#: Recipes of documents that were computed on earlier stories: until they are computed anew, the page says so.
-_FORMER = dict.fromkeys(("004eee5a71d2548a", "80f7f1c3a2b1ca0e"), "0.2.0")
 _LEARNT = {"aws": "AWS", "azure": "Azure", "both": "both"}
 _CLOUD = {"aws": "AWS", "azure": "Azure", "combined": "combined"}
-
-
-def _former(document: Document) -> str:
-    version = _FORMER.get(document["run"]["recipe"])
-    return (
-        f" These figures are of the stories and features of `audit` {version}; later ones have not been asked." if version else ""
-    )
 
 
 def _network_evasion(document: Document) -> str:
@@ -92,7 +83,7 @@ every training. At the threshold that 1 % of benign windows of the other folds r
 ({100 * stories["low"]:.0f}–{100 * stories["high"]:.0f} %), and at least half of the stories of {families["found"]} of {families["of"]} families. {false["found"]} of {false["of"]} benign stories of families never seen
 alarm ({100 * false["low"]:.1f}–{100 * false["high"]:.1f} %), in {document["days"]:.0f} entity-days of **synthetic** benign work: {1000 * false["found"] / document["days"]:.0f} per 1,000 entity-days, where 1 is asked for.
 The network is a small one for this question and has one seed: the deployed detector is trained on more, and its figures stand above. Flows and system logs are not asked so. An alert is a story here, not an entity and hour; stories of
-one family are alike, so that less is known than the intervals say.{_former(document)}
+one family are alike, so that less is known than the intervals say.
 
 - Missed altogether: {missed}.
 - Benign families that alarm: {alarming}.
@@ -120,7 +111,7 @@ def _clouds(document: Document) -> str:
 
 Generated API calls, told as CloudTrail or as Azure's Activity and sign-in records, in the common vocabulary. Tests are the attack and benign families of the test split of
 that cloud, of which training tells nothing; some of the calls that make up an attack there occur in attacks of training too. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
-whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account.{_former(document)}
+whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account.
 
 {_best_by_cloud(document)}
 
