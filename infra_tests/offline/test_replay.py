@@ -214,7 +214,7 @@ def test_a_recorded_flow_log_of_azure_becomes_the_machines(root: Path) -> None:
         assert (getattr(after.batch, column) == getattr(before.batch, column)).all(), column
     was, now = (_ends(read.batch) for read in (before, after))
     assert [tuple("10.20.1.40" if each == "10.1.0.4" else each for each in ends) for ends in was] == now
-    assert sum(record.tuples for record in records) == 83
+    assert sum(len(record.labels) for record in records) == 83
 
 
 def test_lines_of_a_guessed_host_keep_their_gaps_under_another_name(root: Path) -> None:

@@ -19,6 +19,8 @@ from training.scenarios.vnet_flow_log import FlowLog, FlowRecord
 _FILE = Path("azure_flow_logs") / "blob_fixtures_vnetflowlogs.json"
 #: The file holds the blob twice, as it was read twice.
 _RECORDS = 4
+#: Nobody has said what the recorded flows were.
+UNLABELLED = ""
 SOURCE = "a recorded VNet flow log of a machine that the internet scans"
 
 
@@ -63,7 +65,8 @@ def _moved(record: dict[str, Any], log: FlowLog, mac: str, addresses: dict[str, 
         "targetResourceID": log.network_id,
         "flowRecords": {"flows": flows},
     }
-    return FlowRecord(mac, time_ms, sum(len(group["flowTuples"]) for flow in flows for group in flow["flowGroups"]), content)
+    count = sum(len(group["flowTuples"]) for flow in flows for group in flow["flowGroups"])
+    return FlowRecord(mac, time_ms, content, (UNLABELLED,) * count)
 
 
 def _moved_tuple(text: str, addresses: dict[str, str], shift_ms: int) -> str:
