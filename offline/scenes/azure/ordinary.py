@@ -1,4 +1,4 @@
-"""Nobody attacks: nothing may be said, nothing may change."""
+"""Nobody attacks: nothing may be said, nothing may change; of a recorded machine that the internet scans, scans may be said."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ def run(stage: AzureStage) -> Scene:
     scanned = stage.estate.machines["web-9"]
     recorded = recorded_minutes(stage.estate.flow_log, scanned.macs[0], scanned.private_address, at)
     source = "; ".join([flows.source, *([SOURCE] if recorded else []), calls.source])
-    story = "Half an hour of every machine's traffic, scans from the internet and a developer's operations: scored like all else."
+    story = "Half an hour of every machine's traffic and a developer's operations, scored like all else; then real scans."
     with stage.timeline.scene("Ordinary work", story, flows.provenance, source) as scene:
         before, rights = (stage.groups(machine), stage.groups(scanned)), stage.estate.rights_of(world.alice)
         stage.flow_log(flows, machine, steps=3)
-        if recorded:
-            stage.recorded_flow_log(recorded, scanned)
         stage.operations(calls.history, "what a developer does all day")
+        silence = not stage.timeline.alarmed
+        if recorded:
+            stage.recorded_flow_log(recorded, scanned)  # a scanner may be named as what it is
         scene.conclude(
-            "no verdict, nothing changed",
-            silence=not stage.timeline.alarmed,
+            "no verdict on anybody's work, nothing changed",
+            silence=silence,
             no_change=((stage.groups(machine), stage.groups(scanned)), stage.estate.rights_of(world.alice)) == (before, rights),
         )
     return scene
