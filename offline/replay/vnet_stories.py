@@ -29,7 +29,7 @@ def capture(
 
 def guessing(site: Site, machine: Host, target: Host, at: datetime, *, rows: int = 120) -> Traffic:
     """SSH-Patator rows of CICIDS2017, from one machine to another."""
-    return _guesses(site, machine.address, target, at, rows, instead="rdp-guessing")
+    return _guesses(site, machine.address, target, at, rows, instead="database-guessing")
 
 
 def guessed_at(site: Site, machine: Host, outside: str, at: datetime, *, rows: int = 120) -> Traffic:
