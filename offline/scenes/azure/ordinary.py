@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from offline.replay.activity import work
 from offline.replay.vnet_recording import SOURCE, recorded_minutes
 from offline.replay.vnet_stories import ordinary
@@ -25,9 +27,16 @@ def run(stage: AzureStage) -> Scene:
         silence = not stage.timeline.alarmed
         if recorded:
             stage.recorded_flow_log(recorded, scanned)  # a scanner may be named as what it is
+        over = [each.entity for each in scene.scores if each.probability >= each.threshold]
         scene.conclude(
             "no verdict on anybody's work, nothing changed",
             silence=silence,
+            then_only_strangers_named=all(map(_is_stranger, over)),
             no_change=((stage.groups(machine), stage.groups(scanned)), stage.estate.rights_of(world.alice)) == (before, rights),
         )
     return scene
+
+
+def _is_stranger(entity: str) -> bool:
+    kind, _, address = entity.partition(" ")
+    return kind == "address" and ip_address(address).is_global
