@@ -101,18 +101,12 @@ def model_card(detector: dict[str, Any], evaluation: dict[str, Any]) -> str:
 
 def _threshold(detector: dict[str, Any], evaluation: dict[str, Any]) -> str:
     budget = f"the smallest at which benign validation entities raise at most {detector['trained']['alerts_per_entity_day']} alerts per entity-day"
-    how = (
-        " (one alert an entity and hour), and never below 0.5: the benign output was moved so that it lies there"
-        if "strict_thresholds" in evaluation
-        else ""
-    )
+    how = " (one alert an entity and hour), and never below 0.5: the benign output was moved so that it lies there"
     return f"Threshold {detector['threshold']}: {budget}{how}. No test data had a part in weights, threshold or stopping; figures on test data were looked at between versions, as the limits say. A deployment calibrates its own threshold from its own scores."
 
 
 def _counted(evaluation: dict[str, Any]) -> list[str]:
     """Attack entities as k of n, and alerts as an operator counts them, of the shipped seed."""
-    if "strict_thresholds" not in evaluation:
-        return []
     strict = evaluation["strict_thresholds"][0]
     lines = [
         "### Counted",
@@ -180,17 +174,15 @@ def _k_of_n(detected: dict[str, Any]) -> str:
 
 
 def _pair(figures: dict[str, Any], family: str) -> str:
-    found = figures.get("strict", {}).get("by_family", {}).get(family)
+    found = figures["strict"]["by_family"].get(family)
     return f"{found[0]} of {found[1]}" if found else "–"
 
 
 def _controls(evaluation: dict[str, Any]) -> list[str]:
-    if "controls" not in evaluation:
-        return []
     controls = evaluation["controls"]
     lines = ["### Controls", "", "What must come out near chance (AUC 0.5), or the protocol is broken:", ""]
     for name, figures in evaluation["tests"].items():
-        if found := figures.get("replaced"):
+        if found := figures["replaced"]:
             lines.append(
                 f"- attacks of “{name}” replaced by the owner's own calls in the same places ({found['controls']} stories) against the windows of other benign entities: AUC {_number(found['auc'])}; "
                 f"{_percent(found['alarm'])} of their windows alarm, {_percent(found['others_alarm'])} of the others'"
@@ -218,7 +210,6 @@ def _row(name: str, figures: dict[str, Any]) -> str:
     windows, entities = figures["windows"], figures["entities"]
     attack, benign = (figures[f"{kind}_windows"] for kind in ("attack", "benign"))
     attackers, others = (figures[f"{kind}_entities"] for kind in ("attack", "benign"))
-    days = figures.get("alerts", {}).get("entity_days")
     cells = [
         name,
         f"{attack:,} / {benign:,}",
@@ -230,7 +221,7 @@ def _row(name: str, figures: dict[str, Any]) -> str:
         _spread(windows["auc"], percent=False),
         _rate(entities["recall"], attackers),
         _rate(entities["fpr"], others),
-        _rate(figures["false_alarms_per_entity_day"], days, percent=False),
+        _rate(figures["false_alarms_per_entity_day"], figures["alerts"]["entity_days"], percent=False),
         _spread(figures["right_class"]),
     ]
     return "| " + " | ".join(cells) + " |"
