@@ -119,7 +119,7 @@ class DetectionRoom:
     def publish(self, verdicts: Sequence[Verdict]) -> None:
         """Send verdicts, and log and count them."""
         self.verdicts.send(verdicts)
-        now_ms, rows = self._function.now_ms(), []
+        now_ms, lines, rows = self._function.now_ms(), [], []
         for verdict in verdicts:
             self._function.correlate(verdict.correlation_id)
             self._function.logger.info(
@@ -136,9 +136,10 @@ class DetectionRoom:
             )
             late_ms = max(0, now_ms - verdict.time_ms)
             self._function.milliseconds("EventToVerdict", late_ms)
-            line = of_verdict(verdict)
-            self._function.lake.put_ocsf([line], cause=verdict.id)
-            rows.append(verdict_row(verdict, line, decision_ms=late_ms))
+            lines.append(of_verdict(verdict))
+            rows.append(verdict_row(verdict, lines[-1], decision_ms=late_ms))
+        # One file for all of them: a scan of a network brings hundreds, and a file each took longer than finding them.
+        self._function.lake.put_ocsf(lines, cause="verdicts")
         if not self.sentinel.put(rows):
             self._function.count("SentinelFailures")
         self._function.count("Verdicts", len(verdicts))

@@ -115,7 +115,8 @@ class DetectionRoom:
                 },
             )
             self._function.milliseconds("EventToVerdict", max(0, self._function.now_ms() - verdict.time_ms))
-            self.lake.put_ocsf([of_verdict(verdict)], cause=verdict.id)
+        # One file for all of them: a scan of a network brings hundreds, and a file each took longer than finding them.
+        self.lake.put_ocsf((of_verdict(verdict) for verdict in verdicts), cause="verdicts")
 
     def log_scores(self, scores: Sequence[EntityScore], threshold: float | None = None) -> None:
         """Log the highest scores."""

@@ -29,7 +29,7 @@ def functions(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
     return account
 
 
-def record(number: int, *, failed: bool) -> dict[str, Any]:
+def record(number: int, *, failed: bool, session: str = "alice") -> dict[str, Any]:
     """Return a CloudTrail record of a role's session."""
     role = f"arn:aws:iam::{ACCOUNT}:role/web"
     made = {
@@ -45,8 +45,8 @@ def record(number: int, *, failed: bool) -> dict[str, Any]:
         "readOnly": True,
         "userIdentity": {
             "type": "AssumedRole",
-            "principalId": f"{ROLE}:alice",
-            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/web/alice",
+            "principalId": f"{ROLE}:{session}",
+            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/web/{session}",
             "accountId": ACCOUNT,
             "sessionContext": {
                 "sessionIssuer": {"type": "Role", "principalId": ROLE, "arn": role, "accountId": ACCOUNT, "userName": "web"},
@@ -57,14 +57,14 @@ def record(number: int, *, failed: bool) -> dict[str, Any]:
     return made | ({"errorCode": "AccessDenied"} if failed else {})
 
 
-def envelope(number: int, *, failed: bool) -> str:
+def envelope(number: int, *, failed: bool, session: str = "alice") -> str:
     return json.dumps(
         {
             "id": f"event-{number}",
             "source": "aws.secretsmanager",
             "detail-type": "AWS API Call via CloudTrail",
             "account": ACCOUNT,
-            "detail": record(number, failed=failed),
+            "detail": record(number, failed=failed, session=session),
         }
     )
 
@@ -107,6 +107,18 @@ def test_calls_on_the_fast_path_remember_each_other_and_make_one_verdict(functio
     assert verdict["entity"] == {"account": ACCOUNT, "kind": "session", "id": f"{ROLE}:alice"}
     assert verdict["correlation_id"] == "event-3"
     assert lake(functions, "ocsf/class=6003") == [], "the complete path keeps calls, once"
+
+
+def test_the_verdicts_of_a_batch_are_one_file_in_the_lake_also_when_they_come_again(functions: Account) -> None:
+    sessions = ("alice", "bob", "carol")
+    event = sqs_event(*[envelope(10 * at + n, failed=True, session=who) for at, who in enumerate(sessions) for n in range(4)])
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DynamoMemory, "store", lambda *_, **__: None)  # as if killed: nothing is known when they come again
+            assert detect_api_calls.handler(event, None) == {"batchItemFailures": []}
+        listed = functions.clients("s3").list_objects_v2(Bucket="lake", Prefix="ocsf/class=2004")["Contents"]
+        assert len(listed) == 1
+        assert len(lake(functions, "ocsf/class=2004")) == len(sessions)
 
 
 def test_without_a_trail_calls_of_the_fast_path_are_kept_in_the_lake(functions: Account, monkeypatch: pytest.MonkeyPatch) -> None:
