@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from azure_infra.packaging.folder import build
-from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.targets import CLOUD, LOCAL
 from benchmarks.machine import describe
+from cdk.packaging.interpreters import find_python
 from offline.azure.embedded import EmbeddedAzure
 from offline.azure.functions_host.event_hubs import EventHub
 from offline.azure.functions_host.worker_process import Interpreter, WorkerProcess

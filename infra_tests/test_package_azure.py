@@ -16,10 +16,10 @@ from azure_functions.registry import PACKAGES
 from azure_infra.packaging import check, folder, targets
 from azure_infra.packaging.check import problems
 from azure_infra.packaging.folder import DeployFolder, DeployFolderTooLarge, build, our_modules, requirements_of
-from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.pruning import keeps
 from azure_infra.packaging.targets import CLOUD, LOCAL, SITE_PACKAGES, SIZE_LIMIT_BYTES
 from cdk.packaging.distributions import Installed
+from cdk.packaging.interpreters import find_python
 
 ROOT = Path(__file__).parents[1]
 

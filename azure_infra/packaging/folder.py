@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azure_functions.registry import PACKAGES, REQUIREMENTS, ROOT_FILES
-from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.pruning import BYTECODE_ONLY, keeps
 from azure_infra.packaging.targets import SITE_PACKAGES, SITE_ROOT, SIZE_LIMIT_BYTES
 from cdk.packaging.bytecode import compile_away, compile_files, compiling, loaded
 from cdk.packaging.distributions import Installed, closure, read_installed
+from cdk.packaging.interpreters import find_python
 from cdk.packaging.pool import alone, copy_packages, digest_of, files, installed_pool, link_distributions, settle, sizes_by_part
 from cdk.packaging.targets import Target
 

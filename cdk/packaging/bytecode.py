@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from cdk.packaging.imports import closure
+from cdk.packaging.interpreters import find_python
 from cdk.packaging.targets import Target
 
 #: Modules and packages that are loaded by name, where no import statement tells.
@@ -45,14 +46,10 @@ _TASK_ROOT = "/var/task"
 def compiler(target: Target, root: Path) -> tuple[str, ...] | None:
     """Command that compiles for the target's version, None where this machine has none. Bytecode is of one version only.
 
-    This interpreter, one on the path, or that of WebAssembly which ``npm ci`` installs (docs/decisions/115).
+    One that this machine has, or that of WebAssembly which ``npm ci`` installs (docs/decisions/115).
     """
-    if target.python == sys.version_info[:2]:
-        return compiling(sys.executable)
-    found = shutil.which(f"python{target.version}")
-    # A name on the path may be a launcher whose Python is not installed.
-    if found and subprocess.run([found, "-I", "-c", ""], capture_output=True, check=False).returncode == 0:
-        return compiling(found)
+    if python := find_python(target.python):
+        return compiling(python)
     return in_node(target, root / "node_modules" / "pyodide")
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from azure_functions.registry import FUNCTIONS, QUEUES, VNET_FLOW_LOGS, Trigger
 from azure_infra.packaging.folder import DeployFolder, build, our_modules
-from azure_infra.packaging.interpreters import find_python
 from azure_infra.packaging.targets import CLOUD, LOCAL, SITE_PACKAGES
+from cdk.packaging.interpreters import find_python
 from offline.azure.embedded import PLAYBOOK_PRINCIPAL_ID, EmbeddedAzure
 from offline.azure.functions_host.delivery import Fate
 from offline.azure.functions_host.worker_process import Interpreter, WorkerFailed

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from azure_infra.packaging.interpreters import find_python
+from cdk.packaging.interpreters import find_python
 
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
