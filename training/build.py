@@ -35,6 +35,7 @@ from training.jobs.hyperparameters import JobError
 from training.jobs.run_record import Run
 from training.limits import LIMITS
 from training.metrics import mean_and_spread
+from training.progress import EpochsDone
 from training.recipe import recipe
 from training.sequences import decidable, training_windows
 from training.tasks import TASKS, Material, Task
@@ -369,20 +370,15 @@ def main() -> None:
     start = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, disable=not sys.stderr.isatty(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("training", total=len(seeds) * sum(epochs.values()))
-        done = 0
+        epochs_done = EpochsDone(bar, seeds, epochs)
         for name in wanted:
-
-            def stepped(fit: int, epoch: int, name: str = name, before: int = done) -> None:
-                bar.update(task, description=f"{name}, seed {seeds[fit]}", completed=before + fit * epochs[name] + epoch)
-
             build(
                 TASKS[name](), root, seeds, repeats=arguments.repeats or REPEATS[name], epochs=epochs[name],
-                folder=arguments.out / name, progress=progress_since(start), run=run, checkpoints=checkpoints, stepped=stepped,
+                folder=arguments.out / name, progress=progress_since(start), run=run, checkpoints=checkpoints,
+                stepped=partial(epochs_done.show, name),
             )  # fmt: skip
             ledger.record_detector(arguments.out / name)
-            done += len(seeds) * epochs[name]
-            bar.update(task, completed=done)
+            epochs_done.finish(name)
     shutil.rmtree(checkpoints.folder, ignore_errors=True)
 
 
