@@ -31,12 +31,16 @@ def recipe(task: Task, *, repeats: int, epochs: int) -> str:
         "repeats": repeats, "epochs": epochs, "benign": task.benign, "enough": task.enough, "classes": task.classes,
         "alerts_per_entity_day": task.alerts_per_entity_day, "sizes": asdict(task.sizes), "features": task.features,
     }  # fmt: skip
-    told = {
+    return hashlib.sha256(json.dumps([settings, told(task.name)], sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def told(detector: str) -> dict[str, Any]:
+    """Scenario files of a detector's telemetry as they are told, by path; wording, comments and order in a file do not count."""
+    return {
         path.relative_to(FOLDER).as_posix(): _said(yaml.safe_load(path.read_text(encoding="utf-8")))
-        for pattern in _TOLD[task.name]
+        for pattern in _TOLD[detector]
         for path in sorted(FOLDER.glob(pattern))
     }
-    return hashlib.sha256(json.dumps([settings, told], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _said(document: Any) -> Any:

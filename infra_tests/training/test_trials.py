@@ -10,12 +10,25 @@ import numpy as np
 import pytest
 
 from shared_model.encoders.network import FEATURES
-from training.benchmarks import reach
+from training.benchmarks import ledger, reach
 from training.benchmarks.records import Records
 from training.data_root import data_root
+from training.datasets import catalogue
 from training.scenarios.connections import Connection
 from training.sequences import Story
-from training.trials import audit_evasion, audit_hardening, flows, folds, padding, printing, recorded, sections, shipped, stage
+from training.trials import (
+    audit_evasion,
+    audit_hardening,
+    flows,
+    folds,
+    padding,
+    platforms,
+    printing,
+    recorded,
+    sections,
+    shipped,
+    stage,
+)
 from training.trials.evasion import EVASIONS
 from training.trials.flow_sets import DIRECTION, flow_set
 from training.trials.measures import averaged, figures_at, matthews, threshold_for
@@ -159,14 +172,15 @@ def counting_stage(calls: list[str]) -> stage.Stage:
         return {"value": len(key)}
 
     return stage.Stage(
-        "made", "what?", lambda: ["a", "bb"], run, lambda results: {"sum": sum(one["value"] for one in results.values())},
-        ("training/trials/measures.py",), (),
+        "made", "what?", lambda: ["a", "bb_3"], run, lambda results: {"sum": sum(one["value"] for one in results.values())},
+        looks_at=lambda key: [f"final {key[0]}"],
     )  # fmt: skip
 
 
 def test_a_cell_is_computed_once_and_the_document_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "WORK", tmp_path / "work")
     monkeypatch.setattr(stage, "DOCUMENTS", tmp_path / "documents")
+    monkeypatch.setattr(stage, "LOOKS", tmp_path / "looks.jsonl")
     monkeypatch.setattr(stage, "_PACKAGES", ("numpy",))
     monkeypatch.setattr(stage.Stage, "recipe", lambda self: "one")
     calls: list[str] = []
@@ -182,13 +196,38 @@ def test_a_cell_is_computed_once_and_the_document_says_what_is_missing(tmp_path,
     monkeypatch.setattr(stage.Stage, "recipe", lambda self: "another")
     assert made.kept("a") is None
     assert calls == ["a"]
+    made.compute("bb_3", tmp_path)
+    noted = [(look.test, look.model, look.seed, look.recipe) for look in ledger.looks(tmp_path / "looks.jsonl")]
+    assert noted == [("final a", "made", 0, "one"), ("final b", "made", 3, "another")]
 
 
-def test_every_stage_names_code_that_is_there():
-    for one in STAGES.values():
-        assert len(set(one.cells())) == len(one.cells())
-        for module in one.modules:
-            assert (stage.DOCUMENTS.parents[2] / module).is_file(), module
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_reads_what_is_there_and_names_the_final_tests_that_it_looks_at(name):
+    one = STAGES[name]
+    assert len(set(one.cells())) == len(one.cells())
+    assert all((stage.DOCUMENTS.parents[2] / path).is_file() for path in one.files)
+    assert set(one.datasets) <= {file.dataset for file in catalogue()}
+    looked = {test for key in one.cells() for test in one.looks_at(key)}
+    assert bool(looked) == (name not in {"folds", "engines", "shipped", "network_refits", "audit_refits"})
+    if one.looks_at(one.cells()[0]) and name.endswith("evasion"):
+        evaluated = {
+            f"{detector}: {test}"
+            for detector in ("network", "audit")
+            for test in json.loads((shipped.ARTIFACTS / detector / "evaluation.json").read_text())["tests"]
+        }
+        assert looked <= evaluated, "the same test has one name, whoever looks at it"
+
+
+def test_a_stage_is_of_loaders_scenarios_fit_and_export_where_it_reaches_them():
+    def rooms(name: str) -> set[str]:
+        return {text.partition(":")[0] for text in STAGES[name].code()}
+
+    decisive = {"training.loaders.zeek", "training.fitting", "training.export", "training.sequences", "training.trials.models"}
+    for name in ("flows", "ablation", "transfer", "robustness"):
+        assert decisive <= rooms(name)
+        assert not {"training.scenarios.audit_story", "training.audit_data"} & rooms(name)
+    assert {"training.scenarios.audit_story", "training.audit_data", "training.fitting"} <= rooms("clouds")
+    assert {"training.build", "training.fitting", "training.scenarios.network_story"} <= rooms("network_refits")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -211,17 +250,19 @@ _STALE = (
 
 
 @pytest.mark.parametrize("name", _TOLD)
-def test_the_shipped_models_still_find_on_the_stored_sample_what_the_report_says(name):
+def test_the_shipped_models_find_on_the_stored_sample_what_card_and_report_say(name):
     from training.benchmarks.report import REPORT
 
-    found, document = shipped.sample(name), stage.document("shipped")
+    document = stage.document("shipped")
     assert document is not None
-    said = document["detectors"][name]["sample"]
-    assert (found["attack_entities"], found["benign_entities"]) == (said["attack_entities"], said["benign_entities"]), _STALE
-    # Another processor may round a few scores to the other side of the threshold.
-    assert found["detected"] == pytest.approx(said["detected"], abs=2), _STALE
-    assert found["alarming"] == pytest.approx(said["alarming"], abs=2), _STALE
-    assert found["windows"]["auc"] == pytest.approx(said["windows"]["auc"], abs=2e-3), _STALE
+    found, said = shipped.sample(name), document["detectors"][name]["sample"]
+    card = json.loads((shipped.ARTIFACTS / name / "evaluation.json").read_text(encoding="utf-8"))["sample"]
+    for told in (said, card):
+        assert (found["attack_entities"], found["benign_entities"]) == (told["attack_entities"], told["benign_entities"]), _STALE
+        # Another processor may round a few scores to the other side of the threshold.
+        assert found["detected"] == pytest.approx(told["detected"], abs=2), _STALE
+        assert found["alarming"] == pytest.approx(told["alarming"], abs=2), _STALE
+        assert found["windows"] == pytest.approx(told["windows"], abs=2e-3), _STALE
     assert sum(abs(hit - said["families"][family][0]) for family, (hit, _) in found["families"].items()) <= 2, _STALE
     entities = f"{said['detected']} of {said['attack_entities']} | {said['alarming']} of {said['benign_entities']}"
     row = f"| {entities} | {said['windows']['auc']:.3f} |"
@@ -329,6 +370,45 @@ def test_folds_are_summed_up_by_model_with_their_spread():
     assert found["svm"]["fpr"]["spread"] == pytest.approx(np.std([0, 0.04], ddof=1), abs=1e-6)
     assert found["cnn_lstm"]["folds"] == 1
     assert "lstm" not in found
+
+
+_SECTION = """# Speed
+## API call → verdict, warm Lambda runtime (`x`)
+| | p50 | p99 |
+|---|---|---|
+| emulated services | 6.9 ms | |
+| our own time | 2.4 ms | 4.6 ms |
+
+## Azure: API call → verdict
+| p50 | before | after |
+|---|---|---|
+| **own time** | 5.8 ms | **4.9 ms** |
+
+| quiet machine | before | p50 |
+|---|---|---|
+| the function | 4.6 ms | 2.9 ms |
+| **our own time, all of it** | 7.5 ms | **5.6 ms**, above the aim |
+
+## Cost
+| | p50 |
+|---|---|
+| our own time | 9 ms |
+"""
+
+
+def test_latency_is_read_by_the_name_of_its_row_and_column():
+    assert [platforms.latency(cloud, _SECTION) for cloud in ("aws", "azure")] == [2.4, 5.6]
+    for gone in ("our own time, all of it", "p50 |\n|---|---|---|\n| the function", "Azure: API"):
+        with pytest.raises(ValueError, match="Azure: API call"):
+            platforms.latency("azure", _SECTION.replace(gone, "another"))
+    with pytest.raises(ValueError, match="is wanted, found"):
+        platforms.latency("azure", _SECTION.replace("the function", "our own time"))
+
+
+def test_the_page_of_benchmarks_has_the_latency_that_the_report_tells():
+    document, page = stage.document("platforms"), (stage.DOCUMENTS.parents[1] / "benchmarks.md").read_text(encoding="utf-8")
+    assert document is not None
+    assert {cloud: platforms.latency(cloud, page) for cloud in document["latency_ms"]} == document["latency_ms"]
 
 
 def test_a_count_is_printed_with_its_interval_and_nothing_as_a_dash():

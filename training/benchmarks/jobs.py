@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
@@ -135,15 +135,21 @@ def run(job: Job, root: Path, tell: Tell) -> None:
     np.savez_compressed(job.folder / "scores.npz", **arrays)  # type: ignore[arg-type]
     if model.content is not None:
         (job.folder / "model.tflite").write_bytes(model.content)
-    if job.protocol == OFFICIAL:
-        for test in parts.tests:
-            ledger.record(ledger.Look(test, job.model, job.seed, recipe(job)))
+    for test in final_tests(job.protocol, parts.tests):
+        ledger.record(ledger.Look(test, job.model, job.seed, recipe(job)))
     result = {
         "protocol": job.protocol, "model": job.model, "seed": job.seed, "recipe": recipe(job), "details": model.details,
         "records": {"train": len(parts.train), "validation": len(parts.validation)} | {k: len(v) for k, v in parts.tests.items()},
         "trained_on": sorted(set(parts.train.attacks.tolist())),
     }  # fmt: skip
     (job.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def final_tests(protocol: str, tests: Iterable[str]) -> list[str]:
+    """Names in the ledger of the final tests of a protocol; leaving types out makes choices, and its tests are no final ones."""
+    if protocol in protocols.TYPES_OUT:
+        return []
+    return list(tests) if protocol == OFFICIAL else [f"{protocol}: {test}" for test in tests]
 
 
 def score_novelty(job: Job, parts: Split, encoding: Encoding) -> None:

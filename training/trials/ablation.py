@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.trials.flows import divided, examples
+from training.trials.flows import divided, examples, recording_of
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import NETWORKS, fit_network, fit_trees
 from training.trials.stage import SEEDS, Document, Stage
@@ -58,7 +58,5 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "ablation", "what each part of the network is worth", cells, run, sum_up,
-    ("training/trials/ablation.py", "training/trials/flows.py", "training/trials/flow_sets.py", "training/trials/models.py",
-     "training/trials/measures.py", "training/architecture.py", "shared_model/encoders/network.py"),
-    ("zeek_iot23", "zeek_ctu_days"),
+    datasets=("zeek_iot23", "zeek_ctu_days"), looks_at=lambda key: [recording_of(key)],
 )  # fmt: skip

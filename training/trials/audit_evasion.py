@@ -132,7 +132,6 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "audit_evasion", "what evasion costs the shipped audit detector", cells, run, sum_up,
-    ("training/trials/audit_evasion.py", "training/audit_data.py", "shared_model/encoders/audit.py",
-     "model_artifacts/audit/detector.json"),
-    ("cloudtrail_stratus", "panther"),
+    datasets=("cloudtrail_stratus", "panther"), files=("model_artifacts/audit/detector.json",), scenarios=("audit",),
+    looks_at=lambda _: ["audit: held-out Stratus techniques", "audit: held-out Panther cases"],
 )  # fmt: skip

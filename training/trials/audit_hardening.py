@@ -93,8 +93,6 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "audit_hardening", "training on evaded attacks, audit records", cells, run, sum_up,
-    ("training/trials/audit_hardening.py", "training/trials/audit_evasion.py", "training/trials/audit_sets.py",
-     "training/trials/models.py", "training/trials/measures.py", "training/architecture.py", "training/audit_data.py",
-     "shared_model/encoders/audit.py"),
-    ("cloudtrail_stratus", "panther"),
+    datasets=("cloudtrail_stratus", "panther"), scenarios=("audit",),
+    looks_at=lambda _: ["audit: held-out Stratus techniques", "audit: held-out Panther cases"],
 )  # fmt: skip

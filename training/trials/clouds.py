@@ -68,7 +68,5 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "clouds", "one cloud learnt, the other tested", cells, run, sum_up,
-    ("training/trials/clouds.py", "training/trials/audit_sets.py", "training/trials/models.py", "training/trials/measures.py",
-     "training/architecture.py", "shared_model/encoders/audit.py", "training/audit_data.py"),
-    (),
+    scenarios=("audit",), looks_at=lambda _: [f"held-out scenario families, {cloud}" for cloud in CLOUDS],
 )  # fmt: skip

@@ -70,7 +70,7 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "engines", "engine against engine", cells, run, sum_up,
-    ("training/trials/engines.py", "training/trials/engine_scores.py", "shared_model/engine.py",
-     "model_artifacts/network/detector.json", "model_artifacts/audit/detector.json"),
-    (),
+    files=("training/trials/engine_scores.py", *(f"model_artifacts/{name}/detector.json" for name in TASKS),
+           *(f"training/evaluation_sample/{name}.npz" for name in TASKS)),
+    looks_at=lambda _: [],  # speed and agreement of engines, on the stored sample
 )  # fmt: skip

@@ -95,7 +95,5 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "families", "every scenario family left out once", cells, run, sum_up,
-    ("training/trials/families.py", "training/trials/audit_sets.py", "training/trials/models.py", "training/trials/measures.py",
-     "training/architecture.py", "shared_model/encoders/audit.py", "training/audit_data.py"),
-    (),
+    scenarios=("audit",), looks_at=lambda _: ["scenario families of API calls, each left out once"],
 )  # fmt: skip

@@ -41,7 +41,5 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "network_evasion", "what evasion costs the shipped network detector", cells, run, sum_up,
-    ("training/trials/network_evasion.py", "training/trials/robustness.py", "training/trials/evasion.py",
-     "shared_model/encoders/network.py", "model_artifacts/network/detector.json"),
-    ("zeek_iot23",),
+    datasets=("zeek_iot23",), files=("model_artifacts/network/detector.json",), looks_at=lambda key: [f"network: IoT-23 {key}"],
 )  # fmt: skip

@@ -49,6 +49,5 @@ def sum_up(results: dict[str, Document]) -> Document:
 
 STAGE = Stage(
     "padding", "control: only how full the window is", cells, run, sum_up,
-    ("training/trials/padding.py", "training/trials/flows.py", "training/trials/flow_sets.py", "training/trials/measures.py"),
-    ("zeek_iot23", "zeek_ctu_days", "unsw_nb15_sample_time_ip"),
+    datasets=("zeek_iot23", "zeek_ctu_days", "unsw_nb15_sample_time_ip"), looks_at=lambda key: [flows.recording_of(key)],
 )  # fmt: skip

@@ -18,6 +18,11 @@ from training.recipe import recipe
 from training.tasks import TASKS, Material
 from training.trials.stage import SEEDS, Document, Stage
 
+#: Recordings that a fit learns from, or that one of its tests is made of.
+_DATASETS = {
+    "network": ("zeek_iot23", "zeek_ctu_days", "cicids2017", "netflow_nf_bot_iot_v2"),
+    "audit": ("cloudtrail_stratus", "panther", "cloudtrail_invictus", "system_logs"),
+}
 _FIGURES = ("recall", "recall_strict", "fpr", "auc", "alerts_per_entity_day", "alerts_per_entity_day_strict")
 
 
@@ -48,7 +53,8 @@ def stage(detector: str) -> Stage:
     return Stage(
         f"{detector}_refits", f"{detector}, fitted again", lambda: [str(seed) for seed in SEEDS], run,
         lambda results: {"detector": detector, **sum_up(results)},
-        ("training/trials/refits.py", f"model_artifacts/{detector}/detector.json"), (),
+        datasets=_DATASETS[detector], files=(f"model_artifacts/{detector}/detector.json",), scenarios=(detector,),
+        looks_at=lambda _: [],  # each test is noted above, under the recipe of the fit
     )  # fmt: skip
 
 

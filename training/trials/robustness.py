@@ -18,7 +18,7 @@ from training.network_data import flow_stories
 from training.scenarios.flow_log import FlowLog, write_flow_log
 from training.trials.evasion import EVASIONS
 from training.trials.flow_sets import FlowSet, flow_set
-from training.trials.flows import CAPTURES, examples
+from training.trials.flows import CAPTURES, examples, recording_of
 from training.trials.measures import threshold_for
 from training.trials.models import Score, fit_network
 from training.trials.stage import SEEDS, Document, Stage
@@ -90,8 +90,5 @@ def _mean(every: list[Document]) -> Document:
 
 STAGE = Stage(
     "robustness", "what evasion costs", cells, run, sum_up,
-    ("training/trials/robustness.py", "training/trials/evasion.py", "training/trials/flows.py",
-     "training/trials/flow_sets.py", "training/trials/models.py", "training/trials/measures.py", "training/architecture.py",
-     "shared_model/encoders/network.py"),
-    ("zeek_iot23",),
+    datasets=("zeek_iot23",), looks_at=lambda key: [recording_of(f"iot23_{key}")],
 )  # fmt: skip
