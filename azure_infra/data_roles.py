@@ -58,15 +58,15 @@ APPEND = DataRole(
 )
 KEEP = DataRole(
     "table keeper",
-    "Reads, writes and deletes rows of a table, but neither makes nor deletes the table.",
-    tuple(f"{_TABLES}/{verb}" for verb in ("add/action", "delete", "read", "update/action", "write")),
+    "Reads and writes rows of a table; deletes none.",
+    tuple(f"{_TABLES}/{verb}" for verb in ("add/action", "read", "update/action", "write")),
 )
 FORGET = DataRole(
     "table purger", "Reads rows of a table and deletes those that are out of date.", (f"{_TABLES}/delete", f"{_TABLES}/read")
 )
 TAKE = DataRole(
     "queue consumer",
-    "Takes messages off a queue, hides and deletes them; cannot send.",
+    "Takes messages off a queue, hides and deletes them. With what hides a message one can also be sent: to oneself.",
     tuple(f"{_QUEUES}/messages/{verb}" for verb in ("delete", "process/action", "read", "write")),
     (f"{_QUEUES}/read",),
 )
@@ -109,8 +109,8 @@ def grants() -> Iterator[DataGrant]:
     yield DataGrant(respond, "Storage Blob Data Reader", names.container(names.STATE, registry.POLICY))
     yield DataGrant(detect, KEEP, names.table(registry.MEMORY))
     yield DataGrant(detect, KEEP, names.table(registry.PROGRESS))
-    yield DataGrant(respond, FORGET, names.table(registry.MEMORY))  # the schedule takes out what has ended
-    yield DataGrant(respond, FORGET, names.table(registry.PROGRESS))
+    for table in (registry.MEMORY, registry.PROGRESS, registry.SIGNALS):
+        yield DataGrant(respond, FORGET, names.table(table))  # the schedule takes out what has ended
     yield DataGrant(respond, KEEP, names.table(registry.SIGNALS))
     yield DataGrant(respond, APPEND, names.table(registry.JOURNAL))
     yield DataGrant(Group.PAGE, "Storage Table Data Reader", names.table(registry.JOURNAL))

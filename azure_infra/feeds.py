@@ -9,11 +9,7 @@ from azure_infra.data_roles import built_in
 
 #: Categories of the activity log that tell of what somebody did.
 _CATEGORIES = ("Administrative", "Security", "Policy", "Alert")
-_COMMENT = (
-    "Microsoft.SecurityInsights/incidents/comments/read",
-    "Microsoft.SecurityInsights/incidents/comments/write",
-    "Microsoft.SecurityInsights/incidents/read",
-)
+_COMMENT = ("Microsoft.SecurityInsights/incidents/comments/write",)
 _FLOW_LOG = "Microsoft.Network/networkWatchers/flowLogs"
 
 

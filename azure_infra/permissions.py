@@ -13,8 +13,8 @@ from azure_functions.registry import Group
 
 #: Permissions of Microsoft Graph are declared with this prefix; a tenant administrator grants them (consent.py).
 GRAPH = "graph:"
-#: What resolving a network interface to its machine takes (``azure_functions/adapters/inventory.py``).
-INVENTORY = ("Microsoft.Compute/virtualMachines/read", "Microsoft.Network/networkInterfaces/read")
+#: What finding the machine of a network interface takes (``azure_functions/adapters/inventory.py``): its id stands there.
+INVENTORY = ("Microsoft.Network/networkInterfaces/read",)
 #: Operations that read, though they are not named so.
 _READS = frozenset({"Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action"})
 _ASSIGN, _UNASSIGN = "Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"

@@ -176,10 +176,10 @@ class TestClients:
 
     def test_each_group_speaks_for_itself(self, app: App) -> None:
         path = f"/subscriptions/{app.settings.subscription_id}/providers/Microsoft.Network/networkInterfaces"
-        for group in ("detect", "respond"):
+        for group in ("detect", "network"):
             assert list(app.clients("arm", group).each(path, query={"api-version": "2024-05-01"}))
         callers = [call.client_id for call in app.services.calls.calls() if call.path.lower() == path.lower()]
-        assert callers == [app.services.identities[group].client_id for group in ("detect", "respond")]
+        assert callers == [app.services.identities[group].client_id for group in ("detect", "network")]
 
     def test_waiting_for_a_service_is_not_a_functions_own_time(self, app: App) -> None:
         before = app.clients.waited_s

@@ -58,9 +58,8 @@ class Browser:
         return headers | ({"X-MS-CLIENT-PRINCIPAL": principal(self.claims)} if self.claims is not None else {})
 
 
-@pytest.fixture
-def linked(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
-    """An app with a page, as the templates configure it."""
+def linked_app(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
+    """The app with a page, as the templates configure it, where somebody is asked."""
     told = {"link_key": KEY, "page_url": PAGE, "page_operator_ids": f"{ADA},{ON_CALL}"}
     app.settings = replace(app.settings, **told, tenant_id=TENANT)
     for module in (respond, answer_proposals, proposal_page):
@@ -71,11 +70,20 @@ def linked(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
     return app
 
 
+def only_link(app: App) -> str:
+    """As it stands under the incident."""
+    (found,) = {url for comment in app.comments() for url in re.findall(r"https://\S+/proposals/[^\s<]+", comment)}
+    return html.unescape(found)
+
+
+@pytest.fixture
+def linked(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
+    return linked_app(app, monkeypatch)
+
+
 @pytest.fixture
 def link(linked: App) -> str:
-    """As it stands under the incident."""
-    (found,) = {url for comment in linked.comments() for url in re.findall(r"https://\S+/proposals/[^\s<]+", comment)}
-    return html.unescape(found)
+    return only_link(linked)
 
 
 def settle(app: App) -> None:

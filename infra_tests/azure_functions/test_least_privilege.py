@@ -1,0 +1,162 @@
+"""Least privilege of the functions themselves: what the templates grant to detectors, responder and page is used, or explained.
+
+The other half holds in every test of this folder: whatever a function calls must be allowed on that very resource
+(``conftest.py``); here it is shown to see something. What the identities that act may do is in
+``actions/test_least_privilege.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from azure_functions.registry import Group
+from infra_tests.azure_functions import test_handlers as handlers
+from infra_tests.azure_functions.app import EVENTS, App
+from infra_tests.azure_functions.granted import Asked, allowing, grants
+from infra_tests.azure_functions.test_proposal_page import CLAIMS, Browser, linked_app, only_link
+from infra_tests.azure_functions.watched import Watched, watch
+from offline.azure.certificates import Certificates
+from offline.azure.services import Services
+from offline.azure.storage import Storage
+from response.journal import Step
+from shared_model.verdicts import Verdict
+
+_HOST = "the Functions host itself keeps leases, keys and timers there, with the identity of its app"
+_TRIGGER = "the Functions host itself takes the messages, with the identity of the connection"
+_BESIDE = "allows nothing beyond what stands beside it: Azure asks for one or the other, as a row or blob is new or not"
+_TELEMETRY = "the worker itself sends logs and metrics there"
+_ROWS = "Microsoft.Storage/storageAccounts/tableServices/tables/entities"
+#: What no call of a function's own shows (a pattern of who, operation and resource), each with its reason.
+UNUSED: Mapping[str, str] = {
+    "*: * on host of app ?": _HOST,
+    "*: Microsoft.Insights/Telemetry/Write on telemetry of the apps": _TELEMETRY,
+    "*: */blobs/add/action on state/containers/lake": _BESIDE,
+    f"detect: {_ROWS}/add/action on state/tables/memory": _BESIDE,
+    f"detect: {_ROWS}/update/action on state/tables/memory": _BESIDE,
+    f"respond: {_ROWS}/write on state/tables/signals": _BESIDE,
+    "detect: Microsoft.EventHub/namespaces/messages/receive/action on hub/*": _TRIGGER,
+    "detect: */queueServices/* on flow logs": _TRIGGER,
+    "respond: */queueServices/queues/read on state/queues/*": _TRIGGER,
+    "respond: */queueServices/queues/messages/delete on state/queues/*": _TRIGGER,
+    "respond: */queueServices/queues/messages/process/action on state/queues/*": _TRIGGER,
+    "respond: */queueServices/queues/messages/read on state/queues/*": _TRIGGER,
+    "respond: */queueServices/queues/messages/write on state/queues/*": _TRIGGER,
+    "respond: */queueServices/queues/messages/add/action on state/queues/*-poison": _TRIGGER,
+}
+
+
+def everything_is_detected(app: App) -> None:
+    app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes(), b'{"records":[{}]}', b"{")
+    app.events("detect_system_logs", (EVENTS / "system_logs.json").read_bytes(), b"{")
+    app.events("triage_alerts", (EVENTS / "exported_alerts.json").read_bytes(), b"{")
+    app.incident(handlers.incident(app))
+    flows = handlers.TestFlows()
+    flows.write(app, range(3))
+    app.written(flows.BLOB)
+    flows.write(app, range(3, 5))
+    app.written(flows.BLOB)
+    app.written(f"{flows.BLOB}-gone")
+    app.health()
+
+
+def everything_is_answered(app: App, patch: pytest.MonkeyPatch) -> None:
+    linked_app(app, patch)
+    ada = Browser(app, only_link(app), CLAIMS)
+    ada.get()
+    ada.post(answer="approve")
+    for body in app.taken("link-answers"):
+        app.message("answer_links", body)
+    for function in ("respond", "answer_proposals", "answer_links", "undo_containment"):
+        app.message(function, "{")
+
+
+def everything_ends(app: App) -> None:
+    app.set_policy("enforce")
+    contained = next(entry.containment_id for entry in app.journal() if entry.step is Step.APPLIED)
+    app.message("undo_containment", json.dumps({"undo": contained, "approved_by": "bob@example.com"}))
+    app.now_ms += 1
+    for body in handlers.two_signals(app):  # once more, by others: the second line in the ledger
+        again = Verdict.from_json(body)
+        app.message("respond", replace(again, id=f"{again.id}-again").to_json())
+    app.now_ms += 15 * 86_400_000
+    for _ in range(16):
+        app.scheduled()
+        app.now_ms += 5 * 60_000
+
+
+@pytest.fixture
+def watched(storage: Storage, certificates: Certificates, caplog: pytest.LogCaptureFixture) -> Watched:
+    """What functions did that each did all that it does."""
+    with pytest.MonkeyPatch.context() as patch, Services(certificates) as services:
+        seen = watch(patch, storage.azurite, services)
+        app = App.make(storage, services, patch, caplog)
+        everything_is_detected(app)
+        everything_is_answered(app, patch)
+        everything_ends(app)
+        seen.end()
+        return seen
+
+
+def test_every_grant_of_the_functions_own_identities_is_used_or_explained(watched: Watched) -> None:
+    assert watched.objections == []
+    given = {grant for who in (Group.DETECT, Group.RESPOND, Group.PAGE) for grant in grants(str(who))}
+    idle = given - watched.used
+    explained = {pattern: {each for each in idle if fnmatchcase(str(each), pattern)} for pattern in UNUSED}
+    left = idle.difference(*explained.values())
+    assert "\n".join(str(each) for each in sorted(left)) == "", "nothing uses it: take it away, or say above why it is there"
+    assert [pattern for pattern, covered in explained.items() if not covered] == [], "it needs no exception"
+
+
+_LAKE = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
+_SENDS = "Microsoft.Storage/storageAccounts/queueServices/queues/messages/add/action"
+_CHANGES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities/update/action"
+
+
+@pytest.mark.parametrize(
+    ("who", "operation", "on", "path", "is_allowed"),
+    [
+        ("respond", _LAKE, "state/containers/lake", "ocsf/class=7001/a", True),
+        ("respond", _LAKE, "state/containers/lake", "ocsf/class=2004/a", False),
+        ("detect", _LAKE, "state/containers/lake", "journal-anchors/a", False),
+        ("detect", _LAKE, "state/containers/policy", "policy.yaml", False),
+        ("detect", _SENDS, "state/queues/verdicts", "", True),
+        ("respond", _SENDS, "state/queues/verdicts", "", False),
+        ("page", _SENDS, "state/queues/link-answers", "", True),
+        ("page", _SENDS, "state/queues/answers", "", False),
+        ("respond", _CHANGES, "state/tables/signals", "", True),
+        ("respond", _CHANGES, "state/tables/journal", "", False),
+    ],
+)
+def test_the_comparison_sees_what_is_not_granted(who: str, operation: str, on: str, path: str, is_allowed: bool) -> None:
+    assert bool(allowing(who, Asked((frozenset({operation}),), on, path))) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("who", "does", "objection"),
+    [
+        (Group.PAGE, lambda queues, _: queues.get_queue_client("verdicts").send_message("{}"), "page is not allowed"),
+        (Group.DETECT, lambda queues, _: queues.get_queue_client("link-answers").send_message("{}"), "detect is not allowed"),
+        (Group.DETECT, lambda _, tables: tables.get_table_client("journal").delete_entity("a", "b"), "entities/delete"),
+        (Group.RESPOND, lambda queues, _: queues.get_queue_client("verdicts").receive_message(), "say in"),
+    ],
+)
+def test_a_call_that_no_role_allows_is_seen(
+    storage: Storage,
+    certificates: Certificates,
+    caplog: pytest.LogCaptureFixture,
+    who: Group,
+    does: Callable[[Any, Any], object],
+    objection: str,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, Services(certificates) as services:
+        seen = watch(patch, storage.azurite, services)
+        clients = App.make(storage, services, patch, caplog).clients
+        does(clients("queues", who), clients("tables", who))
+    (found,) = seen.objections
+    assert objection in found
