@@ -58,6 +58,8 @@ class Containment:
         Who or what decided to undo it.
     case : str
         The incident that it belongs to.
+    is_held : bool
+        It was undone, and that left its target as the action had made it, in part at least: it can be undone once more.
     taken_up_ms, undo_taken_up_ms : int
         When somebody last began to apply it, and to undo it; 0 for never.
     appliers, undoers : mapping of str to int
@@ -79,6 +81,7 @@ class Containment:
     asked: bool = False
     undo_actor: str = ""
     case: str = ""
+    is_held: bool = False
     taken_up_ms: int = 0
     undo_taken_up_ms: int = 0
     appliers: Mapping[str, int] = field(default_factory=dict)
@@ -277,7 +280,8 @@ def _advance(containment: Containment, entry: JournalEntry) -> Containment:
     if entry.step is Step.APPLIED:
         return replace(containment, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDONE:
-        return replace(containment, step=entry.step, undoers=_without(containment.undoers, entry))
+        held = entry.detail.get("held") is True
+        return replace(containment, step=entry.step, is_held=held, undoers=_without(containment.undoers, entry))
     if entry.step is Step.EXTENDED:
         return replace(containment, expires_ms=entry.expires_ms, asked=False)
     if entry.step in _CHECKED:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from response.acting import acting_for
-from response.actions import Action, CloudUnavailable, Overwriting
+from response.actions import Action, CloudUnavailable, Overwriting, Plan
 from response.containment import Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
@@ -266,8 +266,9 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         return ended(Step.REFUSED, reason)
 
     undone = next((entry for entry in reversed(_ending(stream, containment)) if entry.step is Step.UNDONE), None)
+    once_more = containment.is_held or (desk.overwrite and undone is not None and bool(undone.detail.get("left")))
     # Else perhaps by a function that was killed before it told anyone.
-    if containment.step is Step.UNDONE and undone is not None and not (desk.overwrite and undone.detail.get("left")):
+    if containment.step is Step.UNDONE and undone is not None and not once_more:
         _tell(desk, undone, containment)
         return ended(Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
     # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
@@ -306,11 +307,21 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         "left": list(result.left),
         **({"changed_since": changed} if changed else {}),
         **({"not_compared": unseen} if unseen else {}),
+        **({"held": True} if result.left and _is_held(action, containment.plan) else {}),
     }
     undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
     write(stream, undone)
     _tell(desk, undone, containment)
     return ended(Step.UNDONE, "", result.left)
+
+
+def _is_held(action: Action, plan: Plan) -> bool:
+    """Whether an undo that left something left the target, in part at least, as the action had made it: out of its work."""
+    try:
+        parts = action.compare(plan) if action.gives_back else ()
+    except RefusedByCloud:  # it is not there any more
+        return False
+    return any(each.now == each.applied != each.before for each in parts)
 
 
 def _led_to(stream: Stream, containment: Containment) -> Iterator[Verdict]:
@@ -338,8 +349,8 @@ def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
         earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
         return f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
     current = stream.current
-    if containment.step is Step.FAILED and current is not None:
-        # What the failed one changed, the later one found, and holds: given back now, its target would be open in part.
+    if (containment.step is Step.FAILED or containment.is_held) and current is not None:
+        # What this one changed, the later one found, and holds: given back now, its target would be open in part.
         return f"its target was contained again since, by {current.id}: undo that one first"
     return ""
 
@@ -359,6 +370,8 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left, *changed]
             if left and changed and isinstance(desk.actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
+            if detail.get("held"):
+                lines.append(f"It still holds, and keeps its place in the budget's share until: breakwater undo {containment.id}")
         case _:
             return
     target = containment.plan.target

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, IsolateMachine, Killed, Site, verdict
-from response.actions import Mode, Plan
+from response.actions import Mode, Plan, UndoResult
 from response.budget import Line, share
 from response.journal import Step
 from response.policy import ActionPolicy, Rule
@@ -127,6 +128,60 @@ def test_what_is_undone_makes_room_at_once() -> None:
     site.undo(contained)
     site.contain("m-2")
     assert site.world["m-2"]["eni"] == "locked"
+
+
+class _Refused(IsolateMachine):
+    """Gives back a network, where the cloud lets it."""
+
+    gives_back: ClassVar[str] = "its network to a machine"
+    refused = True
+
+    def undo(self, plan: Plan) -> UndoResult:
+        return UndoResult((), ("the cloud refused it",)) if self.refused else super().undo(plan)
+
+
+def test_an_undo_that_leaves_its_target_held_makes_no_room_until_one_gives_it_back() -> None:
+    site = crowded(percent_at_once=2)
+    action = _Refused(site.world)
+    site.action, site.actions = action, {"isolate": action}
+    counted(site, BURST)
+    contained = site.contain("m-0").decisions[0].containment_id
+    assert site.undo(contained).left == ("the cloud refused it",)
+    assert site.stream("m-0").entries[-1].detail["held"] is True
+    assert f"until: breakwater undo {contained}" in site.notices[-1].text
+    site.contain("m-1")
+    assert site.world["m-1"]["eni"] == "open"
+    action.refused = False
+    assert site.undo(contained).left == ()
+    assert site.world["m-0"]["eni"] == "open"
+    site.contain("m-2")
+    assert site.world["m-2"]["eni"] == "locked"
+
+
+def test_what_somebody_changed_since_or_took_away_is_held_no_more() -> None:
+    site = crowded(percent_at_once=2)
+    action = _Refused(site.world)
+    site.action, site.actions = action, {"isolate": action}
+    counted(site, BURST)
+    contained = site.contain("m-0").decisions[0].containment_id
+    site.world["m-0"]["eni"] = "another"
+    site.undo(contained)
+    site.contain("m-1")
+    assert site.world["m-1"]["eni"] == "locked"
+
+
+def test_what_is_held_is_not_given_back_beneath_a_later_containment() -> None:
+    site = crowded()
+    action = _Refused(site.world)
+    site.action, site.actions = action, {"isolate": action}
+    contained = site.contain("m-0").decisions[0].containment_id
+    site.undo(contained)
+    site.world["m-0"]["another"] = "open"
+    site.now_ms += HOUR_MS
+    site.contain("m-0", "2")
+    action.refused = False
+    assert "contained again since" in site.undo(contained).reason
+    assert set(site.world["m-0"].values()) == {"locked"}
 
 
 def test_what_is_contained_twice_is_one() -> None:
