@@ -29,8 +29,11 @@ from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 _TRIES = 5
 #: When all of them fail, the events are hardly to blame (a model that is missing, a setting): longer, for someone to mend it.
 _TRIES_OF_ALL = 60
-#: Every request would be a line of theirs, at the level that our own lines have.
-for _name in ("azure.core", "azure.identity", "urllib3"):
+#: Made once: ``json.dumps`` with settings of its own makes one for each line.
+_JSON = json.JSONEncoder(separators=(",", ":"), default=str)
+#: Every request, and every invocation, would be a line of theirs, at the level that our own lines have. The host says itself
+#: which function it calls.
+for _name in ("azure.core", "azure.identity", "azure.functions", "urllib3"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
@@ -111,7 +114,7 @@ class Logger(logging.LoggerAdapter[logging.Logger]):
         extra: Mapping[str, Any] = kwargs.pop("extra", None) or {}
         line = {"message": msg, "function": self._function, **(self._keys.get() or {}), **extra}
         # The text is the whole line: no "%" in it asks for an argument.
-        return json.dumps(line, separators=(",", ":"), default=str), kwargs
+        return _JSON.encode(line), kwargs
 
 
 @dataclass(frozen=True, slots=True)

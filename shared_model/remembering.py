@@ -96,6 +96,8 @@ def remember(
 
 def _ranges(begins: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
     """Every ``begin … begin + count - 1``, one after another."""
+    if len(begins) == 1:
+        return np.arange(begins[0], begins[0] + counts[0], dtype=np.intp)
     before = np.cumsum(counts) - counts
     rows: NDArray[np.intp] = np.arange(int(counts.sum()), dtype=np.intp) + np.repeat(begins - before, counts)
     return rows

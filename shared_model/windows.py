@@ -155,23 +155,38 @@ def merge(events: Events, remembered: Sequence[Remembered | None] = (), *, lengt
     ids: tuple[str, ...] = ()
     event = fresh
     if usable:
-        counts = [len(state.times_ms) for _, state in usable]
+        late = _late(entity, times, usable, length)
+        ids = tuple(text for _, state in usable for text in state.event_ids)
         old_rows = np.frombuffer(b"".join(state.rows for _, state in usable), rows.dtype).reshape((-1, *rows.shape[1:]))
         old_times = np.array([time for _, state in usable for time in state.times_ms], np.int64)
-        old_entity = np.repeat([number for number, _ in usable], counts)
-        ids = tuple(text for _, state in usable for text in state.event_ids)
-        full = np.array(counts) >= kept_rows(length)
-        oldest = np.full(events.entities, np.iinfo(np.int64).min)
-        oldest[[number for number, _ in usable]] = np.where(full, [min(state.times_ms) for _, state in usable], oldest[0])
-        late = int((times < oldest[entity]).sum())
         rows = np.concatenate([old_rows, rows])
         times = np.concatenate([old_times, times])
-        entity = np.concatenate([old_entity, entity])
         event = np.concatenate([-1 - np.arange(len(old_times)), event])
+    if events.entities == 1:
+        # Most deliveries of audit records are about one entity, and most of these are in order.
+        if (times[1:] < times[:-1]).any():
+            order = np.argsort(times, kind="stable")
+            rows, times, event = rows.take(order, axis=0), times[order], event[order]
+        return Sequences(rows, times, event, np.array([0, len(times)], np.intp), ids, duplicates, late)
+    if usable:
+        counts = [len(state.times_ms) for _, state in usable]
+        entity = np.concatenate([np.repeat([number for number, _ in usable], counts), entity])
     order = _by_entity_and_time(entity, times)
     offsets = np.zeros(events.entities + 1, np.intp)
     np.cumsum(np.bincount(entity, minlength=events.entities), out=offsets[1:])
     return Sequences(rows.take(order, axis=0), times[order], event[order], offsets, ids, duplicates, late)
+
+
+def _late(entity: NDArray[np.intp], times: NDArray[np.int64], known: Sequence[tuple[int, Remembered]], length: int) -> int:
+    """How many events are older than all that is kept of their entity, of those entities of which all that fits is kept."""
+    oldest = {number: min(state.times_ms) for number, state in known if len(state.times_ms) >= kept_rows(length)}
+    if not oldest or not len(times) or times.min() >= max(oldest.values()):
+        return 0
+    bounds = np.full(int(entity.max()) + 1, np.iinfo(np.int64).min)
+    for number, time in oldest.items():
+        if number < len(bounds):
+            bounds[number] = time
+    return int((times < bounds[entity]).sum())
 
 
 def cut(sequences: Sequences, *, length: int, stride: int) -> Windows:
@@ -179,6 +194,11 @@ def cut(sequences: Sequences, *, length: int, stride: int) -> Windows:
     if not 1 <= stride <= length:
         raise ValueError(f"stride {stride} must be at least 1 and at most the window's length {length}")
     new = np.flatnonzero(sequences.event >= 0)
+    if len(sequences.offsets) == 2:  # one entity
+        ends = np.arange(len(sequences) - 1, int(new[0]) - 1, -stride)[::-1] if len(new) else new
+        index = ends[:, None] + np.arange(1 - length, 1)
+        index[index < 0] = PADDING
+        return Windows(index, np.zeros(len(ends), np.intp))
     entity_of_row = np.repeat(np.arange(len(sequences.offsets) - 1), np.diff(sequences.offsets))
     entity, place = np.unique(entity_of_row[new], return_index=True)
     first_new = new[place]

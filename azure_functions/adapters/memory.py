@@ -131,27 +131,57 @@ def _to_row(key: str, state: Remembered, expires: str) -> dict[str, Any]:
     recent = list(state.recent)
     while recent and sum(map(len, recent)) + 3 * len(recent) > room:
         recent = recent[(len(recent) + 1) // 2 :]
-    said = {"times_ms": state.times_ms, "event_ids": state.event_ids, "recent": recent, "version": state.version}
+    digits, packed = _packed(recent)
+    said: dict[str, Any] = {
+        "times_ms": state.times_ms,
+        "event_ids": state.event_ids,
+        "recent": () if digits else recent,
+        "version": state.version,
+    }
     said |= {"cause": state.cause} if state.cause else {}
+    said |= {"digits": digits} if digits else {}
     return {
         "PartitionKey": _partition(key),
         "RowKey": encode_key(key),
         "expires": expires,
         **pack("rows", state.rows),
+        **(pack("recent", packed) if digits else {}),
         **pack("said", _compressed(json.dumps(said, separators=(",", ":")).encode())),
     }
 
 
 def _from_row(row: Mapping[str, Any]) -> Remembered:
     said = json.loads(_expanded(unpack("said", row)))
+    recent = _unpacked(said["digits"], unpack("recent", row)) if "digits" in said else said["recent"]
     return Remembered(
         rows=unpack("rows", row),
         times_ms=tuple(said["times_ms"]),
         event_ids=tuple(said["event_ids"]),
-        recent=tuple(said["recent"]),
+        recent=tuple(recent),
         version=said["version"],
         cause=said.get("cause", ""),
     )
+
+
+def _packed(recent: Sequence[str]) -> tuple[int, bytes]:
+    """Hex digits of each remembered id, and all of them as bytes; (0, b"") where they are not bytes of one length.
+
+    As text they were most of a row, which is written and read once for every delivery.
+    """
+    lengths = set(map(len, recent))
+    digits = lengths.pop() if len(lengths) == 1 else 0
+    if not digits or digits % 2:
+        return 0, b""
+    text = "".join(recent)
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        return 0, b""
+    return (digits, data) if data.hex() == text else (0, b"")
+
+
+def _unpacked(digits: int, data: bytes) -> list[str]:
+    return data.hex(" ", digits // 2).split(" ")
 
 
 def _compressed(text: bytes) -> bytes:

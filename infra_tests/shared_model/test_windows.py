@@ -204,3 +204,25 @@ def test_the_first_new_event_is_the_same_whatever_comes_behind_and_in_whatever_o
     assert first_ids(with_more) == wanted
     _, states = step(batch(*behind))
     assert first_ids(delivered, by_number(states)) == wanted
+
+
+@given(
+    st.lists(st.tuples(st.just(0), st.integers(0, 30), st.integers(1, 40)), max_size=60), st.integers(0, 60), st.integers(1, T)
+)
+@settings(max_examples=150, deadline=None)
+def test_alone_in_its_batch_an_entity_is_treated_as_among_others(events, cut_at, stride):
+    def both(entities: int):
+        _, states = step(batch(*events[:cut_at], entities=entities))
+        before = by_number(states, entities)
+        given_events = batch(*events[cut_at:], entities=entities)
+        sequences, states = step(given_events, before)
+        windows = cut(sequences, length=T, stride=stride)
+        return sequences, windows, states
+
+    (alone, its_windows, kept), (among, of_all, kept_of_all) = both(1), both(3)
+    for name in ("rows", "times_ms", "event"):
+        np.testing.assert_array_equal(getattr(alone, name), getattr(among, name))
+    assert (alone.remembered_ids, alone.duplicates, alone.late) == (among.remembered_ids, among.duplicates, among.late)
+    np.testing.assert_array_equal(its_windows.index, of_all.index)
+    np.testing.assert_array_equal(its_windows.entity, of_all.entity)
+    assert kept == kept_of_all

@@ -124,9 +124,20 @@ FEATURES: tuple[str, ...] = (
     "present",
 )
 _COLUMN = {name: column for column, name in enumerate(FEATURES)}
-_SAME_COLUMNS, _NEW_COLUMNS = ([_COLUMN[f"{relation}_{name}"] for name in _RELATED] for relation in ("same", "new"))
-_DISTINCT_COLUMNS = [_COLUMN[f"distinct_{name}s"] for name in _RELATED]
-_NOVEL_COLUMNS = [_COLUMN[f"new_{name}"] for name in _NOVEL]
+
+
+def _columns(*names: str) -> slice:
+    """Columns that stand at equal distances, as a slice: writing through it takes a tenth of writing through a list."""
+    columns = [_COLUMN[name] for name in names]
+    found = slice(columns[0], columns[-1] + 1, columns[1] - columns[0])
+    if [*range(*found.indices(len(FEATURES)))] != columns:
+        raise ValueError(f"{names} do not stand at equal distances")
+    return found
+
+
+_SAME_COLUMNS, _NEW_COLUMNS = (_columns(*(f"{relation}_{name}" for name in _RELATED)) for relation in ("same", "new"))
+_DISTINCT_COLUMNS = _columns(*(f"distinct_{name}s" for name in _RELATED))
+_NOVEL_COLUMNS = _columns(*(f"new_{name}" for name in _NOVEL))
 _TEMPLATE_COLUMNS = np.array([_COLUMN["template_a=0"], _COLUMN["template_b=0"]])
 # Of each block: its byte in a row, its number of codes, the lowest code that is a level, and the column where code 0 would be.
 _BLOCK_BYTES = np.array([dict(ROW.fields or {})[field][1] for field, _, _ in _BLOCKS])
@@ -228,9 +239,7 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     lasting = np.flatnonzero(effects)
     dense.reshape(-1)[begins[lasting] + (_COLUMN[f"effect={EFFECTS[1]}"] - 1) + effects.reshape(-1)[lasting]] = 1
     _name_templates(dense.reshape(-1), begins, rows)
-    _relate(dense, rows, present, first)
-    shown = _first_shown(np.stack((rows["service"], rows["agent"], effects)))
-    dense[..., _NOVEL_COLUMNS] = (shown & ~first).transpose(1, 2, 0)
+    _relate(dense, rows, effects, present, first)
     _gaps(dense, rows["time_ms"], present, first)
     failures = (present & (rows["outcome"] == _FAILURE)).cumsum(axis=1)
     dense[..., _COLUMN["failure_share"]] = failures / np.maximum(present.cumsum(axis=1), 1)
@@ -247,17 +256,29 @@ def _name_templates(dense: NDArray[np.float32], begins: NDArray[np.int64], rows:
         dense[begins[told, None] + _TEMPLATE_COLUMNS + buckets] = 1
 
 
-def _relate(dense: NDArray[np.float32], rows: NDArray[np.void], present: NDArray[np.bool_], first: NDArray[np.bool_]) -> None:
+def _relate(
+    dense: NDArray[np.float32],
+    rows: NDArray[np.void],
+    effects: NDArray[np.uint8],
+    present: NDArray[np.bool_],
+    first: NDArray[np.bool_],
+) -> None:
     """Write of each event whether its values equal the previous one's, are new in the window, and how many there were so far."""
-    values = np.stack([rows[field] for field in _RELATED])
-    values *= present
-    stated = values != 0
+    related = len(_RELATED)
+    values = np.empty((related + len(_NOVEL), *present.shape), np.uint32)
+    for place, field in enumerate(_RELATED):
+        np.multiply(rows[field], present, out=values[place])
+    values[related], values[related + 1], values[related + 2] = rows["service"], rows["agent"], effects
     new = _first_shown(values)
-    same = np.zeros_like(stated)
-    same[..., 1:] = stated[..., 1:] & (values[..., 1:] == values[..., :-1])
-    dense[..., _SAME_COLUMNS] = same.transpose(1, 2, 0)
-    dense[..., _NEW_COLUMNS] = (new & ~first).transpose(1, 2, 0)
-    dense[..., _DISTINCT_COLUMNS] = np.log1p(new.cumsum(axis=-1)).transpose(1, 2, 0)
+    counted = new[:related].cumsum(axis=-1)
+    new &= ~first
+    compared = values[:related]
+    same = compared[..., 1:] == compared[..., :-1]
+    same &= compared[..., 1:] != 0
+    dense[:, 1:, _SAME_COLUMNS] = same.transpose(1, 2, 0)
+    dense[..., _NEW_COLUMNS] = new[:related].transpose(1, 2, 0)
+    dense[..., _NOVEL_COLUMNS] = new[related:].transpose(1, 2, 0)
+    dense[..., _DISTINCT_COLUMNS] = np.log1p(counted).transpose(1, 2, 0)
 
 
 def _first_shown(codes: NDArray[Any]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -103,6 +104,31 @@ class TestMemory:
         assert kept.rows == STATE.rows
         assert kept.recent[-1] == f"{59_999:032x}"
         assert len(kept.recent) < 60_000
+
+    @pytest.mark.parametrize(
+        "recent",
+        [
+            (),
+            ("0123456789ab", "00ff00ff00ff"),
+            ("0123456789ab0001", "00ff00ff00ff0002"),
+            ("0123456789ab", "00ff00ff00ff0002"),  # of a version that kept no time, and of one that does
+            ("abc", "def"),
+            ("AB", "cd"),
+        ],
+    )
+    def test_remembered_ids_come_back_as_they_were(self, clients: Storage, recent: tuple[str, ...]) -> None:
+        memory = TableMemory(clients, days=14)
+        memory.store({"k": replace(STATE, recent=recent)}, now_ms=NOW_MS)
+        assert memory.load(["k"])["k"].recent == recent
+
+    def test_a_row_of_a_version_that_wrote_ids_as_text_is_read(self, clients: Storage) -> None:
+        memory = TableMemory(clients, days=14)
+        memory.store({"k": replace(STATE, recent=("abc",))}, now_ms=NOW_MS)
+        (row,) = rows(clients, "memory")
+        assert json.loads(row["said0"])["recent"] == ["abc"]
+        row["said0"] = row["said0"].replace(b'"abc"', b'"0123456789ab","00ff00ff00ff"')
+        clients.tables.get_table_client("memory").upsert_entity(row, mode="replace")
+        assert memory.load(["k"])["k"].recent == ("0123456789ab", "00ff00ff00ff")
 
     def test_the_last_state_is_written_when_all_others_are(self, clients: Storage) -> None:
         """It stands for them: a delivery whose mark is there is not scored again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -109,7 +110,7 @@ class Invoker:
             function_id=function.id,
             input_data=[rpc.ParameterBinding(name=function.trigger["name"], data=data)],
             trigger_metadata=metadata or {},
-            trace_context=rpc.RpcTraceContext(trace_parent=f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"),
+            trace_context=rpc.RpcTraceContext(trace_parent=_trace_parent()),
         )
         if retry is not None:
             request.retry_context.retry_count, request.retry_context.max_retry_count = retry
@@ -119,7 +120,7 @@ class Invoker:
         try:
             worker = self._living()
             # Ids are the worker's own: after a restart the same function has another.
-            request.function_id = next(each.function_id for each in worker.functions if each.name == function.name)
+            request.function_id = worker.ids[function.name]
             limit_s = min(self.settings.function_timeout.total_seconds(), threading.TIMEOUT_MAX)
             answer = worker.invoke(request, timeout_s=limit_s)
             if answer.result.status == rpc.StatusResult.Success:
@@ -177,3 +178,8 @@ class Invoker:
             self._logged.append(logged)
         for watcher in self._watchers:
             watcher(logged)
+
+
+def _trace_parent() -> str:
+    digits = os.urandom(24).hex()
+    return f"00-{digits[:32]}-{digits[32:]}-01"

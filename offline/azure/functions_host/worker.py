@@ -71,6 +71,7 @@ class Worker:
         self._outgoing = outgoing
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, channel: grpc.Channel) -> None:
         """Serve until the host hangs up or says so."""
@@ -81,8 +82,13 @@ class Worker:
     def _receive(self, channel: grpc.Channel) -> None:
         with contextlib.suppress(grpc.RpcError):
             for message in protos.FunctionRpcStub(channel).EventStream(iter(self._outgoing.get, None)):
-                asyncio.run_coroutine_threadsafe(self._answer(message), self._loop)
+                self._loop.call_soon_threadsafe(self._begin, message)
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _begin(self, message: Any) -> None:
+        task = self._loop.create_task(self._answer(message))
+        self._tasks.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, message: Any) -> None:
         kind = message.WhichOneof("content")

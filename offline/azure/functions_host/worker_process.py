@@ -124,6 +124,7 @@ class WorkerProcess:
             self.process = self._spawn(app, environment, python, port)
             threading.Thread(target=self._watch, name="worker-watch", daemon=True).start()
             self.functions = self._load(app)
+            self.ids = {each.name: each.function_id for each in self.functions}
         except BaseException:
             self.close()
             raise
