@@ -91,7 +91,7 @@ def read_copies(lines: Iterable[str]) -> Iterator[Copy]:
         try:
             copy = Copy(stream, int(sequence), str(value["digest"]))
             if fields := value.get("entry"):
-                copy = replace(copy, entry=JournalEntry(**{**fields, "step": Step(fields["step"])}, sealed=copy.digest))
+                copy = replace(copy, entry=JournalEntry.read(fields, sealed=copy.digest))
         except (TypeError, ValueError, KeyError) as error:
             raise NotACopy(f"line {number} is no copy of an anchor: {error}") from error
         if copy.entry and (copy.entry.id, copy.entry.digest) != (value["anchor"], copy.digest):

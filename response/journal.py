@@ -13,6 +13,8 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
+from shared_model.verdicts import known_fields
+
 #: Version of the digests: how an entry is written down before it is hashed.
 _VERSION = 1
 
@@ -41,6 +43,15 @@ class Step(StrEnum):
     DISARMED = "DISARMED"  # the master switch (response/switch.py), in its own stream
     ARMED = "ARMED"
     ANCHORED = "ANCHORED"  # heads of streams (response/anchors.py), in a stream of its own
+
+    @classmethod
+    def _missing_(cls, value: object) -> Step | None:
+        """A step of a later version, whose journal a deployment that was rolled back reads: it is none of those above."""
+        if not isinstance(value, str):
+            return None
+        later = str.__new__(cls, value)
+        later._name_, later._value_ = value, value
+        return later
 
 
 #: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED.
@@ -80,6 +91,8 @@ class JournalEntry:
         The incident that it belongs to (``response/cases.py``), ``""`` where it belongs to none.
     previous : str
         Digest of the entry before it, see :func:`link`; ``""`` on entries from before there was a chain.
+    more : mapping
+        Fields of a later version, by name, which this one does not know: the digest is over them as well.
     sealed : str
         Digest that is stored beside the entry, ``""`` where none is. It says nothing new: it names what was changed since.
     """
@@ -98,6 +111,7 @@ class JournalEntry:
     verdict: str = ""
     case: str = ""
     previous: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
     sealed: str = field(default="", compare=False)
 
     @property
@@ -111,14 +125,29 @@ class JournalEntry:
 
         A field that a later version adds, with a default, leaves the digests of what was written before as they are.
         """
-        written = {name: value for name, value in self.as_written().items() if name not in _DEFAULTS or value != _DEFAULTS[name]}
-        return _digest(written)
+        return _digest(self.as_written())
 
     def as_written(self) -> dict[str, Any]:
-        """Return the fields that are kept, by name: all but ``sealed``."""
+        """Return the fields that are kept, by name: all but ``sealed``, and none at its default.
+
+        So a reader that does not know a field has it only where the digest is over it.
+        """
         values = asdict(self)
         del values["sealed"]
-        return values
+        more = values.pop("more")
+        known = {name: value for name, value in values.items() if name not in _DEFAULTS or value != _DEFAULTS[name]}
+        # Else the digest of another entry could be had by putting what that one says of a field into ``more``.
+        return known | {name: value for name, value in more.items() if name not in _FIELDS}
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any], *, sealed: str = "") -> JournalEntry:
+        """Read :meth:`as_written`, also of a later version. Raises ValueError when a field is missing."""
+        known = known_fields(cls, written)
+        more = {name: value for name, value in written.items() if name not in known}
+        try:
+            return cls(**{**known, "step": Step(written["step"]), "more": more, "sealed": sealed})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an entry of the journal: {error}") from error
 
     @property
     def awaits_corroboration(self) -> bool:
@@ -126,6 +155,7 @@ class JournalEntry:
         return self.step is Step.REFUSED and self.detail.get("wants") == CORROBORATION
 
 
+_FIELDS = frozenset(each.name for each in fields(JournalEntry))
 #: Defaults of the fields that have one.
 _DEFAULTS = {each.name: each.default for each in fields(JournalEntry) if each.default is not MISSING}
 

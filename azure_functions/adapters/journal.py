@@ -122,8 +122,7 @@ def _to_row(entry: JournalEntry) -> dict[str, Any]:
 
 
 def _from_row(row: Mapping[str, Any]) -> JournalEntry:
-    entry = unpack_json("entry", row)
-    return JournalEntry(**{**entry, "step": Step(entry["step"])}, sealed=row.get("digest", ""))
+    return JournalEntry.read(unpack_json("entry", row), sealed=row.get("digest", ""))
 
 
 def _stream(row: Mapping[str, Any]) -> str:

@@ -121,6 +121,16 @@ def test_anchors_hold_what_was_written(journal: Journal) -> None:
     assert (found.problems, found.entries, found.anchors, found.since) == ((), 3, 3, 0)
 
 
+def test_what_a_later_version_wrote_is_read_after_a_roll_back_and_still_verifies(journal: Journal) -> None:
+    later = entry(1, Step("RELEASED"), previous=link(STREAM, ()), more={"tenant": "t", "weights": [1, 2], "kept": {"a": "b"}})
+    journal.append(later)
+    journal.append(entry(2, previous=later.digest))
+    (read, _) = journal.stream(STREAM)
+    assert (read, read.more, read.sealed) == (later, later.more, later.digest)
+    anchor(journal, now_ms=NOW_MS)
+    assert verify(journal, [STREAM, stream_of(NOW_MS)], now_ms=NOW_MS, copies=()).problems == ()
+
+
 def test_a_containment_is_found_by_its_id(journal: Journal) -> None:
     journal.append(entry(1, Step.APPLYING))
     journal.append(entry(2))

@@ -6,6 +6,7 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,9 +111,17 @@ def test_each_field_counts() -> None:
     """A field that the digest left out could be changed unseen."""
     whole = entry(2, "1:00", plan={"a": 1}, detail={"b": 2}, expires_ms=5, verdict="{}")
     other: dict[str, Any] = {"step": Step.FAILED, "sequence": 3, "time_ms": 4, "plan": {"a": 2}, "detail": {}, "expires_ms": None}
+    other["more"] = {"tenant": "t"}
     for field in fields(JournalEntry):
         if field.name != "sealed":
             assert replace(whole, **{field.name: other.get(field.name, "other")}).digest != whole.digest, field.name
+
+
+@pytest.mark.parametrize(("field", "value"), [("actor", "mallory"), ("case", "")])
+def test_what_a_later_version_adds_cannot_say_what_a_field_said(field: str, value: str) -> None:
+    whole = entry(2, "1:00", case="case-1")
+    altered = replace(whole, **{field: value}, more={field: getattr(whole, field)})
+    assert altered.digest != whole.digest
 
 
 def test_a_digest_is_of_what_is_written_not_of_how_it_is_held() -> None:

@@ -10,7 +10,10 @@ import pytest
 
 from infra_tests.response.world import ACCOUNT, NOW_MS, verdict
 from response.actions import Plan
+from response.containment import fold, stream_name
+from response.journal import JournalEntry, Step
 from response.proposals import digest
+from response.remediation import of_entry
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Evidence, Verdict
 
@@ -38,6 +41,43 @@ def test_a_verdict_with_fields_of_a_later_version_is_read_without_them() -> None
 
 def test_a_plan_with_fields_of_a_later_version_is_read_without_them() -> None:
     assert Plan.from_json_value(PLAN.to_json_value() | {"cost": 3}) == PLAN
+
+
+@pytest.mark.parametrize("added", [{}, {"tenant": "t"}, {"tenant": "t", "weight": 3}])
+def test_an_entry_of_a_later_version_keeps_its_digest_and_what_it_says(added: dict[str, Any]) -> None:
+    said = JournalEntry("s", 1, "c", Step.APPLIED, NOW_MS, "e", "v", "policy:r", None, {"a": 1}, case="case-1")
+    # A later version's digest leaves out what says nothing, of its own fields too.
+    later = JournalEntry.read(said.as_written() | added)
+    assert (later.as_written(), later.more, later.step) == (said.as_written() | added, added, Step.APPLIED)
+    assert (later.digest == said.digest) is not bool(added)
+    assert later == JournalEntry.read(json.loads(json.dumps(later.as_written())))
+
+
+def test_an_entry_from_before_is_read_with_every_field_written_out() -> None:
+    said = JournalEntry("s", 1, "c", Step.APPLIED, NOW_MS, "e", "v", "policy:r", None, {})
+    before = said.as_written() | {"expires_ms": None, "verdict": "", "case": "", "previous": ""}
+    assert JournalEntry.read(before) == said
+    assert JournalEntry.read(before).digest == said.digest
+
+
+def test_a_step_of_a_later_version_is_none_of_ours_and_changes_nothing() -> None:
+    plan, name = PLAN.to_json_value(), stream_name("isolate", PLAN.target)
+    applied = [
+        JournalEntry(name, number, "c", step, NOW_MS, "e", "v", "a", plan if number == 1 else None, {})
+        for number, step in enumerate((Step.APPLYING, Step.APPLIED, Step("RELEASED")), 1)
+    ]
+    stream = fold(name, applied)
+    assert applied[2].step == "RELEASED"
+    assert applied[2].step not in set(Step)
+    assert (stream.last, stream.containments["c"].step) == (3, Step.APPLIED)
+    assert of_entry(applied[2])
+
+
+@pytest.mark.parametrize("name", ["stream", "sequence", "step", "detail"])
+def test_an_entry_that_lacks_what_it_must_have_is_none(name: str) -> None:
+    written = JournalEntry("s", 1, "c", Step.APPLIED, NOW_MS, "e", "v", "a", None, {}).as_written()
+    with pytest.raises(ValueError, match=f"not an entry of the journal: .*{name}"):
+        JournalEntry.read(without(written, name))
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ def _sort_key(sequence: int) -> str:
     return str(sequence).zfill(_DIGITS)
 
 
+# A field that a later version adds goes into ``more``, by its name: there a version that was rolled back to finds it, and
+# verifies the digest that is over it.
 def _to_item(entry: JournalEntry) -> dict[str, Any]:
     item: dict[str, Any] = {
         "pk": {"S": entry.stream},
@@ -125,6 +127,8 @@ def _to_item(entry: JournalEntry) -> dict[str, Any]:
         item["case"] = {"S": entry.case}
     if entry.previous:
         item["previous"] = {"S": entry.previous}
+    if entry.more:
+        item["more"] = {"S": _json(entry.more)}
     if entry.step is not Step.ANCHORED:
         item["written"] = {"S": _WRITTEN}
     if entry.step in EXPIRES:
@@ -148,6 +152,7 @@ def _from_item(item: Mapping[str, Any]) -> JournalEntry:
         verdict=item["verdict"]["S"] if "verdict" in item else "",
         case=item["case"]["S"] if "case" in item else "",
         previous=item["previous"]["S"] if "previous" in item else "",
+        more=json.loads(item["more"]["S"]) if "more" in item else {},
         sealed=item["digest"]["S"] if "digest" in item else "",
     )
 
