@@ -11,8 +11,8 @@ from azure_functions.adapters.callers import who_says
 from azure_functions.function import Function, Message, Poison
 from azure_functions.registry import ANSWERS, LINK_ANSWERS, STATE_CONNECTION
 from azure_functions.response_room import ResponseRoom
-from response.answers import MalformedAnswer, read_answer, sender_says, vouched_for
-from response.approval import UnknownProposal, settle_answer
+from response.answering import answer_request
+from response.answers import MalformedAnswer, sender_says, vouched_for
 from response.people import Person
 
 _NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "network_client_id", "identity_client_id")
@@ -57,14 +57,9 @@ def _signed_in(request: Mapping[str, Any]) -> Person:
 def _answer(function: Function, room: ResponseRoom, message: Message, person_of: Callable[[Mapping[str, Any]], Person]) -> None:
     request = message.document(message.id)
     try:
-        answer = read_answer(request, person_of(request))
-    except MalformedAnswer as error:
-        raise Poison(str(error), source=message.id, field=error.field) from error
-    said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name}
-    function.logger.info("answer", extra=said)
-    try:
-        answered = settle_answer(
-            answer,
+        answered = answer_request(
+            request,
+            person_of(request),
             policy=room.policy,
             actions=room.actions,
             journal=room.journal,
@@ -72,11 +67,9 @@ def _answer(function: Function, room: ResponseRoom, message: Message, person_of:
             now_ms=function.now_ms(),
             notify=room.notify,
             delivery=message.queued_as,
+            log=function.logger,
+            correlate=function.correlate,
         )
-    except UnknownProposal as error:
-        raise Poison(str(error), source=message.id, field="approve" if answer.approves else "deny") from error
-    function.correlate(answered.correlation_id)
-    function.logger.info(
-        "answered", extra={"proposal_id": answered.proposal_id, "step": answered.step, "reason": answered.reason}
-    )
+    except MalformedAnswer as error:
+        raise Poison(str(error), source=message.id, field=error.field) from error
     room.keep((*answered.entries, *answered.earlier))

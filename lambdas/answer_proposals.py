@@ -7,8 +7,8 @@ from typing import Any
 from lambdas.adapters.callers import Callers, Impersonation
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
-from response.answers import MalformedAnswer, read_answer, sender_says, vouched_for
-from response.approval import UnknownProposal, settle_answer
+from response.answering import answer_request
+from response.answers import MalformedAnswer, sender_says, vouched_for
 from response.telling import tell_of_unnamed
 
 FUNCTION = Function("answer_proposals", needs=("journal_table", "signals_table", "policy_parameter", "own_role_arns"))
@@ -25,19 +25,10 @@ def _answer(message: Message) -> None:
     request = message.document(source)
     try:
         person = Callers.of(FUNCTION).person(message.sender, sender_says(request), vouched_for(request))
-        answer = read_answer(request, person)
-    except MalformedAnswer as error:
-        raise Poison(str(error), source=source, field=error.field) from error
-    except Impersonation as error:
-        about = str(request.get("approve") or request.get("deny"))
-        tell_of_unnamed("Answer", about, str(error), journal=ROOM.journal, notify=ROOM.notify, delivery=message.id)
-        raise Poison(str(error), source=source, field="by") from error
-    said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name, "sender": message.sender}
-    FUNCTION.logger.info("answer", extra=said)
-    policy = ROOM.policy
-    try:
-        answered = settle_answer(
-            answer,
+        policy = ROOM.policy
+        answered = answer_request(
+            request,
+            person,
             policy=policy,
             actions=ROOM.actions_under(policy),
             journal=ROOM.journal,
@@ -45,12 +36,15 @@ def _answer(message: Message) -> None:
             now_ms=FUNCTION.now_ms(),
             notify=ROOM.notify,
             delivery=message.id,
+            log=FUNCTION.logger,
+            correlate=FUNCTION.correlate,
+            sender=message.sender,
         )
-    except UnknownProposal as error:
-        raise Poison(str(error), source=source, field="approve" if answer.approves else "deny") from error
-    FUNCTION.correlate(answered.correlation_id)
-    FUNCTION.logger.info(
-        "answered", extra={"proposal_id": answered.proposal_id, "step": answered.step, "reason": answered.reason}
-    )
+    except MalformedAnswer as error:
+        raise Poison(str(error), source=source, field=error.field) from error
+    except Impersonation as error:
+        about = str(request.get("approve") or request.get("deny"))
+        tell_of_unnamed("Answer", about, str(error), journal=ROOM.journal, notify=ROOM.notify, delivery=message.id)
+        raise Poison(str(error), source=source, field="by") from error
     ROOM.keep(answered.entries)
     ROOM.keep_again(answered.earlier)
