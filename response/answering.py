@@ -1,4 +1,4 @@
-"""A request that carries a person's answer → what came of it. Who sent it, the cloud's adapter says; the rest is the same on all."""
+"""A request that carries a person's answer → what came of it. Who sent it, the cloud's adapter says; the rest is one for all."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from response.anchors import PREFIX, Known, heads, is_anchors
 from response.chain import Fault, Problem, check
-from response.journal import Journal, JournalEntry, Step
+from response.journal import Journal, JournalEntry
 
 #: What clocks may differ by, and a writer may take: an entry that is older than the anchor before it by more was put in later.
 _SKEW_MS = 30 * 60_000
