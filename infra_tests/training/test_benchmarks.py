@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.benchmarks import cicids2017, distilled, ledger, novelty, nsl_kdd, specimen, unseen
+from training.benchmarks import cicids2017, distilled, ledger, novelty, nsl_kdd, protocols, specimen, unseen
 from training.benchmarks.assess import FORMS, Outcome, at_budget, calibration, precision_recall
 from training.benchmarks.encoding import Category, Encoding, fit_encoding, plain_numbers
 from training.benchmarks.intervals import allows, at_rate
-from training.benchmarks.jobs import NETWORKS, SEEDS, Job, jobs
+from training.benchmarks.jobs import NETWORKS, SEEDS, Job, final_tests, jobs
 from training.benchmarks.records import DataNotAsPublished, Records, checked_files, drop_repeated
 from training.benchmarks.rivals import RIVALS
 from training.data_root import data_root
@@ -247,8 +247,17 @@ def test_a_look_is_counted_once_for_each_recipe(tmp_path):
     for recipe, seed in (("one", 1), ("one", 1), ("two", 1), ("two", 2)):
         ledger.record(ledger.Look("KDDTest+", "cnn_lstm", seed, recipe), path)
     assert len(ledger.looks(path)) == 3
-    assert ledger.recipes("KDDTest+", "cnn_lstm", path) == 2
-    assert ledger.recipes("KDDTest-21", "cnn_lstm", path) == 0
+    ledger.record(ledger.Look("IoT-23 8-1", "flows", 1, "one"), path)
+    assert ledger.counts(ledger.looks(path)) == {
+        "IoT-23 8-1": {"flows": ledger.Counts(1, 1)}, "KDDTest+": {"cnn_lstm": ledger.Counts(2, 3)},
+    }  # fmt: skip
+
+
+def test_every_protocol_but_the_one_that_makes_choices_has_final_tests():
+    looked = {job.protocol: final_tests(job.protocol, ["a", "b"]) for job in jobs()}
+    assert {protocol for protocol, tests in looked.items() if not tests} == set(protocols.TYPES_OUT)
+    assert looked["nsl_official"] == ["a", "b"]
+    assert looked["nsl_random"] == ["nsl_random: a", "nsl_random: b"]
 
 
 @pytest.mark.parametrize("detector", ["audit", "network"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ LEDGER = Path(__file__).resolve().parents[2] / "docs" / "figures" / "final-tests
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One evaluation of one model on one final test.
+    """One evaluation of one model on one final test; of a trial, one cell of the stage that ``model`` names.
 
     ``recipe`` is a hash of everything that decides the model (settings, code version, data): the same recipe looked at again,
     as ``make evaluate`` does, teaches nobody anything new; another recipe does.
@@ -21,6 +22,14 @@ class Look:
     model: str
     seed: int
     recipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Different recipes, and evaluations: each recipe with each seed is one."""
+
+    recipes: int
+    evaluations: int
 
 
 def record(look: Look, path: Path = LEDGER) -> None:
@@ -50,6 +59,12 @@ def looks(path: Path = LEDGER) -> list[Look]:
     return [Look(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def recipes(test: str, model: str, path: Path = LEDGER) -> int:
-    """How many different recipes of that model have been evaluated on that final test."""
-    return len({look.recipe for look in looks(path) if look.test == test and look.model == model})
+def counts(every: Iterable[Look]) -> dict[str, dict[str, Counts]]:
+    """How often each final test was looked at, by test and by model (of trials by stage), in order of their names."""
+    recipes: dict[tuple[str, str], list[str]] = {}
+    for look in every:
+        recipes.setdefault((look.test, look.model), []).append(look.recipe)
+    found: dict[str, dict[str, Counts]] = {}
+    for (test, model), looked in sorted(recipes.items()):
+        found.setdefault(test, {})[model] = Counts(len(set(looked)), len(looked))
+    return found

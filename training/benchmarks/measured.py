@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -267,14 +268,10 @@ def _engines() -> dict[str, Any]:
 
 
 def _looks() -> dict[str, Any]:
-    return {
-        test: {model: {"recipes": ledger.recipes(test, model), "all": _count(test, model)} for model in MODELS}
-        for test in OFFICIAL_TESTS
-    }
-
-
-def _count(test: str, model: str) -> int:
-    return sum(look.test == test and look.model == model for look in ledger.looks())
+    """Counts of the ledger, the official tests first."""
+    counts = ledger.counts(ledger.looks())
+    tests = [*OFFICIAL_TESTS, *(test for test in counts if test not in OFFICIAL_TESTS)]
+    return {test: {model: asdict(one) for model, one in counts[test].items()} for test in tests if test in counts}
 
 
 def _specimen() -> dict[str, Any]:

@@ -35,9 +35,13 @@ def cells() -> list[str]:
 
 
 def recording_of(key: str) -> str:
-    """What a cell tests on, as the ledger of final tests knows it: both readings of a CTU day are one recording."""
+    """What a cell tests on, as the ledger of final tests names it."""
     kind, name = key.split("_")[:2]
-    return {"iot23": f"IoT-23 {name}", "unsw": "UNSW-NB15, 18 February"}.get(kind, f"CTU day {name}")
+    named = {
+        "iot23": f"IoT-23 {name}", "ctu": f"CTU day {name}", "device": f"CTU day {name} as its computer saw it",
+        "unsw": "UNSW-NB15, 18 February",
+    }  # fmt: skip
+    return named[kind]
 
 
 def run(key: str, root: Path) -> Document:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.loaders.zeek import iot23_connections, monitored_site
+from training.metrics import mean_and_spread
 from training.network_data import flow_stories
 from training.scenarios.flow_log import FlowLog, write_flow_log
 from training.trials.evasion import EVASIONS
@@ -40,7 +41,10 @@ def run(key: str, root: Path) -> Document:
     plain = [_captured(str(root), other, "none") for other in others]
     hardened = plain + [_captured(str(root), other, evasion) for other in others for evasion in EVASIONS if evasion != "none"]
     tests = {evasion: _captured(str(root), name, evasion) for evasion in EVASIONS}
-    found: Document = {"attack": {evasion: int(test.hostile.sum()) for evasion, test in tests.items()}}
+    found: Document = {
+        "attack": {evasion: int(test.hostile.sum()) for evasion, test in tests.items()},
+        "benign": {evasion: int((~test.hostile).sum()) for evasion, test in tests.items()},
+    }
     for title, sets, most in (("before", plain, 800), ("after", hardened, 250)):
         learnt, held = examples(sets, seed=int(seed), most=most)
         found[title] = _recalls(fit_network("cnn_lstm", learnt, held, seed=int(seed)).score, tests)
@@ -70,22 +74,26 @@ def evaded_log(root: str, name: str, evasion: str) -> FlowLog:
 
 
 def sum_up(results: dict[str, Document]) -> Document:
-    """Mean over seeds by capture, evasion and network."""
+    """Mean and spread over seeds by capture, evasion and network."""
     tests: Document = {}
     for name in TESTS:
         every = [found for key, found in results.items() if key.startswith(f"{name}_")]
         if every:
             evasions = {
-                evasion: {title: _mean([one[title][evasion] for one in every]) for title in ("before", "after")}
-                | {"attack": every[0]["attack"][evasion]}
+                evasion: {title: _over_seeds([one[title][evasion] for one in every]) for title in ("before", "after")}
+                | {kind: every[0][kind][evasion] for kind in ("attack", "benign")}
                 for evasion in EVASIONS
             }
             tests[name] = {"seeds": len(every), "evasions": evasions}
     return {"tests": tests}
 
 
-def _mean(every: list[Document]) -> Document:
-    return {figure: round(float(np.mean([one[figure] for one in every])), 4) for figure in ("recall", "fpr")}
+def _over_seeds(every: list[Document]) -> Document:
+    figures: Document = {}
+    for figure in ("recall", "fpr"):
+        mean, spread = mean_and_spread([one[figure] for one in every])
+        figures[figure] = {"mean": round(mean, 4), "spread": round(spread, 4)}
+    return figures
 
 
 STAGE = Stage(

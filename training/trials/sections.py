@@ -223,10 +223,10 @@ def _robustness(document: Document) -> str:
     for name, test in document["tests"].items():
         for evasion, one in test["evasions"].items():
             rows.append(
-                [f"IoT-23 {name}", evasion, f"{one['attack']:,}", *(f"{100 * one[title]['recall']:.1f} / {100 * one[title]['fpr']:.2f}" for title in ("before", "after")),
-                 str(test["seeds"])]
+                [f"IoT-23 {name}", evasion, f"{one['attack']:,} / {one['benign']:,}",
+                 *(f"{percent(one[title]['recall'])} / {percent(one[title]['fpr'])}" for title in ("before", "after")), str(test["seeds"])]
             )  # fmt: skip
-    head = ("capture left out", "evasion", "attack flows", "before: recall / FPR %", "after: recall / FPR %", "seeds")  # fmt: skip
+    head = ("capture left out", "evasion", "attack / benign flows", "before: recall / FPR %", "after: recall / FPR %", "seeds")  # fmt: skip
     return f"""## Robustness: evasion with what an attacker controls
 
 The attack of a left-out capture is acted out again: its packets and bytes padded, its pauses stretched, its ports moved to ordinary ones
