@@ -16,7 +16,7 @@ from shared_model.memory import EntityMemory
 from shared_model.remembering import remember
 from shared_model.scorer import Scorer, memory_key, verdict_of
 from shared_model.verdicts import Evidence, seen_in
-from shared_model.windows import Events, Sequences, Windows, cut, first_new, merge
+from shared_model.windows import Events, Sequences, Windows, cut, first_new, latest_alarm, merge
 
 #: Events that a verdict shows.
 EVIDENCE = 5
@@ -81,6 +81,7 @@ def _detect(
     windows = cut(sequences, length=detector.window, stride=detector.stride)
     probabilities, kinds = _score(sequences, windows, detector)
     best = _best_windows(windows, probabilities)
+    latest = latest_alarm(sequences, windows, probabilities >= detector.threshold, len(entities))
     fresh = np.bincount(of_event[sequences.event[sequences.event >= 0]], minlength=len(entities))
     verdicts, scores = [], []
     causes: dict[int, str] = {}
@@ -102,7 +103,7 @@ def _detect(
                 telemetry,
                 entities[number],
                 tuple(name for name in related if name != entities[number]),
-                when,
+                min(int(latest[number]), now_ms),
                 probability,
                 int(kinds[window]),
                 causes[number],

@@ -16,7 +16,7 @@ from shared_model.recent_ids import hex_ids
 from shared_model.remembering import remember
 from shared_model.scorer import memory_key, verdict_of
 from shared_model.verdicts import Evidence, Verdict, seen_in
-from shared_model.windows import Events, Sequences, Windows, cut, first_new, gather, merge
+from shared_model.windows import Events, Sequences, Windows, cut, first_new, gather, latest_alarm, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +76,11 @@ def detect(
     fresh = np.bincount(events.entity[sequences.event[sequences.event >= 0]], minlength=events.entities)[windows.entity[best]]
     numbers, highest = windows.entity[best].tolist(), probability[best].tolist()
     scores = tuple(map(EntityScore, [entities[number] for number in numbers], when, highest, fresh.tolist()))
-    over = [place for place, score in enumerate(highest) if score >= detector.threshold]
+    alarms = probability >= detector.threshold
+    over = np.flatnonzero(alarms[best]).tolist()
     alarming = windows.index[best[over]]
     weights = detector.explain_each(gather(features, alarming))
+    latest = latest_alarm(sequences, windows, alarms, events.entities)
     causes = hex_ids(events.ids[first_new(sequences, events, windows.entity[best[over]])])
     verdicts = tuple(
         _verdict(
@@ -90,6 +92,7 @@ def detect(
             detector,
             scores[place],
             int(kind[best[place]]),
+            min(int(latest[numbers[place]]), now_ms),
             causes[number],
             correlation_id,
         )
@@ -171,6 +174,7 @@ def _verdict(
     detector: Detector,
     score: EntityScore,
     kind: int,
+    time_ms: int,
     cause: str,
     correlation_id: str,
 ) -> Verdict:
@@ -197,7 +201,7 @@ def _verdict(
         Telemetry.FLOW_LOGS,
         score.entity,
         tuple(dict.fromkeys(_own_names(batch, new))),
-        score.time_ms,
+        time_ms,
         score.probability,
         kind,
         cause,

@@ -64,7 +64,8 @@ class Verdict:
     related : tuple of Entity
         Other names of the same thing, or what it acted through (instance of an address, session of a role).
     time_ms : int
-        Time of the latest event that it rests on.
+        Time of the latest event that it rests on: the end of the last window that alarmed, which need not be the one that the
+        probability and the evidence are of.
     probability, threshold : float
         Score and the detector's calibrated threshold, both 0–1. A finding's probability is its severity / 10.
     technique : str

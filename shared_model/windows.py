@@ -230,6 +230,13 @@ def first_new(sequences: Sequences, events: Events, entities: NDArray[np.intp]) 
     return first
 
 
+def latest_alarm(sequences: Sequences, windows: Windows, alarms: NDArray[np.bool_], entities: int) -> NDArray[np.int64]:
+    """When the last window that alarms ends, in ms, of each entity; meaningless where none does."""
+    latest = np.zeros(entities, np.int64)
+    np.maximum.at(latest, windows.entity[alarms], sequences.times_ms[windows.last[alarms]])
+    return latest
+
+
 def gather(features: NDArray[np.float32], index: NDArray[np.intp]) -> NDArray[np.float32]:
     """Rows of windows: float32 (B, T, F) out of float32 (m, F), zeros where there is padding."""
     windows: NDArray[np.float32] = features[index]

@@ -73,6 +73,18 @@ def detect(calls: Sequence[ApiCall], memory: InProcessMemory | None = None, dete
     return detect_api_calls(calls, detector or FailureCounter(), memory or InProcessMemory(), now_ms=NOW_MS, correlation_id="c-1")
 
 
+def test_a_verdict_is_of_the_time_of_the_last_window_that_alarms() -> None:
+    """Not of the highest one: what goes on is new, and fresh, though what went before it was worse."""
+    failed = {*range(8), 24, 25, 26}
+    detection = detect([call(number, failed=number in failed) for number in range(32)])
+    (verdict,) = detection.verdicts
+    assert verdict.probability == 1.0
+    assert verdict.time_ms == CALL.time_ms + 31_000
+    assert max(each.time_ms for each in verdict.evidence) <= CALL.time_ms + 7_000
+    quiet = detect([call(number, failed=number in range(8)) for number in range(48)])
+    assert quiet.verdicts[0].time_ms < CALL.time_ms + 31_000, "benign calls behind make it no younger"
+
+
 def test_failures_of_one_session_make_one_verdict_with_its_evidence():
     calls = [
         call(number, failed=number >= 3, session=SESSION, session_issued_ms=7, instance_id="i-0123456789abcdef0")
