@@ -10,10 +10,13 @@ from pathlib import Path
 
 from console.deployment import Deployment, NotPossible, Print
 from response.actions import Plan
+from response.containment import fold, stream_name
 from response.explain import Explanation, explain
+from response.journal import Journal
 from response.plan_text import diff_lines
 from response.policy import Policy, load_policy
 from response.switch import Switch, read_switch
+from response.undone import begins_nothing, undone_with
 from shared_model.errors import BreakwaterError
 from shared_model.verdicts import Verdict
 
@@ -33,10 +36,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What could be read: plans by action, and how the switch stands; and of what could not be read, why."""
+    """What could be read: plans by action, how the switch stands, and what was undone; and of what could not be read, why."""
 
     plans: dict[str, Plan] = field(default_factory=dict)
     switch: Switch | None = None
+    undone: dict[str, str] | None = None
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,10 +55,10 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     now_ms = time.time_ns() // 1_000_000 if options.at is None else options.at
     seen = _Seen() if options.offline else _look(where, verdict, policy)
     if "" in seen.unread:
-        out(f"The master switch was not read: {seen.unread['']}")
+        out(f"The journal was not read, and in it the master switch: {seen.unread['']}")
     elif seen.switch is not None and seen.switch.objection:
         out(seen.switch.objection)
-    said = explain(verdict, policy=policy, now_ms=now_ms, plans=seen.plans, switch=seen.switch)
+    said = explain(verdict, policy=policy, now_ms=now_ms, plans=seen.plans, switch=seen.switch, undone=seen.undone)
     for each in said:
         out(f"{'→' if each.applies else ' '} {each.rule}: {each.action}" + ("" if each.applies else " does not apply"))
         for line in (*each.why, *(_plan(each, seen) if each.applies else ())):
@@ -66,9 +70,10 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
 
 def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
     """Read what the rules that may decide would change, and the switch, as far as whoever runs this may."""
-    switch, plans, unread = None, dict[str, Plan](), dict[str, str]()
+    switch, undone, plans, unread = None, None, dict[str, Plan](), dict[str, str]()
     try:
         switch = read_switch(where.journal)
+        undone = _undone(where.journal, verdict, policy)
     except BreakwaterError as error:
         unread[""] = str(error)
     for rule in policy.rules:
@@ -79,7 +84,15 @@ def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
             plans[rule.action] = where.plan(rule.action, target, verdict, policy)
         except BreakwaterError as error:
             unread[rule.action] = str(error)
-    return _Seen(plans, switch, unread)
+    return _Seen(plans, switch, undone, unread)
+
+
+def _undone(journal: Journal, verdict: Verdict, policy: Policy) -> dict[str, str]:
+    """Why the verdict begins nothing anew, by stream, where that is so."""
+    targets = ((rule.action, rule.pick(verdict)) for rule in policy.rules)
+    names = {stream_name(action, target) for action, target in targets if target is not None}
+    found = {name: undone_with(fold(name, journal.stream(name)), verdict) for name in names}
+    return {name: begins_nothing(undone) for name, undone in found.items() if undone is not None}
 
 
 def _plan(each: Explanation, seen: _Seen) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from response.actions import Plan
-from response.journal import JournalEntry, Step, link
+from response.journal import BELONGS_TO, JournalEntry, Step, link
 from response.proposals import Proposal, advance
 from shared_model.events import Entity
 
@@ -66,6 +66,8 @@ class Containment:
         Who may be at it, and since when: the message that each handles (or the entry). Whoever takes up what another began
         writes APPLYING (UNDOING) first; whoever ends says so with APPLIED (UNDONE). A message that is delivered again says
         that its earlier delivery is over; of two messages, both may be at it at once.
+    heard_ms : int
+        When a verdict was last found to belong to it: by which it began, was extended, or which it noted.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Containment:
     undo_taken_up_ms: int = 0
     appliers: Mapping[str, int] = field(default_factory=dict)
     undoers: Mapping[str, int] = field(default_factory=dict)
+    heard_ms: int = 0
 
     @property
     def earliest_undo_ms(self) -> int:
@@ -248,7 +251,10 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
                 case=entry.case,
                 taken_up_ms=entry.time_ms,
                 appliers={**(known.appliers if known else {}), _who(entry): entry.time_ms},
+                heard_ms=known.heard_ms if known else entry.time_ms,
             )
+        elif entry.step is Step.NOOP and (holder := containments.get(str(entry.detail.get(BELONGS_TO, "")))) is not None:
+            containments[holder.id] = replace(holder, heard_ms=max(holder.heard_ms, entry.time_ms))
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
     return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, proposals, tuple(entries))
@@ -283,7 +289,8 @@ def _advance(containment: Containment, entry: JournalEntry) -> Containment:
         held = entry.detail.get("held") is True
         return replace(containment, step=entry.step, is_held=held, undoers=_without(containment.undoers, entry))
     if entry.step is Step.EXTENDED:
-        return replace(containment, expires_ms=entry.expires_ms, asked=False)
+        heard_ms = max(containment.heard_ms, entry.time_ms)  # clocks differ
+        return replace(containment, expires_ms=entry.expires_ms, asked=False, heard_ms=heard_ms)
     if entry.step in _CHECKED:
         return replace(containment, checked=True)
     if entry.step is Step.EXPIRY_DUE:

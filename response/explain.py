@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from response import guard
 from response.actions import Mode, Plan
+from response.containment import stream_name
 from response.outside import outside_signals
 from response.policy import FourEyes, Policy, Rule
 from response.signals import Signal
@@ -46,7 +47,13 @@ class Explanation:
 
 
 def explain(
-    verdict: Verdict, *, policy: Policy, now_ms: int, plans: Mapping[str, Plan] | None = None, switch: Switch | None = None
+    verdict: Verdict,
+    *,
+    policy: Policy,
+    now_ms: int,
+    plans: Mapping[str, Plan] | None = None,
+    switch: Switch | None = None,
+    undone: Mapping[str, str] | None = None,
 ) -> tuple[Explanation, ...]:
     """Return what each rule of the policy says about a verdict, in the policy's order.
 
@@ -60,6 +67,9 @@ def explain(
         Plans that are known (a journal's, or one that was just made): their tags, regions and resources are then judged too.
     switch : Switch or None
         How the master switch stands, None where nobody looked.
+    undone : mapping of stream name to str
+        Where the verdict belongs to what was undone, why it begins nothing anew (:func:`response.undone.begins_nothing`).
+        None where nobody looked into the journal.
     """
     decides: dict[str, str] = {}
     found = []
@@ -69,7 +79,7 @@ def explain(
         misses = (*rule.misses(verdict), *rule.misfits(plan, now_ms))
         applies = not misses and rule.action not in decides
         if applies and target is not None:
-            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch))
+            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch, undone))
             if plan is not None or not (rule.tags or rule.regions):  # else a later rule may decide
                 decides[rule.action] = rule.name
         else:
@@ -79,7 +89,14 @@ def explain(
 
 
 def _course(
-    verdict: Verdict, rule: Rule, target: Entity, plan: Plan | None, policy: Policy, now_ms: int, switch: Switch | None
+    verdict: Verdict,
+    rule: Rule,
+    target: Entity,
+    plan: Plan | None,
+    policy: Policy,
+    now_ms: int,
+    switch: Switch | None,
+    undone: Mapping[str, str] | None,
 ) -> Iterator[str]:
     action = policy.of(rule.action)
     if plan is None:
@@ -100,6 +117,11 @@ def _course(
         age, limit = timedelta(seconds=(now_ms - verdict.time_ms) // 1000), timedelta(milliseconds=policy.fresh_ms)
         yield f"refused: it is {age} old, and what is older than {limit} is only told of, whatever corroborates it"
         return
+    if settled := (undone or {}).get(stream_name(rule.action, target)):
+        yield f"refused: {settled}"
+        return
+    if undone is None:
+        yield "journal: not read; what belongs to a containment that was undone would be refused"
     if rule.alone:
         yield "corroboration: none is needed, the rule says alone: true"
     elif outside := [each for each in outside_signals(verdict, policy) if rule.takes(each.telemetry)]:

@@ -58,6 +58,8 @@ class Step(StrEnum):
 EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED})
 #: ``detail["wants"]`` of a refusal that ends when an independent second signal comes.
 CORROBORATION = "corroboration"
+#: Key of ``detail`` of a further verdict's entry: the containment (or proposal) that it belongs to.
+BELONGS_TO = "belongs_to"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ The rules that keep a containment from being lost or made twice:
 * A verdict that the containment in force does not cover (a session whose token is newer than the deny) begins another.
 * A verdict that it does cover lets it end later (EXTENDED), if it could have begun it; there is never a second one beside it.
 * What a person is asked about is not asked twice, and what one denied is not begun for as long as the question would have stood.
+* What belongs to a containment that was undone begins nothing anew, whatever id it comes under (``undone.py``).
 * A verdict that is settled in the stream is settled: delivered again it changes nothing. Only a refusal for want of a
   second signal is decided again, when that has come.
 """
@@ -21,13 +22,14 @@ from response.actions import Action, CloudUnavailable, Mode, Plan
 from response.applying import Applier
 from response.budget import Limits, contain, line_for, one_of_a_few
 from response.containment import Containment, Stream, containment_id, fold, stream_name
-from response.journal import CORROBORATION, JournalEntry, SequenceTaken, Step
+from response.journal import BELONGS_TO, CORROBORATION, JournalEntry, SequenceTaken, Step
 from response.policy import Rule
 from response.proposals import ASKS, WITH_ANOTHER, Proposal
 from response.room import Room
 from response.signals import kept
 from response.switch import read_switch
 from response.telling import moment
+from response.undone import begins_nothing, undone_with
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -199,6 +201,8 @@ class _Desk:
                 raise CloudUnavailable(reason)
             return self._append(stream, stream.entry(Step.NOOP, draft, now_ms=room.now_ms, detail={"reason": "already so"}))
         if detail := self._against(stream, draft, action_policy.mode):
+            known = stream.containments.get(detail.get(BELONGS_TO, ""))
+            draft = replace(draft, case=known.case) if known and known.case else draft
             entry = stream.entry(Step.REFUSED, draft, now_ms=room.now_ms, plan=True, detail=detail)
             return self._append(stream, replace(entry, verdict=kept(verdict)) if entry.awaits_corroboration else entry)
         detail = self._second_signal()
@@ -222,6 +226,8 @@ class _Desk:
             raise CloudUnavailable(reason)
         if reason := self._too_old():
             return {"reason": reason}
+        if undone := undone_with(stream, room.verdict):
+            return {"reason": begins_nothing(undone), BELONGS_TO: undone.id}
         if reason := self._uncorroborated():
             return {"reason": reason, "wants": CORROBORATION}
         if mode is not Mode.OBSERVE and (reason := _denied(stream, self.action, room)):
@@ -251,7 +257,8 @@ class _Desk:
     def _noted(self, stream: Stream, known: Containment | Proposal, reason: str) -> Stream:
         """A further verdict that changes nothing: written down, and nothing else."""
         further = draft_of(known.plan, stream.name, self.room.verdict, self.room, actor=self.rule.actor)
-        return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail={"reason": reason}))
+        detail = {"reason": reason, BELONGS_TO: known.id}
+        return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail=detail))
 
     def _append(self, stream: Stream, entry: JournalEntry) -> Stream:
         return self.applier.append(stream, entry)

@@ -57,7 +57,7 @@ def test_what_could_not_be_read_is_said_with_the_reason(tmp_path: Path) -> None:
     explain.add_to(parser.add_subparsers())
     options = parser.parse_args(["explain", str(file), "--policy", str(DEFAULT), "--at", str(NOW_MS)])
     assert options.run(Unread("breakwater"), options, printed.append) == 0
-    assert printed[0] == "The master switch was not read: journal: AccessDenied"
+    assert printed[0] == "The journal was not read, and in it the master switch: journal: AccessDenied"
     assert any(line.startswith("    plan: not read (ec2: UnauthorizedOperation)") for line in printed)
 
 

@@ -57,6 +57,19 @@ def test_two_signals_contain_and_undo_restores(stores: Stores) -> None:
     assert site.steps("i-1") == [Step.REFUSED, Step.APPLYING, Step.APPLIED, Step.VERIFIED, Step.UNDOING, Step.UNDONE]
 
 
+def test_what_was_undone_is_not_begun_again_by_a_batch_that_comes_again_in_pieces(stores: Stores) -> None:
+    site = on(stores, Site())
+    contained = site.contain("i-1").decisions[0].containment_id
+    site.now_ms += 10 * 60_000
+    site.respond(verdict("i-1", "noted", Telemetry.FLOW_LOGS, time_ms=site.now_ms))
+    site.undo(contained)
+    site.now_ms += 10 * 60_000
+    for name, time_ms, ends in (("piece", NOW_MS + 10 * 60_000, contained), ("newer", NOW_MS + 10 * 60_000 + 1, None)):
+        outcome = site.respond(verdict("i-1", name, Telemetry.DNS_LOGS, time_ms=time_ms))
+        assert stores.journal().stream(STREAM)[-1].detail.get("belongs_to") == ends
+    assert outcome.decisions[0].step is Step.APPLIED
+
+
 @pytest.mark.parametrize("order", [(FLOWS, CALLS), (CALLS, FLOWS)], ids=["flows first", "calls first"])
 def test_the_order_of_arrival_does_not_matter(stores: Stores, order: tuple[object, ...]) -> None:
     site = Rules()

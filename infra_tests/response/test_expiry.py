@@ -216,6 +216,7 @@ def test_a_person_is_asked_once_about_what_is_stuck_and_again_when_it_holds_afte
 def test_after_an_undo_the_same_target_can_be_contained_again() -> None:
     site = Site()
     site.undo(site.contain("i-1").decisions[0].containment_id)
+    site.now_ms += 1000
     site.contain("i-1", "2")
     assert site.steps("i-1").count(Step.APPLIED) == 2
     assert site.world["i-1"] == {"eni-a": "locked", "eni-b": "locked"}

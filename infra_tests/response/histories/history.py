@@ -100,11 +100,15 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Signalled:
-    """One verdict: its telemetry, whom it is about (numbers of :data:`RESOURCES`), and how old it is when the history begins."""
+    """One verdict: its telemetry, whom it is about (numbers of :data:`RESOURCES`), and how old it is when it first comes.
+
+    A ``piece`` of another verdict (by its number) rests on what that one rests on: its batch has come again in pieces.
+    """
 
     telemetry: Telemetry
     about: tuple[int, ...]
     before_ms: int = 0
+    piece: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,8 @@ _ASKED_DOES = (
     Does.DISARM,
     Does.ARM,
 )
+#: How often a batch comes again in pieces.
+_PIECES = 0.3
 #: Every so many-th seed is a history in which people are asked.
 _ASKED = 4
 #: Mostly moments that follow at once; then what redelivery, stuck containments and expiry wait for.
@@ -187,7 +193,7 @@ def drawn(seed: int) -> History:
         return _asked(random)
     if random.random() < 0.3:
         return _crowded(random)
-    verdicts = tuple(_signalled(random) for _ in range(random.randint(1, 4)))
+    verdicts = _in_pieces(random, [_signalled(random) for _ in range(random.randint(1, 4))])
     moments = tuple(_moment(random, len(verdicts)) for _ in range(random.randint(2, 7)))
     setting = Setting(
         mode=random.choices((Mode.ENFORCE, Mode.OBSERVE), (9, 1))[0],
@@ -204,7 +210,7 @@ def drawn(seed: int) -> History:
 def _crowded(random: Random) -> History:
     """Several at once on one resource: who applies, who undoes, who comes again."""
     about = (random.choice(_OFTEN),)
-    verdicts = tuple(Signalled(telemetry, about) for telemetry in random.sample(_TELEMETRY, random.randint(1, 3)))
+    verdicts = _in_pieces(random, [Signalled(each, about) for each in random.sample(_TELEMETRY, random.randint(1, 3))])
     moments = []
     for _ in range(random.randint(1, 3)):
         if random.random() < 0.5:
@@ -236,7 +242,14 @@ def _asked(random: Random) -> History:
         alone=random.random() < 0.8,
         four_eyes=random.choice((FourEyes.NONE, FourEyes.OTHER, FourEyes.OTHER, FourEyes.TWO)),
     )
-    return History(tuple(verdicts), tuple(moments), setting)
+    return History(_in_pieces(random, verdicts), tuple(moments), setting)
+
+
+def _in_pieces(random: Random, verdicts: list[Signalled]) -> tuple[Signalled, ...]:
+    """Of some, the batch comes again in pieces: a verdict more, about the same."""
+    whole = random.randrange(len(verdicts))
+    pieces = [replace(verdicts[whole], piece=whole)] if random.random() < _PIECES else []
+    return (*verdicts, *pieces)
 
 
 def _delivered(random: Random) -> Job:

@@ -14,6 +14,7 @@ from infra_tests.response.histories.faulty import Watching
 from infra_tests.response.histories.history import MINUTE_MS, RESOURCES
 from infra_tests.response.histories.stage import Stage
 from infra_tests.response.histories.turns import Running
+from infra_tests.response.histories.undone import Undone
 from infra_tests.response.histories.violation import must
 from response.actions import Mode, Plan
 from response.budget import HOUR_MS, Limits, contain, line_for
@@ -41,6 +42,7 @@ class Invariants(Watching):
     def __init__(self) -> None:
         self.stage: Stage
         self.asked_people: Asked
+        self.undone_before: Undone
         self.step: dict[str, Step] = {}
         self.plan: dict[str, Plan] = {}
         self.begun_ms: dict[str, int] = {}
@@ -52,6 +54,7 @@ class Invariants(Watching):
         """Begin to watch this stage."""
         self.stage = stage
         self.asked_people = Asked(stage.history.setting.four_eyes, stage.answers)
+        self.undone_before = Undone(stage, self.step, self.plan, self.begun_ms)
         stage.cloud.watch = self.writes
 
     # --- while it is played -----------------------------------------------------------------------------------------------
@@ -60,6 +63,7 @@ class Invariants(Watching):
         """One entry was written."""
         before = self.step.get(entry.containment_id)
         self.asked_people.appends(entry, self._known_verdict(entry))
+        self.undone_before.appends(entry, self._known_verdict(entry))
         match entry.step:
             case Step.APPLYING if before is None:
                 self._begins(entry, by)
@@ -169,6 +173,7 @@ class Invariants(Watching):
         must(not protected, f"never-touch is begun: {entry.id}")
         if not approved:  # else its proposal was
             self._is_corroborated(entry)
+            self.undone_before.is_new(entry, self._verdict(entry))
         if "beyond" in entry.detail:
             return
         for end in (ms for ms in self.begun[account] if entry.time_ms <= ms < entry.time_ms + HOUR_MS):
@@ -189,6 +194,7 @@ class Invariants(Watching):
 
     def _is_proposed(self, entry: JournalEntry) -> None:
         self._is_corroborated(entry)
+        self.undone_before.is_new(entry, self._verdict(entry))
         if "asks" in entry.detail:
             asked = self.asked[entry.stream.partition("#")[2].partition("/")[0]]
             near = [ms for ms in asked if abs(ms - entry.time_ms) < HOUR_MS]

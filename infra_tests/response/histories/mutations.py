@@ -139,6 +139,17 @@ def what_was_undone_is_begun_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(response.containment, "_SETTLED", response.containment._SETTLED - {Step.UNDONE})
 
 
+def what_was_undone_is_begun_again_by_its_pieces(patch: pytest.MonkeyPatch) -> None:
+    """Only the same id is the same cause."""
+    patch.setattr(response.settling, "undone_with", lambda stream, verdict: None)
+
+
+def whoever_waits_is_let_go(patch: pytest.MonkeyPatch) -> None:
+    """What was undone once is never begun again, whatever happens afterwards."""
+    found = response.settling.undone_with
+    patch.setattr(response.settling, "undone_with", lambda stream, verdict: found(stream, replace(verdict, time_ms=0)))
+
+
 def nothing_is_taken_up(patch: pytest.MonkeyPatch) -> None:
     """What a killed function left at APPLYING stays there."""
     finish = Applier.finish
@@ -289,6 +300,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     time_undoes_although_disarmed,
     time_gives_back,
     what_was_undone_is_begun_again,
+    what_was_undone_is_begun_again_by_its_pieces,
+    whoever_waits_is_let_go,
     nothing_is_taken_up,
     an_error_counts_as_done,
     the_last_writer_wins,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from infra_tests.response.histories.cloud import TAG, Cloud, EndSession, Isolate
@@ -53,6 +53,8 @@ class Stage:
     owed_answers: dict[str, tuple[str, Does, int]] = field(default_factory=dict)
     #: Each answer by the message that brings it: what was shown when it was given does not change when it comes again.
     answers: dict[str, Answer] = field(default_factory=dict)
+    #: Verdicts that have come, by the number of what their batch was when it was whole: what they rest on is dated then.
+    came: set[int] = field(default_factory=set)
     #: When a verdict was handled to the end for the first time.
     handled_ms: dict[int, int] = field(default_factory=dict)
     protected: set[str] = field(default_factory=set)
@@ -103,6 +105,9 @@ class Stage:
     def play(self, moment: Moment) -> None:
         """Run the jobs of one moment at the same time, and let the time after it pass."""
         these = []
+        for job in moment.jobs:
+            if job.does is Does.DELIVER:
+                self._date(self.whole(job.subject % len(self.verdicts)))
         for place, job in enumerate(moment.jobs):
             # No two begin within the same millisecond: to the journal, an equal entry is one's own.
             running = Running(job, self.now_ms + job.late_ms + place, faults={fault.at: fault.fails for fault in job.faults})
@@ -115,6 +120,20 @@ class Stage:
             if running.error is not None and not isinstance(running.error, CloudUnavailable):
                 raise running.error
         self.now_ms += moment.then_ms
+
+    def whole(self, number: int) -> int:
+        """Which verdict this one is a piece of: itself where its batch has not come again in pieces."""
+        piece = self.history.verdicts[number].piece
+        return number if piece is None else piece
+
+    def _date(self, whole: int) -> None:
+        """What a verdict rests on has happened right before it comes for the first time, or as much earlier as it says."""
+        if whole in self.came:
+            return
+        self.came.add(whole)
+        for number, each in enumerate(self.history.verdicts):
+            if self.whole(number) == whole:
+                self.verdicts[number] = replace(self.verdicts[number], time_ms=self.now_ms - each.before_ms)
 
     def settle(self, rounds: int = 8) -> bool:
         """Let the queues deliver again what they owe, without faults; say whether nothing is owed any more.

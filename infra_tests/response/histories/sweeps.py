@@ -30,6 +30,9 @@ def _one_by_one(*jobs: Job, then_ms: int = 0) -> tuple[Moment, ...]:
     return tuple(Moment((job,), then_ms=then_ms) for job in jobs)
 
 
+#: The first one's batch comes again in pieces.
+_IN_PIECES = (*_verdicts(0), Signalled(Telemetry.FLOW_LOGS, (0,), piece=0))
+_PIECE = Job(Does.DELIVER, 2)
 _HOURS_MS = 125 * MINUTE_MS
 _ASKING = Setting(mode=Mode.APPROVE)
 _ASKING_TWO = Setting(mode=Mode.APPROVE, four_eyes=FourEyes.TWO)
@@ -50,6 +53,8 @@ _STORIES = (
     History(_verdicts(1), _one_by_one(_DELIVER, _OTHER, _UNDO), Setting(per_hour=1, percent=25)),
     History(_verdicts(0), _one_by_one(_DELIVER, _YES, _YES, _UNDO), _ASKING),
     History(_verdicts(0), _one_by_one(_DELIVER, _NO, _YES, _OTHER), _ASKING),
+    History(_IN_PIECES, _one_by_one(_DELIVER, _UNDO, _PIECE, _OTHER, then_ms=6 * MINUTE_MS)),
+    History(_IN_PIECES, _one_by_one(_DELIVER, _OTHER, _UNDO, _PIECE, then_ms=6 * MINUTE_MS), Setting(alone=False)),
     History(_verdicts(0, 3), _one_by_one(_DELIVER, _YES, _BOBS_YES, _UNDO), _ASKING_TWO),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.CHANGE, 1), _YES, _YES), _ASKING),
     History(_verdicts(0), _one_by_one(_DELIVER, Job(Does.TAG, 0), _YES), _ASKING),
@@ -104,6 +109,7 @@ _MEETINGS = (
     _Meeting((_DELIVER, _OTHER, _UNDO)),
     _Meeting((_UNDO, _OTHER), before=(_BEFORE,)),
     _Meeting((_UNDO, _UNDO, _OTHER), before=(_BEFORE,)),
+    _Meeting((_UNDO, _PIECE), before=(_BEFORE,), verdicts=_IN_PIECES),
     _Meeting((_YES, _BOBS_YES), before=(_BEFORE,), setting=_ASKING),
     _Meeting((_YES, _BOBS_YES), before=(_BEFORE,), setting=_ASKING_TWO),
     _Meeting((_YES, _NO, _UNDO), before=(_BEFORE,), setting=_ASKING),
