@@ -6,10 +6,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from training.benchmarks.intervals import UPPER
+
 #: What the paper states (its data: NSL-KDD and CICIDS2017; the split is not stated for each).
 PAPER = {"accuracy": 0.987, "f1": 0.982, "fpr": 0.013}
-#: Poisson's one-sided 95 % limits for 0, 1 and 2 events: what fewer than three allow to be said is a bound, not a rate.
-_UPPER = (3.0, 4.74, 6.30)
 _INTENDED = {
     "network": "sequences of two-way flows of one initiating address, from VPC Flow Logs and VNet flow logs",
     "audit": "sequences of API calls of one principal or session, and of system-log records of one host",
@@ -163,7 +163,7 @@ def per(unit: float, count: int, of: float) -> str:
     """``count`` per ``unit`` of ``of``; its upper bound where fewer than three were counted."""
     if not of:
         return "–"
-    return f"{unit * count / of:,.0f}" if count >= len(_UPPER) else f"≤ {unit * _UPPER[count] / of:,.0f}"
+    return f"{unit * count / of:,.0f}" if count >= len(UPPER) else f"≤ {unit * UPPER[count] / of:,.0f}"
 
 
 def _k_of_n(detected: dict[str, Any]) -> str:
@@ -230,10 +230,10 @@ def _row(name: str, figures: dict[str, Any]) -> str:
 def _rate(value: dict[str, float | None], of: float | None, *, percent: bool = True) -> str:
     """Mean ± spread of a rate over ``of`` trials, or its upper bound where those hold fewer than three events; – where that says nothing."""
     mean = value["mean"]
-    events = len(_UPPER) if mean is None or of is None else math.ceil(round(mean * of, 6))
-    if events >= len(_UPPER) or not of:
+    events = len(UPPER) if mean is None or of is None else math.ceil(round(mean * of, 6))
+    if events >= len(UPPER) or not of:
         return _spread(value, percent=percent)
-    bound = _UPPER[events] / of
+    bound = UPPER[events] / of
     if not percent:
         return f"≤ {bound:.3f}"
     return f"≤ {100 * bound:.{1 if bound >= 0.001 else 2}f} %" if bound < 1 else "–"

@@ -111,13 +111,34 @@ def test_padding_is_what_the_control_sees_and_nothing_else():
 
 @pytest.mark.parametrize(
     ("auc", "attack", "told"),
-    [(0.94, 3184, "**no evidence**"), (0.06, 3184, "**no evidence**"), (0.51, 3184, None), (0.09, 6, None)],
+    [
+        (0.94, 3184, "only how much of it is padding"),
+        (0.06, 3184, "only how much of it is padding"),
+        (0.51, 3184, None),
+        (0.51, 6, "6 attack flows: too few"),
+    ],
 )
 def test_what_length_alone_gives_away_is_no_evidence(auc, attack, told):
     figures = {"auc": {"mean": auc, "spread": 0.0}, "attack": attack, "recall_1e-2": {"mean": 0.87, "spread": 0.0}}
     found = reach.no_evidence({"padding": {"tests": {"ctu_010": figures}}}, "ctu_010")
-    assert (found[0] if found else None) == told
+    assert (found is None) == (told is None)
+    assert found is None or (found[0] == "**no evidence**" and told in found[1])
     assert reach.no_evidence({"padding": None}, "ctu_010") is None
+
+
+@pytest.mark.parametrize(
+    ("mean", "of", "shown"),
+    [
+        (0.0, 2183, "≤ 0.14"),
+        (0.0005, 2000, "≤ 0.24"),
+        (0.0, 6, "≤ 50"),
+        (0.0, 2, "–"),
+        (0.1, 100, "10.0 ± 1.0"),
+        (0.0, None, "0.0 ± 1.0"),
+    ],
+)
+def test_a_share_of_fewer_than_three_flows_is_a_bound(mean, of, shown):
+    assert printing.percent({"mean": mean, "spread": 0.01}, of=of) == shown
 
 
 def test_matthews_by_hand():

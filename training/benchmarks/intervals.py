@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 #: Rule of three: below this many trials for each event expected, a rate is a bound and not a figure.
 TRIALS_PER_EVENT = 3
+#: Poisson's one-sided 95 % limits for 0, 1 and 2 events: what fewer than three allow to be said is a bound, not a rate.
+UPPER = (3.0, 4.74, 6.30)
 
 
 @dataclass(frozen=True, slots=True)

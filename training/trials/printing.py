@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
+
+from training.benchmarks.intervals import UPPER
 
 Document = dict[str, Any]
 _KINDS = {
@@ -20,7 +23,12 @@ def title_of(name: str) -> str:
 
 def cells(one: Document, names: Sequence[str]) -> list[str]:
     """Figures by name; a dash where the sample does not allow one."""
-    return [auc(one) if name == "auc" else percent(one[name]) if one[name] else "–" for name in names]
+    return [auc(one) if name == "auc" else share(one, name) for name in names]
+
+
+def share(one: Document, name: str) -> str:
+    """A share of a test's attack flows, or of its benign ones, in percent; of fewer than three events its upper bound."""
+    return percent(one[name], of=one["benign" if name == "fpr" else "attack"])
 
 
 def auc(one: Document) -> str:
@@ -33,13 +41,14 @@ def number(value: Document | None) -> str:
     return "–" if value is None else f"{value['mean']:.3f}" + (f" ± {value['spread']:.3f}" if value["spread"] else "")
 
 
-def percent(value: Document | None) -> str:
-    """Mean and spread of a share, in percent."""
-    return (
-        "–"
-        if value is None or value["mean"] is None
-        else f"{100 * value['mean']:.1f}" + (f" ± {100 * value['spread']:.1f}" if value["spread"] else "")
-    )
+def percent(value: Document | None, *, of: int | None = None) -> str:
+    """Mean and spread of a share, in percent; of ``of`` trials with fewer than three events its one-sided 95 % upper bound."""
+    if value is None or value["mean"] is None:
+        return "–"
+    events = len(UPPER) if of is None else math.ceil(round(value["mean"] * of, 3))
+    if of and events < len(UPPER):
+        return f"≤ {100 * UPPER[events] / of:.2g}" if UPPER[events] < of else "–"
+    return f"{100 * value['mean']:.1f}" + (f" ± {100 * value['spread']:.1f}" if value["spread"] else "")
 
 
 def k_of_n(one: Document | None) -> str:
