@@ -49,7 +49,7 @@ SCENES: tuple[Callable[[Stage], Scene], ...] = (
 )
 
 #: Scenes of what is one and the same code on either cloud: shown once. Contracts and histories hold it to both.
-OF_THE_CORE: tuple[Callable[[Stage], Scene], ...] = (dry_run.run, approval.run, crash.run, burst.run, audit.run)
+OF_THE_CORE: tuple[Callable[[Stage], Scene], ...] = (dry_run.run, crash.run, burst.run, audit.run)
 
 
 def play(record: DemoRecord, console: Console) -> None:

@@ -15,8 +15,10 @@ from offline.azure.embedded import ROOT, EmbeddedAzure
 from offline.azure.estate import Estate
 from offline.azure.followed import FollowedAzure
 from offline.azure.operator import Operator
+from offline.azure.page import SETTINGS as PAGE
 from offline.report.record import DemoRecord, Scene
 from offline.scenes.azure import (
+    approval,
     beaconing,
     break_glass,
     broken_records,
@@ -32,6 +34,7 @@ from offline.timeline import Timeline
 #: Played in this order.
 SCENES: tuple[Callable[[AzureStage], Scene], ...] = (
     quarantine.run,
+    approval.run,
     beaconing.run,
     denied_address.run,
     stolen_credentials.run,
@@ -54,7 +57,10 @@ def play(record: DemoRecord, console: Console) -> None:
     record.phases["Azure package"] = time.monotonic() - began
     began = time.monotonic()
     console.print("[bold]Starting[/] the embedded Azure: storage, Resource Manager, Graph, Functions")
-    with tempfile.TemporaryDirectory(prefix="breakwater-azure-") as folder, EmbeddedAzure.start(Path(folder), app=app) as azure:
+    with (
+        tempfile.TemporaryDirectory(prefix="breakwater-azure-") as folder,
+        EmbeddedAzure.start(Path(folder), app=app, settings=PAGE) as azure,
+    ):
         record.phases["Azure start"] = time.monotonic() - began
         began = time.monotonic()
         console.print(
@@ -75,5 +81,5 @@ def make_stage(azure: EmbeddedAzure, console: Console, *, more_machines: Iterabl
     estate, operator = Estate(azure.services, (*MACHINES, *more_machines)), Operator(azure)
     protected = (azure.services.world.break_glass,)
     azure.services.grant_deployed(armed=True, protected=protected)
-    operator.arm(never_touch=protected, containments_per_hour=_CONTAINMENTS_PER_HOUR)
+    operator.arm(asks=(approval.ACTION,), never_touch=protected, containments_per_hour=_CONTAINMENTS_PER_HOUR)
     return AzureStage(azure, estate, Timeline(FollowedAzure(azure), console), operator)

@@ -86,6 +86,11 @@ class Estate:
         rules = {each["name"]: _said(each["properties"]) for each in properties["securityRules"]}
         return {**rules, "flushConnection": str(properties.get("flushConnection", False)).lower()}
 
+    def switches_of(self, account_id: str) -> dict[str, Any]:
+        """Whether a storage account takes keys and anonymous reads."""
+        properties = self._properties(account_id)
+        return {each: properties.get(each) for each in ("allowSharedKeyAccess", "allowBlobPublicAccess")}
+
     def rights_of(self, principal_id: str) -> dict[str, Any]:
         """What a user may do and whether it may sign in."""
         user = self.services.graph.object(principal_id)

@@ -43,6 +43,11 @@ MASS_DOWNLOAD = Rule(
     "StorageBlobLogs | where OperationName == 'GetBlob' | summarize count() by RequesterObjectId",
     "Exfiltration", "T1530",
 )  # fmt: skip
+KEYS_LISTED = Rule(
+    "Keys of a storage account were listed by a stranger",
+    "AzureActivity | where OperationNameValue == 'MICROSOFT.STORAGE/STORAGEACCOUNTS/LISTKEYS/ACTION'",
+    "CredentialAccess", "T1552.005",
+)  # fmt: skip
 
 
 def host(machine: Machine) -> Entity:
@@ -53,6 +58,11 @@ def host(machine: Machine) -> Entity:
 def address(text: str) -> Entity:
     """An address, as an incident names it."""
     return {"kind": "Ip", "properties": {"address": text, "friendlyName": text}}
+
+
+def resource(resource_id: str) -> Entity:
+    """A resource, as an incident names it."""
+    return {"kind": "AzureResource", "properties": {"resourceId": resource_id, "friendlyName": resource_id.rpartition("/")[2]}}
 
 
 def account(object_id: str, name: str, tenant_id: str) -> Entity:

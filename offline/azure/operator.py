@@ -51,6 +51,7 @@ class Operator:
         self,
         *,
         mode: str = "enforce",
+        asks: tuple[str, ...] = (),
         never_touch: tuple[str, ...] = (),
         containments_per_hour: int | None = None,
     ) -> None:
@@ -59,14 +60,16 @@ class Operator:
         Parameters
         ----------
         mode : str
-            Of every action.
+            Of every action,
+        asks : tuple of str
+            but of these, which ask a person.
         never_touch : tuple of str
             Principals.
         containments_per_hour : int, optional
         """
         policy: dict[str, Any] = yaml.safe_load((ROOT / "policy" / "azure.yaml").read_text())
-        for action in policy["actions"].values():
-            action["mode"] = mode
+        for name, action in policy["actions"].items():
+            action["mode"] = "approve" if name in asks else mode
         policy["never_touch"]["principals"] = list(never_touch)
         if containments_per_hour is not None:
             policy["budget"]["containments_per_hour"] = containments_per_hour

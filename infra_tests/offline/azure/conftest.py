@@ -11,6 +11,7 @@ from rich.console import Console
 from infra_tests.azure_services import azure_clients, services
 from infra_tests.offline.azure.following import MACHINES, Followed
 from offline import demo_azure
+from offline.azure import page
 from offline.azure.embedded import EmbeddedAzure
 from offline.scenes.azure.stage import AzureStage
 
@@ -31,7 +32,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, shown: io.StringIO) -> Itera
 
     Shared by all: each test works on machines and people of its own.
     """
-    with EmbeddedAzure.start(tmp_path_factory.mktemp("embedded-azure")) as azure:
+    with EmbeddedAzure.start(tmp_path_factory.mktemp("embedded-azure"), settings=page.SETTINGS) as azure:
         yield demo_azure.make_stage(azure, Console(file=shown, width=WIDTH, highlight=False), more_machines=MACHINES)
 
 
