@@ -173,6 +173,7 @@ _DENIED: Mapping[str, tuple[str, str]] = {
     resources.DATABASE_SNAPSHOT: ("rds", "{}"),
     resources.IP_SET: ("wafv2", "{}"),
     resources.FUNCTION: ("lambda", "{}"),
+    resources.AUTO_SCALING_GROUP: ("autoscaling", "{}"),
 }
 _IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
 _READS = ("Describe", "Get", "List")

@@ -27,17 +27,16 @@ _ABOUT_THE_REQUEST_EXACT = frozenset(
 )
 #: Throttling that is named like a limit, and credentials that are named like a mistake.
 _LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId"})
-#: What stays so until somebody changes a permission, or the state of a machine or volume.
+#: What stays so until somebody changes a permission, and what until the state of a machine or volume changes.
 _DENIED = frozenset(
     {
         "AccessDenied",
         "AccessDeniedException",
-        "IncorrectInstanceState",
-        "IncorrectState",
         "OperationNotPermitted",
         "UnauthorizedOperation",
     }
 )
+_WRONG_STATE = frozenset({"IncorrectInstanceState", "IncorrectState"})
 
 
 class CloudRefusal(RefusedByCloud):
@@ -58,6 +57,10 @@ class AccessDenied(CloudUnavailable):
     """A permission is missing, or the state of the resource forbids it: it may succeed when an operator has seen to it."""
 
 
+class WrongState(AccessDenied):
+    """The state of the resource forbids it: of a machine that has ended, for good."""
+
+
 @contextmanager
 def in_core_words(operation: str) -> Iterator[None]:
     """Turn botocore's errors into CloudRefusal and CloudUnavailable."""
@@ -69,7 +72,7 @@ def in_core_words(operation: str) -> Iterator[None]:
         code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
         if code not in _LATER and (code in _ABOUT_THE_REQUEST_EXACT or any(part in code for part in _ABOUT_THE_REQUEST)):
             raise CloudRefusal(operation, code, message) from error
-        later = AccessDenied if code in _DENIED else CloudUnavailable
+        later = WrongState if code in _WRONG_STATE else AccessDenied if code in _DENIED else CloudUnavailable
         raise later(f"{operation}: {code}: {message}") from error
     except BotoCoreError as error:
         raise CloudUnavailable(f"{operation}: {error}") from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from response.actions import Action
+from response.actions import Action, Difference
 from response.containment import fold
 from response.expiry import Ended, UnknownContainment
 from response.journal import Journal, SequenceTaken, Step
 from response.notices import Notify, notice
-from shared_model.errors import CloudUnavailable
+from shared_model.errors import CloudUnavailable, RefusedByCloud
 
 _ROUNDS = 8
 
@@ -40,9 +40,15 @@ def compare(
             raise ValueError(
                 f"this function has no action {containment.plan.action}: deploy the version that applied {containment_id}"
             )
-        parts = action.compare(containment.plan)
+        parts, reason = tuple[Difference, ...](), ""
+        try:
+            parts = action.compare(containment.plan)
+        except RefusedByCloud as refusal:  # an answer too: who asked may undo it all the same
+            reason = f"what was changed since cannot be seen ({refusal}); an undo without --overwrite goes on all the same"
         changed = [part for part in parts if part.is_changed]
-        reason = f"{len(changed)} of {len(parts)} parts were changed since" if changed else "nothing was changed since"
+        reason = reason or (
+            f"{len(changed)} of {len(parts)} parts were changed since" if changed else "nothing was changed since"
+        )
         said = [f"{part}{'  CHANGED SINCE' if part.is_changed else ''}" for part in parts]
         detail = {"reason": reason, "parts": said}
         entry = stream.entry(Step.COMPARED, containment, now_ms=now_ms, actor=asked_by, detail=detail)

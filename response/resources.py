@@ -13,6 +13,7 @@ INSTANCE, SECURITY_GROUP, SECURITY_GROUP_RULE = "instance", "security group", "s
 NETWORK_INTERFACE, SUBNET, NETWORK_ACL = "network interface", "subnet", "network ACL"
 SNAPSHOT, IMAGE, DATABASE_SNAPSHOT, BUCKET = "snapshot", "image", "database snapshot", "bucket"
 ACCESS_KEY, ROLE_OR_USER, IP_SET, FUNCTION = "access key", "role or user", "IP set", "function"
+AUTO_SCALING_GROUP = "auto-scaling group"
 ARM_ID, OBJECT_ID, SIGN_IN_NAME = "ARM id", "object id", "sign-in name"
 
 _SOME_ACCOUNT = r"[\d*?]*"
@@ -43,6 +44,11 @@ FORMS = MappingProxyType(
             "arn:*:wafv2:*:*:regional/ipset/partners/*",
         ),
         FUNCTION: (rf"arn:[\w*?-]+:lambda:{_SOME_REGION}:{_SOME_ACCOUNT}:function:\S+", "arn:*:lambda:*:*:function:contain-*"),
+        # By its name: the id before it is known to nobody who writes a policy, nor to a plan.
+        AUTO_SCALING_GROUP: (
+            rf"arn:[\w*?-]+:autoscaling:{_SOME_REGION}:{_SOME_ACCOUNT}:autoScalingGroup:\*:autoScalingGroupName/\S+",
+            "arn:*:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/payroll-*",
+        ),
         ARM_ID: (r"/subscriptions/\S+", "/subscriptions/*/resourcegroups/core/*"),
         OBJECT_ID: (r"[0-9a-f*?]{1,8}(-[0-9a-f*?]{1,12}){0,4}", "an object id of Entra"),
         SIGN_IN_NAME: (r"[^@\s/:]+@[^@\s/:]+", "break-glass*@contoso.example"),

@@ -332,7 +332,7 @@ def test_who_contains_cannot_touch_what_the_policy_forbids(templates: Templates,
 
 CHANGES = [
     *("ec2:ModifyInstanceAttribute", "iam:PutRolePolicy", "lambda:InvokeFunction", "rds:ModifyDBSnapshotAttribute"),
-    *("s3:PutBucketPublicAccessBlock", "wafv2:UpdateIPSet", "wafv2:GetIPSet"),
+    *("s3:PutBucketPublicAccessBlock", "wafv2:UpdateIPSet", "wafv2:GetIPSet", "autoscaling:EnterStandby"),
 ]
 LISTED = {
     "i-0ab*": "arn:*:ec2:*:*:instance/i-0ab*",

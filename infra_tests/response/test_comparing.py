@@ -53,6 +53,20 @@ class Changed(Site):
         return self.journal.stream(STREAM)[-1]
 
 
+def test_a_dry_run_that_the_cloud_refuses_answers_who_asked() -> None:
+    """It was a dead letter, and nobody heard of it."""
+    site = Changed()
+
+    def refused(plan: Plan) -> tuple[Difference, ...]:
+        raise RefusedByCloud("the subscription is disabled")
+
+    site.action.compare = refused  # type: ignore[method-assign]
+    ended = site.compared()
+    assert (ended.step, site.last.step, site.last.detail["parts"]) == (Step.COMPARED, Step.COMPARED, [])
+    assert "the subscription is disabled" in ended.reason
+    assert ended.reason in site.notices[-1].text
+
+
 def test_a_dry_run_says_what_an_undo_would_find_and_changes_nothing() -> None:
     site = Changed()
     before = dict(site.world["i-1"])

@@ -38,6 +38,11 @@ class AutoScaling:
         instances = found["AutoScalingInstances"]
         return Membership(instances[0]["AutoScalingGroupName"], instances[0]["LifecycleState"]) if instances else None
 
+    def arn(self, account: str, group: str) -> str:
+        """Return the ARN of a group of this region, as a never-touch list and IAM policies name it: with any id."""
+        where = self._clients("autoscaling").meta
+        return f"arn:{where.partition}:autoscaling:{where.region_name}:{account}:autoScalingGroup:*:autoScalingGroupName/{group}"
+
     def take_out(self, instance_id: str, group: str, *, once: bool = False) -> None:
         """Enter standby, with ``once`` without retries. Idempotent. Raises CloudRefusal and CloudUnavailable."""
         now = self.membership(instance_id)

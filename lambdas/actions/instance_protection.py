@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambdas.clients import Clients
-from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.cloud_errors import CloudRefusal, WrongState, in_core_words
 from response.actions import Difference
 
 #: Attributes by the name under which EC2 is asked, and the value that protects. A machine that is shut down from inside is ended
@@ -57,6 +57,8 @@ class InstanceProtection:
                     if not refusal.is_missing:
                         raise
                     now = "the instance is gone"
+                except WrongState as error:  # it has ended, and EC2 still knows its name
+                    now = f"not to be read ({error})"
                 is_gone = now not in (str(value), str(WANTED[name]))
                 yield Difference(f"{_WORDS[name]} of {instance_id}", str(value), str(WANTED[name]), now, is_changed=is_gone)
 

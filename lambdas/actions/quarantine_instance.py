@@ -12,11 +12,11 @@ from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.actions.safekeeping import Safekeeping
 from lambdas.clients import Clients
-from lambdas.cloud_errors import CloudRefusal, in_core_words
+from lambdas.cloud_errors import CloudRefusal, WrongState, in_core_words
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
-from response.resources import INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP
+from response.resources import AUTO_SCALING_GROUP, INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -39,7 +39,7 @@ class QuarantineInstance:
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
-    touches: ClassVar[frozenset[str]] = frozenset({INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP})
+    touches: ClassVar[frozenset[str]] = frozenset({AUTO_SCALING_GROUP, INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP})
     gives_back: ClassVar[str] = "its networks to a machine that was isolated"
     permissions: ClassVar[tuple[str, ...]] = (
         "autoscaling:DescribeAutoScalingInstances",
@@ -136,7 +136,12 @@ class QuarantineInstance:
             summary=f"isolate {target.id}: {len(before)} interfaces into a security group that allows nothing",
             refusal=cannot_leave(target.id, scaling) if scaling else "",
             tags=self._tags(instance, interfaces),
-            resources=(target.id, *before, *sorted({group for state in before.values() for group in state["groups"]})),
+            resources=(
+                target.id,
+                *before,
+                *sorted({group for state in before.values() for group in state["groups"]}),
+                *((self._auto_scaling.arn(target.account, scaling.group),) if scaling else ()),
+            ),
             region=str(self._clients("ec2").meta.region_name),
             kind="instances",
             population=self._instances.count(),
@@ -165,6 +170,10 @@ class QuarantineInstance:
                     self._set_groups(eni, [group])
         except CloudRefusal as refusal:
             raise CannotApply(str(refusal)) from refusal
+        except WrongState as error:
+            if state := self._ended(plan.target.id):
+                raise CannotApply(f"{plan.target.id} {state} since: there is nothing left to isolate") from error
+            raise
         # Last: whoever is in the machine is cut off first.
         self._safekeeping.complete(plan, undone)
 
@@ -210,7 +219,7 @@ class QuarantineInstance:
                 try:
                     self._set_groups(eni, state["groups"])
                     restored.append(f"{eni}: {wanted}")
-                except CloudRefusal as refusal:
+                except (CloudRefusal, WrongState) as refusal:
                     left.append(f"{eni} stays as it is ({', '.join(now[eni])}), its groups {wanted} cannot be set: {refusal}")
         self._safekeeping.release(plan, restored, left, overwrite=overwrite)
         return UndoResult(tuple(restored), tuple(left))
@@ -224,6 +233,12 @@ class QuarantineInstance:
                 return None
             raise CloudUnavailable(str(refusal)) from refusal
         return next((i for reservation in found["Reservations"] for i in reservation["Instances"]), None)
+
+    def _ended(self, instance_id: str) -> str:
+        """Say that the instance has ended, or is about to; ``""`` where it has not."""
+        instance = self._instance(instance_id)
+        state = "gone" if instance is None else str(instance["State"]["Name"])
+        return f"is {state}" if instance is None or state in _GONE else ""
 
     def _interfaces(self, instance_id: str) -> list[dict[str, Any]]:
         filters = [{"Name": "attachment.instance-id", "Values": [instance_id]}]

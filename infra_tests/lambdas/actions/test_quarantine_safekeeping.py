@@ -21,7 +21,7 @@ from infra_tests.lambdas.actions.quarantined import (
 )
 from lambdas.actions.forensics import CONTAINMENT_TAG, Evidence, read_forensics
 from lambdas.actions.quarantine_instance import QuarantineInstance
-from response.actions import CloudUnavailable, Verification
+from response.actions import CannotApply, CloudUnavailable, Verification
 
 
 class TestProtection:
@@ -282,3 +282,46 @@ class TestForensics:
         with pytest.raises(ValueError, match=r"snapshot|tags") as error:
             read_forensics(settings)
         assert said in str(error.value)
+
+
+def ends(account: Account, monkeypatch: pytest.MonkeyPatch, instance: str) -> None:
+    """EC2 still knows the machine, and lets nobody change it any more: moto forgets its interfaces at once."""
+    found = account.clients("ec2").describe_instances(InstanceIds=[instance])
+    found["Reservations"][0]["Instances"][0]["State"] = {"Code": 48, "Name": "terminated"}
+    for once in (False, True):
+        monkeypatch.setattr(account.clients("ec2", once=once), "describe_instances", lambda **_: found)
+    for call in ("modify_network_interface_attribute", "modify_instance_attribute", "describe_instance_attribute"):
+        denied(account, monkeypatch, call, "IncorrectInstanceState")
+
+
+def test_an_instance_that_ended_before_it_was_isolated_is_a_result_and_not_tried_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = single(account)
+    action = QuarantineInstance(account.clients)
+    plan = plan_for(action, instance)
+    ends(account, monkeypatch, instance)
+    with pytest.raises(CannotApply, match=f"{instance} is terminated since: there is nothing left to isolate"):
+        action.apply(plan)
+
+
+def test_the_undo_of_an_instance_that_ended_is_a_result_too(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = single(account)
+    action = QuarantineInstance(account.clients)
+    plan = plan_for(action, instance)
+    action.apply(plan)
+    ends(account, monkeypatch, instance)
+    assert any("not to be read" in part.now for part in action.compare(plan))
+    assert any("IncorrectInstanceState" in left for left in action.undo(plan).left)
+
+
+def test_a_state_that_passes_is_waited_for(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = single(account)
+    action = QuarantineInstance(account.clients)
+    plan = plan_for(action, instance)
+    with monkeypatch.context() as patch:
+        denied(account, patch, "modify_network_interface_attribute", "IncorrectInstanceState")
+        with pytest.raises(CloudUnavailable):
+            action.apply(plan)
+    action.apply(plan)
+    assert is_isolated(account, plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from infra_tests.lambdas.account import Account
@@ -14,6 +16,8 @@ from infra_tests.lambdas.actions.quarantined import (
 )
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from response.actions import CloudUnavailable, Verification
+from response.guard import protection
+from response.policy import parse_policy
 
 
 def in_state(account: Account, monkeypatch: pytest.MonkeyPatch, instance: str, state: str) -> None:
@@ -43,6 +47,14 @@ def test_out_of_its_scaling_group_and_back(account: Account) -> None:
     assert lifecycle(account, instance) == "InService"
     assert account.groups_of(instance) != before
     assert action.undo(plan).left == ()
+
+
+@pytest.mark.parametrize(("listed", "is_protected"), [("web", True), ("w*", True), ("payroll-*", False)])
+def test_an_auto_scaling_group_can_be_listed_as_never_touched(account: Account, listed: str, is_protected: bool) -> None:
+    plan = plan_for(QuarantineInstance(account.clients), in_a_group(account))
+    pattern = f"arn:*:autoscaling:*:*:autoScalingGroup:*:autoScalingGroupName/{listed}"
+    policy = parse_policy(json.dumps({"version": 1, "never_touch": {"resources": [pattern]}}))
+    assert ("never-touch list" in protection(plan, policy.never_touch)) is is_protected
 
 
 def test_an_instance_found_in_standby_stays_there_after_the_undo(account: Account) -> None:
