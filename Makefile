@@ -33,7 +33,7 @@ format: .venv/.ready ## let ruff mend what it can
 train: .venv-train/.ready ## rebuild both deployed detectors from scratch (about 20 minutes on 2 cores)
 	@$(TRAIN) -m training.build all
 
-evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, with its figures (about an hour of processor time; goes on where it was stopped)
+evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, with its figures (about two hours of processor time; goes on where it was stopped)
 	@$(TRAIN) -m training.trials
 	@$(TRAIN) -m training.benchmarks
 

@@ -63,8 +63,7 @@ detectors that ship, whose cards say more.
 Networks are scored as int8 by the runtime that serves; the decision is at the model's own boundary (0.5) unless a table says
 otherwise. Mean ± sample standard deviation over seeds; the seed also draws the split. Nothing here is the best of several runs,
 and nothing here has seen test records without their labels either (transductive settings would stand in rows of their own).
-Five seeds are meant; every table says how many it has (`make evaluate` goes on where a run was ended).
-Rows with a dagger (†) are of an earlier run on the same splits, whose scores are not at hand any more; so are the rows of these models in the tables further below. The LSTM of that run read quantiles and hard labels.
+Five seeds are meant; every table says how many it has (`make evaluate` goes on where a run was ended).{_carried(document)}
 
 ## In short
 
@@ -73,6 +72,15 @@ Rows with a dagger (†) are of an earlier run on the same splits, whose scores 
 Figures are accuracy / F1 / FPR or recall, in %. The first three rows and those of flows and transfer are of networks that are trained for the question and thrown away; `audit` and `network` are the detectors that ship.
 
 {_winners(document)}"""
+
+
+def _carried(document: Document) -> str:
+    if not document["carried"]:
+        return ""
+    return (
+        "\nRows with a dagger (†) are of an earlier run on the same splits, whose scores are not at hand any more; so are the rows of these "
+        "models in the tables further below. The LSTM of that run read quantiles and hard labels."
+    )
 
 
 def _winners(document: Document) -> str:
@@ -244,4 +252,4 @@ def _record(document: Document) -> str:
     return f"""## Run record
 
 Seeds {", ".join(map(str, run["seeds"]))}; Python {run["python"]} on {run["machine"]}; {versions}. The sha256 of every data file stands in
-`docs/figures/benchmarks.json`. Again: `make evaluate` (about an hour of processor time, added up job by job; what is done is skipped)."""
+`docs/figures/benchmarks.json`. Again: `make evaluate` (about two hours of processor time, added up job by job; what is done is skipped)."""
