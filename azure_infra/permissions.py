@@ -13,8 +13,9 @@ from azure_functions.registry import Group
 
 #: Permissions of Microsoft Graph are declared with this prefix; a tenant administrator grants them (consent.py).
 GRAPH = "graph:"
-#: What finding the machine of a network interface takes (``azure_functions/adapters/inventory.py``): its id stands there.
-INVENTORY = ("Microsoft.Network/networkInterfaces/read",)
+#: What finding the machine of a network interface, and of an address of a peered network, takes
+#: (``azure_functions/adapters/inventory.py``).
+INVENTORY = ("Microsoft.Network/networkInterfaces/read", "Microsoft.Network/virtualNetworks/read")
 #: Operations that read, though they are not named so.
 _READS = frozenset({"Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action"})
 _ASSIGN, _UNASSIGN = "Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"

@@ -52,8 +52,8 @@ class EntityKind(StrEnum):
     ADDRESS = "address"  # IP address, canonical text
     HOST = "host"  # host name in system logs
     BUCKET = "bucket"  # S3 bucket by name, or storage account by id
-    SECURITY_GROUP = "security_group"  # "sg-…"
-    SECURITY_GROUP_RULE = "security_group_rule"  # "sgr-…"
+    SECURITY_GROUP = "security_group"  # "sg-…"; on Azure its ARM id
+    SECURITY_GROUP_RULE = "security_group_rule"  # "sgr-…"; on Azure its ARM id
     SNAPSHOT = "snapshot"  # of a volume: "snap-…"; of a database: its ARN
     IMAGE = "image"  # machine image: "ami-…"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.block_sign_in import BlockSignIn
+from azure_functions.actions.close_security_group_rules import CloseSecurityGroupRules
 from azure_functions.actions.close_storage_account import CloseStorageAccount
 from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
@@ -20,6 +21,7 @@ _Class = (
     | type[RemoveRoleAssignments]
     | type[BlockSignIn]
     | type[CloseStorageAccount]
+    | type[CloseSecurityGroupRules]
 )
 
 ACTIONS: tuple[_Class, ...] = (
@@ -29,6 +31,7 @@ ACTIONS: tuple[_Class, ...] = (
     RemoveRoleAssignments,
     BlockSignIn,
     CloseStorageAccount,
+    CloseSecurityGroupRules,
 )
 #: What a policy must fit. No action of Azure has settings.
 KNOWN: dict[str, KnownAction] = {

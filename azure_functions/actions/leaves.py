@@ -13,6 +13,11 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
         "Access tokens that are out live on, for minutes up to an hour or so.",
         "The user's service principals and applications go on: remove_role_assignments.",
     ),
+    "close_security_group_rules": (
+        "Connections that came in through the rules live on: block_address the other side.",
+        "Who opened them can open them again: remove_role_assignments, block_sign_in.",
+        "Other Allows of the group stay, also where they let the same through.",
+    ),
     "close_storage_account": (
         "Whoever comes with an Entra identity is let in: revoke_sessions, block_sign_in, remove_role_assignments.",
         "Signatures made with such an identity live on, for seven days at most.",

@@ -10,12 +10,14 @@ from typing import Any
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.block_sign_in import BlockSignIn
 from azure_functions.actions.catalogue import GROUPS, UNDO_GROUP
+from azure_functions.actions.close_security_group_rules import CloseSecurityGroupRules
 from azure_functions.actions.close_storage_account import CloseStorageAccount
 from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
 from azure_functions.actions.revoke_sessions import RevokeSessions
 from infra_tests.azure_functions.actions.cloud import ATTACKER, NOW_MS, Cloud
 from infra_tests.contracts.subject import Subject, about
+from offline.azure import seed
 from response.actions import Action
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -109,6 +111,33 @@ def azure_close_storage_account(cloud: Cloud) -> Subject:
     return replace(made, renew=lambda: _renew(cloud, account, "creationTime"), change=lambda: cloud.arm.is_being_changed(account))
 
 
+def azure_close_security_group_rules(cloud: Cloud) -> Subject:
+    edge, subscription = cloud.world.edge_group, cloud.world.subscription_id
+    cloud.arm.change(
+        edge, lambda group: group["properties"]["securityRules"].append(seed.rule("open-ssh", "Allow", 290, ports="22"))
+    )
+
+    def opening(group: str) -> Verdict:
+        made = Entity(EntityKind.SECURITY_GROUP_RULE, f"{group}/securityrules/open-ssh", subscription)
+        target = Entity(EntityKind.SECURITY_GROUP, group, subscription)
+        return replace(about(target), opened=(target, made))
+
+    def interfere() -> None:
+        again = seed.rule("open-ssh", "Allow", 290, ports="22-23")
+        cloud.arm.change(edge, lambda group: group["properties"]["securityRules"].append(again))
+
+    made = _on_azure(
+        cloud,
+        CloseSecurityGroupRules(cloud.clients, persistence=cloud.persistence),
+        opening(edge.lower()),
+        lambda: cloud.rules(edge),
+        interfere,
+        gone=None,
+    )
+    missing = opening(f"{edge.lower()}-gone")
+    return replace(made, gone=missing, change=lambda: cloud.arm.is_being_changed(edge))
+
+
 def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any]) -> Subject:
     alice, subscription = cloud.world.alice, cloud.world.subscription_id
     cloud.graph.add_user(alice, "alice@example.com")
@@ -156,4 +185,5 @@ ON_AZURE = (
     azure_revoke_sessions,
     azure_block_sign_in,
     azure_close_storage_account,
+    azure_close_security_group_rules,
 )

@@ -23,6 +23,7 @@ from shared_model.events import ApiCall, Rejected
 from shared_model.grants import granted_by_azure
 from shared_model.parsers.azure_fields import caller_address, folded, part, records, said, subscription_of, tenant_of
 from shared_model.parsers.azure_identity import identify
+from shared_model.parsers.azure_opened import opened
 from shared_model.parsers.fields import FieldError, lookup, rejected, text, time_ms
 
 #: Categories of the Activity log; records of before 2019 write the kind of operation there.
@@ -112,6 +113,7 @@ def activity_call(record: Mapping[str, Any]) -> ApiCall | None:
         instance_id=caller.instance_id,
         aliases=caller.aliases,
         created=_created(record, properties),
+        opened=() if error else opened(f"{service}/{operation}", resource, part(properties, "requestbody"), account),
         grant=granted_by_azure(part(properties, "requestbody"), account),
     )
 

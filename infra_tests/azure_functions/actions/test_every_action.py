@@ -64,6 +64,12 @@ def _blocked(cloud: Cloud) -> Verdict:
     return about(EntityKind.ADDRESS, ATTACKER, *entities, completed_flow=True)
 
 
+def _opened(cloud: Cloud) -> Verdict:
+    group = cloud.world.edge_group.lower()
+    opened = Entity(EntityKind.SECURITY_GROUP_RULE, f"{group}/securityrules/allowhttps")
+    return about(EntityKind.SECURITY_GROUP, group, opened=(Entity(EntityKind.SECURITY_GROUP, group), opened))
+
+
 def _group(cloud: Cloud, group: str) -> Any:
     return cloud.rules(group), cloud.flushes(group)
 
@@ -98,6 +104,7 @@ CASES = (
         lambda cloud: about(EntityKind.BUCKET, cloud.world.storage.lower()),
         lambda cloud: cloud.arm.resource(cloud.world.storage)["properties"],
     ),
+    Case("close_security_group_rules", _opened, lambda cloud: _group(cloud, cloud.world.edge_group)),
 )
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
