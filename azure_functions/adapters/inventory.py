@@ -9,7 +9,7 @@ import ipaddress
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +67,7 @@ class Inventory:
         self._now_ms = now_ms
         self._unreadable = unreadable
         self._kept: dict[str, tuple[int, _Listed]] = {}
+        self._peered: dict[str, tuple[int, Mapping[str, Set[str]]]] = {}
         self._lock = threading.Lock()
 
     def resolve(self, interfaces: Sequence[Interface]) -> tuple[Interface, ...]:
@@ -82,8 +83,9 @@ class Inventory:
         A flow between two machines is in two blobs, and the one of the machine that was reached may alarm first: it knows the
         initiator by its address. This is a machine's when one interface alone of the subscription has it, now and of flows
         that are young; when it lies in the virtual network of all interfaces that the verdict has reached; and when those
-        answered it: flows that nobody completed may be spoofed, and lend a neighbour no signal. Else the verdict stays as it
-        is; so does one about an address of a peered network, whose routes are not known here. Raises CloudUnavailable.
+        answered it: flows that nobody completed may be spoofed, and lend a neighbour no signal. A network that is peered with
+        theirs counts as theirs: Azure peers none whose addresses overlap. Else the verdict stays as it is; so does one about
+        an address of another subscription, or behind a gateway. Raises CloudUnavailable.
         """
         return tuple(self._named(verdict) for verdict in verdicts)
 
@@ -95,10 +97,27 @@ class Inventory:
             return verdict
         listed = self._of(entity.account, _KEEP_ADDRESS_MS)
         nic = listed.by_address.get(entity.id)
-        if nic is None or any(_network(listed, place) != nic.network for place in verdict.reached):
+        if nic is None or not self._reaches(nic.network, {_network(listed, place) for place in verdict.reached}, entity.account):
             return verdict
         names = ((EntityKind.INSTANCE, nic.machine), (EntityKind.INTERFACE, nic.id))  # in the order of the shared core
         return replace(verdict, related=tuple(Entity(kind, name, entity.account) for kind, name in names if name))
+
+    def _reaches(self, network: str, others: Set[str], subscription: str) -> bool:
+        """Whether addresses of a network mean the same in these, ``""`` being one that is not known."""
+        if not network or "" in others:
+            return False
+        elsewhere = others - {network}
+        return not elsewhere or elsewhere <= self._peers(subscription).get(network, frozenset())
+
+    def _peers(self, subscription: str) -> Mapping[str, Set[str]]:
+        """The networks that each network of a subscription is peered with, read when a verdict first crosses from one to another."""
+        with self._lock:
+            read_ms, peers = self._peered.get(subscription, (0, {}))
+            if not read_ms or self._now_ms() - read_ms >= _KEEP_MS:
+                listed = self._list(subscription, "virtualNetworks")
+                peers = {str(network["id"]).lower(): frozenset(_peered_with(network)) for network in listed}
+                self._peered[subscription] = (self._now_ms(), peers)
+            return peers
 
     def _resolved(self, interface: Interface) -> Interface:
         nic = self._of(interface.account, _KEEP_MS).by_mac.get(interface.interface_id)
@@ -115,20 +134,30 @@ class Inventory:
             return listed
 
     def _read(self, subscription: str) -> _Listed:
-        path = f"/subscriptions/{subscription}/providers/Microsoft.Network/networkInterfaces"
+        return _Listed([_nic(interface) for interface in self._list(subscription, "networkInterfaces")])
+
+    def _list(self, subscription: str, kind: str) -> list[Mapping[str, Any]]:
+        path = f"/subscriptions/{subscription}/providers/Microsoft.Network/{kind}"
         try:
-            with in_core_words(f"network interfaces of {subscription}"):
-                found = list(self._clients("arm", Group.DETECT).each(path, query={"api-version": _API_VERSION}))
+            with in_core_words(f"{kind} of {subscription}"):
+                return list(self._clients("arm", Group.DETECT).each(path, query={"api-version": _API_VERSION}))
         except (CloudForbidden, CloudRefusal) as error:
             self._unreadable(subscription, str(error))
-            return _Listed()
-        return _Listed([_nic(interface) for interface in found])
+            return []
 
 
-def _network(listed: _Listed, place: Entity) -> str | None:
-    """The virtual network of an interface, None where it is not known."""
+def _network(listed: _Listed, place: Entity) -> str:
+    """The virtual network of an interface, ``""`` where it is not known."""
     nic = listed.by_id.get(place.id)
-    return nic.network or None if nic else None
+    return nic.network if nic else ""
+
+
+def _peered_with(network: Mapping[str, Any]) -> Iterator[str]:
+    """Ids, in lower case, of the networks from which packets come in by a peering that both sides have made."""
+    for peering in (network.get("properties") or {}).get("virtualNetworkPeerings") or ():
+        said = peering.get("properties") or {}
+        if said.get("peeringState") == "Connected" and said.get("allowVirtualNetworkAccess") is not False:
+            yield str((said.get("remoteVirtualNetwork") or {}).get("id") or "").lower()
 
 
 def _nic(interface: Mapping[str, Any]) -> _Nic:

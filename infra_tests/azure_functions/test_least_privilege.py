@@ -17,6 +17,7 @@ import pytest
 
 from azure_functions.registry import Group
 from infra_tests.azure_functions import test_handlers as handlers
+from infra_tests.azure_functions.adapters import test_people as people
 from infra_tests.azure_functions.app import EVENTS, App
 from infra_tests.azure_functions.granted import Asked, allowing, grants
 from infra_tests.azure_functions.test_proposal_page import CLAIMS, Browser, linked_app, only_link
@@ -25,6 +26,7 @@ from offline.azure.certificates import Certificates
 from offline.azure.services import Services
 from offline.azure.storage import Storage
 from response.journal import Step
+from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
 _HOST = "the Functions host itself keeps leases, keys and timers there, with the identity of its app"
@@ -62,6 +64,9 @@ def everything_is_detected(app: App) -> None:
     flows.write(app, range(3, 5))
     app.written(flows.BLOB)
     app.written(f"{flows.BLOB}-gone")
+    initiators = people.TestInitiators()
+    initiators.peer(app)
+    initiators.names(app, entity=Entity(EntityKind.ADDRESS, "10.30.1.4", app.services.world.subscription_id))
     app.health()
 
 

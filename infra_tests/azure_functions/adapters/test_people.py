@@ -131,6 +131,37 @@ class TestInitiators:
         shop.machine("stranger", shop.interface("stranger-nic", "other-net", "web", "10.30.1.4"))
         assert self.names(app, entity=Entity(EntityKind.ADDRESS, "10.30.1.4", app.services.world.subscription_id)) == []
 
+    def peer(self, app: App, *, state: str = "Connected", access: bool = True) -> tuple[str, str]:
+        """A machine in a network that is peered with the shop's: its ids, of machine and interface."""
+        shop = Subscription(app.services.arm).in_group("shop")
+        other = shop.network("other-net", "10.30.0.0/16", web="10.30.1.0/24")
+        nic = shop.interface("peer-nic", "other-net", "web", "10.30.1.4")
+        machine = shop.machine("peer", nic)
+        for one, remote in ((other, app.services.world.network), (app.services.world.network, other)):
+            properties = {"remoteVirtualNetwork": {"id": remote}, "peeringState": state, "allowVirtualNetworkAccess": access}
+            peerings = [{"name": "to-the-other", "properties": properties}]
+            app.services.arm.change(one, lambda net, peerings=peerings: net["properties"].update(virtualNetworkPeerings=peerings))
+        return machine.lower(), nic.lower()
+
+    def test_an_address_of_a_peered_network_is_its_machine(self, app: App) -> None:
+        machine, nic = self.peer(app)
+        inventory, address = self.inventory(app), Entity(EntityKind.ADDRESS, "10.30.1.4", app.services.world.subscription_id)
+        for _ in range(2):
+            assert self.names(app, inventory=inventory, entity=address) == [
+                (EntityKind.INSTANCE, machine),
+                (EntityKind.INTERFACE, nic),
+            ]
+        assert sum(call.path.lower().endswith("/virtualnetworks") for call in app.services.calls.calls()) == 1
+
+    @pytest.mark.parametrize("changes", [{"state": "Initiated"}, {"state": "Disconnected"}, {"access": False}])
+    def test_a_peering_that_lets_nothing_in_is_none(self, app: App, changes: dict[str, Any]) -> None:
+        self.peer(app, **changes)
+        assert self.names(app, entity=Entity(EntityKind.ADDRESS, "10.30.1.4", app.services.world.subscription_id)) == []
+
+    def test_within_one_network_nobody_asks_what_it_is_peered_with(self, app: App) -> None:
+        assert self.names(app)
+        assert not any(call.path.lower().endswith("/virtualnetworks") for call in app.services.calls.calls())
+
     @pytest.mark.parametrize("address", ["198.51.100.7", "10.20.1.250"])
     def test_nobodys_address_is_left(self, app: App, address: str) -> None:
         assert self.names(app, entity=Entity(EntityKind.ADDRESS, address, app.services.world.subscription_id)) == []
