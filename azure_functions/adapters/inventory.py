@@ -110,7 +110,7 @@ class Inventory:
         return not elsewhere or elsewhere <= self._peers(subscription).get(network, frozenset())
 
     def _peers(self, subscription: str) -> Mapping[str, Set[str]]:
-        """The networks that each network of a subscription is peered with, read when a verdict first crosses from one to another."""
+        """The networks that each of a subscription is peered with, read when a verdict first crosses from one to another."""
         with self._lock:
             read_ms, peers = self._peered.get(subscription, (0, {}))
             if not read_ms or self._now_ms() - read_ms >= _KEEP_MS:

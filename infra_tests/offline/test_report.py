@@ -127,6 +127,16 @@ def test_what_was_measured_is_counted_on_labelled_recordings_only() -> None:
     assert (aws.decision_ms, aws.longest_ms, azure.deliveries) == (8.0, 90.0, 6)
 
 
+def test_a_cloud_without_recordings_has_no_figures_and_says_why() -> None:
+    recorded = _scene(Cloud.AWS, "a", ("10.0.0.5", 0.9), ("10.0.0.6", 0.1))
+    generated = _scene(Cloud.AZURE, "a", ("10.0.0.5", 0.9), provenance=Provenance.GENERATED)
+    html = render(DemoRecord("now", "here", {}, [recorded, generated]))
+    assert "0 of 0" not in html
+    assert html.count("none played") == 3
+    assert "Azure: no entity of a labelled recording was scored" in html
+    assert "AWS: no entity" not in html
+
+
 def test_the_figure_shows_the_papers_claim_beside_what_was_measured() -> None:
     record = DemoRecord("now", "here", {}, [_scene(Cloud.AZURE, "a")])
     figure = latency_figure(record)

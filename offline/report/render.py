@@ -27,6 +27,7 @@ def render(record: DemoRecord) -> str:
     environment.filters["score_curve"] = score_curve
     environment.filters["latency_bar"] = latency_bar
     environment.filters["ms"] = lambda value: f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
+    environment.filters["out_of"] = lambda count, of: f"{count} of {of}" if of else "none played"
     return environment.get_template("report.html.j2").render(
         record=record,
         clouds=list(Cloud),
