@@ -37,6 +37,7 @@ _WATCHED = (
     answer_proposals.LINKS_FUNCTION,
     expire_containments.FUNCTION,
     expire_containments.UNDO_FUNCTION,
+    expire_containments.LINKS_FUNCTION,
     proposal_page.FUNCTION,
     proposal_page.ANSWER_FUNCTION,
 )

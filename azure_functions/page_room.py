@@ -7,7 +7,7 @@ from functools import cached_property
 from azure_functions.actions.leaves import LEAVES
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.link_key import LinkKey
-from azure_functions.adapters.queues import AnswerQueue
+from azure_functions.adapters.queues import PageQueues
 from azure_functions.function import Function
 from azure_functions.registry import Group
 from response.page.document import SignInByPlatform, Site
@@ -31,7 +31,8 @@ class PageRoom:
             Site(settings.page_url, SignInByPlatform(_SIGN_IN)),
             journal=TableJournal(clients, Group.PAGE),
             verifier=LinkKey(clients, settings.link_key, Group.PAGE),
-            send=AnswerQueue(clients).send,
+            send=PageQueues(clients).answer,
+            ask_undo=PageQueues(clients).undo,
             sender=lambda: self._function.name,
             leaves=LEAVES,
         )

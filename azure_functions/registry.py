@@ -61,8 +61,8 @@ class FunctionSpec:
 MEMORY, SIGNALS, JOURNAL, PROGRESS = "memory", "signals", "journal", "progress"
 TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS)
 VERDICTS, CONTAINMENTS, ANSWERS = "verdicts", "containments", "answers"
-#: Answers of people who signed in to the page: it alone sends here, so what it says of them is attested.
-LINK_ANSWERS = "link-answers"
+#: What people who signed in to the page answer, and want undone: it alone sends here, so what it says of them is attested.
+LINK_ANSWERS, LINK_UNDOS = "link-answers", "link-undos"
 LAKE, POLICY = "lake", "policy"
 CONTAINERS = (LAKE, POLICY)
 POLICY_BLOB = "policy.yaml"
@@ -127,17 +127,21 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         dead_letters_of(CONTAINMENTS),
         _STATE,
     ),
+    FunctionSpec(
+        "undo_links", "expire_containments", Trigger.QUEUE, LINK_UNDOS, Group.RESPOND, dead_letters_of(LINK_UNDOS), _STATE
+    ),
     FunctionSpec("show_proposal", "proposal_page", Trigger.HTTP, "proposals/{proposal}", Group.PAGE),
     FunctionSpec("answer_proposal", "proposal_page", Trigger.HTTP, "proposals/{proposal}", Group.PAGE),
     FunctionSpec("health", "health", Trigger.HTTP, "health", Group.DETECT),
 )
 
-#: Queues of the state account. The host makes ``<name>-poison`` for the first four when it first needs them.
+#: Queues of the state account. The host makes ``<name>-poison`` for the first five when it first needs them.
 QUEUES: tuple[str, ...] = (
     VERDICTS,
     CONTAINMENTS,
     ANSWERS,
     LINK_ANSWERS,
+    LINK_UNDOS,
     *dict.fromkeys(spec.dead_letters for spec in FUNCTIONS if spec.dead_letters),
 )
 

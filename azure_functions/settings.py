@@ -42,6 +42,9 @@ class Settings:
         Where the page behind those links is served, ``""`` where it is not.
     page_operator_ids : str
         Comma-separated object ids of the users or groups that may answer there.
+    attested_undo : str
+        ``yes`` where who asks for an undo must have signed in to that page; ``""`` where there is none, and the name in the
+        request is what its sender says.
     own_principal_ids, own_resource_ids : str
         Comma-separated object ids and ARM ids of Breakwater itself, which no action may touch.
     memory_days : str
@@ -69,6 +72,7 @@ class Settings:
     link_key: str = ""
     page_url: str = ""
     page_operator_ids: str = ""
+    attested_undo: str = ""
     own_principal_ids: str = ""
     own_resource_ids: str = ""
     memory_days: str = "14"

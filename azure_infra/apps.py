@@ -208,6 +208,7 @@ def _surroundings() -> dict[str, str]:
         "teams_webhook_secret": "parameters('teamsWebhookSecret')",
         "link_key": "if(variables('hasPage'), parameters('linkKey'), '')",
         "page_url": "if(variables('hasPage'), concat('https://', parameters('pageHost'), '/api'), '')",
+        "attested_undo": "if(variables('hasPage'), 'yes', '')",
         "page_operator_ids": "if(variables('hasPage'), join(parameters('operatorPrincipalIds'), ','), '')",
         "memory_days": "string(parameters('memoryDays'))",
     }

@@ -114,7 +114,8 @@ def grants() -> Iterator[DataGrant]:
     yield DataGrant(respond, KEEP, names.table(registry.SIGNALS))
     yield DataGrant(respond, APPEND, names.table(registry.JOURNAL))
     yield DataGrant(Group.PAGE, "Storage Table Data Reader", names.table(registry.JOURNAL))
-    yield DataGrant(Group.PAGE, "Storage Queue Data Message Sender", names.queue(registry.LINK_ANSWERS))
+    for queue in (registry.LINK_ANSWERS, registry.LINK_UNDOS):
+        yield DataGrant(Group.PAGE, "Storage Queue Data Message Sender", names.queue(queue))
     for spec in registry.FUNCTIONS:
         if spec.trigger is Trigger.EVENT_HUB:
             yield DataGrant(spec.group, "Azure Event Hubs Data Receiver", names.hub(spec.source))

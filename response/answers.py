@@ -74,6 +74,12 @@ def answer_body(
     return json.dumps(body)
 
 
+def undo_body(containment_id: str, *, by: str, on_behalf_of: SignIn, overwrite: bool = False) -> str:
+    """Return the request for an undo, as the page sends it for a person who signed in there, as JSON."""
+    body: dict[str, Any] = {"undo": containment_id, "approved_by": by, "on_behalf_of": asdict(on_behalf_of)}
+    return json.dumps(body | ({"overwrite": True} if overwrite else {}))
+
+
 def vouched_for(request: Mapping[str, Any]) -> SignIn | None:
     """Return whom the sender of a request says that it speaks for, None where it speaks for itself. Raises MalformedAnswer."""
     if "on_behalf_of" not in request:

@@ -20,7 +20,7 @@ from response.lapsing import lapse, tell_of_lapse
 from response.notices import Notify, notice
 from response.people import Person, undo_objection
 from response.policy import AtEnd, Policy
-from response.proposals import Proposal
+from response.proposals import Proposal, digest
 from response.switch import read_switch
 from shared_model.errors import BreakwaterError, RefusedByCloud
 from shared_model.verdicts import Verdict
@@ -28,6 +28,9 @@ from shared_model.verdicts import Verdict
 _ROUNDS = 8
 #: Steps that the end of a containment consists of.
 _ENDING = frozenset({Step.EXPIRY_DUE, Step.UNDOING, Step.UNDONE})
+#: How long the link of a notice leads to the undo of a containment.
+_LINK_MS = 24 * 3_600_000
+_SIGN_IN = "who undoes it signs in"
 #: Who decided on an undo that nobody asked for.
 BY_EXPIRY = "policy:time_to_live"
 
@@ -72,6 +75,7 @@ class _Desk:
     person: Person | None = None
     overwrite: bool = False
     delivery: str = ""
+    attested_only: bool = False
 
 
 def undo(
@@ -84,6 +88,7 @@ def undo(
     notify: Notify,
     overwrite: bool = False,
     delivery: str = "",
+    attested_only: bool = False,
 ) -> Ended:
     """Undo one containment because a person says so.
 
@@ -98,6 +103,8 @@ def undo(
         Also what someone changed since shall be as it was before; refused where the action cannot do that.
     delivery : str
         Id of the message that brought it, whose earlier deliveries are over.
+    attested_only : bool
+        There is a page where people sign in: who asks under a name that nothing attests is sent there, by a link.
 
     Raises
     ------
@@ -109,7 +116,7 @@ def undo(
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    desk = _Desk(actions, journal, now_ms, notify, approved_by, overwrite, delivery)
+    desk = _Desk(actions, journal, now_ms, notify, approved_by, overwrite, delivery, attested_only)
     return _end(desk, name, containment_id, approved_by.name)
 
 
@@ -260,7 +267,8 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
 
     def refused(reason: str) -> Ended:
-        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail={"reason": reason})
+        detail = {"reason": reason} | ({"sign_in": True} if reason.startswith(_SIGN_IN) else {})
+        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
         write(stream, refusal)
         _tell(desk, refusal, containment)
         return ended(Step.REFUSED, reason)
@@ -343,6 +351,8 @@ def _against_overwriting(action: Action, stream: Stream, containment: Containmen
 
 def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
     """Return why it must not be undone as things stand, or by this person, with what to do instead; ``""`` where it may."""
+    if desk.attested_only and desk.person is not None and not desk.person.attested:
+        return f"{_SIGN_IN}: nothing attests that {desk.person.name} asked. Open the link of this notice, and sign in"
     if desk.person is not None and (reason := undo_objection(desk.person, _led_to(stream, containment))):
         return reason
     if desk.now_ms < containment.earliest_undo_ms:
@@ -361,7 +371,7 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
         case Step.EXPIRY_DUE:
             subject, lines = "Containment is stuck" if containment.step is Step.APPLYING else "Containment is due", [reason]
         case Step.REFUSED:
-            subject, lines = "Undo refused", [reason]
+            subject, lines = "Sign in to undo" if detail.get("sign_in") else "Undo refused", [reason]
         case Step.UNDONE:
             restored = [f"Restored: {item}" for item in detail.get("restored", ())]
             left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
@@ -377,4 +387,7 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
     target = containment.plan.target
     text = [f"Containment {containment.id}: {containment.plan.summary}", *lines]
     told = notice(entry.id, f"{subject}: {target.kind} {target.id}", text, containment.correlation_id)
+    if entry.step is Step.EXPIRY_DUE or detail.get("sign_in"):
+        until_ms = entry.time_ms + _LINK_MS
+        told = replace(told, proposal_id=containment.id, plan=digest(containment.plan), until_ms=until_ms, undoes=True)
     desk.notify(replace(told, case=containment.case))

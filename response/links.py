@@ -18,7 +18,8 @@ from response.notices import Notice, Notify
 from shared_model.errors import BreakwaterError
 
 #: What is signed begins with this, so that a signature of the same key over anything else is no link.
-_PURPOSE = "breakwater: a link to a plan, 1"
+_PURPOSE, _UNDO_PURPOSE = "breakwater: a link to a plan, 1", "breakwater: a link to an undo, 1"
+_UNDOES = "yes"
 _ID, _PLAN, _UNTIL = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}"), re.compile(r"[1-9]\d{12}")
 #: Characters of the longest signature: 96 bytes.
 _SIGNATURE = re.compile(r"[\w-]{22,128}", re.ASCII)
@@ -60,16 +61,20 @@ class Link:
         :func:`~response.proposals.digest` of the plan that it shows, 16 hex digits.
     until_ms : int
         When the proposal lapses, and the link with it.
+    undoes : bool
+        It shows a containment (whose id stands in the place of the proposal's) to who may undo it.
     """
 
     proposal_id: str
     plan: str
     until_ms: int
+    undoes: bool = False
 
     @property
     def message(self) -> bytes:
         """What is signed. No field can hold a newline."""
-        return "\n".join((_PURPOSE, self.proposal_id, self.plan, str(self.until_ms))).encode()
+        purpose = _UNDO_PURPOSE if self.undoes else _PURPOSE
+        return "\n".join((purpose, self.proposal_id, self.plan, str(self.until_ms))).encode()
 
 
 def path_of(proposal_id: str) -> str:
@@ -88,7 +93,9 @@ def address(site: str, link: Link, signer: Signer) -> str:
     signer : Signer
     """
     signature = base64.urlsafe_b64encode(signer.sign(link.message)).rstrip(b"=").decode()
-    query = urlencode({"plan": link.plan, "until": link.until_ms, "signature": signature})
+    query = urlencode(
+        {"plan": link.plan, "until": link.until_ms, "signature": signature} | ({"undo": _UNDOES} if link.undoes else {})
+    )
     return f"{site}{path_of(link.proposal_id)}?{query}"
 
 
@@ -106,7 +113,7 @@ def read_link(proposal_id: str, query: Mapping[str, str], verifier: Verifier, *,
     plan, until, written = (query.get(name, "") for name in ("plan", "until", "signature"))
     if not (_ID.fullmatch(proposal_id) and _PLAN.fullmatch(plan) and _UNTIL.fullmatch(until) and _SIGNATURE.fullmatch(written)):
         raise LinkRefused("this is not a link of Breakwater's")
-    link = Link(proposal_id, plan, int(until))
+    link = Link(proposal_id, plan, int(until), query.get("undo", "") == _UNDOES)
     if now_ms >= link.until_ms:
         raise LinkExpired("this link has expired")
     if not verifier.verify(link.message, _decoded(written)):
@@ -123,7 +130,7 @@ def with_links(notify: Notify, site: str, signer: Signer, report: Callable[[dict
     def tell(notice: Notice) -> None:
         if notice.proposal_id and notice.plan:
             try:
-                link = Link(notice.proposal_id, notice.plan, notice.until_ms)
+                link = Link(notice.proposal_id, notice.plan, notice.until_ms, notice.undoes)
                 notice = replace(notice, link=address(site, link, signer))
             except BreakwaterError as error:
                 report({"notice_id": notice.id, "reason": str(error)})

@@ -26,6 +26,8 @@ class Notice:
         Until when the proposal can be answered.
     link : str
         Where the plan can be seen and answered (``response/links.py``), ``""`` where the deployment has no page for it.
+    undoes : bool
+        It asks about the undo of a containment: ``proposal_id`` is that one's id, and ``plan`` the plan that it was made by.
     case : str
         The incident that it belongs to: what is told of one case belongs to one thread.
     """
@@ -38,6 +40,7 @@ class Notice:
     plan: str = ""
     until_ms: int = 0
     link: str = ""
+    undoes: bool = False
     case: str = ""
 
     @property
@@ -53,7 +56,8 @@ class Notice:
     @property
     def opens(self) -> str:
         """What a person opens to see and answer, ``""`` where there is nothing."""
-        return f"To see the plan and answer: {self.link}" if self.link else ""
+        what = "what it would give back, and to undo it" if self.undoes else "the plan and answer"
+        return f"To see {what}: {self.link}" if self.link else ""
 
     @property
     def thread(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
-from azure_functions.registry import LINK_ANSWERS, VERDICTS, Group
+from azure_functions.registry import LINK_ANSWERS, LINK_UNDOS, VERDICTS, Group
 from response.signals import fitted
 from shared_model.errors import CloudUnavailable
 from shared_model.verdicts import Verdict
@@ -36,16 +36,23 @@ class VerdictQueue:
             _send(self._clients, VERDICTS, fitted(verdict, LARGEST), Group.DETECT)
 
 
-class AnswerQueue:
-    """Queue ``link-answers``, as the page sends to it."""
+class PageQueues:
+    """Queues ``link-answers`` and ``link-undos``, as the page sends to them."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def send(self, body: str) -> None:
+    def answer(self, body: str) -> None:
         """Send one answer. Raises CloudUnavailable."""
+        self._send(LINK_ANSWERS, body)
+
+    def undo(self, body: str) -> None:
+        """Send one request for an undo. Raises CloudUnavailable."""
+        self._send(LINK_UNDOS, body)
+
+    def _send(self, queue: str, body: str) -> None:
         try:
-            _send(self._clients, LINK_ANSWERS, body, Group.PAGE)
+            _send(self._clients, queue, body, Group.PAGE)
         except CloudRefusal as refusal:
             raise CloudUnavailable(str(refusal)) from refusal
 

@@ -7,7 +7,6 @@ The other half holds in every test of this folder: whatever a function calls mus
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -21,6 +20,7 @@ from infra_tests.azure_functions.adapters import test_people as people
 from infra_tests.azure_functions.app import EVENTS, App
 from infra_tests.azure_functions.granted import Asked, allowing, grants
 from infra_tests.azure_functions.test_proposal_page import CLAIMS, Browser, linked_app, only_link
+from infra_tests.azure_functions.test_undo_by_link import undo_link
 from infra_tests.azure_functions.watched import Watched, watch
 from offline.azure.certificates import Certificates
 from offline.azure.services import Services
@@ -77,14 +77,20 @@ def everything_is_answered(app: App, patch: pytest.MonkeyPatch) -> None:
     ada.post(answer="approve")
     for body in app.taken("link-answers"):
         app.message("answer_links", body)
-    for function in ("respond", "answer_proposals", "answer_links", "undo_containment"):
+    contained = next(entry.containment_id for entry in app.journal() if entry.step is Step.APPLIED)
+    app.now_ms += 25 * 3_600_000
+    app.scheduled()  # its time is over: the notice has a link that undoes
+    ada = Browser(app, undo_link(app, contained), CLAIMS)
+    ada.get()
+    ada.post(answer="undo")
+    for body in app.taken("link-undos"):
+        app.message("undo_links", body)
+    for function in ("respond", "answer_proposals", "answer_links", "undo_links", "undo_containment"):
         app.message(function, "{")
 
 
 def everything_ends(app: App) -> None:
     app.set_policy("enforce")
-    contained = next(entry.containment_id for entry in app.journal() if entry.step is Step.APPLIED)
-    app.message("undo_containment", json.dumps({"undo": contained, "approved_by": "bob@example.com"}))
     app.now_ms += 1
     for body in handlers.two_signals(app):  # once more, by others: the second line in the ledger
         again = Verdict.from_json(body)
@@ -133,7 +139,9 @@ _CHANGES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities/upda
         ("detect", _SENDS, "state/queues/verdicts", "", True),
         ("respond", _SENDS, "state/queues/verdicts", "", False),
         ("page", _SENDS, "state/queues/link-answers", "", True),
+        ("page", _SENDS, "state/queues/link-undos", "", True),
         ("page", _SENDS, "state/queues/answers", "", False),
+        ("page", _SENDS, "state/queues/containments", "", False),
         ("respond", _CHANGES, "state/tables/signals", "", True),
         ("respond", _CHANGES, "state/tables/journal", "", False),
     ],

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import azure.functions as func
 import pytest
 
-from azure_functions import answer_proposals, proposal_page, respond
+from azure_functions import answer_proposals, expire_containments, proposal_page, respond
 from azure_functions.actions.catalogue import ACTIONS
 from azure_functions.actions.leaves import LEAVES
 from azure_functions.adapters.link_key import LinkKey
@@ -58,14 +58,14 @@ class Browser:
         return headers | ({"X-MS-CLIENT-PRINCIPAL": principal(self.claims)} if self.claims is not None else {})
 
 
-def linked_app(app: App, monkeypatch: pytest.MonkeyPatch) -> App:
-    """The app with a page, as the templates configure it, where somebody is asked."""
+def linked_app(app: App, monkeypatch: pytest.MonkeyPatch, *, ask: bool = True) -> App:
+    """The app with a page, as the templates configure it, where somebody is asked, unless ``ask`` is left out."""
     told = {"link_key": KEY, "page_url": PAGE, "page_operator_ids": f"{ADA},{ON_CALL}"}
     app.settings = replace(app.settings, **told, tenant_id=TENANT)
-    for module in (respond, answer_proposals, proposal_page):
+    for module in (respond, answer_proposals, expire_containments, proposal_page):
         app.install(monkeypatch, module)
     app.set_policy(mode="approve")
-    for body in two_signals(app):
+    for body in two_signals(app) if ask else ():
         app.message("respond", body)
     return app
 

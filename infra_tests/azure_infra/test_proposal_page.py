@@ -73,6 +73,7 @@ def test_the_page_reads_the_journal_sends_answers_and_may_nothing_else(most: dic
     assert on_ours == {
         ("Storage Table Data Reader", registry.JOURNAL),
         ("Storage Queue Data Message Sender", registry.LINK_ANSWERS),
+        ("Storage Queue Data Message Sender", registry.LINK_UNDOS),
     }
     elsewhere = {right.role for right in given if "/tables/" not in right.on and "/queues/" not in right.on}
     host = {"Storage Blob Data Owner", "Storage Queue Data Contributor", "Storage Table Data Contributor"}  # of its own account
@@ -80,13 +81,19 @@ def test_the_page_reads_the_journal_sends_answers_and_may_nothing_else(most: dic
     assert not [right for right in given if right.operations]
 
 
-def test_only_the_page_sends_to_its_queue(most: dict[str, Deployment]) -> None:
+@pytest.mark.parametrize("queue", [registry.LINK_ANSWERS, registry.LINK_UNDOS])
+def test_only_the_page_sends_to_its_queues(most: dict[str, Deployment], queue: str) -> None:
     sends = {
         right.who
         for right in rights(most.values())
-        if right.on.endswith(f"/queues/{registry.LINK_ANSWERS}") and right.role == "Storage Queue Data Message Sender"
+        if right.on.endswith(f"/queues/{queue}") and right.role == "Storage Queue Data Message Sender"
     }
     assert sends == {Group.PAGE}
+
+
+def test_where_there_is_a_page_who_undoes_signs_in_there(most: dict[str, Deployment]) -> None:
+    assert told(most["resource_group"], "undo")["BREAKWATER_ATTESTED_UNDO"] == "yes"
+    assert told(deployed("resource_group", **LEAST["resource_group"]), "undo")["BREAKWATER_ATTESTED_UNDO"] == ""
 
 
 def test_by_default_there_is_no_page() -> None:

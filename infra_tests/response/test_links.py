@@ -64,6 +64,17 @@ def test_no_part_of_one_link_fits_another(one: Link, other: Link) -> None:
             read_link(one.proposal_id, {**query, "signature": theirs["signature"]}, key, now_ms=NOW_MS)
 
 
+@pytest.mark.parametrize("undoes", [False, True])
+def test_a_link_to_a_plan_undoes_nothing_and_one_to_an_undo_shows_no_proposal(undoes: bool) -> None:
+    key = Key()
+    link = replace(LINK, undoes=undoes)
+    identifier, query = parts_of(address(ADDRESS, link, key))
+    assert read_link(identifier, query, key, now_ms=NOW_MS) == link
+    other = {name: value for name, value in query.items() if name != "undo"} | ({} if undoes else {"undo": "yes"})
+    with pytest.raises(LinkRefused):
+        read_link(identifier, other, key, now_ms=NOW_MS)
+
+
 @pytest.mark.parametrize("late_ms", [0, 1, 86_400_000])
 def test_from_its_last_moment_on_it_has_expired_and_the_key_is_not_asked(late_ms: int) -> None:
     key = Key()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode
-from response.expiry import Ended
+from response.expiry import Ended, undo
 from response.journal import Step
 from response.people import Person
 from response.policy import FourEyes
+from response.proposals import digest
 from shared_model.events import Entity, EntityKind, Telemetry
 
 SESSION = "AROAEXAMPLE:eve"
@@ -64,3 +66,15 @@ def test_nor_whom_a_further_verdict_named_that_extended_it() -> None:
 def test_a_machine_of_which_nobody_is_named_is_anybodys_to_undo() -> None:
     site = Site()
     assert site.undo(contained(site, about=()), LYING).step is Step.UNDONE
+
+
+def test_who_is_not_attested_is_sent_to_sign_in_where_one_can() -> None:
+    site = Site()
+    identifier = site.contain("i-1").decisions[0].containment_id
+    room: Any = {"actions": site.actions, "journal": site.journal, "now_ms": site.now_ms, "notify": site.notices.append}
+    refused = undo(identifier, approved_by=Person("bob"), attested_only=True, **room)
+    told = site.notices[-1]
+    assert (refused.step, told.proposal_id, told.undoes) == (Step.REFUSED, identifier, True)
+    assert told.plan == digest(site.stream("i-1").containments[identifier].plan)
+    assert set(site.world["i-1"].values()) == {"locked"}
+    assert undo(identifier, approved_by=Person("ada", "directory#1"), attested_only=True, **room).step is Step.UNDONE

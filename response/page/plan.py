@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from response.answers import LONGEST_REASON
-from response.containment import Stream
+from response.containment import Containment, Stream
 from response.journal import JournalEntry, Step
 from response.page.document import Markup, SignInByPlatform, Site, element, joined, listed, text, void
 from response.plan_text import diff_lines
@@ -86,7 +86,7 @@ def form(proposal: Proposal, site: Site, *, action: str, token: str, request: st
     by_platform = isinstance(site.sign_in, SignInByPlatform)
     yield Markup('<p id="said" class="said" role="alert"></p>')
     if not (by_platform and who):
-        yield _sign_in(site, action, proposal)
+        yield _sign_in(site, action, f"breakwater approve {proposal.id}", "Sign in to answer")
     if by_platform and not who:
         return
     hidden = (void("input", type="hidden", name=name, value=value) for name, value in (("token", token), ("request", request)))
@@ -106,6 +106,43 @@ def form(proposal: Proposal, site: Site, *, action: str, token: str, request: st
         method="post",
         action=action,
         hidden=not by_platform,
+    )
+
+
+def undo_about(stream: Stream, containment: Containment) -> Iterator[Markup]:
+    """Yield what an undo would take back: what stands, since when, by whom, and the state before."""
+    plan = containment.plan
+    steps = [entry for entry in stream.entries if entry.containment_id == containment.id and entry.step is not Step.REFUSED]
+    target = (str(plan.target.kind), plan.target.id, f"in account {plan.target.account}", plan.region)
+    yield _facts(
+        ("What", element("strong", plan.summary)),
+        ("On", " ".join(part for part in target if part)),
+        ("Decided by", containment.actor),
+        ("Stands at", f"{steps[-1].step}, {_time(steps[-1].time_ms)}"),
+        ("Case", containment.case),
+    )
+    yield element("h2", "What was changed, before and after: an undo gives back what was before")
+    yield _diff([*diff_lines(plan)][1:])
+    yield element(
+        "p", "What somebody changed since is left, and named: ", element("code", f"breakwater undo {containment.id} --dry-run")
+    )
+
+
+def undo_form(containment: Containment, site: Site, *, action: str, token: str, request: str, who: str) -> Markup:
+    """Return the form that asks for the undo; parameters as of :func:`form`. Of who has not signed in, the way to do so."""
+    if not who or not isinstance(site.sign_in, SignInByPlatform):
+        return _sign_in(site, action, f"breakwater undo {containment.id}", "Sign in to undo it")
+    hidden = (void("input", type="hidden", name=name, value=value) for name, value in (("token", token), ("request", request)))
+    over = void("input", type="checkbox", name="overwrite", value="yes")
+    return element(
+        "form",
+        element("p", "Signed in as ", element("strong", who, id="who"), ". Your name goes into the journal."),
+        *hidden,
+        element("label", over, element("span", "Also write over what somebody changed since"), class_="tick"),
+        element("div", element("button", "Undo it", type="submit", name="answer", value="undo"), class_="answers"),
+        id="answer",
+        method="post",
+        action=action,
     )
 
 
@@ -134,14 +171,14 @@ def _named(entry: JournalEntry) -> str:
     return f"{entry.actor}, {_time(entry.time_ms)}"
 
 
-def _sign_in(site: Site, action: str, proposal: Proposal) -> Markup:
+def _sign_in(site: Site, action: str, command: str, words: str) -> Markup:
     also = Markup()
     if isinstance(site.sign_in, SignInByPlatform):
-        start = element("a", "Sign in to answer", href=f"{site.sign_in.path}{quote(action, safe='')}", class_="button in")
+        start = element("a", words, href=f"{site.sign_in.path}{quote(action, safe='')}", class_="button in")
     else:
-        start = element("button", "Sign in to answer", type="button", id="start", class_="in")
+        start = element("button", words, type="button", id="start", class_="in")
         also = element("noscript", element("p", "Signing in here needs JavaScript."))
-    console = element("code", f"breakwater approve {proposal.id}")
+    console = element("code", command)
     return element(
         "section",
         element("h2", "Your answer"),

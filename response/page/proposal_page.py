@@ -10,13 +10,14 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
-from response.answers import LONGEST_REASON, answer_body
-from response.containment import Stream, fold
-from response.journal import Journal
+from response.answers import LONGEST_REASON, answer_body, undo_body
+from response.containment import Containment, Stream, fold
+from response.journal import Journal, Step
 from response.links import Link, LinkExpired, LinkRefused, Verifier, path_of, read_link
 from response.page import forms, plan
 from response.page.document import Markup, Reply, Site, element, page
 from response.page.forms import Visit
+from response.people import SignIn
 from response.proposals import Proposal, digest
 from shared_model.errors import CloudUnavailable
 
@@ -36,6 +37,9 @@ class ProposalPage:
         Sends an answer's body to the function that settles it. May raise CloudUnavailable.
     sender : callable
         Returns what that function knows this sender by. May raise CloudUnavailable.
+    ask_undo : callable or None
+        Sends a request for an undo to the function that undoes. None where the cloud attests who asks there; then the page shows
+        a containment, and names the command. May raise CloudUnavailable.
     leaves : mapping of str to sequence of str
         By action, what it does not stop.
     random : callable
@@ -51,6 +55,7 @@ class ProposalPage:
         send: Callable[[str], None],
         sender: Callable[[], str],
         leaves: Mapping[str, Sequence[str]],
+        ask_undo: Callable[[str], None] | None = None,
         random: Callable[[], str] = lambda: secrets.token_hex(_RANDOM_BYTES),
     ) -> None:
         self._site = site
@@ -58,6 +63,7 @@ class ProposalPage:
         self._verifier = verifier
         self._send = send
         self._sender = sender
+        self._ask_undo = ask_undo
         self._leaves = leaves
         self._random = random
 
@@ -69,6 +75,10 @@ class ProposalPage:
         stream, proposal = found
         browser, request = visit.browser or self._random(), self._random()
         token = forms.form_token(browser, visit.query["signature"], request)
+        if isinstance(proposal, Containment):
+            main = self._undoing(stream, proposal, visit, token, request)
+            title = f"Undo {proposal.plan.action.replace('_', ' ')}?"
+            return page(200, self._site, title, main, cookie=forms.cookie(browser))
         return page(
             200,
             self._site,
@@ -87,6 +97,8 @@ class ProposalPage:
         if isinstance(found, Reply):
             return found
         _, proposal = found
+        if isinstance(proposal, Containment):
+            return self._undo(proposal, visit, visit.sign_in)
         form = visit.form or {}
         says, reason = form.get("answer", ""), form.get("reason", "").strip()
         if wrong := _wrong(says, reason):
@@ -131,8 +143,33 @@ class ProposalPage:
             yield from plan.form(proposal, self._site, action=self._again(visit), token=token, request=request, who=who)
         yield element("footer", "This link shows one plan. Whoever holds it can read it; only a person who signs in can answer.")
 
-    def _find(self, visit: Visit, now_ms: int) -> tuple[Stream, Proposal] | Reply:
-        """Return the open proposal that a valid link is about, with its stream; else the page that says why there is none."""
+    def _undoing(self, stream: Stream, containment: Containment, visit: Visit, token: str, request: str) -> Iterator[Markup]:
+        yield from plan.undo_about(stream, containment)
+        if self._ask_undo is None:
+            yield element("p", "To undo it: ", element("code", f"breakwater undo {containment.id}"))
+            return
+        who = visit.sign_in.person.name if visit.sign_in else ""
+        yield plan.undo_form(containment, self._site, action=self._again(visit), token=token, request=request, who=who)
+
+    def _undo(self, containment: Containment, visit: Visit, who: SignIn) -> Reply:
+        """Send on that a person who has signed in wants an undo. Sent twice, the second finds it undone."""
+        form = visit.form or {}
+        if form.get("answer") != "undo" or self._ask_undo is None:
+            return self._told(422, "Not sent", "This page only asks for an undo.", visit)
+        overwrite = form.get("overwrite") == "yes"
+        try:
+            self._ask_undo(undo_body(containment.id, by=self._sender(), on_behalf_of=who, overwrite=overwrite))
+        except CloudUnavailable:
+            text = "Your request was not sent: the queue did not take it. Open the link again, and ask once more."
+            return self._told(503, "Not sent", text, visit, retry=True)
+        text = f"The undo was asked for, as {who.person.name}. Within seconds the page says what came of it."
+        return self._told(202, "Sent", text, visit, link="See what came of it")
+
+    def _find(self, visit: Visit, now_ms: int) -> tuple[Stream, Proposal | Containment] | Reply:
+        """Return what a valid link is about, with its stream: the open proposal, or the containment that stands.
+
+        Else the page that says why there is none.
+        """
         try:
             link = read_link(visit.proposal_id, visit.query, self._verifier, now_ms=now_ms)
             return self._open(link, visit, now_ms)
@@ -147,9 +184,11 @@ class ProposalPage:
             text = "The journal or the key could not be asked just now. That says nothing about the proposal: try again."
             return self._told(503, "Could not look", text, retry=True)
 
-    def _open(self, link: Link, visit: Visit, now_ms: int) -> tuple[Stream, Proposal] | Reply:
+    def _open(self, link: Link, visit: Visit, now_ms: int) -> tuple[Stream, Proposal | Containment] | Reply:
         name = self._journal.find(link.proposal_id)
         stream = fold(name, self._journal.stream(name)) if name is not None else None
+        if link.undoes:
+            return self._standing(link, stream, visit)
         proposal = stream.proposals.get(link.proposal_id) if stream is not None else None
         if stream is None or proposal is None:
             return self._told(404, "No such proposal", "The journal of this deployment has no such proposal.")
@@ -163,6 +202,15 @@ class ProposalPage:
             )
             return self._told(409, "The plan has changed", text)
         return stream, proposal
+
+    def _standing(self, link: Link, stream: Stream | None, visit: Visit) -> tuple[Stream, Containment] | Reply:
+        contained = stream.containments.get(link.proposal_id) if stream is not None else None
+        if stream is None or contained is None or digest(contained.plan) != link.plan:
+            return self._told(404, "No such containment", "The journal of this deployment has no such containment.")
+        if contained.step in (Step.UNDOING, Step.UNDONE) and not contained.is_held:
+            status = 200 if visit.form is None else 409
+            return page(status, self._site, "This was undone", plan.undo_about(stream, contained))
+        return stream, contained
 
     def _told(
         self,
@@ -181,7 +229,8 @@ class ProposalPage:
 
     def _again(self, visit: Visit) -> str:
         """Return path and query of the link that was opened, and nothing else that the browser may have put beside."""
-        query = urlencode({name: visit.query.get(name, "") for name in ("plan", "until", "signature")})
+        names = ("plan", "until", "signature", *(("undo",) if "undo" in visit.query else ()))
+        query = urlencode({name: visit.query.get(name, "") for name in names})
         return f"{self._site.base}{path_of(visit.proposal_id)}?{query}"
 
 

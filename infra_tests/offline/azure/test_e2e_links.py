@@ -19,7 +19,9 @@ from shared_model.events import Entity, EntityKind, Telemetry
 
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAzure]:
-    with EmbeddedAzure.start(tmp_path_factory.mktemp("azure-links"), settings=SETTINGS) as running:
+    with EmbeddedAzure.start(
+        tmp_path_factory.mktemp("azure-links"), settings={**SETTINGS, "BREAKWATER_ATTESTED_UNDO": "yes"}
+    ) as running:
         running.services.grant_deployed(armed=True)
         policy = yaml.safe_load((ROOT / "policy" / "azure.yaml").read_text(encoding="utf-8"))
         for action in policy["actions"].values():
@@ -41,7 +43,8 @@ def test_a_link_leads_to_the_change_in_the_name_of_who_signed_in(azure: Embedded
         signal = verdict("", f"v-{telemetry}", telemetry, time_ms=now_ms, entity=machine, correlation_id=world.incident)
         queue.send_message(base64.b64encode(signal.to_json().encode()).decode())
     azure.host.drain()
-    (entry,) = (each for each in Operator(azure).journal("quarantine_instance", EntityKind.INSTANCE, world.web) if each.plan)
+    written = Operator(azure).journal("quarantine_instance", EntityKind.INSTANCE, world.web)
+    (entry,) = (each for each in written if each.step == "PROPOSED")
     link = link_to(entry.containment_id, azure.services.arm.incidents.comments(world.incident))
     before = groups(azure)
     for _ in range(2):  # a scanner opens it before the person does
@@ -61,4 +64,16 @@ def test_a_link_leads_to_the_change_in_the_name_of_who_signed_in(azure: Embedded
     answered = ada.send(link, answer="approve")
     assert answered.status == 409
     assert f"ada@example.com ({ADA} of {TENANT_ID})" in answered.body.decode()
+    isolated, operator = groups(azure), Operator(azure, "somebody@example.com")
+    operator.undo(entry.containment_id)
+    azure.host.drain()
+    assert groups(azure) == isolated  # nothing attests who asked: there is a link instead
+    undo = link_to(entry.containment_id, azure.services.arm.incidents.comments(world.incident))
+    assert undo.endswith("&undo=yes")
+    assert ada.open(undo).status == 200
+    assert ada.send(undo, answer="undo").status == 202
+    azure.host.drain()
+    assert groups(azure) == before
+    undoing = [each for each in operator.journal("quarantine_instance", EntityKind.INSTANCE, world.web) if each.step == "UNDOING"]
+    assert [each.detail["requested_by"] for each in undoing] == [f"{TENANT_ID}#{ADA}"]
     assert not [call for call in azure.services.calls.calls() if call.status == 403]
