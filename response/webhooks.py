@@ -17,7 +17,7 @@ from shared_model.errors import BreakwaterError
 
 #: Slack takes 150 characters in a header and 3,000 in a section; Teams 28 KB in a message, mark-up included.
 _HEADER, _SECTION, _CARD = 150, 2900, 27_000
-_OPENS = "See the plan and answer"
+_OPENS, _UNDOES = "See the plan and answer", "See what an undo gives back"
 _CUT = " … (cut; the journal has all of it)"
 
 
@@ -75,6 +75,10 @@ def to_all(tellers: Iterable[Notify]) -> Notify:
     return tell
 
 
+def _opens(notice: Notice) -> str:
+    return _UNDOES if notice.undoes else _OPENS
+
+
 def slack_body(notice: Notice) -> dict[str, Any]:
     """Return the message for Slack: a header, and the text as it is (no mark-up of a finding's own counts).
 
@@ -82,7 +86,7 @@ def slack_body(notice: Notice) -> dict[str, Any]:
     """
     context = " · ".join(part for part in (notice.thread, f"Notice {notice.id}") if part)
     # The only mark-up is our own address; a button would call back, and needs an app that listens.
-    opens = {"type": "section", "text": {"type": "mrkdwn", "text": f"<{_plain(notice.link)}|{_OPENS}>"}}
+    opens = {"type": "section", "text": {"type": "mrkdwn", "text": f"<{_plain(notice.link)}|{_opens(notice)}>"}}
     return {
         "text": _plain(notice.subject),  # what a phone shows
         "unfurl_links": False,  # no preview: the plan is for who opens the link
@@ -115,7 +119,7 @@ def _card(notice: Notice, text: str) -> dict[str, Any]:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": blocks,
-        **({"actions": [{"type": "Action.OpenUrl", "title": _OPENS, "url": notice.link}]} if notice.link else {}),
+        **({"actions": [{"type": "Action.OpenUrl", "title": _opens(notice), "url": notice.link}]} if notice.link else {}),
     }
     return {"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
 

@@ -61,6 +61,9 @@ def test_both_open_the_plan_where_it_has_a_page() -> None:
     (action,) = teams_body(linked)["attachments"][0]["content"]["actions"]
     assert (action["type"], action["url"]) == ("Action.OpenUrl", link)
     assert "actions" not in teams_body(NOTICE)["attachments"][0]["content"]
+    undoes = replace(linked, undoes=True)
+    assert slack_body(undoes)["blocks"][2]["text"]["text"].endswith("|See what an undo gives back>")
+    assert teams_body(undoes)["attachments"][0]["content"]["actions"][0]["title"] == "See what an undo gives back"
 
 
 @given(subject=st.text(max_size=300), text=st.text(max_size=40_000), case=st.sampled_from(["", "case-1"]))
