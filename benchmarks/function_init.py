@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import describe
 from lambdas.registry import FUNCTIONS, PAGE
 from offline.aws.emulator_binary import runtime_folder
 
@@ -75,6 +76,7 @@ def _start(folder: Path, module: str, bytecode: str = "") -> tuple[float, dict[s
 def main() -> None:
     """Print one line per function."""
     subprocess.run([sys.executable, "-m", "cdk.package", "--for", "local"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    print(describe())
     empty = measure("(empty handler)", "", ROOT / "build" / "local" / "respond")
     print(
         f"{'function':22s} {'packaged':>9s} {'without':>9s} {'x empty':>8s} {'modules':>8s}  heavy ones   (limit {LIMIT_MS} ms)"
