@@ -33,7 +33,8 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
     shared: dict[str, Any] = {"settings": settings, "env": _environment(settings), "tags": {"application": settings.name}}
     data = DataStack(app, f"{prefix}Data", policy=policy, description="Breakwater: lake, queues, tables, keys.", **shared)
     detection = DetectionStack(app, f"{prefix}Detection", data=data, description="Breakwater: detectors.", **shared)
-    response = ResponseStack(app, f"{prefix}Response", data=data, description="Breakwater: containment and undo.", **shared)
+    title = "Breakwater: containment and undo."
+    response = ResponseStack(app, f"{prefix}Response", data=data, senders=detection.senders, description=title, **shared)
     functions = detection.functions | response.functions
     title = "Breakwater: alarms and dashboard."
     watched = {"data": data, "functions": functions, "page_api": response.page_api}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from aws_cdk import CfnOutput, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -81,6 +82,11 @@ def deployed_function(
         else None,
     )
     return function
+
+
+def role_id(function: lambda_.Function) -> str:
+    """IAM's id of a function's role (``AROA…``)."""
+    return cast(iam.Role, function.role).role_id
 
 
 def _log_group(scope: Construct, spec: FunctionSpec, names: Names, settings: Settings, key: kms.IKey) -> logs.LogGroup:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.adapters.senders import Senders
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
 from response.responder import respond
+from response.telling import forged
 from shared_model.verdicts import Verdict
 
-FUNCTION = Function("respond", needs=("journal_table", "signals_table", "policy_parameter"))
+FUNCTION = Function("respond", needs=("journal_table", "signals_table", "policy_parameter", "verdict_senders"))
 ROOM = ResponseRoom(FUNCTION)
 
 
@@ -23,6 +25,9 @@ def _respond(message: Message) -> None:
         verdict = Verdict.from_json(message.body)
     except ValueError as error:
         raise Poison(str(error), source=f"verdicts:{message.id}") from error
+    if reason := Senders(FUNCTION.settings.verdict_senders).objection(message.sender, verdict):
+        ROOM.notify(forged(verdict, reason, delivery=message.id))
+        raise Poison(reason, source=f"verdicts:{message.id}", field="telemetry")
     FUNCTION.correlate(verdict.correlation_id)
     now_ms, policy = FUNCTION.now_ms(), ROOM.policy
     outcome = respond(

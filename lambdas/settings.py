@@ -37,6 +37,8 @@ class Settings:
         SSM parameters (SecureString) that hold the addresses of webhooks; empty where there is none.
     own_role_arns : str
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
+    verdict_senders : str
+        Comma-separated ``function=role id`` of the detectors: who may send verdicts, and of what (``adapters/senders.py``).
     operator_accounts : str
         Comma-separated accounts, besides this one, whose operators answer proposals.
     network_role_arn, identity_role_arn, data_role_arn, undo_role_arn : str
@@ -69,6 +71,7 @@ class Settings:
     slack_webhook_parameter: str = ""
     teams_webhook_parameter: str = ""
     own_role_arns: str = ""
+    verdict_senders: str = ""
     operator_accounts: str = ""
     network_role_arn: str = ""
     identity_role_arn: str = ""

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from response.actions import Plan
 from response.containment import Stream
 from response.journal import Journal, JournalEntry, Step
-from response.notices import Notify, notice
+from response.notices import Notice, Notify, notice
 from response.proposals import ASKS, digest
 from response.room import Room
+from shared_model.verdicts import Verdict
 
 #: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
 _FINISHING = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
@@ -76,6 +77,19 @@ def tell_of_unnamed(what: str, containment_id: str, why: str, *, journal: Journa
     lines = [f"{containment_id}{summary}", f"{why[:500]}.", "Nothing was changed. Send it again as a role or user of your own."]
     told = notice(delivery, f"{what} refused: nobody could be named who sent it", lines, entries[-1].correlation_id)
     notify(replace(told, case=entries[-1].case))
+
+
+def forged(verdict: Verdict, reason: str, *, delivery: str) -> Notice:
+    """Return what a person is told of a verdict that was sent in another detector's name: whoever sent it may be taken over.
+
+    ``delivery`` is the id of the message: the notice has it, and is the same when the message comes again.
+    """
+    lines = [
+        f"Verdict {verdict.id[:64]} says that it is of {verdict.detector[:64]}, about {verdict.entity.key[:200]}.",
+        f"{reason[:500]}.",
+        "It counts for nothing, and is a dead letter. Unless somebody has redriven it, look who holds the sender's role.",
+    ]
+    return notice(delivery, "Verdict refused: another sent it than it says", lines, verdict.correlation_id[:200])
 
 
 def about(room: Room) -> list[str]:

@@ -8,7 +8,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from cdk import delivery
-from cdk.functions import deployed_function
+from cdk.functions import deployed_function, role_id
 from cdk.lake import raw_prefixes
 from cdk.names import sends_verdicts
 from cdk.rules import API_CALLS, FINDINGS, WITH_READS, rule_to_queue
@@ -28,6 +28,8 @@ class DetectionStack(Stack):
             for spec in FUNCTIONS
             if sends_verdicts(spec)
         }
+        # Each has a role of its own, whose id SQS attests with every verdict.
+        self.senders = {name: role_id(function) for name, function in self.functions.items()}
         self._deliver(data, settings)
         rule_to_queue(
             self, "findings", names, "findings", pattern=FINDINGS, description="GuardDuty's findings are triaged by Breakwater."

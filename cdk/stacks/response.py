@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Stack
@@ -21,11 +22,21 @@ from lambdas.registry import FUNCTIONS, PAGE, Group
 class ResponseStack(Stack):
     """The only identities that change anything: three contain, another undoes."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, data: DataStack, **stack: Any) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data: DataStack,
+        senders: Mapping[str, str],
+        **stack: Any,
+    ) -> None:
         super().__init__(scope, construct_id, **stack)
         around, key = data.surroundings, data.telemetry_key
         self.page_api = page_api(self, data.names) if data.link_key else None
         links = {"link_key": around.link_key_arn, "page_url": page_url(self.page_api)} if self.page_api else {}
+        attested = {"verdict_senders": ",".join(f"{name}={role}" for name, role in senders.items())}
         self.functions = {
             spec.name: deployed_function(
                 self,
@@ -33,7 +44,9 @@ class ResponseStack(Stack):
                 settings,
                 around,
                 key,
-                data.environment_of(spec) | (links if spec.queue in CONTAINING else {}),
+                data.environment_of(spec)
+                | (links if spec.queue in CONTAINING else {})
+                | (attested if spec.queue == "verdicts" else {}),
             )
             for spec in FUNCTIONS
             if not sends_verdicts(spec)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from cdk import explanations
 from cdk.delivery import FLOW_LOG_FIELDS
 from infra_tests.cdk.conftest import ACCOUNT, LOG_GROUP, REGION, VPC
 from infra_tests.cdk.templates import Templates, principals
@@ -59,6 +60,40 @@ def test_a_function_is_told_only_settings_that_there_are(templates: Templates, s
     told = set(templates.functions()[function_name(spec)]["Environment"]["Variables"])
     assert told <= {PREFIX + field.name.upper() for field in fields(Settings)}
     assert f"{PREFIX}DEAD_LETTER_QUEUE_URL" in told
+
+
+def test_every_exception_from_the_rules_of_cdk_nag_has_a_reason_that_is_written_down(templates: Templates) -> None:
+    (report,) = json.loads((templates.folder / "validation-report.json").read_text(encoding="utf-8"))["pluginReports"]
+    assert (report["pluginName"], report["violations"]) == ("AwsSolutions", [])
+    written = {value for value in vars(explanations).values() if isinstance(value, str)} | {
+        why for _, why in explanations.REASONS
+    }
+    assert report["suppressedViolations"], "else this looks at nothing"
+    assert {each["reason"] for each in report["suppressedViolations"]} <= written
+
+
+def test_the_responder_is_told_by_which_roles_which_verdicts_may_be_sent(templates: Templates) -> None:
+    told = templates.functions()["breakwater-respond"]["Environment"]["Variables"][f"{PREFIX}VERDICT_SENDERS"]
+    exported = {
+        output["Export"]["Name"]: output["Value"]
+        for template in templates.by_stack.values()
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+    names = {logical: role["Properties"]["RoleName"] for logical, role in templates.resources("AWS::IAM::Role").items()}
+    text = ""
+    for part in told["Fn::Join"][1]:
+        if isinstance(part, str):
+            text += part
+        else:
+            logical, attribute = exported[part["Fn::ImportValue"]]["Fn::GetAtt"]
+            text += f"{attribute} of {names[logical]}"
+    wanted = ("detect_flows", "detect_api_calls", "detect_system_logs", "triage_findings")
+    assert text == ",".join(f"{name}=RoleId of breakwater-{name.replace('_', '-')}-{REGION}" for name in wanted)
+    others = [
+        name for name, each in templates.functions().items() if f"{PREFIX}VERDICT_SENDERS" in each["Environment"]["Variables"]
+    ]
+    assert others == ["breakwater-respond"]
 
 
 @each_function

@@ -59,6 +59,11 @@ class FurnishedClients(LazyClients):
             self(service, region, once=once).meta.events.register(event, listener)
 
 
+#: IAM ids of the detectors' sessions, as SQS sees them.
+DETECTORS = {
+    name: f"AROAEXAMPLE{number:010d}:breakwater-{name.replace('_', '-')}"
+    for number, name in enumerate(("detect_flows", "detect_api_calls", "detect_system_logs", "triage_findings"))
+}
 #: Who asks for an undo: ARN, and IAM id, as SQS sees it.
 ON_CALL, ON_CALL_ID = f"arn:aws:iam::{ACCOUNT}:user/on-call", "AIDAEXAMPLEONCALL000"
 
@@ -188,9 +193,9 @@ def sqs_event(*bodies: str, fifo_groups: tuple[str, ...] = (), sender: str = ON_
 
 
 def redelivered(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """Build the event of messages that were taken from a FIFO queue."""
+    """Build the event of verdicts that were taken from their queue, as if triage, which speaks for all, had sent them."""
     groups = tuple(message["Attributes"]["MessageGroupId"] for message in messages)
-    return sqs_event(*(message["Body"] for message in messages), fifo_groups=groups)
+    return sqs_event(*(message["Body"] for message in messages), fifo_groups=groups, sender=DETECTORS["triage_findings"])
 
 
 def _tags(tags: dict[str, str] | None) -> list[dict[str, str]]:
@@ -253,6 +258,7 @@ _SETTINGS = Settings(
     policy_parameter="/breakwater/policy",
     notification_topic_arn=f"arn:aws:sns:eu-central-1:{ACCOUNT}:notices",
     own_role_arns=_role_arn("respond"),
+    verdict_senders=",".join(f"{name}={sender.partition(':')[0]}" for name, sender in DETECTORS.items()),
     network_role_arn=_role_arn("network"),
     identity_role_arn=_role_arn("identity"),
     data_role_arn=_role_arn("data"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra_tests.lambdas.account import ACCOUNT, NOW_MS, ON_CALL, ON_CALL_ID, Account, redelivered, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, DETECTORS, NOW_MS, ON_CALL, ON_CALL_ID, Account, redelivered, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain, finding, two_findings
 from infra_tests.response.world import Killed, verdict
 from lambdas import expire_containments, respond, triage_findings
@@ -78,7 +78,7 @@ def test_after_a_failure_in_a_fifo_group_what_follows_waits_and_other_groups_go_
         raise OSError("the network is down")
 
     monkeypatch.setattr(respond, "respond", fails_at_first)
-    result = respond.handler(sqs_event(*bodies, fifo_groups=("a", "a", "b")), None)
+    result = respond.handler(sqs_event(*bodies, fifo_groups=("a", "a", "b"), sender=DETECTORS["triage_findings"]), None)
     assert [failure["itemIdentifier"] for failure in result["batchItemFailures"]] == ["message-0", "message-1", "message-2"]
     assert calls == ["v0", "v2"]
 
@@ -163,7 +163,7 @@ class TestSessions:
         session = Entity(EntityKind.SESSION, f"{made['RoleId']}:alice", ACCOUNT)
         principal = Entity(EntityKind.PRINCIPAL, made["Arn"], ACCOUNT)
         signals = [
-            verdict("", f"{role}-{telemetry}", telemetry, entity=session, related=(principal,))
+            verdict("", f"{role}-{telemetry}", telemetry, entity=session, related=(principal,), detector="guardduty")
             for telemetry in (Telemetry.DATA_EVENTS, Telemetry.API_CALLS)
         ]
         VerdictQueue(account.clients, account.queues["verdicts"]).send(signals)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra_tests.lambdas.account import ACCOUNT, NOW_MS, ON_CALL, Account, sqs_event
+from infra_tests.lambdas.account import ACCOUNT, DETECTORS, NOW_MS, ON_CALL, Account, sqs_event
 from infra_tests.lambdas.actions import waf
 from infra_tests.lambdas.actions.invoked import FUNCTION, CustomersFunction
 from infra_tests.response.world import verdict
@@ -44,7 +44,9 @@ def about(target: Entity, number: int = 1) -> Verdict:
 
 def deliver(account: Account, target: Entity, number: int = 1) -> list[JournalEntry]:
     one = about(target, number)
-    assert respond.handler(sqs_event(one.to_json(), fifo_groups=(target.key,)), None) == {"batchItemFailures": []}
+    assert respond.handler(sqs_event(one.to_json(), fifo_groups=(target.key,), sender=DETECTORS["triage_findings"]), None) == {
+        "batchItemFailures": []
+    }
     return account.journal()
 
 
