@@ -103,14 +103,15 @@ class DetectionRoom:
             raise failed[0]
 
     def conclude(self, detection: Detection, detector: Detector, *, events: int, started: float) -> None:
-        """Send the verdicts, then store what is remembered, then log and count. The order matters.
+        """Send the verdicts, log the scores, store what is remembered, and count. The order matters.
 
         Killed after the first step, the function scores the same events again, and sends verdicts of the same ids whatever
-        came behind them (docs/decisions/114); the other way round they would be lost.
+        came behind them (docs/decisions/114); the other way round they would be lost. Lines travel to the host beside the
+        waiting for the table; behind it the answer would wait for them.
         """
         self.publish(detection.verdicts)
-        self.memory.store(detection.states, now_ms=self._function.now_ms())
         self.log_scores(detection.scores, detector.threshold)
+        self.memory.store(detection.states, now_ms=self._function.now_ms())
         self._function.count("Events", events)
         self._function.count("Duplicates", detection.duplicates)
         self._function.count("Late", detection.late)
