@@ -1,7 +1,8 @@
 """What a network that learnt one cloud says of the other: generated API calls, families that training never saw.
 
 The networks are small ones for this question. Attack and benign families of the tests are those of the test split, of which
-training tells nothing. A threshold is what 1 % of benign windows of the validation families of the cloud that was learnt reach.
+training tells nothing; a family of which some call is part of an attack in training is not tested, so that the operations of
+every attack are held out. A threshold is what 1 % of benign windows of the validation families of the learnt cloud reach.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from training.scenarios import Split
+from training.scenarios.library import attack_operations, scenarios_by_family
 from training.trials.audit_sets import CLOUDS, Judged, drawn, judged, stories
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import Examples, fit_network, fit_trees, joined
@@ -53,7 +55,19 @@ def _windows(cloud: str, split: Split, seed: int) -> Examples:
 
 @cache
 def _tested(cloud: str) -> Judged:
-    return judged(stories(cloud, Split.TEST, seed=77))
+    known = known_calls(cloud)
+    return judged([story for story in stories(cloud, Split.TEST, seed=77) if story.family not in known])
+
+
+def known_calls(cloud: str) -> dict[str, list[str]]:
+    """Attack families of the test split with calls that make up an attack of training too, and these calls."""
+    attacks = {family: attack_operations(scenario) for family, scenario in scenarios_by_family().items() if family.is_attack}
+    learnt = frozenset().union(*(calls for family, calls in attacks.items() if family.split is Split.TRAIN))
+    return {
+        family.name: sorted(calls & learnt)
+        for family, calls in attacks.items()
+        if family.split is Split.TEST and family.cloud == cloud and calls & learnt
+    }
 
 
 def sum_up(results: dict[str, Document]) -> Document:
@@ -63,7 +77,7 @@ def sum_up(results: dict[str, Document]) -> Document:
         every = [found for key, found in results.items() if key.startswith(f"{learnt}_")]
         if every:
             table[learnt] = {cloud: {model: averaged(one[cloud][model] for one in every) for model in MODELS} for cloud in CLOUDS}
-    return {"learnt": table}
+    return {"learnt": table, "not_tested": {cloud: known_calls(cloud) for cloud in CLOUDS}}
 
 
 STAGE = Stage(

@@ -9,7 +9,7 @@ from typing import Any
 from training.benchmarks.markdown import table
 from training.trials.models import TITLES
 from training.trials.platforms import PAPER_MS
-from training.trials.printing import auc, cells, percent, run_line
+from training.trials.printing import auc, cells, percent, run_line, share
 
 Document = dict[str, Any]
 _LEARNT = {"aws": "AWS", "azure": "Azure", "both": "both"}
@@ -94,7 +94,7 @@ one family are alike, so that less is known than the intervals say.
 def _clouds(document: Document) -> str:
     rows = [
         [_LEARNT[learnt], _CLOUD[cloud], TITLES[model], f"{one['attack']:,} / {one['benign']:,}", *cells(one, ("recall_1e-2", "auc")),
-         f"{percent(one['recall'])} / {percent(one['fpr'])}", str(one["seeds"])]
+         f"{share(one, 'recall')} / {share(one, 'fpr')}", str(one["seeds"])]
         for learnt, tests in document["learnt"].items() for cloud, models in tests.items() for model, one in models.items()
     ]  # fmt: skip
     head = (
@@ -110,7 +110,7 @@ def _clouds(document: Document) -> str:
     return f"""## One cloud learnt, the other tested
 
 Generated API calls, told as CloudTrail or as Azure's Activity and sign-in records, in the common vocabulary. Tests are the attack and benign families of the test split of
-that cloud, of which training tells nothing; some of the calls that make up an attack there occur in attacks of training too. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
+that cloud, of which training tells nothing. The operations of every attack are held out: {_not_tested(document)}. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
 whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account.
 
 {_best_by_cloud(document)}
@@ -118,6 +118,15 @@ whether what is learnt of one cloud serves the other, and nothing about false al
 {table(head, rows)}
 
 {run_line(document)}"""
+
+
+def _not_tested(document: Document) -> str:
+    """Which families the test leaves out, since training shows one of their calls in an attack."""
+    left = [
+        f"{len(families)} of {_CLOUD[cloud]} ({', '.join(f'{name} for {calls[0]}' for name, calls in families.items())})" if families else f"none of {_CLOUD[cloud]}"
+        for cloud, families in document["not_tested"].items()
+    ]  # fmt: skip
+    return f"families of which some call is part of an attack in training are not tested, {' and '.join(left)}"
 
 
 def _best_by_cloud(document: Document) -> str:
