@@ -20,7 +20,7 @@ from azure_functions.actions.security_rules import read_rule
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
-from response.actions import CloudUnavailable, Difference, Plan, UndoResult, Verification
+from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -88,16 +88,15 @@ class CloseSecurityGroupRules:
 
     def _objection(self, plan: Plan) -> str:
         group = self._arm.security_group(plan.before["group"])
-        now = _rules(unless_changing(group)) if group is not None else {}
-        for name, rule in plan.before["rules"].items():
-            if name in now and now[name] != rule:
-                return f"{name} of {plan.before['group']} is {_say(now[name])} now, no longer {_say(rule)}: plan again"
-        return ""
+        return _not_as_planned(plan, unless_changing(group)) if group is not None else ""
 
     def apply(self, plan: Plan) -> None:
         closing = plan.before["rules"]
 
         def without(group: Resource) -> list[Any]:
+            # Each time that the group is written again: what somebody has put in a rule's place by now is theirs.
+            if objection := _not_as_planned(plan, group):
+                raise CannotApply(f"nothing was closed: {objection}")
             return [rule for rule in _listed(group) if rule["name"].lower() not in closing]
 
         try:
@@ -187,6 +186,15 @@ def _rules(group: Resource) -> dict[str, dict[str, Any]]:
 
 def _allowing(group: Resource) -> dict[str, dict[str, Any]]:
     return {name: rule for name, rule in _rules(group).items() if str(rule["access"]).lower() == "allow"}
+
+
+def _not_as_planned(plan: Plan, group: Resource) -> str:
+    """Return which rule is another one by now than what the plan is to close, ``""`` where each is that or gone."""
+    now = _rules(group)
+    for name, rule in plan.before["rules"].items():
+        if name in now and now[name] != rule:
+            return f"{name} of {plan.before['group']} is {_say(now[name])} now, no longer {_say(rule)}: plan again"
+    return ""
 
 
 def _properties(rule: Rule) -> dict[str, Any]:

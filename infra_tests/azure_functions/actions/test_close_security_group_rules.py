@@ -173,6 +173,28 @@ def test_another_writer_between_look_and_write_loses_nothing(cloud: Cloud, actio
     assert "open-ssh" not in rules
 
 
+def test_what_somebody_puts_in_its_place_between_look_and_write_is_theirs(cloud: Cloud, action: CloseSecurityGroupRules) -> None:
+    open_rules(cloud)
+    made, meddled = plan(action, opened(cloud, *ALL)), []
+    assert action.check(made) == ""
+
+    def meddle(request: Any) -> None:
+        if request.method == "PUT" and not meddled:
+            meddled.append(request)
+            _set(cloud, "open-ssh", access="Deny")
+
+    cloud.arm.before = meddle  # type: ignore[method-assign]
+    with pytest.raises(CannotApply, match=r"open-ssh of .* is open-ssh, Deny .* plan again"):
+        action.apply(made)
+    assert meddled
+    rules = cloud.rules(cloud.world.edge_group)
+    assert rules["open-ssh"]["access"] == "Deny"
+    assert {"Open-Several", "open-grouped"} <= rules.keys()  # the write is of the whole group, and was not made
+    (left,) = action.undo(made).left
+    assert "someone has put open-ssh" in left
+    assert cloud.rules(cloud.world.edge_group) == rules
+
+
 def test_a_lock_is_no_reason_to_come_back(cloud: Cloud, action: CloseSecurityGroupRules) -> None:
     open_rules(cloud)
     made = plan(action, opened(cloud, "open-ssh"))
