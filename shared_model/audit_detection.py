@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared_model.audit_descriptions import Described, describe_call, describe_event
 from shared_model.detection import Detection, EntityScore
-from shared_model.encoders.audit import describe_row, encode_api_calls, encode_system_events, expand
+from shared_model.encoders.audit import as_now, describe_row, encode_api_calls, encode_system_events, expand
 from shared_model.events import ApiCall, Entity, SystemEvent, Telemetry
-from shared_model.memory import EntityMemory
+from shared_model.memory import EntityMemory, Remembered
+from shared_model.pasts import tell_pasts
 from shared_model.remembering import remember
 from shared_model.scorer import Scorer, memory_key, verdict_of
 from shared_model.verdicts import Evidence, seen_in
@@ -47,7 +49,7 @@ def detect_api_calls(
     Detection
     """
     described = [describe_call(call) for call in calls]
-    return _detect(encode_api_calls(calls), described, Telemetry.API_CALLS, detector, memory, now_ms, correlation_id)
+    return _detect(encode_api_calls(calls), described, Telemetry.API_CALLS, detector, memory, now_ms, correlation_id, calls)
 
 
 def detect_system_events(
@@ -66,6 +68,7 @@ def _detect(
     memory: EntityMemory,
     now_ms: int,
     correlation_id: str,
+    calls: Sequence[ApiCall] = (),
 ) -> Detection:
     if not described:
         return Detection((), {}, ())
@@ -74,7 +77,11 @@ def _detect(
     entities = tuple(numbers)
     keys = [memory_key(detector, entity) for entity in entities]
     loaded = memory.load(keys)
-    before = [loaded.get(key) for key in keys]
+    before = [_as_rows_are_now(loaded.get(key)) for key in keys]
+    sketches, apart = dict[str, bytes](), dict[str, Remembered]()
+    if calls:
+        owners = [memory_key(detector, call.principal) for call in calls]
+        sketches, apart = tell_pasts(rows, calls, [keys[number] for number in of_event.tolist()], owners, loaded, memory)
     times = np.array([item.time_ms for item in described], np.int64)
     events = Events(of_event, times, np.array([_id_hash(item.event_id) for item in described], np.uint64), rows, len(entities))
     sequences = merge(events, before, length=detector.window)
@@ -123,13 +130,18 @@ def _detect(
         now_ms=now_ms,
         causes=causes,
     )
+    kept = {keys[number]: replace(state, habits=sketches.get(keys[number], b"")) for number, state in states.items()}
     return Detection(
         verdicts=tuple(verdicts),
-        states={keys[number]: state for number, state in states.items()},
+        states=apart | kept,
         scores=tuple(scores),
         duplicates=sequences.duplicates,
         late=sequences.late,
     )
+
+
+def _as_rows_are_now(state: Remembered | None) -> Remembered | None:
+    return None if state is None else replace(state, rows=as_now(state.rows, len(state.times_ms)))
 
 
 def _score(sequences: Sequences, windows: Windows, detector: Scorer) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -31,6 +31,8 @@ class Remembered:
     cause : str
         Where the last batch alarmed: the id of the event that its verdict is known by (:func:`shared_model.windows.first_new`).
         Scored again without a new event, the same alarm is the same verdict.
+    habits : bytes
+        Of a principal: the sketch of what it has done (:mod:`shared_model.habits`), which outlives the rows and its sessions.
     """
 
     rows: bytes
@@ -39,6 +41,7 @@ class Remembered:
     recent: tuple[str, ...] = ()
     version: int = 0
     cause: str = ""
+    habits: bytes = b""
 
 
 class EntityMemory(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,8 @@ def _rows(remembered: Remembered, width: int) -> NDArray[np.uint8] | None:
 
 
 def _audit(remembered: Remembered, length: int) -> _Window | None:
-    rows = _rows(remembered, audit.ROW_BYTES)
+    now = replace(remembered, rows=audit.as_now(remembered.rows, len(remembered.times_ms)))
+    rows = _rows(now, audit.ROW_BYTES)
     if rows is None:
         return None
     rows = rows[-length:]

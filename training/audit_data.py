@@ -13,15 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_model.encoders.audit import encode_api_calls, encode_system_events
-from shared_model.events import ApiCall, Rejected, SystemEvent, Telemetry
+from shared_model.encoders.audit import encode_api_calls, encode_system_events, tell_firsts
+from shared_model.events import ApiCall, Entity, Rejected, SystemEvent, Telemetry
 from shared_model.parsers.azure_audit import parse_audit_records
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
 from training.loaders.cloudtrail_logs import RecordedAttack, embed, read_panther, read_stratus
 from training.scenarios import AUDIT_CLASSES, BENIGN, Family, Scenario, Split, families, generate
-from training.scenarios.audit_story import LabelledRecord, attack_story, benign_days, owner_of
+from training.scenarios.audit_story import LabelledRecord, attack_story, benign_days
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
+from training.scenarios.principals import owner_of
 from training.sequences import Story
 from training.splits import HELD_OUT_PANTHER, HELD_OUT_STRATUS
 
@@ -83,7 +84,7 @@ def stories_of(scenario: Scenario) -> list[Story]:
     """One story for each principal, session or host of the scenario."""
     if scenario.log is not None:
         return _log_stories(json.dumps(scenario.log).encode(), scenario.labels, scenario.family.name)
-    told = [LabelledRecord(record, label) for record, label in zip(scenario.records, scenario.labels, strict=True)]
+    told = (LabelledRecord(*line, scenario.past) for line in zip(scenario.records, scenario.labels, strict=True))
     return record_stories(told, scenario.family.name)
 
 
@@ -91,6 +92,7 @@ def record_stories(told: Iterable[LabelledRecord], family: str) -> list[Story]:
     """Parse and encode audit records of either cloud, one story an entity. Raises GeneratedRecordRejected for one refused."""
     calls: list[ApiCall] = []
     labels: list[int] = []
+    pasts: dict[Entity, bytes] = {}
     for line in told:
         parse = parse_cloudtrail if "eventSource" in line.record else parse_audit_records
         for call in parse(line.record, source=family):
@@ -98,7 +100,10 @@ def record_stories(told: Iterable[LabelledRecord], family: str) -> list[Story]:
                 raise GeneratedRecordRejected(f"{family}: {call.field}: {call.reason}: {call.raw[:200]}")
             calls.append(call)
             labels.append(CLASS_INDEX[line.label])
+            pasts.setdefault(call.principal, line.past)
     rows = encode_api_calls(calls)
+    numbers = {principal: number for number, principal in enumerate(pasts)}
+    tell_firsts(rows, calls, np.array([numbers[call.principal] for call in calls], np.intp), list(pasts.values()))
     entities = [(call.session or call.principal).key for call in calls]
     return _stories(zip(entities, [call.time_ms for call in calls], rows, labels, strict=True), family)
 

@@ -211,7 +211,7 @@ def audit() -> Task:
     features = audit_encoder.FEATURES
     return Task(
         name="audit",
-        version="0.3.0",
+        version="0.4.0",
         classes=AUDIT_CLASSES,
         features=features,
         sizes=audit_sizes(len(features), len(AUDIT_CLASSES)),

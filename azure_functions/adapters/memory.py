@@ -127,7 +127,7 @@ def _transactions(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any
 
 def _to_row(key: str, state: Remembered, expires: str) -> dict[str, Any]:
     # What is only there to recognise duplicates gives way first: forgetting it costs a second look at an old event.
-    room = max(0, LARGEST - len(state.rows) - sum(map(len, state.event_ids)) - 24 * len(state.event_ids))
+    room = max(0, LARGEST - len(state.rows) - len(state.habits) - sum(map(len, state.event_ids)) - 24 * len(state.event_ids))
     recent = list(state.recent)
     while recent and sum(map(len, recent)) + 3 * len(recent) > room:
         recent = recent[(len(recent) + 1) // 2 :]
@@ -146,6 +146,7 @@ def _to_row(key: str, state: Remembered, expires: str) -> dict[str, Any]:
         "expires": expires,
         **pack("rows", state.rows),
         **(pack("recent", packed) if digits else {}),
+        **(pack("habits", state.habits) if state.habits else {}),
         **pack("said", _compressed(json.dumps(said, separators=(",", ":")).encode())),
     }
 
@@ -160,6 +161,7 @@ def _from_row(row: Mapping[str, Any]) -> Remembered:
         recent=tuple(recent),
         version=said["version"],
         cause=said.get("cause", ""),
+        habits=unpack("habits", row) if "habits0" in row else b"",
     )
 
 

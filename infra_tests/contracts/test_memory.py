@@ -28,6 +28,13 @@ def test_what_an_alarm_is_known_by_is_kept_until_a_batch_without_one(memory: Ent
     assert memory.load(["k"])["k"].cause == ""
 
 
+def test_a_principals_habits_are_kept_beside_its_rows_and_without_any(memory: EntityMemory) -> None:
+    sketch = bytes(range(256)) * 7
+    states = {"audit#own": replace(STATE, habits=sketch), "audit#in sessions": Remembered(b"", (), (), habits=sketch)}
+    memory.store(states, now_ms=NOW_MS)
+    assert memory.load(states) == states
+
+
 def test_a_key_without_memory_is_absent_and_no_keys_are_no_question(memory: EntityMemory) -> None:
     memory.store({}, now_ms=NOW_MS)
     assert memory.load(["nobody"]) == {}

@@ -135,6 +135,9 @@ def test_calls_of_one_batch_are_read_and_written_together(functions: Account) ->
     requests: list[str] = []
     functions.clients("dynamodb").meta.events.register("before-call", lambda model, **_: requests.append(model.name))
     detect_api_calls.handler(sqs_event(*[envelope(number, failed=False) for number in range(20)]), None)
+    assert requests == ["BatchGetItem", "BatchGetItem", "BatchWriteItem", "BatchWriteItem"]  # a new session: its role's row too
+    requests.clear()
+    detect_api_calls.handler(sqs_event(*[envelope(number, failed=False) for number in range(20, 40)]), None)
     assert requests == ["BatchGetItem", "BatchWriteItem"]
 
 
@@ -209,7 +212,7 @@ def test_an_envelope_that_is_no_record_is_a_dead_letter_and_the_others_go_on(fun
     assert detect_api_calls.handler(sqs_event(broken, envelope(1, failed=False)), None) == {"batchItemFailures": []}
     (message,) = functions.take("dead-letters")
     assert message["MessageAttributes"]["field"]["StringValue"] == "eventSource"
-    assert functions.clients("dynamodb").scan(TableName="memory")["Count"] == 1
+    assert functions.clients("dynamodb").scan(TableName="memory")["Count"] == 2  # the session's row, and its role's
 
 
 def test_guessed_passwords_in_a_log_object_are_a_verdict_on_the_host(functions: Account) -> None:

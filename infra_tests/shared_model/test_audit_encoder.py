@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from shared_model.encoders.audit import FEATURES, ROW, ROW_BYTES, _Row, encode_api_calls, encode_system_events, expand
+from shared_model.encoders.audit import (
+    FEATURES,
+    ROW,
+    ROW_BYTES,
+    _Row,
+    as_now,
+    encode_api_calls,
+    encode_system_events,
+    expand,
+    tell_firsts,
+)
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent
 from shared_model.log_templates import CATALOGUE
 
@@ -195,7 +205,7 @@ def test_no_feature_carries_a_name():
 
 def test_the_layout_of_rows_is_fixed():
     """Rows lie in entity memory: a change of the layout needs a new detector version."""
-    assert ROW_BYTES == 32
+    assert ROW_BYTES == 37
     assert ROW.fields is not None
     assert {name: entry[1] for name, entry in ROW.fields.items()} == {
         "time_ms": 0,
@@ -214,7 +224,34 @@ def test_the_layout_of_rows_is_fixed():
         "read_only": 29,
         "mfa": 30,
         "grant": 31,
+        "novel": 32,
+        "days": 33,
+        "operations": 34,
+        "since_operation": 35,
+        "since_lasting": 36,
     }
+
+
+def test_rows_that_were_written_before_they_told_of_habits_are_as_they_were_and_tell_nothing_of_them():
+    rows = encode_api_calls([CALL, later(CALL, 5, operation="ListSecrets")])
+    former = rows[:, :32].tobytes()
+    assert as_now(former, 2) == rows.tobytes()
+    assert as_now(rows.tobytes(), 2) == rows.tobytes()
+    assert as_now(b"x" * 31, 1) == b"x" * 31
+
+
+def test_what_is_a_first_of_the_principal_is_a_feature():
+    calls = [CALL, later(CALL, 86_400), later(CALL, 90_000, service="iam", operation="CreateAccessKey")]
+    rows = encode_api_calls(calls)
+    (sketch,) = tell_firsts(rows, calls, np.zeros(3, np.intp), [b""])
+    first, known, never = named(rows)
+    assert not [name for name in first if name.startswith(("first_", "past_"))]
+    assert known["past_known"] == 1
+    assert not [name for name in known if name.startswith("first_")]
+    assert known["past_days"] == pytest.approx(np.log10(2), abs=1 / 32)
+    assert {name for name in never if name.startswith("first_")} == {"first_operation", "first_dealing", "first_effect"}
+    assert never["past_since_operation"] == pytest.approx(np.log10(26), abs=1 / 32)
+    assert sketch
 
 
 def test_nothing_in_gives_nothing_out():

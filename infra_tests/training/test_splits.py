@@ -17,8 +17,8 @@ from training.datasets import DataFile, catalogue, plain_content, take, verify
 from training.loaders.cloudtrail_logs import embed, held_out, masked, operation, read_invictus, read_panther, read_stratus
 from training.loaders.zeek import captures, read_iot23
 from training.scenarios import Split, named
-from training.scenarios.audit_story import principal_of
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
+from training.scenarios.principals import principal_of
 from training.splits import CTU_DAYS, HELD_OUT_PANTHER, HELD_OUT_STRATUS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES
 
 ROOT = data_root()

@@ -95,7 +95,7 @@ def _parts(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
 
 def _to_item(key: str, state: Remembered, expires: int) -> dict[str, Any]:
     # What is only there to recognise duplicates gives way first: forgetting it costs a second look at an old event.
-    room = max(0, _LARGEST - len(state.rows) - sum(len(text) + 24 for text in state.event_ids))
+    room = max(0, _LARGEST - len(state.rows) - len(state.habits) - sum(len(text) + 24 for text in state.event_ids))
     recent = list(state.recent)
     while recent and sum(len(text) + 3 for text in recent) > room:
         recent = recent[(len(recent) + 1) // 2 :]
@@ -108,6 +108,7 @@ def _to_item(key: str, state: Remembered, expires: int) -> dict[str, Any]:
         "version": {"N": str(state.version)},
         "expires": {"N": str(expires)},
         **({"cause": {"S": state.cause}} if state.cause else {}),
+        **({"habits": {"B": state.habits}} if state.habits else {}),
     }
 
 
@@ -119,6 +120,7 @@ def _from_item(item: Mapping[str, Any]) -> Remembered:
         recent=tuple(json.loads(_unpacked(item["recent"]))),
         version=int(item["version"]["N"]),
         cause=str(item["cause"]["S"]) if "cause" in item else "",
+        habits=bytes(item["habits"]["B"]) if "habits" in item else b"",
     )
 
 

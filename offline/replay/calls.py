@@ -12,8 +12,8 @@ from offline.telemetry import moved_records
 from training.data_root import data_root
 from training.loaders.cloudtrail_logs import embed, read_stratus
 from training.scenarios import generate, named
-from training.scenarios.audit_story import principal_of
 from training.scenarios.family import BENIGN
+from training.scenarios.principals import principal_of
 from training.splits import HELD_OUT_STRATUS
 
 #: What the role's honest owner is: an application on an instance.

@@ -1,7 +1,8 @@
 """Audit records and system-log records → compact rows that are kept, and the dense features the model sees.
 
-A **row** is 32 bytes (:data:`ROW`): codes of the vocabulary, the time, and hashes of operation, source and target that
-only answer "the same as before?". But the operation of a system-log record is its template, and templates are words: its hash
+A **row** is 37 bytes (:data:`ROW`): codes of the vocabulary, the time, hashes of operation, source and target that
+only answer "the same as before?", and what a call shows that its principal never did before (:mod:`shared_model.habits`).
+ But the operation of a system-log record is its template, and templates are words: its hash
 says which, by two buckets (:data:`TEMPLATE_BUCKETS`). **Features** are made from a window of rows by :func:`expand`: pure, and
 the same in training and in serving. What relates an event to others (new here, same as the one before, the gap in time) is
 taken within the window, so it does not depend on how the events were batched.
@@ -23,6 +24,7 @@ from shared_model.call_words import words_of
 from shared_model.effects import EFFECTS, effects_of
 from shared_model.events import ApiCall, SystemEvent, Telemetry
 from shared_model.grants import GRANTS
+from shared_model.habits import CODES_A_TENFOLD, FIRSTS, KNOWN, judge, words_of_rows
 from shared_model.vocabulary import (
     AGENTS,
     CALLERS,
@@ -57,9 +59,16 @@ ROW = np.dtype(
         ("read_only", "u1"),
         ("mfa", "u1"),  # 0 not stated, 1 without, 2 with
         ("grant", "u1"),  # what the request opens, 0 nothing or not said
+        ("novel", "u1"),  # from here on shared_model.habits.Judged: 0 where nothing is known of the principal's past
+        ("days", "u1"),
+        ("operations", "u1"),
+        ("since_operation", "u1"),
+        ("since_lasting", "u1"),
     ]
 )
 ROW_BYTES = ROW.itemsize
+#: What a row had before it told of habits: such rows are still remembered, as calls of a principal whose past is not known.
+_FORMER_BYTES = 32
 
 
 class _Row(NamedTuple):
@@ -81,6 +90,11 @@ class _Row(NamedTuple):
     read_only: int = 0
     mfa: int = 0
     grant: int = 0
+    novel: int = 0
+    days: int = 0
+    operations: int = 0
+    since_operation: int = 0
+    since_lasting: int = 0
 
 
 _API_CALL, _SYSTEM_EVENT = 1, 2
@@ -111,6 +125,9 @@ _RELATIONS = tuple(f"{relation}_{name}" for name in _RELATED for relation in ("s
 _NOVEL = ("service", "agent", "effect")
 _NUMBERS = ("gap", "gap_known", *(f"distinct_{name}s" for name in _RELATED), "failure_share")
 
+#: What is known of the principal's past, as numbers, each a byte of a row.
+_PAST = ("days", "operations", "since_operation", "since_lasting")
+
 #: Names of the dense features, in order: the contract between the model and :func:`expand`. The last is 1 for every event and
 #: 0 in padding.
 FEATURES: tuple[str, ...] = (
@@ -120,6 +137,9 @@ FEATURES: tuple[str, ...] = (
     *_RELATIONS,
     *(f"new_{name}" for name in _NOVEL),
     *_NUMBERS,
+    *(f"first_{name}" for name in FIRSTS),
+    "past_known",
+    *(f"past_{name}" for name in _PAST),
     *(f"template_{hash_}={bucket}" for hash_ in ("a", "b") for bucket in range(TEMPLATE_BUCKETS)),
     "present",
 )
@@ -138,6 +158,8 @@ def _columns(*names: str) -> slice:
 _SAME_COLUMNS, _NEW_COLUMNS = (_columns(*(f"{relation}_{name}" for name in _RELATED)) for relation in ("same", "new"))
 _DISTINCT_COLUMNS = _columns(*(f"distinct_{name}s" for name in _RELATED))
 _NOVEL_COLUMNS = _columns(*(f"new_{name}" for name in _NOVEL))
+_FIRST_COLUMNS = _columns(*(f"first_{name}" for name in FIRSTS))
+_PAST_COLUMNS = _columns(*(f"past_{name}" for name in _PAST))
 _TEMPLATE_COLUMNS = np.array([_COLUMN["template_a=0"], _COLUMN["template_b=0"]])
 # Of each block: its byte in a row, its number of codes, the lowest code that is a level, and the column where code 0 would be.
 _BLOCK_BYTES = np.array([dict(ROW.fields or {})[field][1] for field, _, _ in _BLOCKS])
@@ -163,6 +185,50 @@ def encode_api_calls(calls: Sequence[ApiCall]) -> NDArray[np.uint8]:
 def encode_system_events(events: Sequence[SystemEvent]) -> NDArray[np.uint8]:
     """Encode system-log records as rows: uint8 (n, ROW_BYTES)."""
     return _rows([_of_event(event) for event in events])
+
+
+def tell_firsts(
+    rows: NDArray[np.uint8], calls: Sequence[ApiCall], principal: NDArray[np.intp], sketches: Sequence[bytes]
+) -> list[bytes]:
+    """Write into rows what each call shows that its principal never did before, and return the sketches with these calls.
+
+    Parameters
+    ----------
+    rows : uint8 (n, ROW_BYTES)
+        As encoded; written to.
+    calls : sequence of ApiCall, n
+        Of one delivery, in any order.
+    principal : intp (n,)
+        Which principal each is of: 0 … k-1.
+    sketches : sequence of bytes, k
+        What is kept of each, of whom there is a call (:mod:`shared_model.habits`), empty where nothing is.
+    """
+    fields = rows.view(ROW)[:, 0]
+    words = words_of_rows(fields, [call.source_address for call in calls])
+    times = fields["time_ms"].tolist()
+    places: list[list[int]] = [[] for _ in sketches]
+    for place, number in enumerate(principal.tolist()):
+        places[number].append(place)
+    after = []
+    for own, sketch in zip(places, sketches, strict=True):
+        judged, kept = judge(sketch, [words[place] for place in own], [times[place] for place in own])
+        rows[own, _FORMER_BYTES:] = judged
+        after.append(kept)
+    return after
+
+
+def of_novel_rows(rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which calls show anything that their principal never did before: bool (n,)."""
+    novel: NDArray[np.bool_] = (rows.view(ROW)[:, 0]["novel"] & ~np.uint8(KNOWN)) > 0
+    return novel
+
+
+def as_now(rows: bytes, count: int) -> bytes:
+    """So many remembered rows, of the size that they have now: those written before a row told of habits tell nothing of them."""
+    if not count or len(rows) != _FORMER_BYTES * count:
+        return rows
+    former = np.frombuffer(rows, np.uint8).reshape(count, _FORMER_BYTES)
+    return np.pad(former, ((0, 0), (0, ROW_BYTES - _FORMER_BYTES))).tobytes()
 
 
 def _of_call(call: ApiCall) -> _Row:
@@ -238,6 +304,9 @@ def expand(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     effects = effects_of(rows["service"], rows["verb"], rows["object"], rows["grant"])
     lasting = np.flatnonzero(effects)
     dense.reshape(-1)[begins[lasting] + (_COLUMN[f"effect={EFFECTS[1]}"] - 1) + effects.reshape(-1)[lasting]] = 1
+    dense[..., _FIRST_COLUMNS] = rows["novel"][..., None] >> np.arange(len(FIRSTS)) & 1
+    dense[..., _COLUMN["past_known"]] = rows["novel"] & KNOWN > 0
+    dense[..., _PAST_COLUMNS] = np.stack([rows[name] for name in _PAST], axis=-1) / np.float32(CODES_A_TENFOLD)
     _name_templates(dense.reshape(-1), begins, rows)
     _relate(dense, rows, effects, present, first)
     _gaps(dense, rows["time_ms"], present, first)

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from training.loaders.compressed import read_xz, read_xz_text
-from training.scenarios.audit_story import LabelledRecord, Principal, history
+from training.scenarios.audit_story import LabelledRecord
 from training.scenarios.cloudtrail_records import AGENTS, Caller, record, timestamp
 from training.scenarios.family import BENIGN
+from training.scenarios.past import sketch_of
+from training.scenarios.principals import Principal, history
 from training.scenarios.site import EPOCH_MS
 
 Record = dict[str, Any]
@@ -141,7 +143,7 @@ def embed(attack: RecordedAttack, profile: Principal, seed: int, *, calls: int, 
     """Put the attack, or for a control one more benign script, behind ``calls`` benign calls of the same principal.
 
     Where an attack has several principals (a user who assumes a role), each has its history. Addresses and programs stay those of
-    the record; the tool's own user agent becomes an SDK's.
+    the record; the tool's own user agent becomes an SDK's. The past before that history is one of the profile's too.
     """
     rng = random.Random(f"{attack.name}#{seed}#{calls}")
     agent = rng.choice(AGENTS["sdk"] + AGENTS["cli"])
@@ -152,9 +154,11 @@ def embed(attack: RecordedAttack, profile: Principal, seed: int, *, calls: int, 
     for item in attack.records:
         identities.setdefault(json.dumps(item["userIdentity"].get("arn") or item["userIdentity"].get("principalId")), item)
     for item in identities.values():
-        past = _like(item, agent, history(profile, _caller(item, agent), rng, begin, calls), rng)
-        told += past
-        after = max(after, *(_recorded_ms(line.record) for line in past)) if past else after
+        before = _like(item, agent, history(profile, _caller(item, agent), rng, begin, calls), rng)
+        told += before
+        after = max(after, *(_recorded_ms(line.record) for line in before)) if before else after
+    known = _caller(attack.records[0], _program(attack.records[0], agent))
+    past = sketch_of(profile, known, random.Random(f"past of {attack.name}#{seed}#{calls}"), begin)
     at = after + int(rng.lognormvariate(12, 1.2))
     if control:
         for item in identities.values():
@@ -172,7 +176,7 @@ def embed(attack: RecordedAttack, profile: Principal, seed: int, *, calls: int, 
             told.append(
                 LabelledRecord(moved, BENIGN if operation(moved) in PRELUDE and not _on_instance(item) else attack.verdict)
             )
-    return sorted(told, key=lambda line: str(line.record["eventTime"]))
+    return [replace(line, past=past) for line in sorted(told, key=lambda line: str(line.record["eventTime"]))]
 
 
 def _on_instance(item: Record) -> bool:
@@ -188,15 +192,19 @@ def _caller(item: Record, agent: str) -> Caller:
 
 def _like(item: Record, agent: str, calls: list[tuple[int, Any, Caller]], rng: random.Random) -> list[LabelledRecord]:
     """Benign records with the identity, address, region and program of a recorded one."""
-    own = str(item.get("userAgent", ""))
-    program = agent if not own or "workload" in own else own
     lines = []
     for at, call, caller in calls:
-        written = record(rng, replace(caller, agent=program), call, at)
+        written = record(rng, replace(caller, agent=_program(item, agent)), call, at)
         written["userIdentity"] = copy.deepcopy(item["userIdentity"])
         written["awsRegion"] = item.get("awsRegion", written["awsRegion"])
         lines.append(LabelledRecord(written, BENIGN))
     return lines
+
+
+def _program(item: Record, agent: str) -> str:
+    """The program of a recorded call, ``agent`` in place of the attack tool."""
+    own = str(item.get("userAgent", ""))
+    return agent if not own or "workload" in own else own
 
 
 def _recorded_ms(item: Record) -> int:

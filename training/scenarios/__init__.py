@@ -53,6 +53,8 @@ class Scenario:
         Activity log and Entra ID where the family's cloud is Azure.
     log : dict or None
         CloudWatch Logs subscription document.
+    past : bytes
+        Of audit records: the sketch of what their principal did before (:mod:`shared_model.habits`).
     """
 
     family: Family
@@ -61,6 +63,7 @@ class Scenario:
     flow_log: FlowLog | None = None
     records: tuple[dict[str, Any], ...] = ()
     log: dict[str, Any] | None = None
+    past: bytes = b""
 
 
 def families(telemetry: Telemetry | None = None, split: Split | None = None, *, cloud: str | None = None) -> tuple[Family, ...]:
@@ -139,4 +142,5 @@ def _tell(family: Family, seed: int) -> Scenario:
         log = subscription_payload(lines, host=host, instance_id=instance_id)
         return Scenario(family, seed, tuple(line.label for line in lines), log=log)
     told = attack_story(family, seed) if family.is_attack else benign_story(family, seed)
-    return Scenario(family, seed, tuple(line.label for line in told), records=tuple(line.record for line in told))
+    labels, records = tuple(line.label for line in told), tuple(line.record for line in told)
+    return Scenario(family, seed, labels, records=records, past=told[0].past)

@@ -11,17 +11,18 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
-from training.scenarios import azure_records, cloudtrail_records
-from training.scenarios.catalogue import drawn_attack, drawn_habits, drawn_rarities
-from training.scenarios.family import BENIGN, Family, Split
+from training.scenarios.catalogue import drawn_attack
+from training.scenarios.family import BENIGN, Family
 from training.scenarios.library import reserved, scenarios_by_family
-from training.scenarios.schema import ApiAttack, ApiBenign
+from training.scenarios.past import CHANGES_PROGRAM, DIRECTORY_WORK, OTHER_PROGRAMS, RESOURCE_WORK, sketch_of
+from training.scenarios.principals import benign_calls, history, owner_of, principal_of
+from training.scenarios.schema import ApiAttack
 from training.scenarios.script import Call, operations, play
 from training.scenarios.site import EPOCH_MS
+from training.scenarios.writers import WRITERS, Record, Writer
 
-Record = dict[str, Any]
 DAY_MS = 86_400_000
 _WHO = {"aws": "sts:GetCallerIdentity?0.7", "azure": "Microsoft.ResourceGraph/resources/action?0.4"}
 _LOOK = {
@@ -31,142 +32,34 @@ _LOOK = {
     " Microsoft.Authorization/permissions/read?0.3",
 }  # fmt: skip
 _STOLEN_SHARE = 0.35
-#: Programs that a thief, or a person who takes up another tool, goes on with.
-_OTHER_PROGRAMS = ("cli", "cli", "sdk")
-#: Share of benign principals that do, so that another program is no rarer there than in stories with an attack.
-_CHANGES_PROGRAM = 0.25
 #: Benign calls before an attack, at least: an attack of which there is no history would be told by that.
 _BEFORE = (2, 4, 6, 14, 20, 28)
-#: What anybody does in Azure's directory and among its resources. There an entity is a principal, here a session: two histories.
-_DIRECTORY_WORK = "entra:SignIn*1-2 entra:Update_user?0.4 entra:Update_group?0.2"
-_RESOURCE_WORK = "Microsoft.ResourceGraph/resources/action*1-3 Microsoft.Resources/subscriptions/resourceGroups/read?0.6"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRecord:
-    """An audit record and, apart from it, the class it belongs to."""
+    """An audit record and, apart from it, the class it belongs to, and the sketch of what its principal did before the story."""
 
     record: Record
     label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """One benign principal with its habits; see :class:`~training.scenarios.schema.ApiBenign` for the words.
-
-    ``pause_s`` is the median pause between calls of one script; between scripts it is up to fifty times longer.
-    """
-
-    name: str
-    cloud: str
-    caller: str
-    agents: tuple[str, ...]
-    habits: tuple[str, ...]
-    rarities: tuple[str, ...]
-    rare: float
-    pause_s: float
-    mfa: bool
-
-
-class CallerOf(Protocol):
-    """What a story must know of a caller of either cloud."""
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def mfa(self) -> bool | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """How one cloud writes callers and records."""
-
-    make_caller: Callable[..., Any]
-    elsewhere: Callable[..., Any]
-    at_address: Callable[..., Any]
-    record: Callable[..., Record]
-
-
-_WRITERS = {
-    "aws": Writer(
-        cloudtrail_records.make_caller, cloudtrail_records.elsewhere, cloudtrail_records.at_address, cloudtrail_records.record
-    ),
-    "azure": Writer(azure_records.make_caller, azure_records.elsewhere, azure_records.at_address, azure_records.record),
-}
-
-
-def principal_of(family: Family, rng: random.Random) -> Principal:
-    """The principal of a benign family; where its habits are drawn, they are drawn here."""
-    scenario = cast(ApiBenign, scenarios_by_family()[family])
-    if scenario.draw is None:
-        return Principal(
-            family.name, scenario.cloud, scenario.principal, scenario.agents, scenario.habits, scenario.rarities, scenario.rare,
-            scenario.pause.draw(rng), scenario.mfa,
-        )  # fmt: skip
-    known = [
-        each.habits
-        for other, each in scenarios_by_family().items()
-        if isinstance(each, ApiBenign) and each.habits and each.cloud == scenario.cloud and other.split == family.split
-    ]
-    habits = drawn_habits(scenario.draw, scenario.cloud, known, rng)
-    kind = rng.choice(("user", "role", "role", "instance"))
-    agents = rng.choice((("sdk",), ("cli",), ("console",), ("terraform",), ("sdk", "cli")))
-    if kind == "user" and agents == ("console",):
-        sign_in = "signin:ConsoleLogin" if scenario.cloud == "aws" else "entra:SignIn"
-        habits += (rng.choice((sign_in, f"{sign_in}!1 {sign_in}", f"{sign_in} {rng.choice(habits)}")),) * 2
-    rarities = drawn_rarities(scenario.cloud, rng)
-    return Principal(
-        family.name, scenario.cloud, kind, agents, habits, rarities, 0.06, rng.lognormvariate(1, 1.2), rng.random() < 0.5
-    )  # fmt: skip
-
-
-def owner_of(split: Split, cloud: str, rng: random.Random) -> Principal:
-    """Draw an owner for an attack: a written principal of the split, in training half the time a made-up one."""
-    benign = [
-        (family, scenario)
-        for family, scenario in scenarios_by_family().items()
-        if isinstance(scenario, ApiBenign) and scenario.cloud == cloud and family.split == split
-    ]
-    drawn = [family for family, scenario in benign if scenario.draw is not None and scenario.draw != "specialist"]
-    written = [family for family, scenario in benign if scenario.draw is None and not family.looks_like]
-    if drawn and rng.random() < 0.5:
-        return principal_of(rng.choice(drawn), rng)
-    return principal_of(rng.choice(written), rng)
-
-
-def benign_calls(owner: Principal, rng: random.Random, *, rare: float | None = None) -> Iterator[Call]:
-    """One script's calls of this principal: mostly a habit, sometimes a rarity."""
-    chance = owner.rare if rare is None else rare
-    scripts = owner.rarities if owner.rarities and rng.random() < chance else owner.habits
-    yield from play(rng.choice(scripts), rng)
-
-
-def history(owner: Principal, caller: Any, rng: random.Random, begin_ms: int, calls: int) -> list[tuple[int, Call, Any]]:
-    """At least ``calls`` benign calls (0 gives none) from ``begin_ms`` on, with this principal's pauses."""
-    told: list[tuple[int, Call, Any]] = []
-    at = float(begin_ms)
-    while len(told) < calls:
-        for call in benign_calls(owner, rng):
-            told.append((int(at), call, caller))
-            at += 1000 * rng.lognormvariate(0, 0.8) * owner.pause_s
-        at += 1000 * owner.pause_s * rng.lognormvariate(2.3, 1.4)
-    return told
+    past: bytes = b""
 
 
 def benign_story(family: Family, seed: int, *, calls: int = 60) -> list[LabelledRecord]:
     """A principal that does nothing wrong."""
     rng = random.Random(f"{family.name}#{seed}")
     owner = principal_of(family, rng)
-    writer = _WRITERS[owner.cloud]
+    writer = WRITERS[owner.cloud]
     begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
     caller = writer.make_caller(rng, owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa)
+    past = sketch_of(owner, caller, random.Random(f"past of {family.name}#{seed}"), begin)
     changed = _changed(writer, caller, rng, moves=0.1)
     if changed == caller:
         told = history(owner, caller, rng, begin, calls)
     else:
         half = history(owner, caller, rng, begin, calls // 2)
         told = half + history(owner, changed, rng, half[-1][0] + rng.randrange(5_000, 40_000_000), calls // 2)
-    return [LabelledRecord(writer.record(rng, who, call, at), BENIGN) for at, call, who in told]
+    return [LabelledRecord(writer.record(rng, who, call, at), BENIGN, past) for at, call, who in told]
 
 
 def benign_days(family: Family, seed: int, *, days: int, calls_a_day: int = 80) -> list[LabelledRecord]:
@@ -176,24 +69,25 @@ def benign_days(family: Family, seed: int, *, days: int, calls_a_day: int = 80) 
     """
     rng = random.Random(f"days of {family.name}#{seed}")
     owner = principal_of(family, rng)
-    writer = _WRITERS[owner.cloud]
+    writer = WRITERS[owner.cloud]
     begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
     caller = writer.make_caller(rng, owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa)
+    past = sketch_of(owner, caller, random.Random(f"past of the days of {family.name}#{seed}"), begin)
     told: list[tuple[int, Call, Any]] = []
     for day in range(days):
         if day:
             caller = _changed(writer, caller, rng, moves=0.05)
         start = begin + day * DAY_MS + rng.randrange(3_600_000)
         told += [each for each in history(owner, caller, rng, start, calls_a_day) if each[0] < start + DAY_MS]
-    return [LabelledRecord(writer.record(rng, who, call, at), BENIGN) for at, call, who in told]
+    return [LabelledRecord(writer.record(rng, who, call, at), BENIGN, past) for at, call, who in told]
 
 
 def _changed(writer: Writer, caller: Any, rng: random.Random, *, moves: float) -> Any:
     """The caller from now on: now and then at another address or with another program, neither of which is an attack."""
     if rng.random() < moves:
         caller = writer.at_address(caller, writer.elsewhere(rng, caller).address)
-    if rng.random() < _CHANGES_PROGRAM:
-        caller = writer.at_address(writer.elsewhere(rng, caller, rng.choice(_OTHER_PROGRAMS)), caller.address)
+    if rng.random() < CHANGES_PROGRAM:
+        caller = writer.at_address(writer.elsewhere(rng, caller, rng.choice(OTHER_PROGRAMS)), caller.address)
     return caller
 
 
@@ -206,41 +100,42 @@ def attack_story(family: Family, seed: int, *, control: bool = False) -> list[La
     drawn = random.Random(f"owner of {family.name}#{seed}")
     attack = _acted(cast(ApiAttack, scenarios_by_family()[family]), drawn)
     owner = owner_of(family.split, attack.cloud, drawn)
-    writer = _WRITERS[owner.cloud]
+    writer = WRITERS[owner.cloud]
     rng = random.Random(f"{family.name}#{seed}")
     begin = EPOCH_MS + rng.randrange(14 * 24 * 3600) * 1000
     legitimate = writer.make_caller(
         rng, attack.owner or owner.caller, rng.choice(owner.agents), now_ms=begin, mfa=owner.mfa
     )  # fmt: skip
+    past = sketch_of(owner, legitimate, random.Random(f"past of {family.name}#{seed}"), begin)
     before = history(owner, legitimate, rng, begin, rng.choice(_BEFORE))
     at = float(before[-1][0]) + rng.lognormvariate(13, 1.5)
     if attack.cloud == "azure":
         before += _elsewhere_too(attack, before, legitimate, rng)
     thief = legitimate
     if attack.stolen:
-        thief = writer.elsewhere(rng, legitimate, rng.choice(_OTHER_PROGRAMS))
+        thief = writer.elsewhere(rng, legitimate, rng.choice(OTHER_PROGRAMS))
     elif rng.random() < 0.2:  # the insider or the implant: nothing but the calls themselves is new, at most the address
         thief = writer.at_address(legitimate, writer.elsewhere(rng, legitimate).address)
     if control:  # a person or job that moved, or that did not
         thief = writer.at_address(thief, drawn.choice((legitimate.address, thief.address)))
     elif attack.mfa is not None:
         thief = replace(thief, mfa=attack.mfa)
-    honest, directory = (_endless(work, drawn) for work in (partial(benign_calls, owner), partial(play, _DIRECTORY_WORK)))
+    honest, directory = (_endless(work, drawn) for work in (partial(benign_calls, owner), partial(play, DIRECTORY_WORK)))
     pause = attack.pace.draw(rng)
-    told = [LabelledRecord(writer.record(rng, who, call, time), BENIGN) for time, call, who in before]
+    told = [LabelledRecord(writer.record(rng, who, call, time), BENIGN, past) for time, call, who in before]
     for stage in attack.chain:
         if stage.after is not None:
             at += 1000 * stage.after.draw(rng)
         label = BENIGN if stage.innocent or control else stage.verdict or attack.verdict
         for call in play(stage.calls, rng):
             acted = call if not control else next(directory if call.service == "entra" else honest)
-            told.append(LabelledRecord(writer.record(rng, thief, acted, int(at)), label))
+            told.append(LabelledRecord(writer.record(rng, thief, acted, int(at)), label, past))
             at += 1000 * pause * rng.lognormvariate(0, 0.7)
             if rng.random() < 0.06:
                 own_calls = benign_calls(owner, rng, rare=0.0)
-                told += [LabelledRecord(writer.record(rng, legitimate, own, int(at)), BENIGN) for own in own_calls]
+                told += [LabelledRecord(writer.record(rng, legitimate, own, int(at)), BENIGN, past) for own in own_calls]
     after = history(owner, legitimate, rng, int(at) + rng.randrange(5_000, 600_000), rng.choice((0, 0, 3, 10)))
-    return told + [LabelledRecord(writer.record(rng, who, call, time), BENIGN) for time, call, who in after]
+    return told + [LabelledRecord(writer.record(rng, who, call, time), BENIGN, past) for time, call, who in after]
 
 
 def _elsewhere_too(
@@ -249,7 +144,7 @@ def _elsewhere_too(
     """Benign calls where the attack goes and the history does not: in the directory, or among the resources."""
     known = {call.service == "entra" for _, call, _ in before}
     goes = {name.startswith("entra:") for stage in attack.chain for name in operations(stage.calls)}
-    work = " ".join(_DIRECTORY_WORK if directory else _RESOURCE_WORK for directory in sorted(goes - known))
+    work = " ".join(DIRECTORY_WORK if directory else RESOURCE_WORK for directory in sorted(goes - known))
     return [(rng.randint(before[0][0], before[-1][0]), call, caller) for call in play(work, rng)]
 
 

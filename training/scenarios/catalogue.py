@@ -24,6 +24,8 @@ VERDICTS_DRAWN = (
     "credential_access", "privilege_escalation", "persistence", "defense_evasion", "exfiltration", "execution", "initial_access",
     "discovery", "lateral_movement", "impact",
 )  # fmt: skip
+#: Honest first times, as a share of a role's scripts: a look around, a change of ordinary work, a sensitive call.
+_STRAY_READS, _STRAY_BUILDS, _STRAY_SENSITIVE = 0.02, 0.004, 0.0004
 _NO_WORK = frozenset({"discovery", "initial_access"})  # nobody's daily work consists of these
 
 
@@ -71,6 +73,18 @@ def drawn_rarities(cloud: str, rng: random.Random) -> tuple[str, ...]:
         rng.choice(calls.reads) + "!1",
         f"{rng.choice(calls.reads)} {rng.choice(calls.builds)}",
     )
+
+
+def drawn_stray(cloud: str, rng: random.Random, *, often: float) -> str:
+    """What an honest principal does that is no habit of its, mostly nothing; ``often`` is a multiple of what a role does so."""
+    calls, at = catalogue(cloud), rng.random() / often if often else 1.0
+    if at < _STRAY_SENSITIVE:
+        return rng.choice([call for those in calls.sensitive.values() for call in those])
+    if at < _STRAY_SENSITIVE + _STRAY_BUILDS:
+        return f"{rng.choice(calls.reads)}?0.5 {rng.choice(calls.builds)}*1-2"
+    if at < _STRAY_SENSITIVE + _STRAY_BUILDS + _STRAY_READS:
+        return " ".join(f"{rng.choice(calls.reads)}*1-2" for _ in range(rng.choice((1, 1, 2, 4))))
+    return ""
 
 
 def drawn_attack(verdict: str, cloud: str, rng: random.Random, forbidden: frozenset[str]) -> str:

@@ -19,6 +19,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 GRANTS = ("public", "foreign", "admin", "unwatched")
 _CALL = re.compile(
@@ -71,6 +72,7 @@ def _name(match: re.Match[str]) -> str:
     return f"{match['service']}:{match['operation']}" if match["service"] else f"{match['provider']}/{match['action']}"
 
 
+@cache
 def _parse(word: str) -> re.Match[str]:
     match = _CALL.fullmatch(word)
     if match is None:

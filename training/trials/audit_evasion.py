@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from shared_model.detector import Detector
 from shared_model.encoders.audit import ROW, ROW_BYTES
+from shared_model.habits import FIRSTS, KNOWN
 from shared_model.vocabulary import AGENTS
 from training.artifact import ARTIFACTS
 from training.audit_data import recorded, recorded_stories
@@ -28,6 +29,7 @@ from training.trials.stage import Document, Stage
 Rows = NDArray[np.void]
 Evasion = Callable[[Rows, NDArray[np.int64], np.random.Generator], tuple[Rows, NDArray[np.int64]]]
 HISTORIES = (14, 22, 30)
+_PROGRAM = 1 << FIRSTS.index("program")
 _SEED = 5
 
 
@@ -37,14 +39,23 @@ def foreign_agent(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generato
     strange = np.setdiff1d(kinds, rows["agent"][labels == 0])
     changed = rows.copy()
     changed["agent"][labels > 0] = rng.choice(strange if len(strange) else kinds)
-    return changed, labels
+    return _told(changed, labels, first=bool(len(strange))), labels
 
 
 def own_agent(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generator) -> tuple[Rows, NDArray[np.int64]]:
     """The program that the principal's benign calls come from."""
     changed = rows.copy()
     changed["agent"][labels > 0] = rng.choice(rows["agent"][labels == 0], int((labels > 0).sum()))
-    return changed, labels
+    return _told(changed, labels, first=False), labels
+
+
+def _told(rows: Rows, labels: NDArray[np.int64], *, first: bool) -> Rows:
+    """Rows that say whether the first call of the attack is the principal's first by its program; no later one is."""
+    hostile = np.flatnonzero(labels > 0)
+    rows["novel"][hostile] &= np.uint8(0xFF ^ _PROGRAM)
+    if first and rows["novel"][hostile[0]] & KNOWN:
+        rows["novel"][hostile[0]] |= _PROGRAM
+    return rows
 
 
 def slowed(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generator) -> tuple[Rows, NDArray[np.int64]]:
@@ -65,6 +76,9 @@ def woven(rows: Rows, labels: NDArray[np.int64], rng: np.random.Generator) -> tu
             order += rng.choice(calm, 3).tolist()
     taken = np.array(order)
     changed, own = rows[taken].copy(), labels[taken]
+    again = np.ones(len(taken), np.bool_)
+    again[np.unique(taken, return_index=True)[1]] = False
+    changed["novel"][again] &= np.uint8(KNOWN)  # made before: a first of nothing
     times = rows["time_ms"].astype(np.int64)
     told = np.maximum.accumulate(np.where(np.r_[True, np.diff(taken) > 0], times[taken], 0))
     changed["time_ms"] = told + 1500 * np.arange(len(told))

@@ -1,0 +1,73 @@
+"""By which sketch of a principal's past its calls are judged: the copy beside its session's rows, and its own where need be.
+
+One request loads the windows of a batch, as ever. A session's row holds a copy of its principal's sketch, so that nothing else is
+read for most calls. The principal's own is read, in a second request, when a session is new, when by the copy something is a
+first (another session may have shown it since), and once a day of each session, so that it is not forgotten. Then it is written
+too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared_model.encoders.audit import of_novel_rows, tell_firsts
+from shared_model.events import ApiCall
+from shared_model.habits import last_day, merged
+from shared_model.memory import EntityMemory, Remembered
+
+
+def tell_pasts(
+    rows: NDArray[np.uint8],
+    calls: Sequence[ApiCall],
+    keys: Sequence[str],
+    owners: Sequence[str],
+    loaded: Mapping[str, Remembered],
+    memory: EntityMemory,
+) -> tuple[dict[str, bytes], dict[str, Remembered]]:
+    """Write into rows what each call shows that its principal never did before.
+
+    Parameters
+    ----------
+    rows : uint8 (n, ROW_BYTES)
+        Encoded calls; written to.
+    calls : sequence of ApiCall, n
+    keys, owners : sequence of str, n
+        Memory key of each call's entity (a session, else the principal), and of its principal.
+    loaded : mapping
+        What is kept of the entities.
+    memory : EntityMemory
+        Read only.
+
+    Returns
+    -------
+    dict of str to bytes, dict of str to Remembered
+        The sketch of each entity's principal, with these calls, by the entity's key; and principals to store beside the entities.
+    """
+    numbers: dict[str, int] = {}
+    principal = np.array([numbers.setdefault(owner, len(numbers)) for owner in owners], np.intp)
+    acting: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for key, owner in zip(keys, owners, strict=True):
+        acting[owner][key] = None
+    copies = {owner: [loaded[key].habits if key in loaded else b"" for key in own] for owner, own in acting.items()}
+    before = [merged(copies[owner]) for owner in numbers]
+    after = tell_firsts(rows, calls, principal, before)
+    firsts = {owners[place] for place in np.flatnonzero(of_novel_rows(rows)).tolist()}
+    asked = [
+        owner
+        for owner, sketch, then in zip(numbers, before, after, strict=True)
+        if owner not in acting[owner] and (owner in firsts or not all(copies[owner]) or last_day(then) > last_day(sketch))
+    ]
+    own = memory.load(asked) if asked else {}
+    if own:
+        known = [[sketch, own[owner].habits] if owner in own else [sketch] for owner, sketch in zip(numbers, before, strict=True)]
+        after = tell_firsts(rows, calls, principal, [merged(both) for both in known])
+    sketches = {key: after[numbers[owner]] for key, owner in zip(keys, owners, strict=True)}
+    apart = {
+        owner: Remembered(b"", (), (), habits=after[numbers[owner]], version=own[owner].version if owner in own else 0)
+        for owner in asked
+    }
+    return sketches, apart
