@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         ("upload", "check, show what changes, and replace the policy in force", policy.upload),
     ):
         _add(policies, name, text, run).add_argument("file", type=Path, help="policy/default.yaml and azure.yaml explain it")
+    policies.choices["upload"].add_argument(
+        "--page", action="store_true", help="Azure: this deployment has the page, where two people can answer what two must"
+    )
     explain.add_to(policies)
     # Before the command or behind it: both are understood.
     _where(parser, cloud="", name="breakwater", account="")

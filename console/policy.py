@@ -23,6 +23,9 @@ def upload(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     policy, text = _checked(where, options, out)
     if policy is None:
         return 1
+    if _by_two(policy) and not where.attests_answers and not options.page:
+        out("nothing was uploaded: if this deployment has the page, say so with --page; else set four_eyes to other")
+        return 1
     before = where.replace_policy(text)
     if before == text:
         out(f"it is in force already ({where.where})")

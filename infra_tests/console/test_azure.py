@@ -177,6 +177,18 @@ class TestPolicy:
         ]
         assert _in_force(storage) == armed.read_bytes()
 
+    def test_one_that_two_must_answer_asks_whether_they_can(self, on_azure: Console, storage: Storage, tmp_path: Path) -> None:
+        by_two = tmp_path / "by-two.yaml"
+        by_two.write_text(
+            POLICY.read_text(encoding="utf-8").replace("    mode: observe\n", "    mode: approve\n    four_eyes: two\n", 1),
+            encoding="utf-8",
+        )
+        assert on_azure("policy", "upload", str(by_two)) == 1
+        assert "say so with --page" in on_azure.printed[-1]
+        assert not storage.blobs.get_blob_client("policy", "policy.yaml").exists()
+        assert on_azure("policy", "upload", "--page", str(by_two)) == 0
+        assert _in_force(storage) == by_two.read_bytes()
+
     def test_one_with_a_mistake_stays_here(self, on_azure: Console, storage: Storage, tmp_path: Path) -> None:
         broken = tmp_path / "broken.yaml"
         broken.write_text("version: 1\nrulez: []\n", encoding="utf-8")
