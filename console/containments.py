@@ -15,13 +15,15 @@ from response.journal import JournalEntry, Step
 from response.proposals import Proposal
 from shared_model.events import EntityKind
 
+_STILL_HELD = "and still holds: undo it once more"
+
 
 def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """List containments: those in force, or all of them."""
     shown = 0
     for name in where.streams():
         for containment in fold(name, where.journal.stream(name)).containments.values():
-            if options.all or containment.step != "UNDONE":
+            if options.all or containment.may_hold:
                 out(_line(containment))
                 shown += 1
     if not shown:
@@ -86,7 +88,7 @@ def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[s
         for containment in stream.containments.values():
             if containment.case == options.id if options.id else _is_about(containment, options.entity):
                 found = True
-                wanted += [containment] if containment.step is not Step.UNDONE else []
+                wanted += [containment] if containment.may_hold else []
     for containment in wanted:
         out(_line(containment))
     if not wanted:
@@ -121,7 +123,9 @@ def _of_case(stream: Stream, case: str) -> list[Containment | Proposal]:
 
 
 def _is_open(each: Containment | Proposal) -> bool:
-    return each.step in ((Step.PROPOSED,) if isinstance(each, Proposal) else (Step.APPLYING, Step.APPLIED, Step.UNDOING))
+    if isinstance(each, Proposal):
+        return each.step is Step.PROPOSED
+    return each.step in (Step.APPLYING, Step.APPLIED, Step.UNDOING) or each.is_held
 
 
 def _case(case: str, streams: list[Stream]) -> Iterator[str]:
@@ -131,7 +135,8 @@ def _case(case: str, streams: list[Stream]) -> Iterator[str]:
     for stream in streams:
         held = _of_case(stream, case)
         for each in held:
-            yield f"    {each.id}  {each.step:<8}  {each.plan.summary}"
+            still = f"  {_STILL_HELD}" if isinstance(each, Containment) and each.is_held else ""
+            yield f"    {each.id}  {each.step:<8}  {each.plan.summary}{still}"
         if not held:
             last = next(entry for entry in reversed(stream.entries) if entry.case == case)
             yield f"    {'':32}  {last.step:<8}  {stream.name}"
@@ -149,6 +154,7 @@ def _entries(where: Deployment, containment_id: str, out: Print) -> list[Journal
 
 def _line(containment: Containment) -> str:
     ends = f"until {_time(containment.expires_ms)}" if containment.expires_ms else ""
+    ends = _STILL_HELD if containment.is_held else ends
     return (
         f"{containment.id}  {containment.step:<8}  {_time(containment.applied_ms)}  {containment.plan.summary}  {ends}".rstrip()
     )

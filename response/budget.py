@@ -229,6 +229,6 @@ class _Asked:
             return line if self._now_ms <= line.time_ms + AT_WORK_MS else None
         # What failed may hold in part, until it is undone, or would have ended.
         over = containment.step is Step.FAILED and (containment.expires_ms or 0) <= self._now_ms
-        if (containment.step is not Step.UNDONE or containment.is_held) and not over:
+        if containment.may_hold and not over:
             return replace(line, begun=True)
         return replace(line, begun=True, kind="", counted="") if line.time_ms > self._now_ms - HOUR_MS else None

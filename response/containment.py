@@ -96,6 +96,11 @@ class Containment:
         return self.applied_ms + self.plan.min_lifetime_s * 1000
 
     @property
+    def may_hold(self) -> bool:
+        """Whether its target may be, in part at least, as it made it: only an undo that left nothing so is the end of that."""
+        return self.step is not Step.UNDONE or self.is_held
+
+    @property
     def is_under_way(self) -> bool:
         """Whether it is still to be applied or read back."""
         return self.step is Step.APPLYING or (self.step is Step.APPLIED and not self.checked)
@@ -286,8 +291,7 @@ def _advance(containment: Containment, entry: JournalEntry) -> Containment:
     if entry.step is Step.APPLIED:
         return replace(containment, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDONE:
-        held = entry.detail.get("held") is True
-        return replace(containment, step=entry.step, is_held=held, undoers=_without(containment.undoers, entry))
+        return replace(containment, step=entry.step, is_held=entry.left_held, undoers=_without(containment.undoers, entry))
     if entry.step is Step.EXTENDED:
         heard_ms = max(containment.heard_ms, entry.time_ms)  # clocks differ
         return replace(containment, expires_ms=entry.expires_ms, asked=False, heard_ms=heard_ms)

@@ -380,7 +380,7 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left, *changed]
             if left and changed and isinstance(desk.actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
-            if detail.get("held"):
+            if entry.left_held:
                 lines.append(f"It still holds, and keeps its place in the budget's share until: breakwater undo {containment.id}")
         case _:
             return

@@ -156,6 +156,11 @@ class JournalEntry:
         """Refused for want of a second signal, and for nothing else."""
         return self.step is Step.REFUSED and self.detail.get("wants") == CORROBORATION
 
+    @property
+    def left_held(self) -> bool:
+        """An undo that left its target, in part at least, as the action had made it."""
+        return self.step is Step.UNDONE and self.detail.get("held") is True
+
 
 _FIELDS = frozenset(each.name for each in fields(JournalEntry))
 #: Defaults of the fields that have one.

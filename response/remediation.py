@@ -38,7 +38,7 @@ def of_entry(entry: JournalEntry) -> dict[str, Any]:
         correlation_id=entry.correlation_id,
         actor=entry.actor,
         undone=entry.step in (Step.UNDOING, Step.UNDONE),
-        succeeded=_SUCCEEDED.get(entry.step),
+        succeeded=_SUCCEEDED.get(entry.step) and not entry.left_held,
         detail=entry.detail,
     )
     if entry.case:

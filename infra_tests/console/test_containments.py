@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from console.__main__ import main
 from infra_tests.console.conftest import Console
-from infra_tests.response.world import Site, verdict
+from infra_tests.response.world import IsolateMachine, Site, verdict
+from response.actions import Plan, UndoResult
 from response.journal import SequenceTaken, Step
 from shared_model.events import Entity, EntityKind, Telemetry
 
@@ -50,6 +52,39 @@ def test_status_show_and_undo(console: Console, site: Site) -> None:
     assert console.printed == [line for line in console.printed if line.startswith("nothing is contained")]
     console("status", "--all")
     assert [line.split()[1] for line in console.printed] == [Step.UNDONE]
+
+
+class _Refused(IsolateMachine):
+    """Gives nothing back, since the cloud refuses it."""
+
+    gives_back: ClassVar[str] = "its network to a machine"
+
+    def undo(self, plan: Plan) -> UndoResult:
+        return UndoResult((), ("the cloud refused it",))
+
+
+def test_what_an_undo_left_held_stays_in_every_list_until_one_gives_it_back(console: Console, site: Site) -> None:
+    site.actions = {"isolate": _Refused(site.world)}
+    contained = site.contain("i-1").decisions[0].containment_id
+    case = site.journal.stream(STREAM)[0].case
+    site.undo(contained)
+    console("status")
+    (line,) = console.printed
+    assert line.split()[:2] == [contained, "UNDONE"]
+    assert line.endswith("and still holds: undo it once more")
+    console("cases")
+    assert any(line.split()[:2] == [contained, "UNDONE"] and "still holds" in line for line in console.printed)
+    for meant in (("--entity", "instance:i-1"), (case,)):
+        assert console("undo", *meant) == 0
+        assert [request["undo"] for request in console.take()] == [contained]
+    site.actions = {"isolate": site.action}
+    site.undo(contained)
+    console("status")
+    assert not [line for line in console.printed if contained in line]
+    console("cases")
+    assert not [line for line in console.printed if contained in line]
+    assert console("undo", "--entity", "instance:i-1") == 1
+    assert console.printed[-1] == "all of instance:i-1 was undone before"
 
 
 @pytest.mark.parametrize("command", ["show", "undo"])

@@ -96,6 +96,16 @@ def test_a_containment_is_one_finding_at_each_step(step: Step) -> None:
     assert found["RecordState"] == ("ARCHIVED" if step in (Step.UNDONE, Step.DENIED, Step.LAPSED) else "ACTIVE")
 
 
+def test_what_an_undo_left_held_is_not_put_away() -> None:
+    made = Hub()
+    sent, _ = hub(made)
+    found = sent.containment(entry(Step.UNDONE, detail={"left": ["eni-1"], "held": True}))
+    assert found is not None
+    sent.put([found])
+    assert (found["RecordState"], found["Severity"]["Label"]) == ("ACTIVE", "MEDIUM")
+    assert "still holds" in found["Description"]
+
+
 def test_the_last_of_several_steps_is_sent_and_many_go_in_parts() -> None:
     made = Hub()
     sent, _ = hub(made)

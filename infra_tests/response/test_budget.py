@@ -13,6 +13,7 @@ from response.budget import Line, share
 from response.journal import Step
 from response.policy import ActionPolicy, Rule
 from response.proposals import WITH_ANOTHER
+from response.remediation import of_entry
 from shared_model.events import Entity, EntityKind, Telemetry
 
 BURST = 50
@@ -148,6 +149,7 @@ def test_an_undo_that_leaves_its_target_held_makes_no_room_until_one_gives_it_ba
     contained = site.contain("m-0").decisions[0].containment_id
     assert site.undo(contained).left == ("the cloud refused it",)
     assert site.stream("m-0").entries[-1].detail["held"] is True
+    assert of_entry(site.stream("m-0").entries[-1])["status"] == "Failure"
     assert f"until: breakwater undo {contained}" in site.notices[-1].text
     site.contain("m-1")
     assert site.world["m-1"]["eni"] == "open"

@@ -89,6 +89,7 @@ class SecurityHub:
         action, _, key = entry.stream.partition("#")
         target = Entity.from_key(key)
         reason = str(entry.detail.get("reason", ""))
+        held = ", and its target still holds: undo it once more" if entry.left_held else ""
         said = {
             "step": entry.step,
             "case": entry.case,
@@ -101,12 +102,12 @@ class SecurityHub:
             f"containment/{entry.containment_id}",
             entry.time_ms,
             f"{action} of {target.kind} {target.id}: {entry.step}",
-            f"{reason or entry.step}. Decided by {entry.actor}. breakwater show {entry.containment_id}",
-            severity=_LOOK.get(entry.step, "INFORMATIONAL"),
+            f"{reason or entry.step}{held}. Decided by {entry.actor}. breakwater show {entry.containment_id}",
+            severity="MEDIUM" if entry.left_held else _LOOK.get(entry.step, "INFORMATIONAL"),
             entities=(target,),
             said=said,
         )
-        over = entry.step in (Step.UNDONE, Step.DENIED, Step.LAPSED)
+        over = entry.step in (Step.UNDONE, Step.DENIED, Step.LAPSED) and not entry.left_held
         return {**finding, "RecordState": "ARCHIVED" if over else "ACTIVE"}
 
     def _finding(
