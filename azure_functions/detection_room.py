@@ -19,6 +19,7 @@ from azure_functions.function import Function, Poison
 from azure_functions.waiting import waiting as on_the_clock
 from shared_model.detection import Detection, EntityScore
 from shared_model.events import ApiCall, Rejected, SystemEvent
+from shared_model.lake import by_cause
 from shared_model.ocsf import of_verdict
 from shared_model.verdicts import Verdict
 
@@ -120,7 +121,7 @@ class DetectionRoom:
     def publish(self, verdicts: Sequence[Verdict]) -> None:
         """Send verdicts, and log and count them."""
         self.verdicts.send(verdicts)
-        now_ms, lines, rows = self._function.now_ms(), [], []
+        now_ms, rows = self._function.now_ms(), []
         for verdict in verdicts:
             self._function.correlate(verdict.correlation_id)
             self._function.logger.info(
@@ -137,10 +138,9 @@ class DetectionRoom:
             )
             late_ms = max(0, now_ms - verdict.time_ms)
             self._function.milliseconds("EventToVerdict", late_ms)
-            lines.append(of_verdict(verdict))
-            rows.append(verdict_row(verdict, lines[-1], decision_ms=late_ms))
-        # One file for all of them: a scan of a network brings hundreds, and a file each took longer than finding them.
-        self._function.lake.put_ocsf(lines, cause="verdicts")
+            rows.append(verdict_row(verdict, of_verdict(verdict), decision_ms=late_ms))
+        for cause, found in by_cause(verdicts):
+            self._function.lake.put_ocsf(map(of_verdict, found), cause=cause)
         if not self.sentinel.put(rows):
             self._function.count("SentinelFailures")
         self._function.count("Verdicts", len(verdicts))

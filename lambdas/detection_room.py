@@ -16,6 +16,7 @@ from lambdas.adapters.queues import VerdictQueue
 from lambdas.function import Function, Message, Poison
 from shared_model.detection import Detection, EntityScore
 from shared_model.events import Rejected
+from shared_model.lake import by_cause
 from shared_model.ocsf import of_verdict
 from shared_model.verdicts import Verdict
 
@@ -115,8 +116,8 @@ class DetectionRoom:
                 },
             )
             self._function.milliseconds("EventToVerdict", max(0, self._function.now_ms() - verdict.time_ms))
-        # One file for all of them: a scan of a network brings hundreds, and a file each took longer than finding them.
-        self.lake.put_ocsf((of_verdict(verdict) for verdict in verdicts), cause="verdicts")
+        for cause, found in by_cause(verdicts):
+            self.lake.put_ocsf(map(of_verdict, found), cause=cause)
 
     def log_scores(self, scores: Sequence[EntityScore], threshold: float | None = None) -> None:
         """Log the highest scores."""

@@ -13,10 +13,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from shared_model.events import Rejected
 from shared_model.ocsf import API_ACTIVITY, AUTHENTICATION, DETECTION_FINDING, REMEDIATION_ACTIVITY
+from shared_model.verdicts import Verdict
 
 #: Where copies of the journal's anchors lie.
 ANCHORS = "journal-anchors"
@@ -51,6 +53,17 @@ def ocsf_files(
         by_prefix[f"ocsf/{place}"].append(line)
     for prefix, lines in by_prefix.items():
         yield _file(prefix, lines, cause)
+
+
+def by_cause(verdicts: Iterable[Verdict]) -> Iterator[tuple[str, list[Verdict]]]:
+    """Yield verdicts by their correlation id, each group in one order: together in a file is what is delivered again together.
+
+    An object of flow logs brings hundreds where a network is scanned, and a file each takes longer than finding them. Single
+    events come again in any batch.
+    """
+    ordered = sorted(verdicts, key=lambda each: (each.correlation_id, each.id))
+    for cause, found in groupby(ordered, key=lambda each: each.correlation_id):
+        yield cause, [*found]
 
 
 def anchor_file(copy: Mapping[str, Any], *, now_ms: int, cause: str) -> tuple[str, bytes]:
