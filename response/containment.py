@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from response.actions import Plan
-from response.journal import BELONGS_TO, JournalEntry, Step, link
+from response.journal import BELONGS_TO, HEARD_MS, JournalEntry, Step, link
 from response.proposals import Proposal, advance
 from shared_model.events import Entity
 
@@ -67,7 +67,8 @@ class Containment:
         writes APPLYING (UNDOING) first; whoever ends says so with APPLIED (UNDONE). A message that is delivered again says
         that its earlier delivery is over; of two messages, both may be at it at once.
     heard_ms : int
-        When a verdict was last found to belong to it: by which it began, was extended, or which it noted.
+        When a verdict was last found to belong to it that could have begun it: by which it began, was extended, or which it
+        noted.
     """
 
     id: str
@@ -259,7 +260,7 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
                 heard_ms=known.heard_ms if known else entry.time_ms,
             )
         elif entry.step is Step.NOOP and (holder := containments.get(str(entry.detail.get(BELONGS_TO, "")))) is not None:
-            containments[holder.id] = replace(holder, heard_ms=max(holder.heard_ms, entry.time_ms))
+            containments[holder.id] = replace(holder, heard_ms=max(holder.heard_ms, int(entry.detail.get(HEARD_MS, 0))))
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
     return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, proposals, tuple(entries))

@@ -60,6 +60,8 @@ EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED})
 CORROBORATION = "corroboration"
 #: Key of ``detail`` of a further verdict's entry: the containment (or proposal) that it belongs to.
 BELONGS_TO = "belongs_to"
+#: Key of ``detail`` of one that could have begun the containment: what happened until then is settled with its end.
+HEARD_MS = "heard_ms"
 
 
 @dataclass(frozen=True, slots=True)

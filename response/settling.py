@@ -15,6 +15,7 @@ The rules that keep a containment from being lost or made twice:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from response import guard
@@ -22,7 +23,7 @@ from response.actions import Action, CloudUnavailable, Mode, Plan
 from response.applying import Applier
 from response.budget import Limits, contain, line_for, one_of_a_few
 from response.containment import Containment, Stream, containment_id, fold, stream_name
-from response.journal import BELONGS_TO, CORROBORATION, JournalEntry, SequenceTaken, Step
+from response.journal import BELONGS_TO, CORROBORATION, HEARD_MS, JournalEntry, SequenceTaken, Step
 from response.policy import Rule
 from response.proposals import ASKS, WITH_ANOTHER, Proposal
 from response.room import Room
@@ -161,7 +162,9 @@ class _Desk:
         ends_ms, lifetime_ms = draft.expires_ms or room.now_ms, (draft.expires_ms or room.now_ms) - room.now_ms
         until_ms = min(ends_ms, current.applied_ms + room.policy.of(self.action.name).extend_to_s * 1000)
         if current.expires_ms is None or until_ms - current.expires_ms < lifetime_ms // _WORTH_IT:
-            return self._noted(stream, current, known)
+            # What could not have begun it settles nothing: one signal of noise before the end would let go of what came before.
+            heard = {} if self._weak(current) else {HEARD_MS: room.now_ms, **self._second_signal()}
+            return self._noted(stream, current, known, heard)
         if reason := self._against_longer(current):
             return self._noted(stream, current, f"{known}, and not extended: {reason}")
         longer = replace(draft, id=current.id, case=current.case or room.case, expires_ms=until_ms)
@@ -174,8 +177,12 @@ class _Desk:
         room, mode = self.room, self.room.policy.of(self.action.name).mode
         if mode is not Mode.ENFORCE:
             return f"{self.action.name} is in mode {mode}"
-        refused = guard.refusal(current.plan, room.verdict, room.policy.never_touch)
-        return refused or self._too_old() or self._uncorroborated() or read_switch(room.journal).objection
+        return self._weak(current) or read_switch(room.journal).objection
+
+    def _weak(self, current: Containment) -> str:
+        """Why a further verdict would not take what is contained by itself, ``""`` when it would."""
+        refused = guard.refusal(current.plan, self.room.verdict, self.room.policy.never_touch)
+        return refused or self._too_old() or self._uncorroborated()
 
     def _uncorroborated(self) -> str:
         """Why the verdict alone is not enough, ``""`` when it is, or has a second signal."""
@@ -254,10 +261,12 @@ class _Desk:
         entry = stream.entry(Step.PROPOSED, proposed, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
         return self._append(stream, replace(entry, verdict=kept(room.verdict)))
 
-    def _noted(self, stream: Stream, known: Containment | Proposal, reason: str) -> Stream:
+    def _noted(
+        self, stream: Stream, known: Containment | Proposal, reason: str, heard: Mapping[str, object] | None = None
+    ) -> Stream:
         """A further verdict that changes nothing: written down, and nothing else."""
         further = draft_of(known.plan, stream.name, self.room.verdict, self.room, actor=self.rule.actor)
-        detail = {"reason": reason, BELONGS_TO: known.id}
+        detail = {"reason": reason, BELONGS_TO: known.id, **(heard or {})}
         return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail=detail))
 
     def _append(self, stream: Stream, entry: JournalEntry) -> Stream:

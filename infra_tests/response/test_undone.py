@@ -103,6 +103,27 @@ def test_what_time_has_ended_is_over_too() -> None:
     assert "policy:time_to_live has undone" in last(site).detail["reason"]
 
 
+@pytest.mark.parametrize(
+    "noise",
+    [piece("noise", time_ms=NOW_MS + 57 * MINUTE_MS), piece("driven again", time_ms=NOW_MS - 20 * HOUR_MS)],
+    ids=["one signal", "an old one"],
+)
+def test_noise_before_the_end_lets_go_of_nothing_that_came_before_it(noise: Verdict) -> None:
+    """Nobody gets away with what he did by one more signal right before the end, nor does a dead letter that is driven again."""
+    site, one = contained(at_end=AtEnd.UNDO)
+    site.policy = replace(site.policy, window_ms=30 * MINUTE_MS)
+    site.now_ms = NOW_MS + 57 * MINUTE_MS
+    site.respond(noise)
+    assert (last(site).step, last(site).detail[BELONGS_TO]) == (Step.NOOP, one)
+    site.now_ms = NOW_MS + HOUR_MS + 1
+    expire(policy=site.policy, actions=site.actions, journal=site.journal, now_ms=site.now_ms, notify=site.notices.append)
+    assert site.world["i-1"] == OPEN
+    site.now_ms += 2 * MINUTE_MS
+    for telemetry in (Telemetry.API_CALLS, Telemetry.DNS_LOGS):
+        site.respond(piece(f"late-{telemetry}", telemetry=telemetry, time_ms=NOW_MS + 56 * MINUTE_MS))
+    assert site.steps("i-1").count(Step.APPLIED) == 2
+
+
 def test_while_it_holds_a_piece_is_noted_as_ever() -> None:
     site, one = contained()
     site.now_ms += MINUTE_MS

@@ -81,6 +81,8 @@ class Invariants(Watching):
                 self._is_undone(entry)
             case Step.NOOP if entry.detail.get("reason") == "already so":
                 self._is_so_already(entry)
+            case Step.NOOP if "heard_ms" in entry.detail:
+                self._is_corroborated(entry)
             case Step.PROPOSED if "instead_of" not in entry.detail:
                 self._is_proposed(entry)
         if entry.step in _PROGRESS:

@@ -25,7 +25,7 @@ class Undone:
             assert verdict is not None
             undone = self._step[belongs_to] is Step.UNDONE and verdict.time_ms <= self._last_heard(belongs_to)
             must(undone, f"refused for {belongs_to}, though it is newer, or that still holds: {entry.id}")
-        heard = {Step.EXTENDED: entry.containment_id, Step.NOOP: belongs_to}.get(entry.step, "")
+        heard = entry.containment_id if entry.step is Step.EXTENDED else belongs_to if "heard_ms" in entry.detail else ""
         if heard in self._step:  # else it belongs to a proposal
             self._heard_ms[heard] = max(self._last_heard(heard), entry.time_ms)
 
@@ -34,7 +34,8 @@ class Undone:
         stage = self._stage
         wholes = {each.id: stage.whole(number) for number, each in enumerate(stage.verdicts)}
         pieces = [each for each in stage.journal.entries(entry.stream) if wholes[each.verdict_id] == wholes[verdict.id]]
-        settled = {str(each.detail.get("belongs_to", each.containment_id)) for each in pieces if each.verdict_id != verdict.id}
+        heard = [each for each in pieces if each.step is not Step.NOOP or "heard_ms" in each.detail]
+        settled = {str(each.detail.get("belongs_to", each.containment_id)) for each in heard if each.verdict_id != verdict.id}
         for one, plan in self._plan.items():
             if self._step.get(one) is Step.UNDONE and f"{plan.action}#{plan.target.key}" == entry.stream:
                 before = verdict.time_ms <= self._begun_ms[one]
