@@ -30,9 +30,9 @@ _WHY = {
     "network": "all but three families are found whole; a channel in DNS questions not once, and beacons and trickles on odd ports in part: one connection of theirs is an ordinary one, and the order and pauses that give them away are few in 16 flows",
     "audit": "what an honest principal does for the first time looks like an intruder's only call, and the network ranks its surest alarms poorly: trees on the same rows find several times as much at that rate (validation, docs/decisions/134)",
     "stratus": "three of the eight alert seldom (UpdateFunctionCode, StartSession, GetParameters): calls that honest administrators make too, now and then for the first time",
-    "34-1": "the hundredth of its benign flows that both trees rank highest is all of the attacking device itself: fetches of some 100 kB from the web and web connections that nobody answered, called benign there; so that rate is spent before any other host counts. Both trees fail at it too",
+    "34-1": "nearly all of its benign flows are of the attacking device itself, some of them web connections to the very server that its attack talks to, and some of them rank above most of the attack; both trees fail at that rate too",
     "unsw": "1 of 250 flows is kept there, so gaps and neighbours are not real; the single flow tells more than the sequence",
-    "iot23-to-device": "the same labels do better from scratch: what IoT-23's devices taught holds back, at a third of the rate and in the scaling of their flows; another way of going on was not tried",
+    "iot23-to-device": "the same labels do better from scratch; why was not found, and another way of going on from the pre-trained weights was not tried",
     "iot23-to-unsw": "5 % of the labels hold four attack flows; all labels do not help either: in a sample of 1 in 250 the flows before a flow are not its neighbours",
 }  # fmt: skip
 
