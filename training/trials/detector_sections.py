@@ -111,7 +111,7 @@ def _clouds(document: Document) -> str:
 
 Generated API calls, told as CloudTrail or as Azure's Activity and sign-in records, in the common vocabulary. Tests are the attack and benign families of the test split of
 that cloud, of which training tells nothing. The operations of every attack are held out: {_not_tested(document)}. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
-whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account.
+whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account. The cells are of before principals had pasts (decision 134).
 
 {_best_by_cloud(document)}
 
