@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from response.actions import CloudUnavailable, Plan
-from response.containment import AT_WORK_MS, fold
+from response.containment import AT_WORK_MS, Containment, fold
 from response.journal import Journal, Step
 
 HOUR_MS = 3_600_000
@@ -201,6 +201,18 @@ def _shortage(others: tuple[Line, ...], plan: Plan, line: Line, limits: Limits, 
     return f"{most} {plan.kind} are contained, the most for account {account} ({limits.percent} % of {plan.population})"
 
 
+def _is_over(containment: Containment, now_ms: int) -> bool:
+    """Whether it takes no place of a share any more.
+
+    What failed may hold in part, until it is undone or would have ended. What an undo left held counts for as long again as it
+    was to live, if nobody undoes it before that: its target may be gone, and nobody come back to say so.
+    """
+    ends_ms = containment.expires_ms or 0
+    if containment.step is Step.UNDONE:
+        return not containment.is_held or containment.undo_taken_up_ms + ends_ms - containment.applied_ms <= now_ms
+    return containment.step is Step.FAILED and ends_ms <= now_ms
+
+
 class _Asked:
     """What the journal says of lines, asked once of each."""
 
@@ -227,8 +239,6 @@ class _Asked:
         containment = stream.containments.get(line.taker)
         if containment is None:  # perhaps about to be begun, by whoever took this place
             return line if self._now_ms <= line.time_ms + AT_WORK_MS else None
-        # What failed may hold in part, until it is undone, or would have ended.
-        over = containment.step is Step.FAILED and (containment.expires_ms or 0) <= self._now_ms
-        if containment.may_hold and not over:
+        if not _is_over(containment, self._now_ms):
             return replace(line, begun=True)
         return replace(line, begun=True, kind="", counted="") if line.time_ms > self._now_ms - HOUR_MS else None

@@ -381,7 +381,8 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             if left and changed and isinstance(desk.actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
             if entry.left_held:
-                lines.append(f"It still holds, and keeps its place in the budget's share until: breakwater undo {containment.id}")
+                place = "It keeps its place in the budget's share for as long again as it was to live, or"
+                lines.append(f"It still holds. {place} until: breakwater undo {containment.id}")
         case _:
             return
     target = containment.plan.target

@@ -160,6 +160,24 @@ def test_an_undo_that_leaves_its_target_held_makes_no_room_until_one_gives_it_ba
     assert site.world["m-2"]["eni"] == "locked"
 
 
+def test_what_an_undo_left_held_keeps_its_place_for_as_long_again_as_it_was_to_live() -> None:
+    """Its target may be gone, and nobody undo it once more: no place is taken for ever."""
+    site = crowded(percent_at_once=2)
+    action = _Refused(site.world)
+    site.action, site.actions = action, {"isolate": action}
+    counted(site, BURST)
+    contained = site.contain("m-0").decisions[0].containment_id
+    lifetime_ms = site.policy.of("isolate").time_to_live_s * 1000
+    site.now_ms += 3 * lifetime_ms  # its end was asked about long before
+    site.undo(contained)
+    site.now_ms += lifetime_ms - 1
+    site.contain("m-1")
+    assert site.world["m-1"]["eni"] == "open"
+    site.now_ms += 1
+    site.contain("m-2")
+    assert site.world["m-2"]["eni"] == "locked"
+
+
 def test_what_somebody_changed_since_or_took_away_is_held_no_more() -> None:
     site = crowded(percent_at_once=2)
     action = _Refused(site.world)
