@@ -51,16 +51,17 @@ class InstanceProtection:
         """Yield each attribute that was changed, three ways."""
         for name, value in before.items():
             if value != WANTED[name]:
+                unread = False
                 try:
                     now = str(self._read(instance_id, name))
                 except CloudRefusal as refusal:
                     if not refusal.is_missing:
                         raise
                     now = "the instance is gone"
-                except WrongState as error:  # it has ended, and EC2 still knows its name
-                    now = f"not to be read ({error})"
-                is_gone = now not in (str(value), str(WANTED[name]))
-                yield Difference(f"{_WORDS[name]} of {instance_id}", str(value), str(WANTED[name]), now, is_changed=is_gone)
+                except WrongState as error:  # it has ended, and EC2 still knows its name; or between two states
+                    now, unread = f"not to be read ({error})", True
+                is_changed = not unread and now not in (str(value), str(WANTED[name]))
+                yield Difference(f"{_WORDS[name]} of {instance_id}", str(value), str(WANTED[name]), now, is_changed=is_changed)
 
     def _read(self, instance_id: str, name: str) -> Any:
         with in_core_words("DescribeInstanceAttribute"):

@@ -63,6 +63,7 @@ class QuarantineInstance:
         "ec2:CreateTags",
         "ec2:DeleteTags",
         "ec2:DescribeInstanceAttribute",
+        "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSnapshots",
@@ -220,6 +221,8 @@ class QuarantineInstance:
                     self._set_groups(eni, state["groups"])
                     restored.append(f"{eni}: {wanted}")
                 except (CloudRefusal, WrongState) as refusal:
+                    if isinstance(refusal, WrongState) and not self._ended(plan.target.id):
+                        raise  # its state passes; until then it keeps its protection as well
                     left.append(f"{eni} stays as it is ({', '.join(now[eni])}), its groups {wanted} cannot be set: {refusal}")
         self._safekeeping.release(plan, restored, left, overwrite=overwrite)
         return UndoResult(tuple(restored), tuple(left))

@@ -17,7 +17,7 @@ from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.actions import test_close_security_group_rules as opened_rules
 from infra_tests.lambdas.actions import test_unshare_snapshot as shared
 from infra_tests.lambdas.actions.iam import ALLOW, profile, role
-from infra_tests.lambdas.actions.quarantined import scaling_group
+from infra_tests.lambdas.actions.quarantined import denied, scaling_group
 from infra_tests.lambdas.actions.waf import blocks_by, by_group, ip_set, rule_group, web_acl
 from infra_tests.lambdas.authorization import REGION, Asked, Unknown, asked
 from infra_tests.lambdas.conftest import an_account
@@ -32,7 +32,7 @@ from lambdas.actions.revoke_sessions import RevokeSessions
 from lambdas.actions.shares import Shares
 from lambdas.actions.unshare_snapshot import UnshareSnapshot
 from lambdas.registry import Group
-from response.actions import Action, Plan
+from response.actions import Action, CloudUnavailable, Plan
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
 
@@ -78,6 +78,18 @@ def instances_of_which_evidence_is_kept(account: Account) -> None:
         plan = goes_through(action, about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)))
         assert action.compare(plan)
         assert action.undo(plan).left == ()
+
+
+def an_instance_whose_state_forbids_the_undo_for_now(account: Account) -> None:
+    vpc = account.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    action = QuarantineInstance(account.clients)
+    plan = goes_through(action, about(Entity(EntityKind.INSTANCE, instance, ACCOUNT)))
+    with pytest.MonkeyPatch.context() as patch:
+        denied(account, patch, "modify_network_interface_attribute", "IncorrectState")
+        with pytest.raises(CloudUnavailable):
+            action.undo(plan)
+    assert action.undo(plan).left == ()
 
 
 def a_set_that_a_rule_group_blocks_by(account: Account) -> None:
@@ -133,6 +145,7 @@ SCENARIOS: tuple[Callable[[Account], None], ...] = (
     *map(_subject, subjects.ON_AWS),
     an_instance_of_a_scaling_group_whose_quarantine_group_was_opened,
     instances_of_which_evidence_is_kept,
+    an_instance_whose_state_forbids_the_undo_for_now,
     a_set_that_a_rule_group_blocks_by,
     rules_of_every_kind,
     a_role_that_had_a_boundary_and_instances,

@@ -315,6 +315,23 @@ def test_the_undo_of_an_instance_that_ended_is_a_result_too(account: Account, mo
     assert any("IncorrectInstanceState" in left for left in action.undo(plan).left)
 
 
+def test_a_state_that_passes_ends_no_undo(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = single(account)
+    action = QuarantineInstance(account.clients)
+    plan = plan_for(action, instance)
+    action.apply(plan)
+    with monkeypatch.context() as patch:
+        for call in ("modify_network_interface_attribute", "describe_instance_attribute"):
+            denied(account, patch, call, "IncorrectState")
+        (unread,) = [part for part in action.compare(plan) if "not to be read" in part.now]
+        assert not unread.is_changed
+        with pytest.raises(CloudUnavailable, match="IncorrectState"):
+            action.undo(plan)
+    assert action.verify(plan) is Verification.VERIFIED  # its protection stays until it is on the network again
+    assert action.undo(plan).left == ()
+    assert not is_isolated(account, plan)
+
+
 def test_a_state_that_passes_is_waited_for(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = single(account)
     action = QuarantineInstance(account.clients)
