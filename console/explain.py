@@ -10,7 +10,7 @@ from pathlib import Path
 
 from console.deployment import Deployment, NotPossible, Print
 from response.actions import Plan
-from response.containment import fold, stream_name
+from response.containment import Stream, fold, stream_name
 from response.explain import Explanation, explain
 from response.journal import Journal
 from response.plan_text import diff_lines
@@ -36,11 +36,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What could be read: plans by action, how the switch stands, and what was undone; and of what could not be read, why."""
+    """What could be read: plans by action, how the switch stands, what was undone and what stands; and why the rest was not."""
 
     plans: dict[str, Plan] = field(default_factory=dict)
     switch: Switch | None = None
     undone: dict[str, str] | None = None
+    standing: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,7 +59,15 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         out(f"The journal was not read, and in it the master switch: {seen.unread['']}")
     elif seen.switch is not None and seen.switch.objection:
         out(seen.switch.objection)
-    said = explain(verdict, policy=policy, now_ms=now_ms, plans=seen.plans, switch=seen.switch, undone=seen.undone)
+    said = explain(
+        verdict,
+        policy=policy,
+        now_ms=now_ms,
+        plans=seen.plans,
+        switch=seen.switch,
+        undone=seen.undone,
+        standing=seen.standing,
+    )
     for each in said:
         out(f"{'→' if each.applies else ' '} {each.rule}: {each.action}" + ("" if each.applies else " does not apply"))
         for line in (*each.why, *(_plan(each, seen) if each.applies else ())):
@@ -70,10 +79,13 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
 
 def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
     """Read what the rules that may decide would change, and the switch, as far as whoever runs this may."""
-    switch, undone, plans, unread = None, None, dict[str, Plan](), dict[str, str]()
+    switch, undone, standing, plans, unread = None, None, dict[str, str](), dict[str, Plan](), dict[str, str]()
     try:
         switch = read_switch(where.journal)
-        undone = _undone(where.journal, verdict, policy)
+        streams = _streams(where.journal, verdict, policy)
+        settled = {each.name: undone_with(each, verdict) for each in streams}
+        undone = {name: begins_nothing(containment) for name, containment in settled.items() if containment is not None}
+        standing = {each.name: each.current.id for each in streams if each.current is not None}
     except BreakwaterError as error:
         unread[""] = str(error)
     for rule in policy.rules:
@@ -84,15 +96,14 @@ def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
             plans[rule.action] = where.plan(rule.action, target, verdict, policy)
         except BreakwaterError as error:
             unread[rule.action] = str(error)
-    return _Seen(plans, switch, undone, unread)
+    return _Seen(plans, switch, undone, standing, unread)
 
 
-def _undone(journal: Journal, verdict: Verdict, policy: Policy) -> dict[str, str]:
-    """Why the verdict begins nothing anew, by stream, where that is so."""
+def _streams(journal: Journal, verdict: Verdict, policy: Policy) -> list[Stream]:
+    """What the journal has of each action on what the rules would act on."""
     targets = ((rule.action, rule.pick(verdict)) for rule in policy.rules)
     names = {stream_name(action, target) for action, target in targets if target is not None}
-    found = {name: undone_with(fold(name, journal.stream(name)), verdict) for name in names}
-    return {name: begins_nothing(undone) for name, undone in found.items() if undone is not None}
+    return [fold(name, journal.stream(name)) for name in names]
 
 
 def _plan(each: Explanation, seen: _Seen) -> Iterator[str]:

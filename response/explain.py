@@ -54,6 +54,7 @@ def explain(
     plans: Mapping[str, Plan] | None = None,
     switch: Switch | None = None,
     undone: Mapping[str, str] | None = None,
+    standing: Mapping[str, str] | None = None,
 ) -> tuple[Explanation, ...]:
     """Return what each rule of the policy says about a verdict, in the policy's order.
 
@@ -70,6 +71,8 @@ def explain(
     undone : mapping of stream name to str
         Where the verdict belongs to what was undone, why it begins nothing anew (:func:`response.undone.begins_nothing`).
         None where nobody looked into the journal.
+    standing : mapping of stream name to str
+        Id of the containment that stands there. Whether it covers the verdict, its action says when it is decided.
     """
     decides: dict[str, str] = {}
     found = []
@@ -79,7 +82,7 @@ def explain(
         misses = (*rule.misses(verdict), *rule.misfits(plan, now_ms))
         applies = not misses and rule.action not in decides
         if applies and target is not None:
-            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch, undone))
+            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch, undone, standing or {}))
             if plan is not None or not (rule.tags or rule.regions):  # else a later rule may decide
                 decides[rule.action] = rule.name
         else:
@@ -97,8 +100,12 @@ def _course(
     now_ms: int,
     switch: Switch | None,
     undone: Mapping[str, str] | None,
+    standing: Mapping[str, str],
 ) -> Iterator[str]:
     action = policy.of(rule.action)
+    current = standing.get(stream_name(rule.action, target))
+    if current:
+        yield f"already contained by {current}: what that covers is noted, or extends it; anything else is decided as follows"
     if plan is None:
         for name, asked in (("tags", ", ".join(f"{key}={value}" for key, value in rule.tags.items())), ("regions", rule.regions)):
             if asked:
