@@ -42,7 +42,7 @@ def _audit_evasion(document: Document) -> str:
     ]
     return f"""## Evasion of the shipped audit detector
 
-Recorded Stratus techniques and Panther cases that training never saw, each behind 14, 22 and 30 benign calls of the same principal, at the threshold of version {first["version"]}.
+Recorded Stratus techniques and Panther cases that training never saw, each behind 14, 22 and 30 benign calls of the same principal and a generated past, at the threshold of version {first["version"]}.
 *None*: the attack comes from a kind of program that the principal's benign calls never came from. *User agent*: it comes from the program of these calls. *Jitter*: a pause of up to an hour before each call. *Interleaving*: three of the principal's own calls after each
 call of the attack. This detector was not trained on evaded attacks; whether that helps is asked of a smaller network (`python -m training.trials audit_hardening`).
 

@@ -173,7 +173,7 @@ def _recorded(document: Document) -> str:
     return f"""## Real logs that training never saw
 
 The shipped `audit` detector (version {first["version"]}) at its own threshold ({first["threshold"]:g}) and at the strict one ({first["strict_threshold"]:g}); benign validation data gave both. An entity is a principal, a session or
-a piece of a host's log; k of n with the exact 95 % interval. Of Stratus and Panther the attack is recorded and the history before it generated; the other logs are recorded throughout. All benign entities of Invictus are
+a piece of a host's log; k of n with the exact 95 % interval. Of Stratus and Panther the attack is recorded; the history before it is generated, and so is the past of up to half a year that stands behind it (`training/scenarios/past.py`), drawn from a benign profile as every generated principal's is (one in ten has none): what the attack does is hardly ever in it. The features that tell a first time read exactly that, so what is found rests on what these pasts assume, too ([decision 134](decisions/134-what-a-principal-never-did.md)). The other logs are recorded throughout, and have no past. All benign entities of Invictus are
 {document["sources"].get("invictus", first)["benign"]} principals of one hour: what they raise is a count and no rate. Attack in Invictus is what the tool did under its own name, in the system logs what the lines themselves say. Stories of one technique are alike, so that less is known than the intervals say. One held-out Panther case,
 aws_sts_getcalleridentity_trufflehog, is a single call that everybody makes, and is no story here.
 
