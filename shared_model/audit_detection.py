@@ -80,8 +80,8 @@ def _detect(
     before = [_as_rows_are_now(loaded.get(key)) for key in keys]
     sketches, apart = dict[str, bytes](), dict[str, Remembered]()
     if calls:
-        owners = [memory_key(detector, call.principal) for call in calls]
-        sketches, apart = tell_pasts(rows, calls, [keys[number] for number in of_event.tolist()], owners, loaded, memory)
+        principals = [memory_key(detector, call.principal) for call in calls]
+        sketches, apart = tell_pasts(rows, calls, [keys[number] for number in of_event.tolist()], principals, loaded, memory)
     times = np.array([item.time_ms for item in described], np.int64)
     events = Events(of_event, times, np.array([_id_hash(item.event_id) for item in described], np.uint64), rows, len(entities))
     sequences = merge(events, before, length=detector.window)

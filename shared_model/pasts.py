@@ -1,9 +1,9 @@
-"""By which sketch of a principal's past its calls are judged: the copy beside its session's rows, and its own where need be.
+"""By which sketch of a principal's past its calls are judged: the copy beside its window's rows, and its own where need be.
 
-One request loads the windows of a batch, as ever. A session's row holds a copy of its principal's sketch, so that nothing else is
-read for most calls. The principal's own is read, in a second request, when a session is new, when by the copy something is a
-first (another session may have shown it since), and once a day of each session, so that it is not forgotten. Then it is written
-too.
+One request loads the windows of a batch, as ever. A row holds a copy of its principal's sketch, so that nothing else is read for
+most calls. The principal's own, which has a key to itself (a principal also has a window, of its calls without a session), is
+read in a second request when a window is new, when by the copy something is a first (another session may have shown it since),
+and once a day of each, so that it is not forgotten. Then it is written too.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from shared_model.events import ApiCall
 from shared_model.habits import last_day, merged
 from shared_model.memory import EntityMemory, Remembered
 
+#: Behind a principal's memory key: where its sketch is kept.
+_PAST = "/past"
+
 
 def tell_pasts(
     rows: NDArray[np.uint8],
     calls: Sequence[ApiCall],
     keys: Sequence[str],
-    owners: Sequence[str],
+    principals: Sequence[str],
     loaded: Mapping[str, Remembered],
     memory: EntityMemory,
 ) -> tuple[dict[str, bytes], dict[str, Remembered]]:
@@ -35,7 +38,7 @@ def tell_pasts(
     rows : uint8 (n, ROW_BYTES)
         Encoded calls; written to.
     calls : sequence of ApiCall, n
-    keys, owners : sequence of str, n
+    keys, principals : sequence of str, n
         Memory key of each call's entity (a session, else the principal), and of its principal.
     loaded : mapping
         What is kept of the entities.
@@ -45,8 +48,9 @@ def tell_pasts(
     Returns
     -------
     dict of str to bytes, dict of str to Remembered
-        The sketch of each entity's principal, with these calls, by the entity's key; and principals to store beside the entities.
+        The sketch of each entity's principal, with these calls, by the entity's key; and what to store of principals.
     """
+    owners = [f"{principal}{_PAST}" for principal in principals]
     numbers: dict[str, int] = {}
     principal = np.array([numbers.setdefault(owner, len(numbers)) for owner in owners], np.intp)
     acting: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -59,7 +63,7 @@ def tell_pasts(
     asked = [
         owner
         for owner, sketch, then in zip(numbers, before, after, strict=True)
-        if owner not in acting[owner] and (owner in firsts or not all(copies[owner]) or last_day(then) > last_day(sketch))
+        if owner in firsts or not all(copies[owner]) or last_day(then) > last_day(sketch)
     ]
     own = memory.load(asked) if asked else {}
     if own:

@@ -73,6 +73,11 @@ def detect(calls: Sequence[ApiCall], memory: InProcessMemory | None = None, dete
     return detect_api_calls(calls, detector or FailureCounter(), memory or InProcessMemory(), now_ms=NOW_MS, correlation_id="c-1")
 
 
+def windows(found: Detection) -> dict[str, Remembered]:
+    """What is kept of windows, without the principals' pasts."""
+    return {key: state for key, state in found.states.items() if not key.endswith("/past")}
+
+
 def test_a_verdict_is_of_the_time_of_the_last_window_that_alarms() -> None:
     """Not of the highest one: what goes on is new, and fresh, though what went before it was worse."""
     failed = {*range(8), 24, 25, 26}
@@ -175,7 +180,7 @@ def test_below_the_threshold_there_is_a_score_and_no_verdict():
     assert result.verdicts == ()
     (score,) = result.scores
     assert (score.entity, score.probability, score.events) == (CALL.principal, 0.25, 2)
-    assert list(result.states) == [f"audit#{CALL.principal.key}"]
+    assert list(windows(result)) == [f"audit#{CALL.principal.key}"]
 
 
 def test_what_came_before_counts_and_its_words_are_evidence():
@@ -244,7 +249,7 @@ def test_an_event_that_is_dated_ahead_makes_nothing_be_forgotten():
 
 def test_ids_of_a_version_that_kept_no_time_still_tell_duplicates():
     memory, first = InProcessMemory(), [call(number) for number in range(3)]
-    (found,) = detect(first, memory).states.items()
+    (found,) = windows(detect(first, memory)).items()
     key, state = found
     memory.store({key: replace(state, recent=tuple(text[:12] for text in state.recent))}, now_ms=NOW_MS)
     assert detect(first, memory).duplicates == 3
@@ -359,7 +364,7 @@ def test_every_event_is_scored_however_the_batches_fall(steps: list[tuple[int, b
 @pytest.mark.parametrize("rows", [b"", b"x", b"x" * 31, b"\xff" * 32, b"\xff" * 64])
 def test_rows_of_another_format_in_memory_are_forgotten_and_not_fatal(rows: bytes):
     memory = InProcessMemory()
-    ((key, state),) = detect([call(1)], memory).states.items()
+    ((key, state),) = windows(detect([call(1)], memory)).items()
     memory.store({key: replace(state, rows=rows)}, now_ms=NOW_MS)
     result = detect([call(2, failed=True)], memory)
     assert result.scores[0].events == 1
@@ -394,7 +399,7 @@ class Asked(InProcessMemory):
 
 
 def test_most_calls_of_a_session_ask_for_one_row_and_write_one():
-    memory, session, role = Asked(), f"audit#{SESSION.key}", f"audit#{CALL.principal.key}"
+    memory, session, role = Asked(), f"audit#{SESSION.key}", f"audit#{CALL.principal.key}/past"
     told = [(0, "GetSecretValue"), (60, "GetSecretValue"), (120, "CreateAccessKey"), (180, "GetSecretValue")]
     asked, written = [], []
     for seconds, operation in [*told, (86_400, "GetSecretValue"), (86_460, "GetSecretValue")]:
@@ -406,6 +411,17 @@ def test_most_calls_of_a_session_ask_for_one_row_and_write_one():
     needed = [True, False, True, False, True, False]  # a new session, a first, another day
     assert asked == [[session, role] if both else [session] for both in needed]
     assert written == [{session, role} if both else {session} for both in needed]
+
+
+def test_a_call_in_a_session_leaves_what_its_principal_did_without_one() -> None:
+    """Else whoever can come either way would clear his own window by changing between them."""
+    memory = InProcessMemory()
+    failed = [call(number, failed=True) for number in range(3)]
+    memory.store(detect(failed, memory).states, now_ms=NOW_MS)
+    memory.store(detect([call(10, session=SESSION)], memory).states, now_ms=NOW_MS)
+    assert detect(failed, memory).duplicates == 3
+    (verdict,) = detect([call(20, failed=True)], memory).verdicts
+    assert verdict.probability == 1.0
 
 
 def test_what_another_session_of_the_role_has_shown_meanwhile_is_no_first():
@@ -441,7 +457,7 @@ def test_a_call_that_arrives_late_makes_nothing_known_before_its_time():
 
 def test_rows_that_were_remembered_before_they_told_of_habits_are_still_context():
     memory, detector = InProcessMemory(), FailureCounter()
-    ((key, state),) = detect([call(1), call(2)], memory).states.items()
+    ((key, state),) = windows(detect([call(1), call(2)], memory)).items()
     former = b"".join(state.rows[begin : begin + 32] for begin in (0, len(state.rows) // 2))
     memory.store({key: replace(state, rows=former, habits=b"")}, now_ms=NOW_MS)
     detect([call(3)], memory, detector)
