@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from enum import StrEnum
@@ -17,6 +18,8 @@ from shared_model.verdicts import known_fields
 
 #: Version of the digests: how an entry is written down before it is hashed.
 _VERSION = 1
+#: What any version calls a step.
+_STEP = re.compile(r"[A-Z_]+")
 
 
 class Step(StrEnum):
@@ -47,7 +50,7 @@ class Step(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> Step | None:
         """A step of a later version, whose journal a deployment that was rolled back reads: it is none of those above."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _STEP.fullmatch(value):
             return None
         later = str.__new__(cls, value)
         later._name_, later._value_ = value, value
@@ -145,12 +148,12 @@ class JournalEntry:
 
     @classmethod
     def read(cls, written: Mapping[str, Any], *, sealed: str = "") -> JournalEntry:
-        """Read :meth:`as_written`, also of a later version. Raises ValueError when a field is missing."""
+        """Read :meth:`as_written`, also of a later version. Raises ValueError when a field is missing, or the step is none."""
         known = known_fields(cls, written)
         more = {name: value for name, value in written.items() if name not in known}
         try:
             return cls(**{**known, "step": Step(written["step"]), "more": more, "sealed": sealed})
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not an entry of the journal: {error}") from error
 
     @property

@@ -73,6 +73,13 @@ def test_a_step_of_a_later_version_is_none_of_ours_and_changes_nothing() -> None
     assert of_entry(applied[2])
 
 
+@pytest.mark.parametrize("step", ["", "applied", "APPLIED ", "APPLIED\n", "RE LEASED", "1", 1, None])
+def test_a_step_that_no_version_would_write_is_a_broken_entry(step: object) -> None:
+    written = JournalEntry("s", 1, "c", Step.APPLIED, NOW_MS, "e", "v", "a", None, {}).as_written() | {"step": step}
+    with pytest.raises(ValueError, match="not an entry of the journal"):
+        JournalEntry.read(written)
+
+
 @pytest.mark.parametrize("name", ["stream", "sequence", "step", "detail"])
 def test_an_entry_that_lacks_what_it_must_have_is_none(name: str) -> None:
     written = JournalEntry("s", 1, "c", Step.APPLIED, NOW_MS, "e", "v", "a", None, {}).as_written()
