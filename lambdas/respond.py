@@ -7,6 +7,7 @@ from typing import Any
 from lambdas.adapters.senders import Senders
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
+from response.budget import one_of_a_few
 from response.responder import respond
 from response.telling import forged
 from shared_model.verdicts import Verdict
@@ -26,7 +27,10 @@ def _respond(message: Message) -> None:
     except ValueError as error:
         raise Poison(str(error), source=f"verdicts:{message.id}") from error
     if reason := Senders(FUNCTION.settings.verdict_senders).objection(message.sender, verdict):
-        ROOM.notify(forged(verdict, reason, delivery=message.id))
+        role = message.sender.partition(":")[0]  # the rest of it whoever holds the role chooses, and the verdict's text too
+        few, _ = one_of_a_few(ROOM.budget, f"forged/{role}", message.id, limit=1, now_ms=FUNCTION.now_ms())
+        if few:
+            ROOM.notify(forged(verdict, reason, delivery=message.id))
         raise Poison(reason, source=f"verdicts:{message.id}", field="telemetry")
     FUNCTION.correlate(verdict.correlation_id)
     now_ms, policy = FUNCTION.now_ms(), ROOM.policy

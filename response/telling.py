@@ -88,6 +88,7 @@ def forged(verdict: Verdict, reason: str, *, delivery: str) -> Notice:
         f"Verdict {verdict.id[:64]} says that it is of {verdict.detector[:64]}, about {verdict.entity.key[:200]}.",
         f"{reason[:500]}.",
         "It counts for nothing, and is a dead letter. Unless somebody has redriven it, look who holds the sender's role.",
+        "What else this sender sends in another's name within the hour is a dead letter too, and not told.",
     ]
     return notice(delivery, "Verdict refused: another sent it than it says", lines, verdict.correlation_id[:200])
 

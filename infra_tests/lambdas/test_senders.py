@@ -82,3 +82,30 @@ def test_a_stolen_detector_cannot_corroborate_itself(account: Account, monkeypat
     by = "detect_api_calls" if forged is CALLS else "triage_findings"
     assert respond.handler(sent(forged, by), None) == {"batchItemFailures": []}
     assert account.groups_of(instance) != before, "from whom it is, it is the second signal"
+
+
+def test_a_flood_of_forged_verdicts_is_told_once_an_hour(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.settings = replace(account.settings, dead_letter_queue_url=account.queues["verdicts-dead-letters"])
+    account.install(monkeypatch, respond)
+
+    def send(number: int, sender: str) -> dict[str, Any]:
+        about = replace(FOUND, id=f"forged-{number}", entity=replace(FOUND.entity, account=f"{number:012}"))
+        event = sqs_event(about.to_json(), fifo_groups=(about.entity.key,), sender=sender)
+        event["Records"][0]["messageId"] = f"message-{number}"
+        assert respond.handler(event, None) == {"batchItemFailures": []}
+        return event
+
+    first = send(0, f"{DETECTORS['detect_flows']}:0")
+    for number in range(1, 5):
+        send(number, f"{DETECTORS['detect_flows']}:{number}")
+    (told,) = account.take("notices")
+    assert "within the hour is a dead letter too, and not told" in json.loads(told["Body"])["Message"]
+    assert respond.handler(first, None) == {"batchItemFailures": []}
+    assert len(account.take("notices")) == 1, "delivered again, it is told again"
+    send(5, DETECTORS["detect_system_logs"])
+    assert len(account.take("notices")) == 1, "another sender"
+    account.now_ms += 3_600_000
+    send(6, DETECTORS["detect_flows"])
+    assert len(account.take("notices")) == 1
+    letters = {json.loads(each["Body"])["id"] for each in account.take("verdicts-dead-letters")}
+    assert letters == {f"forged-{number}" for number in range(7)}
