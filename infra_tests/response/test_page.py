@@ -16,6 +16,7 @@ from infra_tests.response.linked import ADA, ADDRESS, BOB, ISSUER, Browser, Link
 from infra_tests.response.test_approval import LOCKED, OPEN, asking
 from infra_tests.response.world import NOW_MS, Site, verdict
 from response.actions import Mode
+from response.containment import Containment
 from response.journal import Step
 from response.page import plan as plan_of_page
 from response.page.document import Reply
@@ -363,3 +364,47 @@ def test_a_form_that_is_none_is_refused(linked: Linked, form: dict[str, str]) ->
 def test_the_page_to_come_back_to_shows_nothing() -> None:
     reply = Linked(asking()).page.signed_in()
     assert (reply.status, inputs(reply.body), reply.cookie) == (200, {}, "")
+
+
+# --- undo ---------------------------------------------------------------------------------------------------------
+
+
+def contained(linked: Linked) -> tuple[Containment, str]:
+    """Let the proposal be approved; returns what came of it, and a link to its undo."""
+    browser, url = opened(linked)
+    browser.post(url, answer="approve")
+    assert linked.settle().step is Step.APPLIED
+    (containment,) = linked.account.stream("i-1").containments.values()
+    return containment, linked.link(undoes=True)
+
+
+def written(linked: Linked, containment: Containment, step: Step) -> None:
+    linked.account.journal.append(linked.account.stream("i-1").entry(step, containment, now_ms=linked.account.now_ms))
+
+
+def test_a_look_at_what_an_undo_would_find_is_not_where_it_stands(linked: Linked) -> None:
+    containment, url = contained(linked)
+    before = linked.browser().open(url).body
+    written(linked, containment, Step.COMPARED)
+    assert linked.browser().open(url).body.count("COMPARED") == 0
+    assert "Stands at" in before
+    assert "COMPARED" not in linked.browser().open(linked.link()).body, "the page of the plan that was answered"
+
+
+@pytest.mark.parametrize(("step", "title"), [(Step.UNDOING, "This is being undone"), (Step.UNDONE, "This was undone")])
+def test_what_is_being_undone_was_not_undone_yet(linked: Linked, step: Step, title: str) -> None:
+    containment, url = contained(linked)
+    for each in (Step.UNDOING, Step.UNDONE):
+        written(linked, containment, each)
+        if each is step:
+            break
+    body = linked.browser(ADA).open(url).body
+    assert (title in body, "<form" in body) == (True, False)
+    assert [other for other in ("This is being undone", "This was undone") if other in body] == [title]
+
+
+def test_an_expired_link_to_an_undo_says_how_to_get_another(linked: Linked) -> None:
+    containment, url = contained(linked)
+    linked.account.now_ms = linked.proposal.expires_ms
+    reply = linked.browser().open(url)
+    assert (reply.status, f"breakwater undo {containment.id}" in reply.body, "verdict" in reply.body) == (410, True, False)

@@ -112,13 +112,12 @@ def form(proposal: Proposal, site: Site, *, action: str, token: str, request: st
 def undo_about(stream: Stream, containment: Containment) -> Iterator[Markup]:
     """Yield what an undo would take back: what stands, since when, by whom, and the state before."""
     plan = containment.plan
-    steps = [entry for entry in stream.entries if entry.containment_id == containment.id and entry.step is not Step.REFUSED]
     target = (str(plan.target.kind), plan.target.id, f"in account {plan.target.account}", plan.region)
     yield _facts(
         ("What", element("strong", plan.summary)),
         ("On", " ".join(part for part in target if part)),
         ("Decided by", containment.actor),
-        ("Stands at", f"{steps[-1].step}, {_time(steps[-1].time_ms)}"),
+        ("Stands at", _stands(_last(stream, containment))),
         ("Case", containment.case),
     )
     yield element("h2", "What was changed, before and after: an undo gives back what was before")
@@ -155,12 +154,22 @@ def what_became(stream: Stream, proposal: Proposal) -> Iterator[Markup]:
     if answer is not None and proposal.step is not Step.APPROVED:
         facts.append((_ended(proposal), f"{_named(answer)} {answer.detail.get('reason', '')}".strip()))
     if contained is not None:
-        steps = [entry for entry in stream.entries if entry.containment_id == contained.id and entry.step is not Step.REFUSED]
-        reason = str(steps[-1].detail.get("reason", "")) if steps[-1].step is Step.FAILED else ""
-        facts.append(("Stands at", f"{steps[-1].step}, {_time(steps[-1].time_ms)} {reason}".strip()))
+        last = _last(stream, contained)
+        reason = str(last.detail.get("reason", "")) if last.step is Step.FAILED else ""
+        facts.append(("Stands at", f"{_stands(last)} {reason}".strip()))
     yield _facts(*facts)
     yield answers_so_far(stream, proposal)
     yield element("p", "All of it: ", element("code", f"breakwater show {proposal.id}"))
+
+
+def _last(stream: Stream, containment: Containment) -> JournalEntry:
+    """Return the entry at which it stands: neither a refusal nor a look at what an undo would find moves it."""
+    asides = (Step.REFUSED, Step.COMPARED)
+    return [entry for entry in stream.entries if entry.containment_id == containment.id and entry.step not in asides][-1]
+
+
+def _stands(entry: JournalEntry) -> str:
+    return f"{entry.step}, {_time(entry.time_ms)}"
 
 
 def _ended(proposal: Proposal) -> str:

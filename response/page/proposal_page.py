@@ -175,6 +175,8 @@ class ProposalPage:
             return self._open(link, visit, now_ms)
         except LinkExpired:
             text = "A link lasts as long as its question. A new verdict asks again; what became of this one, the console knows."
+            if "undo" in visit.query:
+                text = f"A link to an undo lasts a day. Ask for a new one at the console: breakwater undo {visit.proposal_id}"
             return self._told(410, "This link has expired", text)
         except LinkRefused:
             return self._told(
@@ -209,7 +211,8 @@ class ProposalPage:
             return self._told(404, "No such containment", "The journal of this deployment has no such containment.")
         if contained.step in (Step.UNDOING, Step.UNDONE) and not contained.is_held:
             status = 200 if visit.form is None else 409
-            return page(status, self._site, "This was undone", plan.undo_about(stream, contained))
+            title = "This was undone" if contained.step is Step.UNDONE else "This is being undone"
+            return page(status, self._site, title, plan.undo_about(stream, contained))
         return stream, contained
 
     def _told(
