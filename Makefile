@@ -1,6 +1,8 @@
 # Every job has one target; CI calls the same ones. `make help` lists them.
 PYTHON ?= python3
 RUN := .venv/bin/python
+# Tests run in so many processes at once.
+JOBS ?= $(shell nproc)
 # LightGBM takes OpenMP from the system. A Debian need not have it (libgomp1): then the one serves that scikit-learn brings.
 TRAIN = LD_LIBRARY_PATH=$(CURDIR)/.venv-train/openmp .venv-train/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -19,7 +21,7 @@ demo: setup ## the main job: both embedded clouds, recorded attacks replayed, co
 
 test: setup .venv-train/.ready .venv-checkov/.ready .venv-azureml/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
 	@$(TRAIN) -m pytest -p no:cacheprovider --confcutdir infra_tests/training -m training infra_tests/training
-	@$(RUN) -m pytest -m "not training"
+	@$(RUN) -m pytest -m "not training" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.ready ## style, types, import rules
 	@.venv/bin/ruff check .
