@@ -44,7 +44,7 @@ class Settings:
         Comma-separated object ids of the users or groups that may answer there.
     attested_undo : str
         ``yes`` where who asks for an undo must have signed in to that page; ``""`` where there is none, and the name in the
-        request is what its sender says.
+        request is what its sender says; and where somebody took it away since no link came (docs/response.md).
     own_principal_ids, own_resource_ids : str
         Comma-separated object ids and ARM ids of Breakwater itself, which no action may touch.
     memory_days : str

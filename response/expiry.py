@@ -31,6 +31,8 @@ _ENDING = frozenset({Step.EXPIRY_DUE, Step.UNDOING, Step.UNDONE})
 #: How long the link of a notice leads to the undo of a containment.
 _LINK_MS = 24 * 3_600_000
 _SIGN_IN = "who undoes it signs in"
+#: Where it stands what a person does whom no link reaches: a notice may lack its link, and the page may be down.
+_NO_LINK = "docs/response.md, Undo without a link"
 #: Who decided on an undo that nobody asked for.
 BY_EXPIRY = "policy:time_to_live"
 
@@ -97,7 +99,7 @@ def undo(
     containment_id : str
     approved_by : Person
         Who asks, which is the approval: refused where a verdict that led to it is about that person. What the cloud attests
-        stands in the detail of UNDOING, as ``requested_by``.
+        stands in the detail of UNDOING, as ``requested_by``; ``unattested`` stands there where nothing does.
     actions, journal, now_ms, notify
     overwrite : bool
         Also what someone changed since shall be as it was before; refused where the action cannot do that.
@@ -301,7 +303,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
     # Also of one that another began to undo: until when somebody may be at it counts from here.
     if not any(entry.step is Step.UNDOING for entry in written):
-        sender: dict[str, Any] = {"requested_by": desk.person.attested} if desk.person and desk.person.attested else {}
+        sender: dict[str, Any] = _who_asked(desk.person) if desk.person else {}
         sender |= {"overwrites": changed} if desk.overwrite else {}
         undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
         stream = write(stream, undoing)
@@ -311,6 +313,7 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
         else:
             result = action.undo(containment.plan)
     outcome = {
+        **({"unattested": True} if _is_unattested(stream, containment) else {}),
         "restored": list(result.restored),
         "left": list(result.left),
         **({"changed_since": changed} if changed else {}),
@@ -321,6 +324,17 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     write(stream, undone)
     _tell(desk, undone, containment)
     return ended(Step.UNDONE, "", result.left)
+
+
+def _who_asked(person: Person) -> dict[str, Any]:
+    return {"requested_by": person.attested} if person.attested else {"unattested": True}
+
+
+def _is_unattested(stream: Stream, containment: Containment) -> bool:
+    """Whether it was begun for somebody of whom there was only the name that the request gave."""
+    began = (each.detail for each in reversed(_ending(stream, containment)) if each.step is Step.UNDOING)
+    # Who goes on with it for one that was killed says nothing of who asked.
+    return next(("unattested" in detail for detail in began if detail.keys() & {"requested_by", "unattested"}), False)
 
 
 def _is_held(action: Action, plan: Plan) -> bool:
@@ -352,7 +366,10 @@ def _against_overwriting(action: Action, stream: Stream, containment: Containmen
 def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
     """Return why it must not be undone as things stand, or by this person, with what to do instead; ``""`` where it may."""
     if desk.attested_only and desk.person is not None and not desk.person.attested:
-        return f"{_SIGN_IN}: nothing attests that {desk.person.name} asked. Open the link of this notice, and sign in"
+        said = (
+            f"nothing attests that {desk.person.name} asked, so it takes the link that is sent about this, and signing in there"
+        )
+        return f"{_SIGN_IN}: {said}. Where no link comes, or it opens nothing: {_NO_LINK}"
     if desk.person is not None and (reason := undo_objection(desk.person, _led_to(stream, containment))):
         return reason
     if desk.now_ms < containment.earliest_undo_ms:
@@ -363,6 +380,10 @@ def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
         # What this one changed, the later one found, and holds: given back now, its target would be open in part.
         return f"its target was contained again since, by {current.id}: undo that one first"
     return ""
+
+
+def _decided(entry: JournalEntry) -> str:
+    return f"Decided by {entry.actor}" + (": so the request said, nothing attests it" if entry.detail.get("unattested") else "")
 
 
 def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
@@ -377,7 +398,7 @@ def _tell(desk: _Desk, entry: JournalEntry, containment: Containment) -> None:
             left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
             changed = [f"Changed since: {item}" for item in detail.get("changed_since", ())]
             changed += [f"What was changed since cannot be seen: {reason}" for reason in (detail.get("not_compared"),) if reason]
-            subject, lines = "Containment undone", [f"Decided by {entry.actor}", *restored, *left, *changed]
+            subject, lines = "Containment undone", [_decided(entry), *restored, *left, *changed]
             if left and changed and isinstance(desk.actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
             if entry.left_held:

@@ -21,6 +21,7 @@ from shared_model.errors import BreakwaterError
 _PURPOSE, _UNDO_PURPOSE = "breakwater: a link to a plan, 1", "breakwater: a link to an undo, 1"
 _UNDOES = "yes"
 _ID, _PLAN, _UNTIL = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}"), re.compile(r"[1-9]\d{12}")
+_UNSIGNED = "This has no link: none could be signed now"
 #: Characters of the longest signature: 96 bytes.
 _SIGNATURE = re.compile(r"[\w-]{22,128}", re.ASCII)
 
@@ -124,7 +125,7 @@ def read_link(proposal_id: str, query: Mapping[str, str], verifier: Verifier, *,
 def with_links(notify: Notify, site: str, signer: Signer, report: Callable[[dict[str, Any]], None]) -> Notify:
     """Return what tells notices with a link to the plan, where they ask about one.
 
-    A notice that cannot get its link is told without: it names the console's command all the same.
+    A notice that cannot get its link is told without, and says so: it names the console's command all the same.
     """
 
     def tell(notice: Notice) -> None:
@@ -134,6 +135,8 @@ def with_links(notify: Notify, site: str, signer: Signer, report: Callable[[dict
                 notice = replace(notice, link=address(site, link, signer))
             except BreakwaterError as error:
                 report({"notice_id": notice.id, "reason": str(error)})
+                again = f". To have one later, ask again: breakwater undo {notice.proposal_id}" if notice.undoes else ""
+                notice = replace(notice, text=f"{notice.text}\n{_UNSIGNED}{again}")
         notify(notice)
 
     return tell

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from azure_functions import expire_containments, respond
+from azure_functions.settings import Settings
 from infra_tests.azure_functions.app import App
 from infra_tests.azure_functions.test_handlers import guarded_by, two_signals
 from infra_tests.azure_functions.test_proposal_page import ADA, CLAIMS, TENANT, Browser, linked_app
+from offline.azure.faults import Fault
 from response.journal import Step
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -81,6 +83,29 @@ def test_who_undoes_is_who_signed_in_and_not_who_the_request_names(contained: Ap
     again = ada.post(answer="undo")
     assert (again.status_code, contained.taken("link-undos")) == (409, [])
     assert b"This was undone" in ada.get().get_body()
+
+
+def test_where_no_link_can_be_made_the_notice_says_so_and_without_the_setting_it_is_undone_unattested(
+    contained: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = guarded_by(contained)
+    containment = contain(contained)
+    contained.services.vault.faults.order(Fault(403, times=9))  # the key is switched off, say
+    request = json.dumps({"undo": containment, "approved_by": "bob@example.com"})
+    contained.message("undo_containment", request)
+    told = contained.comments()[-1]
+    assert "This has no link" in told
+    assert "Undo without a link" in told
+    assert "https://" not in told
+    assert guarded_by(contained) != before
+    # What docs/response.md says to do: the app starts anew without the setting.
+    contained.settings = replace(contained.settings, attested_undo=Settings.from_environment({}).attested_undo)
+    contained.install(monkeypatch, expire_containments)
+    contained.message("undo_containment", request)
+    assert guarded_by(contained) == before
+    undoing = next(entry for entry in contained.journal() if entry.step is Step.UNDOING)
+    assert (undoing.actor, undoing.detail["unattested"]) == ("bob@example.com", True)
+    assert "nothing attests it" in contained.comments()[-1]
 
 
 def test_whom_the_verdict_is_about_undoes_nothing_whatever_name_is_given(contained: App) -> None:

@@ -134,15 +134,19 @@ def test_a_notice_that_asks_gets_a_link_and_another_does_not() -> None:
     assert (told[1].link, told[1].opens) == ("", "")
 
 
-def test_a_notice_is_told_without_its_link_when_it_cannot_be_signed() -> None:
+@pytest.mark.parametrize("undoes", [False, True])
+def test_a_notice_is_told_without_its_link_and_says_so_when_it_cannot_be_signed(undoes: bool) -> None:
     class NoKey(Key):
         def sign(self, message: bytes) -> bytes:
             raise CloudUnavailable("the key is out of service")
 
     told: list[Notice] = []
     errors: list[dict[str, Any]] = []
-    with_links(told.append, ADDRESS, NoKey(), errors.append)(NOTICE)
-    assert told == [NOTICE]
+    with_links(told.append, ADDRESS, NoKey(), errors.append)(replace(NOTICE, undoes=undoes))
+    (notice,) = told
+    assert (notice.link, notice.opens) == ("", "")
+    assert notice.text.startswith(f"{NOTICE.text}\nThis has no link: none could be signed now")
+    assert (f"breakwater undo {NOTICE.proposal_id}" in notice.text) is undoes
     assert errors == [{"notice_id": "s/1", "reason": "the key is out of service"}]
 
 

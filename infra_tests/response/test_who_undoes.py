@@ -9,7 +9,7 @@ import pytest
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode
-from response.expiry import Ended, undo
+from response.expiry import Ended, expire, undo
 from response.journal import Step
 from response.people import Person
 from response.policy import FourEyes
@@ -77,4 +77,32 @@ def test_who_is_not_attested_is_sent_to_sign_in_where_one_can() -> None:
     assert (refused.step, told.proposal_id, told.undoes) == (Step.REFUSED, identifier, True)
     assert told.plan == digest(site.stream("i-1").containments[identifier].plan)
     assert set(site.world["i-1"].values()) == {"locked"}
+    assert "Undo without a link" in told.text
     assert undo(identifier, approved_by=Person("ada", "directory#1"), attested_only=True, **room).step is Step.UNDONE
+    assert all("unattested" not in entry.detail for entry in site.stream("i-1").entries)
+    assert "nothing attests" not in site.notices[-1].text
+
+
+def test_that_nothing_attests_who_asked_stands_in_the_journal_and_in_the_notice() -> None:
+    site = Site()
+    identifier = contained(site, about=())
+    assert site.undo(identifier, Person("bob")).step is Step.UNDONE
+    said = {entry.step: entry.detail for entry in site.stream("i-1").entries}
+    assert (said[Step.UNDOING]["unattested"], said[Step.UNDONE]["unattested"]) == (True, True)
+    assert "requested_by" not in said[Step.UNDOING]
+    assert "Decided by bob: so the request said, nothing attests it" in site.notices[-1].text
+
+
+def test_it_stands_there_too_where_the_schedule_goes_on_with_an_undo_of_one_that_was_killed() -> None:
+    site = Site()
+    identifier = contained(site, about=())
+    stream = site.stream("i-1")
+    begun = stream.entry(
+        Step.UNDOING, stream.containments[identifier], now_ms=site.now_ms, actor="bob", detail={"unattested": True}
+    )
+    site.journal.append(begun)
+    site.now_ms += 25 * 3_600_000
+    room: Any = {"actions": site.actions, "journal": site.journal, "now_ms": site.now_ms, "notify": site.notices.append}
+    ((ended,), errors) = expire(policy=site.policy, **room)
+    assert (ended.step, errors) == (Step.UNDONE, ())
+    assert "nothing attests it" in site.notices[-1].text
