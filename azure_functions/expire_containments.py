@@ -10,7 +10,7 @@ import azure.functions as func
 from azure_functions.adapters.callers import who_says
 from azure_functions.adapters.purge import purge
 from azure_functions.function import Function, Message, Poison
-from azure_functions.registry import CONTAINMENTS, LINK_UNDOS, SCHEDULE, STATE_CONNECTION
+from azure_functions.registry import CONTAINMENTS, LINK_UNDOS, SCHEDULE, UNDO_CONNECTION
 from azure_functions.response_room import ResponseRoom
 from response.answers import MalformedAnswer, vouched_for
 from response.comparing import compare
@@ -35,7 +35,7 @@ def expire_containments(timer: func.TimerRequest) -> None:
 
 
 @BLUEPRINT.function_name("undo_containment")
-@BLUEPRINT.queue_trigger(arg_name="msg", queue_name=CONTAINMENTS, connection=STATE_CONNECTION)
+@BLUEPRINT.queue_trigger(arg_name="msg", queue_name=CONTAINMENTS, connection=UNDO_CONNECTION)
 def undo_containment(msg: func.QueueMessage) -> None:
     """Entry point: an operator's ``{"undo": "<id>", "approved_by": "<object id or name>"}``."""
     message = Message.of(CONTAINMENTS, msg.get_body(), queued_as=msg.id or "")
@@ -43,9 +43,9 @@ def undo_containment(msg: func.QueueMessage) -> None:
 
 
 @BLUEPRINT.function_name("undo_links")
-@BLUEPRINT.queue_trigger(arg_name="msg", queue_name=LINK_UNDOS, connection=STATE_CONNECTION)
+@BLUEPRINT.queue_trigger(arg_name="msg", queue_name=LINK_UNDOS, connection=UNDO_CONNECTION)
 def undo_links(msg: func.QueueMessage) -> None:
-    """Entry point: the request of a person who signed in to the page, which alone may send here."""
+    """Entry point: the request of a person who signed in to the page: nobody else may send here but who takes from it."""
     message = Message.of(LINK_UNDOS, msg.get_body(), queued_as=msg.id or "")
     LINKS_FUNCTION.run((message,), lambda m: _undo(LINKS_FUNCTION, LINKS_ROOM, m, _signed_in)).or_raise()
 

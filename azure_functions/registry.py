@@ -61,7 +61,8 @@ class FunctionSpec:
 MEMORY, SIGNALS, JOURNAL, PROGRESS = "memory", "signals", "journal", "progress"
 TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS)
 VERDICTS, CONTAINMENTS, ANSWERS = "verdicts", "containments", "answers"
-#: What people who signed in to the page answer, and want undone: it alone sends here, so what it says of them is attested.
+#: What people who signed in to the page answer, and want undone. It alone may send here, beside whoever takes the messages (what
+#: hides one suffices to send one): so what it says of them is attested, to the extent that their taker is believed.
 LINK_ANSWERS, LINK_UNDOS = "link-answers", "link-undos"
 LAKE, POLICY = "lake", "policy"
 CONTAINERS = (LAKE, POLICY)
@@ -78,8 +79,11 @@ VNET_FLOW_LOGS, NSG_FLOW_LOGS = "insights-logs-flowlogflowevent", "insights-logs
 #: Connections of triggers, and the settings that each needs behind ``<connection>__``, besides ``credential``
 #: (``managedidentity``) and ``clientId`` (of the group that stands here).
 STATE_CONNECTION, FLOW_LOG_CONNECTION, HUB_CONNECTION = "BREAKWATER_STATE", "BREAKWATER_FLOW_LOGS", "BREAKWATER_EVENT_HUBS"
+#: The same account, as who undoes: an identity that may take messages may send them too, and who contains shall ask for no undo.
+UNDO_CONNECTION = "BREAKWATER_UNDO_STATE"
 CONNECTIONS: dict[str, tuple[Group, tuple[str, ...]]] = {
     STATE_CONNECTION: (Group.RESPOND, ("queueServiceUri",)),
+    UNDO_CONNECTION: (Group.UNDO, ("queueServiceUri",)),
     FLOW_LOG_CONNECTION: (Group.DETECT, ("blobServiceUri", "queueServiceUri")),
     HUB_CONNECTION: (Group.DETECT, ("fullyQualifiedNamespace",)),
 }
@@ -125,10 +129,16 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
         CONTAINMENTS,
         Group.RESPOND,
         dead_letters_of(CONTAINMENTS),
-        _STATE,
+        UNDO_CONNECTION,
     ),
     FunctionSpec(
-        "undo_links", "expire_containments", Trigger.QUEUE, LINK_UNDOS, Group.RESPOND, dead_letters_of(LINK_UNDOS), _STATE
+        "undo_links",
+        "expire_containments",
+        Trigger.QUEUE,
+        LINK_UNDOS,
+        Group.RESPOND,
+        dead_letters_of(LINK_UNDOS),
+        UNDO_CONNECTION,
     ),
     FunctionSpec("show_proposal", "proposal_page", Trigger.HTTP, "proposals/{proposal}", Group.PAGE),
     FunctionSpec("answer_proposal", "proposal_page", Trigger.HTTP, "proposals/{proposal}", Group.PAGE),

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from azure_functions.registry import CONNECTIONS, FLOW_LOG_CONNECTION, FUNCTIONS, HUB_CONNECTION, STATE_CONNECTION, Group
+from azure_functions.registry import (
+    CONNECTIONS,
+    FLOW_LOG_CONNECTION,
+    FUNCTIONS,
+    HUB_CONNECTION,
+    STATE_CONNECTION,
+    UNDO_CONNECTION,
+    Group,
+)
 from azure_functions.settings import Settings, variable
 from azure_infra import names
 from azure_infra.arm import Json, Template, concat, resource, value
@@ -173,6 +181,7 @@ _NAMESPACE_URL = names.NAMESPACE.get("serviceBusEndpoint", names.EVENT_HUBS)
 #: Where the services of each connection are, by the part of the setting's name behind ``__``.
 _SERVICES: dict[str, dict[str, str]] = {
     STATE_CONNECTION: {"queueServiceUri": _state("queue")},
+    UNDO_CONNECTION: {"queueServiceUri": _state("queue")},
     FLOW_LOG_CONNECTION: {"blobServiceUri": _flow_logs("blob"), "queueServiceUri": _flow_logs("queue")},
     HUB_CONNECTION: {"fullyQualifiedNamespace": f"replace(replace({_NAMESPACE_URL}, 'https://', ''), ':443/', '')"},
 }

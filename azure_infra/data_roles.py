@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from azure_functions import registry
-from azure_functions.registry import CONNECTIONS, STATE_CONNECTION, Group, Trigger
+from azure_functions.registry import CONNECTIONS, Group, Trigger
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, resource, text, value
 from shared_model.lake import ANCHORS
@@ -120,7 +120,7 @@ def grants() -> Iterator[DataGrant]:
         if spec.trigger is Trigger.EVENT_HUB:
             yield DataGrant(spec.group, "Azure Event Hubs Data Receiver", names.hub(spec.source))
         if spec.trigger is Trigger.QUEUE:  # the host takes the messages, as the identity of the connection
-            host = CONNECTIONS[STATE_CONNECTION][0]
+            host = CONNECTIONS[spec.connection][0]
             yield DataGrant(host, TAKE, names.queue(spec.source))
             yield DataGrant(host, "Storage Queue Data Message Sender", names.queue(f"{spec.source}-poison"))
     yield DataGrant(detect, "Storage Queue Data Message Sender", names.queue(registry.VERDICTS))

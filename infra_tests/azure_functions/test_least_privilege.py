@@ -126,6 +126,7 @@ def test_every_grant_of_the_functions_own_identities_is_used_or_explained(watche
 
 _LAKE = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
 _SENDS = "Microsoft.Storage/storageAccounts/queueServices/queues/messages/add/action"
+_HIDES = "Microsoft.Storage/storageAccounts/queueServices/queues/messages/write"
 _CHANGES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities/update/action"
 
 
@@ -142,6 +143,10 @@ _CHANGES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities/upda
         ("page", _SENDS, "state/queues/link-undos", "", True),
         ("page", _SENDS, "state/queues/answers", "", False),
         ("page", _SENDS, "state/queues/containments", "", False),
+        ("undo", _HIDES, "state/queues/link-undos", "", True),  # which is enough to send, too
+        ("respond", _HIDES, "state/queues/link-answers", "", True),
+        ("respond", _HIDES, "state/queues/link-undos", "", False),
+        ("respond", _HIDES, "state/queues/containments", "", False),
         ("respond", _CHANGES, "state/tables/signals", "", True),
         ("respond", _CHANGES, "state/tables/journal", "", False),
     ],

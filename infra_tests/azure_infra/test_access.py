@@ -182,10 +182,10 @@ def test_only_detectors_send_verdicts_and_only_the_responder_takes_them(given: l
 
 def test_operators_alone_ask_for_an_undo_and_set_the_policy(given: list[Right]) -> None:
     asks = {right.who: right for right in given if right.on.endswith(f"/queues/{registry.CONTAINMENTS}")}
-    assert set(asks) == {Group.RESPOND, "an operator"}
+    assert set(asks) == {Group.UNDO, "an operator"}
     assert asks["an operator"].role == "Storage Queue Data Message Sender"
-    assert asks[Group.RESPOND].data
-    assert not any(one.endswith("/add/action") for one in asks[Group.RESPOND].data)
+    assert asks[Group.UNDO].data
+    assert not any(one.endswith("/add/action") for one in asks[Group.UNDO].data)
     sets = {
         right.who for right in given if right.on.endswith(f"/containers/{registry.POLICY}") and right.role.endswith("Contributor")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ def test_only_the_page_sends_to_its_queues(most: dict[str, Deployment], queue: s
         if right.on.endswith(f"/queues/{queue}") and right.role == "Storage Queue Data Message Sender"
     }
     assert sends == {Group.PAGE}
+
+
+def test_who_contains_cannot_ask_for_an_undo(most: dict[str, Deployment]) -> None:
+    """Not by sending, and not by the right to hide a message, which suffices to send one: only who undoes anyway has that."""
+    sends = re.compile(r"/messages/(add/action|write|\*)$|/\*$|^\*$")
+    for queue, asks in ((registry.LINK_UNDOS, {Group.PAGE, Group.UNDO}), (registry.CONTAINMENTS, {Group.UNDO, "an operator"})):
+        given = [right for right in rights(most.values()) if right.on.endswith(f"/queues/{queue}")]
+        named = {right.who for right in given if right.role == "Storage Queue Data Message Sender"}
+        assert named | {right.who for right in given if any(sends.search(each) for each in right.data)} == asks
 
 
 def test_where_there_is_a_page_who_undoes_signs_in_there(most: dict[str, Deployment]) -> None:

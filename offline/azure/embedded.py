@@ -103,6 +103,7 @@ def app_settings(running: Azurite, services: Services) -> dict[str, str]:
     """The Function app's settings, as the templates give them, and what the platform adds for its identities."""
     addresses = {
         "BREAKWATER_STATE": {"queueServiceUri": running.queue_endpoint()},
+        "BREAKWATER_UNDO_STATE": {"queueServiceUri": running.queue_endpoint()},
         "BREAKWATER_FLOW_LOGS": {
             "blobServiceUri": running.blob_endpoint(FLOW_LOG_ACCOUNT),
             "queueServiceUri": running.queue_endpoint(FLOW_LOG_ACCOUNT),
