@@ -344,7 +344,7 @@ LISTED = {
     "ami-0*": "arn:*:ec2:*:*:image/ami-0*",
 }
 #: What IAM cannot deny by: no call of ours has it as its resource.
-NOT_DENIED = {"AKIA*", "subnet-0*"}
+NOT_DENIED = ("AKIA*", "subnet-0*")
 
 
 @pytest.mark.parametrize("pattern", [*(example for _, example in FORMS.values()), *LISTED, *NOT_DENIED])
