@@ -56,6 +56,10 @@ class Step(StrEnum):
         later._name_, later._value_ = value, value
         return later
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type[Step], tuple[str]]:
+        """By its text: Debian 12's Python 3.11.2 copies members by their names, which one of a later version has not."""
+        return Step, (self.value,)
+
 
 #: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED.
 EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED})
