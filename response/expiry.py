@@ -30,7 +30,6 @@ _ROUNDS = 8
 _ENDING = frozenset({Step.EXPIRY_DUE, Step.UNDOING, Step.UNDONE})
 #: How long the link of a notice leads to the undo of a containment.
 _LINK_MS = 24 * 3_600_000
-_SIGN_IN = "who undoes it signs in"
 #: Where it stands what a person does whom no link reaches: a notice may lack its link, and the page may be down.
 _NO_LINK = "docs/response.md, Undo without a link"
 #: Who decided on an undo that nobody asked for.
@@ -268,8 +267,8 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     def ended(step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
         return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
 
-    def refused(reason: str) -> Ended:
-        detail = {"reason": reason} | ({"sign_in": True} if reason.startswith(_SIGN_IN) else {})
+    def refused(reason: str, **said: bool) -> Ended:
+        detail = {"reason": reason, **said}
         refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
         write(stream, refusal)
         _tell(desk, refusal, containment)
@@ -284,6 +283,8 @@ def _restore(desk: _Desk, stream: Stream, containment: Containment, actor: str, 
     # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
     if reason := stream.being_applied(desk.now_ms):
         raise CloudUnavailable(f"{reason}: undo {containment.id} when that is over")
+    if reason := _unattested(desk):
+        return refused(reason, sign_in=True)
     if reason := _not_now(desk, stream, containment):
         return refused(reason)
     action = desk.actions.get(containment.plan.action)
@@ -363,13 +364,16 @@ def _against_overwriting(action: Action, stream: Stream, containment: Containmen
     return ""
 
 
+def _unattested(desk: _Desk) -> str:
+    """Why a request that nothing attests is answered with a link instead, ``""`` where it may be carried out."""
+    if not desk.attested_only or desk.person is None or desk.person.attested:
+        return ""
+    said = f"nothing attests that {desk.person.name} asked, so it takes the link that is sent about this, and signing in there"
+    return f"who undoes it signs in: {said}. Where no link comes, or it opens nothing: {_NO_LINK}"
+
+
 def _not_now(desk: _Desk, stream: Stream, containment: Containment) -> str:
     """Return why it must not be undone as things stand, or by this person, with what to do instead; ``""`` where it may."""
-    if desk.attested_only and desk.person is not None and not desk.person.attested:
-        said = (
-            f"nothing attests that {desk.person.name} asked, so it takes the link that is sent about this, and signing in there"
-        )
-        return f"{_SIGN_IN}: {said}. Where no link comes, or it opens nothing: {_NO_LINK}"
     if desk.person is not None and (reason := undo_objection(desk.person, _led_to(stream, containment))):
         return reason
     if desk.now_ms < containment.earliest_undo_ms:
