@@ -14,8 +14,10 @@ from azure_functions.registry import CONTAINMENTS, LINK_UNDOS, SCHEDULE, UNDO_CO
 from azure_functions.response_room import ResponseRoom
 from response.answers import MalformedAnswer, vouched_for
 from response.comparing import compare
-from response.expiry import Ended, UnknownContainment, expire, undo
+from response.ends import Ended
+from response.expiry import expire
 from response.people import Person
+from response.undoing import UnknownContainment, undo
 
 _NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "undo_client_id")
 FUNCTION = Function("expire_containments", needs=_NEEDS)

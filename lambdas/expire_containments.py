@@ -8,8 +8,10 @@ from lambdas.adapters.callers import Callers, Impersonation
 from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
 from response.comparing import compare
-from response.expiry import Ended, UnknownContainment, expire, undo
+from response.ends import Ended
+from response.expiry import expire
 from response.telling import tell_of_unnamed
+from response.undoing import UnknownContainment, undo
 
 FUNCTION = Function("expire_containments", needs=("journal_table", "policy_parameter"))
 ROOM = ResponseRoom(FUNCTION)

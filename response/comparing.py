@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from response.actions import Action, Difference
 from response.containment import fold
-from response.expiry import Ended, UnknownContainment
+from response.ends import Ended
 from response.journal import Journal, SequenceTaken, Step
 from response.notices import Notify, notice
+from response.undoing import UnknownContainment
 from shared_model.errors import CloudUnavailable, RefusedByCloud
 
 _ROUNDS = 8

@@ -9,9 +9,10 @@ import pytest
 from infra_tests.response.world import HOUR_MS, IsolateMachine, Killed, Site
 from response.actions import Difference, Plan, UndoResult
 from response.comparing import compare
-from response.expiry import Ended, UnknownContainment, undo
+from response.ends import Ended
 from response.journal import JournalEntry, Step
 from response.people import Person
+from response.undoing import UnknownContainment, undo
 from shared_model.errors import RefusedByCloud
 
 STREAM = "isolate#123456789012/instance/i-1"

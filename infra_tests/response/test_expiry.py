@@ -9,9 +9,11 @@ import pytest
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult
 from response.containment import LONGEST_RUN_MS
-from response.expiry import BY_EXPIRY, Ended, UnknownContainment, expire
+from response.ends import Ended
+from response.expiry import BY_EXPIRY, expire
 from response.journal import JournalEntry, Step
 from response.policy import AtEnd
+from response.undoing import UnknownContainment
 from shared_model.events import Telemetry
 
 OPEN = {"eni-a": "open", "eni-b": "web"}

@@ -10,7 +10,8 @@ import pytest
 from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import Mode
 from response.containment import fold
-from response.expiry import Ended, expire
+from response.ends import Ended
+from response.expiry import expire
 from response.journal import JournalEntry, Step
 from response.policy import AtEnd, NeverTouch
 from response.switch import turn

@@ -9,7 +9,8 @@ import pytest
 from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import Mode, Plan
 from response.containment import LONGEST_RUN_MS
-from response.expiry import Ended, expire
+from response.ends import Ended
+from response.expiry import expire
 from response.journal import InProcessJournal, JournalEntry, Step
 from response.policy import AtEnd
 from response.switch import STREAM, Switch, read_switch, turn

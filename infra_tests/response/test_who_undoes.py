@@ -9,11 +9,13 @@ import pytest
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode
-from response.expiry import Ended, expire, undo
+from response.ends import Ended
+from response.expiry import expire
 from response.journal import Step
 from response.people import Person
 from response.policy import FourEyes
 from response.proposals import digest
+from response.undoing import undo
 from shared_model.events import Entity, EntityKind, Telemetry
 
 SESSION = "AROAEXAMPLE:eve"

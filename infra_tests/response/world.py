@@ -10,7 +10,7 @@ from response.answers import Answer
 from response.approval import Answered, settle_answer
 from response.budget import InProcessLedgers
 from response.containment import Stream, fold
-from response.expiry import Ended, undo
+from response.ends import Ended
 from response.journal import InProcessJournal, JournalEntry, Step
 from response.notices import Notice
 from response.people import Person
@@ -18,6 +18,7 @@ from response.policy import ActionPolicy, AtEnd, NeverTouch, Policy, Rule
 from response.proposals import digest
 from response.responder import Outcome, respond
 from response.signals import InProcessSignals
+from response.undoing import undo
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
 

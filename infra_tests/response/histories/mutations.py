@@ -19,6 +19,7 @@ import response.expiry
 import response.guard
 import response.responder
 import response.settling
+import response.undoing
 from response.actions import CloudUnavailable, Plan
 from response.applying import Applier
 from response.budget import HOUR_MS, Limits, Line
@@ -211,8 +212,8 @@ def sessions_come_back_to_life(patch: pytest.MonkeyPatch) -> None:
 
 def a_failed_one_is_undone_below_another(patch: pytest.MonkeyPatch) -> None:
     """What a failed containment changed is given back although a later one holds it."""
-    not_now = response.expiry._not_now
-    patch.setattr(response.expiry, "_not_now", lambda desk, stream, one: not_now(desk, fold(stream.name, ()), one))
+    not_now = response.undoing._not_now
+    patch.setattr(response.undoing, "_not_now", lambda desk, stream, one: not_now(desk, fold(stream.name, ()), one))
 
 
 def nobody_looks_again(patch: pytest.MonkeyPatch) -> None:

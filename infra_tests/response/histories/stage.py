@@ -16,7 +16,7 @@ from response.answers import Answer
 from response.approval import settle_answer
 from response.budget import HOUR_MS
 from response.containment import fold
-from response.expiry import UnknownContainment, expire, undo
+from response.expiry import expire
 from response.journal import Step
 from response.notices import Notice
 from response.people import Person
@@ -24,6 +24,7 @@ from response.policy import ActionPolicy, NeverTouch, Policy, Rule
 from response.proposals import digest
 from response.responder import respond
 from response.switch import turn
+from response.undoing import UnknownContainment, undo
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 

@@ -1,0 +1,240 @@
+"""One containment undone: by hand, or when its time to live is over.
+
+Undo restores exactly the state that the journal holds, names what someone changed since, and leaves that. It runs under
+an identity of its own. A revoked session is never given back while its token could still be valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from response.acting import acting_for
+from response.actions import Action, CloudUnavailable, Overwriting, Plan
+from response.containment import Containment, Stream, fold
+from response.ends import Ended, ending, tell_of_end
+from response.journal import Journal, JournalEntry, SequenceTaken, Step
+from response.notices import Notify
+from response.people import Person, undo_objection
+from shared_model.errors import BreakwaterError, RefusedByCloud
+from shared_model.verdicts import Verdict
+
+_ROUNDS = 8
+#: Where it stands what a person does whom no link reaches: a notice may lack its link, and the page may be down.
+_NO_LINK = "docs/response.md, Undo without a link"
+
+
+class UnknownContainment(BreakwaterError):
+    """No containment has this id, or it was only observed or refused: there is nothing to undo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an undo works with, and who asked for it.
+
+    Attributes
+    ----------
+    actions, journal, now_ms, notify
+    person : Person or None
+        None where it is the schedule's.
+    overwrite, delivery, attested_only
+        As :func:`undo` is told.
+    """
+
+    actions: Mapping[str, Action]
+    journal: Journal
+    now_ms: int
+    notify: Notify
+    person: Person | None = None
+    overwrite: bool = False
+    delivery: str = ""
+    attested_only: bool = False
+
+
+def undo(
+    containment_id: str,
+    *,
+    approved_by: Person,
+    actions: Mapping[str, Action],
+    journal: Journal,
+    now_ms: int,
+    notify: Notify,
+    overwrite: bool = False,
+    delivery: str = "",
+    attested_only: bool = False,
+) -> Ended:
+    """Undo one containment because a person says so.
+
+    Parameters
+    ----------
+    containment_id : str
+    approved_by : Person
+        Who asks, which is the approval: refused where a verdict that led to it is about that person. What the cloud attests
+        stands in the detail of UNDOING, as ``requested_by``; ``unattested`` stands there where nothing does.
+    actions, journal, now_ms, notify
+    overwrite : bool
+        Also what someone changed since shall be as it was before; refused where the action cannot do that.
+    delivery : str
+        Id of the message that brought it, whose earlier deliveries are over.
+    attested_only : bool
+        There is a page where people sign in: who asks under a name that nothing attests is sent there, by a link.
+
+    Raises
+    ------
+    UnknownContainment
+        There is nothing of that id to undo.
+    CloudUnavailable
+        Try again later; what was restored already stays so.
+    """
+    name = journal.find(containment_id)
+    if name is None:
+        raise UnknownContainment(f"the journal has no containment {containment_id}")
+    desk = Desk(actions, journal, now_ms, notify, approved_by, overwrite, delivery, attested_only)
+    return end(desk, name, containment_id, approved_by.name)
+
+
+def end(desk: Desk, name: str, containment_id: str, actor: str) -> Ended:
+    """Undo a containment of the stream ``name``, decided by ``actor``. Raises UnknownContainment, CloudUnavailable."""
+    written: list[JournalEntry] = []
+    for _ in range(_ROUNDS):
+        stream = fold(name, desk.journal.stream(name))
+        containment = stream.containments.get(containment_id)
+        if containment is None:
+            raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
+        try:
+            ended = _restore(desk, stream, containment, actor, written)
+        except SequenceTaken:
+            continue
+        earlier = tuple(entry for entry in ending(stream, containment) if entry not in written)
+        return replace(ended, earlier=earlier)
+    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+
+
+def _restore(desk: Desk, stream: Stream, containment: Containment, actor: str, written: list[JournalEntry]) -> Ended:
+    def write(stream: Stream, entry: JournalEntry) -> Stream:
+        desk.journal.append(entry)
+        written.append(entry)
+        return stream.followed_by(entry)
+
+    def ended(step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
+        return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
+
+    def refused(reason: str, **said: bool) -> Ended:
+        detail = {"reason": reason, **said}
+        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
+        write(stream, refusal)
+        tell_of_end(desk.actions, desk.notify, refusal, containment)
+        return ended(Step.REFUSED, reason)
+
+    undone = next((entry for entry in reversed(ending(stream, containment)) if entry.step is Step.UNDONE), None)
+    once_more = containment.is_held or (desk.overwrite and undone is not None and bool(undone.detail.get("left")))
+    # Else perhaps by a function that was killed before it told anyone.
+    if containment.step is Step.UNDONE and undone is not None and not once_more:
+        tell_of_end(desk.actions, desk.notify, undone, containment)
+        return ended(Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
+    # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
+    if reason := stream.being_applied(desk.now_ms):
+        raise CloudUnavailable(f"{reason}: undo {containment.id} when that is over")
+    if reason := _unattested(desk):
+        return refused(reason, sign_in=True)
+    if reason := _not_now(desk, stream, containment):
+        return refused(reason)
+    action = desk.actions.get(containment.plan.action)
+    if action is None:
+        raise ValueError(
+            f"this function has no action {containment.plan.action}: deploy the version that applied {containment.id}"
+        )
+    if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
+        return refused(reason)
+    changed, unseen = list[str](), ""
+    try:
+        changed = [str(each) for each in action.compare(containment.plan) if each.is_changed]
+    except RefusedByCloud as refusal:  # what was contained is perhaps not there any more: it ends all the same
+        if desk.overwrite:  # nobody would know over what
+            return refused(f"what was changed since cannot be seen ({refusal}): undo it without --overwrite")
+        unseen = str(refusal)
+    said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
+    # Also of one that another began to undo: until when somebody may be at it counts from here.
+    if not any(entry.step is Step.UNDOING for entry in written):
+        sender: dict[str, Any] = _who_asked(desk.person) if desk.person else {}
+        sender |= {"overwrites": changed} if desk.overwrite else {}
+        undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
+        stream = write(stream, undoing)
+    with acting_for(containment.id):
+        if isinstance(action, Overwriting) and desk.overwrite:
+            result = action.overwrite(containment.plan)
+        else:
+            result = action.undo(containment.plan)
+    outcome = {
+        **({"unattested": True} if _is_unattested(stream, containment) else {}),
+        "restored": list(result.restored),
+        "left": list(result.left),
+        **({"changed_since": changed} if changed else {}),
+        **({"not_compared": unseen} if unseen else {}),
+        **({"held": True} if result.left and _is_held(action, containment.plan) else {}),
+    }
+    undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
+    write(stream, undone)
+    tell_of_end(desk.actions, desk.notify, undone, containment)
+    return ended(Step.UNDONE, "", result.left)
+
+
+def _who_asked(person: Person) -> dict[str, Any]:
+    return {"requested_by": person.attested} if person.attested else {"unattested": True}
+
+
+def _is_unattested(stream: Stream, containment: Containment) -> bool:
+    """Whether it was begun for somebody of whom there was only the name that the request gave."""
+    began = (each.detail for each in reversed(ending(stream, containment)) if each.step is Step.UNDOING)
+    # Who goes on with it for one that was killed says nothing of who asked.
+    return next(("unattested" in detail for detail in began if detail.keys() & {"requested_by", "unattested"}), False)
+
+
+def _is_held(action: Action, plan: Plan) -> bool:
+    """Whether an undo that left something left the target, in part at least, as the action had made it: out of its work."""
+    try:
+        parts = action.compare(plan) if action.gives_back else ()
+    except RefusedByCloud:  # it is not there any more
+        return False
+    return any(each.now == each.applied != each.before for each in parts)
+
+
+def _led_to(stream: Stream, containment: Containment) -> Iterator[Verdict]:
+    """The verdicts by which it was proposed, begun and extended."""
+    return (Verdict.from_json(each.verdict) for each in stream.entries if each.containment_id == containment.id and each.verdict)
+
+
+def _against_overwriting(action: Action, stream: Stream, containment: Containment) -> str:
+    """Why what someone changed since is not written over, ``""`` where it may be."""
+    if not isinstance(action, Overwriting):
+        return (
+            f"{containment.plan.action} writes over nothing: it takes out what it put in, beside what others put there. Undo it "
+            "without --overwrite, and look at what it leaves"
+        )
+    if stream.current is not None and stream.current.id != containment.id:
+        return f"{containment.plan.target.id} is contained again, by {stream.current.id}: undo that one first"
+    return ""
+
+
+def _unattested(desk: Desk) -> str:
+    """Why a request that nothing attests is answered with a link instead, ``""`` where it may be carried out."""
+    if not desk.attested_only or desk.person is None or desk.person.attested:
+        return ""
+    said = f"nothing attests that {desk.person.name} asked, so it takes the link that is sent about this, and signing in there"
+    return f"who undoes it signs in: {said}. Where no link comes, or it opens nothing: {_NO_LINK}"
+
+
+def _not_now(desk: Desk, stream: Stream, containment: Containment) -> str:
+    """Return why it must not be undone as things stand, or by this person, with what to do instead; ``""`` where it may."""
+    if desk.person is not None and (reason := undo_objection(desk.person, _led_to(stream, containment))):
+        return reason
+    if desk.now_ms < containment.earliest_undo_ms:
+        earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
+        return f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
+    current = stream.current
+    if (containment.step is Step.FAILED or containment.is_held) and current is not None:
+        # What this one changed, the later one found, and holds: given back now, its target would be open in part.
+        return f"its target was contained again since, by {current.id}: undo that one first"
+    return ""
