@@ -101,6 +101,9 @@ def test_every_message_is_handled_once_or_a_dead_letter(
         assert {name for name, fails in names.items() if fails >= RECEIVES} == set(buried)
 
 
+_QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
+
+
 class _Recorded:
     """A queue in memory, to see what is received and given back."""
 
@@ -122,7 +125,7 @@ class _Recorded:
         self.waiting = [*messages, *self.waiting]
 
     def depths(self) -> dict[str, QueueDepth]:
-        return {}
+        return {_QUEUE: QueueDepth(len(self.waiting), 0, None)}
 
     def advance_clock(self, seconds: float) -> None:
         raise AssertionError("nothing is hidden")
@@ -136,9 +139,7 @@ def test_a_batch_stays_below_the_payload_limit_and_gives_back_the_rest(count: in
         batches.append(len(event["Records"]))
         return False, b""
 
-    mapped = Mapped(
-        "m", "arn:aws:sqs:us-east-1:123456789012:q", "arn:aws:lambda:us-east-1:123456789012:function:f", 100, 0, True, 2
-    )
+    mapped = Mapped("m", _QUEUE, "arn:aws:lambda:us-east-1:123456789012:function:f", 100, 0, True, 2)
     Poller(queue, invoke, lambda: [mapped], region="us-east-1").drain()
     assert sum(batches) == count
     assert max(batches) == 2, "three thirds and their envelopes are more than the limit"

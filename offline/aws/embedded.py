@@ -66,6 +66,8 @@ class EmbeddedAws:
         self.folder = folder
         self.skipped: tuple[skipped.Skipped, ...] = ()
         self._clients: dict[tuple[str, str], Any] = {}
+        self._outputs: dict[str, str] = {}
+        self._function_names: dict[str, str] = {}
         self._lock = threading.Lock()
         self._watchers: list[Callable[[Delivery], None]] = []
         self.poller = Poller(
@@ -117,14 +119,19 @@ class EmbeddedAws:
         scratch = self.folder / "bootstrap"
         scratch.mkdir(exist_ok=True)
         seconds = deployment.deploy(self.environment(), account=ACCOUNT, region=REGION, scratch=scratch, say=say)
+        self._outputs, self._function_names = {}, {}
         self.skipped = tuple(skipped.check(self.client("cloudformation")))
         return seconds
 
     def outputs(self) -> dict[str, str]:
         """Outputs of all stacks, by key."""
-        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
-        stacks = [stack for page in pages for stack in page["Stacks"]]
-        return {output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", ())}
+        if not self._outputs:
+            pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+            stacks = [stack for page in pages for stack in page["Stacks"]]
+            self._outputs = {
+                output["OutputKey"]: output["OutputValue"] for stack in stacks for output in stack.get("Outputs", ())
+            }
+        return dict(self._outputs)
 
     # --- AWS -------------------------------------------------------------------------------------------------
 
@@ -215,12 +222,15 @@ class EmbeddedAws:
 
         Raises LookupError when none or several match.
         """
+        if name in self._function_names:
+            return self._function_names[name]
         wanted = name.replace("_", "").replace("-", "").lower()
         pages = self.client("lambda").get_paginator("list_functions").paginate()
         names = [str(function["FunctionName"]) for page in pages for function in page["Functions"]]
         found = [each for each in names if wanted in each.replace("_", "").replace("-", "").lower()]
         if len(found) != 1:
             raise LookupError(f"{len(found)} deployed functions match {name!r} (of {', '.join(names) or 'none'})")
+        self._function_names[name] = found[0]
         return found[0]
 
     def log_lines(self, function: str) -> list[str]:

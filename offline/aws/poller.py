@@ -100,13 +100,19 @@ class Poller:
         deliveries: list[Delivery] = []
         passed = 0.0
         while True:
-            mappings = self._mappings()
-            moved = [delivery for mapped in mappings for delivery in self._deliver_all(mapped)]
+            mappings, depths = self._mappings(), self._queues.depths()
+            moved = [
+                delivery
+                for mapped in mappings
+                if (depth := depths.get(mapped.queue_arn))
+                and depth.visible  # to ask an empty queue takes as long as to serve one
+                for delivery in self._deliver_all(mapped)
+            ]
             deliveries += moved
             if moved:
                 continue
             polled = {mapped.queue_arn for mapped in mappings}
-            depths = {arn: depth for arn, depth in self._queues.depths().items() if arn in polled}
+            depths = {arn: depth for arn, depth in depths.items() if arn in polled}
             if not any(depth.hidden or depth.visible for depth in depths.values()):
                 return deliveries
             wait = min((depth.next_s for depth in depths.values() if depth.next_s is not None), default=1.0)
