@@ -7,6 +7,7 @@ from typing import Any
 
 import azure.functions as func
 
+from azure_functions.actions.catalogue import GROUPS
 from azure_functions.adapters.callers import who_says
 from azure_functions.function import Function, Message, Poison
 from azure_functions.registry import ANSWERS, LINK_ANSWERS, STATE_CONNECTION
@@ -15,7 +16,8 @@ from response.answering import answer_request
 from response.answers import MalformedAnswer, sender_says, vouched_for
 from response.people import Person
 
-_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", "network_client_id", "identity_client_id")
+_IDENTITIES = tuple(f"{group}_client_id" for group in sorted(set(GROUPS.values())))
+_NEEDS = ("table_endpoint", "queue_endpoint", "blob_endpoint", "subscription_id", *_IDENTITIES)
 FUNCTION = Function("answer_proposals", needs=_NEEDS)
 ROOM = ResponseRoom(FUNCTION)
 LINKS_FUNCTION = Function("answer_links", needs=_NEEDS)
@@ -55,13 +57,13 @@ def _signed_in(request: Mapping[str, Any]) -> Person:
 
 
 def _answer(function: Function, room: ResponseRoom, message: Message, person_of: Callable[[Mapping[str, Any]], Person]) -> None:
-    request = message.document(message.id)
+    request, policy = message.document(message.id), room.policy
     try:
         answered = answer_request(
             request,
             person_of(request),
-            policy=room.policy,
-            actions=room.actions,
+            policy=policy,
+            actions=room.actions_under(policy),
             journal=room.journal,
             budget=room.budget,
             now_ms=function.now_ms(),

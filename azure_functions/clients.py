@@ -17,6 +17,7 @@ from azure_functions.waiting import WAITED
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from azure_functions.plain_rest import PlainRest
     from azure_functions.timed_transport import Timed
 
 #: A client's own retries: quick, because queue, checkpoint and schedule retry too and hold the message meanwhile.
@@ -51,6 +52,13 @@ class Clients(Protocol):
         """Return the client, the same one for every call. ``""`` is the app's own subscription."""
         ...
 
+    def to_customers(self, address: str, audience: str, group: str) -> PlainRest:
+        """Return the client of an endpoint of the customer's own, with a token of the group's for it alone.
+
+        It asks once and follows no redirect: whether it is asked again is not for a client to say.
+        """
+        ...
+
 
 class LazyClients:
     """Clients of the deployed app. The SDKs take 20 to 700 ms each to import: only what is asked for is.
@@ -83,10 +91,19 @@ class LazyClients:
                     self._made[key] = self._make(service, group, subscription_id)
         return self._made[key]
 
+    def to_customers(self, address: str, audience: str, group: str) -> PlainRest:
+        key = (address, group, audience)
+        if key not in self._made:
+            with self._lock:
+                if key not in self._made:
+                    self._made[key] = _plain(address, self._credential(group), audience, attempts=1)
+        made: PlainRest = self._made[key]
+        return made
+
     def _make(self, service: str, group: str, subscription_id: str) -> Any:
         settings, credential = self._read_settings(), self._credential(group)
         if service in _PLAIN:
-            return _plain(_needed(settings, _PLAIN[service]), credential)
+            return _plain(_needed(settings, _PLAIN[service]), credential, _STORAGE_AUDIENCE, attempts=_ATTEMPTS)
         transport = self._shared_transport()
         if service in _STORAGE:
             return _STORAGE[service](settings, credential, transport)
@@ -138,14 +155,14 @@ def _needed(settings: Settings, field: str) -> str:
     return value
 
 
-def _plain(endpoint: str, credential: TokenCredential) -> Any:
+def _plain(endpoint: str, credential: TokenCredential, audience: str, *, attempts: int) -> PlainRest:
     from azure_functions.plain_rest import PlainRest
 
     return PlainRest(
         endpoint,
         credential,
-        f"{_STORAGE_AUDIENCE}/.default",
-        attempts=_ATTEMPTS,
+        f"{audience}/.default",
+        attempts=attempts,
         first_pause_s=_FIRST_PAUSE_S,
         longest_pause_s=_LONGEST_PAUSE_S,
         connect_s=_CONNECT_S,

@@ -97,10 +97,14 @@ class PlainRest:
         """
         self._answered("PUT", path, data, headers)
 
+    def post(self, path: str, data: bytes, *, headers: Mapping[str, str]) -> bytes:
+        """Send bytes and return what is answered. Raises as :meth:`put`."""
+        return self._answered("POST", path, data, headers)
+
     def _answered(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
         said = {
             "User-Agent": "breakwater",
-            "Authorization": self._authorization(),
+            "Authorization": self.authorization(),
             "x-ms-client-request-id": uuid.uuid4().hex,
             **headers,
         }
@@ -115,7 +119,8 @@ class PlainRest:
             self._renew_at = 0.0  # whatever was wrong with this token, the next try has another
         raise HttpResponseError(response=_Answer(answer))  # type: ignore[arg-type]  # what of it errors look at
 
-    def _authorization(self) -> str:
+    def authorization(self) -> str:
+        """Return the header that the next request will carry. Raises as :meth:`put` where no token is to be had."""
         if time.time() >= self._renew_at:  # two threads may both ask: the credential keeps tokens too
             token = self._credential.get_token(self._scope)
             self._header = f"Bearer {token.token}"

@@ -31,11 +31,11 @@ def _respond(message: Message) -> None:
     except ValueError as error:
         raise Poison(str(error), source=message.id) from error
     FUNCTION.correlate(verdict.correlation_id)
-    now_ms = FUNCTION.now_ms()
+    now_ms, policy = FUNCTION.now_ms(), ROOM.policy
     outcome = respond_to(
         verdict,
-        policy=ROOM.policy,
-        actions=ROOM.actions,
+        policy=policy,
+        actions=ROOM.actions_under(policy),
         journal=ROOM.journal,
         signals=ROOM.signals,
         budget=ROOM.budget,

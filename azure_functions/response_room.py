@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,7 @@ class ResponseRoom:
 
     def __init__(self, function: Function) -> None:
         self._function = function
+        self._planning: tuple[Mapping[str, Any], dict[str, Action]] | None = None
 
     @property
     def policy(self) -> Policy:
@@ -38,8 +39,19 @@ class ResponseRoom:
 
     @cached_property
     def actions(self) -> dict[str, Action]:
-        """Every action by name."""
-        return make_actions(self._function.clients, kept_scopes=listed(self._function.settings.own_resource_ids))
+        """Every action by name, to undo with."""
+        return self._make_actions({})
+
+    def actions_under(self, policy: Policy) -> dict[str, Action]:
+        """Every action by name, with the settings that the policy gives it: to plan with."""
+        settings = {name: each.settings for name, each in policy.actions.items()}
+        if self._planning is None or self._planning[0] != settings:
+            self._planning = settings, self._make_actions(settings)
+        return self._planning[1]
+
+    def _make_actions(self, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Action]:
+        kept = listed(self._function.settings.own_resource_ids)
+        return make_actions(self._function.clients, settings, kept_scopes=kept)
 
     @cached_property
     def journal(self) -> TableJournal:

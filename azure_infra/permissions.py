@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from azure_functions.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP
+from azure_functions.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP, AzureAction
 from azure_functions.registry import Group
 
 #: Permissions of Microsoft Graph are declared with this prefix; a tenant administrator grants them (consent.py).
@@ -82,7 +82,7 @@ class ActionRole:
         what = {
             Group.DETECT: "Finds the machine behind an address.",
             Group.UNDO: "Takes containments back.",
-        }.get(self.group, f"Contains: {', '.join(sorted(name for name, group in GROUPS.items() if group == self.group))}.")
+        }.get(self.group, f"Contains: {', '.join(sorted(each.name for each in ACTIONS if _asks(each, self.group)))}.")
         return f"{what} {'Changes: assigned only when armed.' if self.armed else 'Reads only.'}"
 
     @property
@@ -147,6 +147,11 @@ def assignment_condition(own: Sequence[str], protected: str, restorable: str) ->
         .replace("}}", "}")
         .replace("{{", "{")
     )
+
+
+def _asks(action: type[AzureAction], group: Group) -> bool:
+    """Whether an action of this group needs anything of Resource Manager's."""
+    return action.group == group and bool(_operations(action.permissions))
 
 
 def _operations(declared: Iterable[str]) -> set[str]:

@@ -15,6 +15,7 @@ SNAPSHOT, IMAGE, DATABASE_SNAPSHOT, BUCKET = "snapshot", "image", "database snap
 ACCESS_KEY, ROLE_OR_USER, IP_SET, FUNCTION = "access key", "role or user", "IP set", "function"
 AUTO_SCALING_GROUP = "auto-scaling group"
 ARM_ID, OBJECT_ID, SIGN_IN_NAME = "ARM id", "object id", "sign-in name"
+WEB_ADDRESS = "web address"
 
 _SOME_ACCOUNT = r"[\d*?]*"
 _SOME_REGION = r"[\w*?-]*"
@@ -52,6 +53,7 @@ FORMS = MappingProxyType(
         ARM_ID: (r"/subscriptions/\S+", "/subscriptions/*/resourcegroups/core/*"),
         OBJECT_ID: (r"[0-9a-f*?]{1,8}(-[0-9a-f*?]{1,12}){0,4}", "an object id of Entra"),
         SIGN_IN_NAME: (r"[^@\s/:]+@[^@\s/:]+", "break-glass*@contoso.example"),
+        WEB_ADDRESS: (r"https://\S+", "https://contain-*.azurewebsites.net/*"),
     }
 )
 

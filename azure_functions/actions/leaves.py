@@ -23,6 +23,7 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
         "Signatures made with such an identity live on, for seven days at most.",
         "File shares mounted with a key, and programs set up with a connection string, stop.",
     ),
+    "invoke_function": ("Whatever the function does not do: Breakwater knows no more of it than what it answers.",),
     "quarantine_instance": (
         "Credentials that left the machine are good elsewhere: those of its managed identity until the token ends.",
     ),

@@ -17,6 +17,8 @@ from console.deployment import NotPossible
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
+    from azure_functions.plain_rest import PlainRest
+
 #: Audience of all three storage services.
 _STORAGE = "https://storage.azure.com/.default"
 #: The command line tools take seconds to start where a machine is busy.
@@ -99,6 +101,10 @@ class PersonsClients:
         if service not in self._made:
             self._made[service] = self._make(service)
         return self._made[service]
+
+    def to_customers(self, address: str, audience: str, group: str) -> PlainRest:
+        """Refuse: the plans that an operator looks at have clients of their own."""
+        raise ValueError(f"there is no client of {address}")
 
     def _make(self, service: str) -> Any:
         if service == "tables":

@@ -95,7 +95,8 @@ class Deployment:
 
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Make the plan, under the identity of whoever is signed in."""
-        return make_actions(LazyClients(Settings, self._person))[action].plan(target, verdict)
+        settings = {action: policy.of(action).settings}
+        return make_actions(LazyClients(Settings, self._person), settings)[action].plan(target, verdict)
 
     @property
     def attests_answers(self) -> bool:

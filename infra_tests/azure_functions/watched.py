@@ -97,7 +97,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, azurite: Azurite, services: Services)
 
     def answers(self: Any, method: str, path: str, body: Any, headers: Mapping[str, str]) -> bytes:
         url = f"{self._pool.scheme}://{self._pool.host}:{self._pool.port}{self._path}{path}"
-        watched.sent(method, url, {**headers, "authorization": self._authorization()}, body)
+        watched.sent(method, url, {**headers, "authorization": self.authorization()}, body)
         return answered(self, method, path, body, headers)
 
     monkeypatch.setattr(Timed, "send", sends)

@@ -148,6 +148,11 @@ def test_a_mistake_has_its_line_and_what_fits_there(tmp_path: Path, old: str, ne
             "13: actions.block_address_in_waf.settings.ip_sets.0: 'blocked' is no ARN of an IP set",
         ),
         ("aws", "  restrict_role:\n    settings: {hard: true}", "12: actions.restrict_role.settings: restrict_role has none"),
+        (
+            "azure",
+            "  invoke_function:\n    settings: {function: 'https://contain.example/api', audience: 'https://graph.microsoft.com'}",
+            "12: actions.invoke_function.settings.audience: give the application id URI",
+        ),
         ("azure", "    settings: {snapshots: true}", "11: actions.quarantine_instance.settings: quarantine_instance has none"),
     ],
 )

@@ -12,6 +12,7 @@ from azure_functions.actions.block_sign_in import BlockSignIn
 from azure_functions.actions.catalogue import GROUPS, UNDO_GROUP
 from azure_functions.actions.close_security_group_rules import CloseSecurityGroupRules
 from azure_functions.actions.close_storage_account import CloseStorageAccount
+from azure_functions.actions.invoke_function import InvokeFunction
 from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.actions.remove_role_assignments import RemoveRoleAssignments
 from azure_functions.actions.revoke_sessions import RevokeSessions
@@ -138,6 +139,23 @@ def azure_close_security_group_rules(cloud: Cloud) -> Subject:
     return replace(made, gone=missing, change=lambda: cloud.arm.is_being_changed(edge))
 
 
+def azure_invoke_function(cloud: Cloud) -> Subject:
+    function = cloud.function
+
+    def release() -> None:
+        function.contained.clear()
+        function.contained["another's"] = "db-2"
+
+    return _on_azure(
+        cloud,
+        InvokeFunction(cloud.clients, function.settings),
+        about(Entity(EntityKind.HOST, "db-1", cloud.world.subscription_id)),
+        lambda: dict(function.contained),
+        release,
+        gone=None,  # what the function acts on is its own matter
+    )
+
+
 def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any]) -> Subject:
     alice, subscription = cloud.world.alice, cloud.world.subscription_id
     cloud.graph.add_user(alice, "alice@example.com")
@@ -186,4 +204,5 @@ ON_AZURE = (
     azure_block_sign_in,
     azure_close_storage_account,
     azure_close_security_group_rules,
+    azure_invoke_function,
 )

@@ -15,19 +15,13 @@ from typing import Any, ClassVar
 from lambdas.clients import Clients
 from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 from lambdas.registry import Group
+from response import customers_function as customers
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
-from response.containment import containment_id
+from response.customers_function import LONGEST_ERROR, FunctionFailed
 from response.resources import FUNCTION
-from response.signals import kept
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
-#: Of what a function is sent. A change that a function must know of makes it another.
-PAYLOAD_VERSION = 1
-#: What a function may be asked for beside the containment itself.
-_FURTHER = ("verify", "undo")
-_LONGEST_ERROR = 500
-_CONTAINED, _NOT_CONTAINED = "contained", "not contained"
 _ARN = re.compile(r"arn:[\w-]+:lambda:([a-z0-9-]+):\d{12}:function:[\w-]{1,64}(:[\w$-]{1,128})?")
 
 
@@ -39,21 +33,15 @@ class NamedFunction:
     understands: tuple[str, ...] = ()
 
 
-class FunctionFailed(Exception):
-    """The function was invoked and raised. Says what."""
-
-
 def read_function(settings: Mapping[str, Any]) -> NamedFunction:
     """Read ``{"function": ARN, "understands": [verify, undo]}`` of the policy. Raises ValueError: place, and what fits there."""
     if unknown := sorted(settings.keys() - {"function", "understands"}):
         raise ValueError(f"{unknown[0]}: there is no such setting: here stand function, understands")
-    arn, understands = settings.get("function"), settings.get("understands", ())
+    arn = settings.get("function")
     if not isinstance(arn, str) or not _ARN.fullmatch(arn):
         example = "arn:aws:lambda:eu-central-1:123456789012:function:contain"
         raise ValueError(f"function: give the ARN of a function, such as {example} (it is {arn!r})")
-    if not isinstance(understands, list | tuple) or not {*map(str, understands)} <= {*_FURTHER}:
-        raise ValueError(f"understands: give a list of {', '.join(_FURTHER)} (it is {understands!r})")
-    return NamedFunction(arn, tuple(phase for phase in _FURTHER if phase in understands))
+    return NamedFunction(arn, customers.read_understands(settings))
 
 
 class InvokeFunction:
@@ -92,8 +80,8 @@ class InvokeFunction:
             action=self.name,
             target=target,
             before={**state, "payload": None},
-            after={**state, "payload": _payload(containment_id(self.name, target, verdict.id), target, verdict)},
-            touches=(f"whatever {function.arn} does", *_unknown(function)),
+            after={**state, "payload": customers.payload_of(self.name, target, verdict)},
+            touches=(f"whatever {function.arn} does", *customers.not_understood(function.understands)),
             summary=f"invoke {function.arn} about {target.kind} {target.id}",
             resources=(target.id, function.arn),
         )
@@ -118,18 +106,13 @@ class InvokeFunction:
         if "verify" not in plan.after["understands"]:
             return Verification.UNREACHABLE
         try:
-            answer = self._invoke(plan, "verify")
+            return customers.contained(self._invoke(plan, "verify"))
         except (CloudUnavailable, CloudRefusal, FunctionFailed):
             return Verification.UNREACHABLE
-        if not isinstance(answer.get("contained"), bool):
-            return Verification.UNREACHABLE
-        return Verification.VERIFIED if answer["contained"] else Verification.DRIFTED
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
         """Only what the function itself says of it: what it changed, it alone knows."""
-        now = {Verification.VERIFIED: _CONTAINED, Verification.DRIFTED: _NOT_CONTAINED}.get(self.verify(plan), "it does not say")
-        what = f"what {plan.after['function']} has done about {plan.target.kind} {plan.target.id}"
-        return (Difference(what, _NOT_CONTAINED, _CONTAINED, now, is_changed=False),)
+        return customers.compared(plan.after["function"], plan.target, self.verify(plan))
 
     def undo(self, plan: Plan) -> UndoResult:
         arn = plan.after["function"]
@@ -139,27 +122,21 @@ class InvokeFunction:
             answer = self._invoke(plan, "undo")
         except (CloudRefusal, FunctionFailed) as failure:
             return UndoResult((), (f"{failure}: take back by hand what it did",))
-        left = answer.get("left", [])
-        left = tuple(f"{arn}: {each}"[:_LONGEST_ERROR] for each in (left if isinstance(left, list) else [left]))
-        return UndoResult((f"{arn} has taken back what it did",) if not left else (), left)
+        return customers.taken_back(arn, answer)
 
-    def _invoke(self, plan: Plan, phase: str) -> Mapping[str, Any]:
-        """Ask for a phase; return what the function answered, empty where that is no JSON object."""
-        arn, payload = plan.after["function"], plan.after["payload"]
-        body = {**payload, "phase": phase, "idempotency_key": f"{payload['containment_id']}/{phase}"}
+    def _invoke(self, plan: Plan, phase: str) -> Any:
+        """Ask for a phase; return what the function answered, None where that is no JSON."""
+        arn = plan.after["function"]
         with in_core_words("Invoke"):
             answer = self._lambda(arn).invoke(
-                FunctionName=arn, InvocationType="RequestResponse", Payload=json.dumps(body).encode()
+                FunctionName=arn, InvocationType="RequestResponse", Payload=json.dumps(customers.asked(plan, phase)).encode()
             )
             text = answer["Payload"].read()
-        try:
-            said: Any = json.loads(text or b"null")
-        except ValueError:
-            said = None
+        said = customers.read_answer(text)
         if answer.get("FunctionError"):
             what = f"{said.get('errorType', 'Error')}: {said.get('errorMessage', '')}" if isinstance(said, dict) else repr(text)
-            raise FunctionFailed(f"{arn} failed ({phase}): {what}"[:_LONGEST_ERROR])
-        return said if isinstance(said, dict) else {}
+            raise FunctionFailed(f"{arn} failed ({phase}): {what}"[:LONGEST_ERROR])
+        return said
 
     def _lambda(self, arn: str) -> Any:
         # A function that was asked and did not answer in time is asked again by the queue, not at once.
@@ -176,20 +153,3 @@ class InvokeFunction:
             refusal=reason,
             resources=(target.id, *resources),
         )
-
-
-def _payload(containment: str, target: Entity, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "version": PAYLOAD_VERSION,
-        "containment_id": containment,
-        "target": {"kind": str(target.kind), "id": target.id, "account": target.account},
-        "verdict": json.loads(kept(verdict)),
-    }
-
-
-def _unknown(function: NamedFunction) -> tuple[str, ...]:
-    said = {
-        "verify": "nobody can look afterwards whether it holds: the function understands no verify",
-        "undo": "it cannot be undone from here: the function understands no undo",
-    }
-    return tuple(text for phase, text in said.items() if phase not in function.understands)

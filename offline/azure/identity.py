@@ -46,6 +46,8 @@ class IdentityEndpoint:
         self._identities: dict[str, ManagedIdentity] = {}
         #: Every token that was asked for: client id and resource, in order.
         self.issued: list[tuple[str, str]] = []
+        #: Resources that are no application of the tenant's, or that are not open to who asks.
+        self.unknown: set[str] = set()
         self._service: WebService | None = None
 
     def assign(self, name: str, client_id: str = "", object_id: str = "") -> ManagedIdentity:
@@ -104,6 +106,8 @@ class IdentityEndpoint:
             return _refusal(
                 400, "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
             )
+        if resource in self.unknown:  # as vague as the platform itself
+            return _refusal(500, "An unexpected error occured while fetching the AAD token.")
         now = self._clock()
         self.issued.append((identity.client_id, resource))
         return Answer(

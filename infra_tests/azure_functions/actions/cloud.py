@@ -9,6 +9,7 @@ from azure_functions.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP
 from azure_functions.actions.persistence import Persistence
 from azure_functions.clients import LazyClients
 from azure_functions.settings import Settings
+from infra_tests.azure_functions.actions.invoked import CustomersFunction
 from infra_tests.response.world import verdict
 from offline.azure.calls import CallLog, Grants
 from offline.azure.certificates import Certificates
@@ -45,8 +46,15 @@ class WatchedGraph(_Watched, Graph):
     pass
 
 
+class WatchedFunction(_Watched, CustomersFunction):
+    pass
+
+
 class Cloud:
-    """Resource Manager, Graph and identities, listening until closed; every identity may do what the actions declare, no more."""
+    """Resource Manager, Graph, identities and a customer's function, listening until closed.
+
+    Every identity may do what the actions declare, no more.
+    """
 
     def __init__(self, certificates: Certificates) -> None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -54,12 +62,14 @@ class Cloud:
         self.calls, self.grants = CallLog(), Grants(enforced=True)
         self.arm = WatchedManager(calls=self.calls, grants=self.grants).serve(tls)
         self.graph = WatchedGraph(calls=self.calls, grants=self.grants, clock=lambda: NOW_MS / 1000).serve(tls)
+        self.function = WatchedFunction(calls=self.calls, grants=self.grants).serve(tls)
         self.identity = IdentityEndpoint().serve()
         self.world: World = seed(self.arm)
         self.shop = Subscription(self.arm).in_group("shop")
         self.identities = {str(group): self.identity.assign(str(group)).client_id for group in {*GROUPS.values(), UNDO_GROUP}}
         for group, client_id in self.identities.items():
             self.grants.allow(client_id, _declared(group))
+        self.function.lets_in = {self.identities[name] for name in ("data", "undo")}
         self.pauses: list[float] = []
         self.environment = {**self.identity.environment, **certificates.environment}
         self.clients = LazyClients(lambda: self.settings)
@@ -81,7 +91,7 @@ class Cloud:
 
     def made(self, group: str, *, since: int = 0) -> set[str]:
         """Operations that an identity called."""
-        return {name for call in self.calls.calls(self.identities[group], since=since) for name in call.operations}
+        return {name for call in self.calls.calls(self.identities[group], since=since) for name in call.operations if name}
 
     def writes(self, *, since: int = 0) -> int:
         """How many calls since then changed something, or tried to."""
@@ -102,6 +112,7 @@ class Cloud:
     def close(self) -> None:
         self.arm.close()
         self.graph.close()
+        self.function.close()
         self.identity.close()
 
     def __enter__(self) -> Self:

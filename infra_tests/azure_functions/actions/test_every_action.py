@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 
 from azure_functions.actions.catalogue import ACTIONS, GROUPS, KNOWN, make_actions
 from azure_functions.actions.interfaces import Interfaces, passing
+from azure_functions.actions.invoke_function import InvokeFunction
 from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.resource_manager import ResourceManager
 from azure_functions.actions.revoke_sessions import RevokeSessions
 from azure_functions.actions.security_rules import Direction, read_rules
 from infra_tests.azure_functions.actions.cloud import ATTACKER, NOW_MS, Cloud, about, plan
+from infra_tests.azure_functions.actions.invoked import PATH
+from offline.azure.endpoint import Endpoint
 from offline.azure.seed import rule
 from offline.azure.web import Request
 from response import guard
@@ -46,12 +49,15 @@ class Case:
         Of the cloud: what the action changes and undo must restore.
     returns : bool
         Whether undo restores the state. Revoked sessions stay revoked.
+    waits : bool
+        Whether it comes back by itself while the service is busy. A customer's function is asked once by each delivery.
     """
 
     name: str
     verdict: Callable[[Cloud], Verdict]
     state: Callable[[Cloud], Any]
     returns: bool = True
+    waits: bool = True
 
 
 def _principal(cloud: Cloud, principal: str) -> Verdict:
@@ -105,8 +111,19 @@ CASES = (
         lambda cloud: cloud.arm.resource(cloud.world.storage)["properties"],
     ),
     Case("close_security_group_rules", _opened, lambda cloud: _group(cloud, cloud.world.edge_group)),
+    Case(
+        "invoke_function",
+        lambda cloud: about(EntityKind.HOST, "db-1"),
+        lambda cloud: dict(cloud.function.contained),
+        waits=False,
+    ),
 )
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+_DECLARING = {action.name for action in ACTIONS if action.permissions}
+every_case_with_rights = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.name in _DECLARING], ids=lambda case: case.name
+)
+every_case_that_waits = pytest.mark.parametrize("case", [case for case in CASES if case.waits], ids=lambda case: case.name)
 
 
 @pytest.fixture
@@ -118,7 +135,9 @@ def actions(cloud: Cloud) -> dict[str, Action]:
 def _with_persistence(name: str, cloud: Cloud, persistence: Persistence) -> Action:
     if name == RevokeSessions.name:
         return RevokeSessions(cloud.clients, persistence=persistence, clock=lambda: NOW_MS / 1000)
-    (made,) = (action(cloud.clients, persistence=persistence) for action in ACTIONS if action.name == name)
+    if name == InvokeFunction.name:
+        return InvokeFunction(cloud.clients, cloud.function.settings)
+    (made,) = (action(cloud.clients, persistence=persistence) for action in ACTIONS if action.name == name)  # type: ignore[call-arg]
     return made
 
 
@@ -127,12 +146,22 @@ def interrupt_at_write(cloud: Cloud, number: int) -> None:
     seen = [0]
 
     def before(request: Request) -> None:
-        if request.method in _WRITES and not request.path.lower().endswith(_READING_POST):
+        if request.method in _WRITES and not _only_asks(request):
             seen[0] += 1
             if seen[0] == number:
-                (cloud.graph if "/v1.0/" in request.path else cloud.arm).faults.tear_off()
+                _service(cloud, request).faults.tear_off()
 
-    cloud.arm.before = cloud.graph.before = before  # type: ignore[method-assign]
+    cloud.arm.before = cloud.graph.before = cloud.function.before = before  # type: ignore[method-assign]
+
+
+def _only_asks(request: Request) -> bool:
+    return request.path.lower().endswith(_READING_POST) or (request.path == PATH and request.object()["phase"] == "verify")
+
+
+def _service(cloud: Cloud, request: Request) -> Endpoint:
+    if request.path == PATH:
+        return cloud.function
+    return cloud.graph if "/v1.0/" in request.path else cloud.arm
 
 
 @every_case
@@ -150,7 +179,7 @@ def test_a_plan_writes_nothing_and_lives_through_the_journal(case: Case, cloud: 
     assert all(resource == resource.lower() for resource in made.resources), "the never-touch list is compared in lower case"
 
 
-@every_case
+@every_case_with_rights
 def test_what_the_identity_may_not_look_at_is_refused_with_what_to_grant(
     case: Case, cloud: Cloud, actions: dict[str, Action]
 ) -> None:
@@ -185,7 +214,7 @@ def test_a_crash_between_a_write_and_its_answer_is_gone_on_from(
     assert (result.left == ()) is case.returns
 
 
-@every_case
+@every_case_that_waits
 def test_throttling_that_ends_costs_only_time(case: Case, cloud: Cloud, actions: dict[str, Action]) -> None:
     action = actions[case.name]
     made = plan(action, case.verdict(cloud))
@@ -216,7 +245,7 @@ def test_an_outage_is_unavailable_and_never_drift(case: Case, cloud: Cloud, acti
     action = actions[case.name]
     made = plan(action, case.verdict(cloud))
     action.apply(made)
-    for service in (cloud.arm, cloud.graph):
+    for service in (cloud.arm, cloud.graph, cloud.function):
         service.faults.fail(500, times=100, methods=frozenset({"GET", "PUT", "PATCH", "DELETE", "POST"}))
     assert action.verify(made) is Verification.UNREACHABLE
 
