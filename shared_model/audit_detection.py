@@ -88,7 +88,8 @@ def _detect(
     windows = cut(sequences, length=detector.window, stride=detector.stride)
     probabilities, kinds = _score(sequences, windows, detector)
     best = _best_windows(windows, probabilities)
-    latest = latest_alarm(sequences, windows, probabilities >= detector.threshold, len(entities))
+    alarms = probabilities >= detector.threshold
+    latest = latest_alarm(sequences, windows, alarms, len(entities)) if alarms.any() else None
     fresh = np.bincount(of_event[sequences.event[sequences.event >= 0]], minlength=len(entities))
     verdicts, scores = [], []
     causes: dict[int, str] = {}
@@ -97,7 +98,7 @@ def _detect(
         when = min(int(sequences.times_ms[last]), now_ms)
         probability = float(probabilities[window])
         scores.append(EntityScore(entities[number], when, probability, int(fresh[number])))
-        if probability >= detector.threshold:
+        if latest is not None and alarms[window]:
             evidence, peers, opened = _explain(sequences, windows.index[window], described, detector)
             own = _new_events(sequences, number, described)
             issued = [item.session_issued_ms for item in own if item.session_issued_ms is not None]
@@ -129,11 +130,11 @@ def _detect(
         id_texts=lambda chosen: [described[place].event_id for place in chosen.tolist()],
         now_ms=now_ms,
         causes=causes,
+        habits={number: sketches.get(key, b"") for number, key in enumerate(keys)},
     )
-    kept = {keys[number]: replace(state, habits=sketches.get(keys[number], b"")) for number, state in states.items()}
     return Detection(
         verdicts=tuple(verdicts),
-        states=apart | kept,
+        states=apart | {keys[number]: state for number, state in states.items()},
         scores=tuple(scores),
         duplicates=sequences.duplicates,
         late=sequences.late,
@@ -141,7 +142,9 @@ def _detect(
 
 
 def _as_rows_are_now(state: Remembered | None) -> Remembered | None:
-    return None if state is None else replace(state, rows=as_now(state.rows, len(state.times_ms)))
+    if state is None or (rows := as_now(state.rows, len(state.times_ms))) is state.rows:
+        return state
+    return replace(state, rows=rows)
 
 
 def _score(sequences: Sequences, windows: Windows, detector: Scorer) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -162,8 +165,9 @@ def _rows_of(sequences: Sequences, index: NDArray[np.intp]) -> NDArray[np.uint8]
 def _best_windows(windows: Windows, probabilities: NDArray[np.float64]) -> dict[int, int]:
     """The earliest of the highest-scoring windows of each entity."""
     best: dict[int, int] = {}
+    scores = probabilities.tolist()
     for window, number in enumerate(windows.entity.tolist()):
-        if number not in best or probabilities[window] > probabilities[best[number]]:
+        if number not in best or scores[window] > scores[best[number]]:
             best[number] = window
     return best
 

@@ -170,6 +170,11 @@ def last_day(sketch: bytes) -> int:
     return max(_read(sketch)[2].values(), default=-1)
 
 
+def day_of(time_ms: int) -> int:
+    """The day (since 1970) that a sketch keeps of a call at that time."""
+    return min(max(time_ms // 1000, 0), _ALL) // _DAY_S
+
+
 def _code(amount: float) -> int:
     """An amount in one byte (:data:`CODES_A_TENFOLD`)."""
     return min(int(CODES_A_TENFOLD * math.log10(1 + amount)), 255)

@@ -8,7 +8,6 @@ and once a day of each, so that it is not forgotten. Then it is written too.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from shared_model.encoders.audit import of_novel_rows, tell_firsts
 from shared_model.events import ApiCall
-from shared_model.habits import last_day, merged
+from shared_model.habits import day_of, last_day, merged
 from shared_model.memory import EntityMemory, Remembered
 
 #: Behind a principal's memory key: where its sketch is kept.
@@ -51,19 +50,20 @@ def tell_pasts(
         The sketch of each entity's principal, with these calls, by the entity's key; and what to store of principals.
     """
     owners = [f"{principal}{_PAST}" for principal in principals]
-    numbers: dict[str, int] = {}
-    principal = np.array([numbers.setdefault(owner, len(numbers)) for owner in owners], np.intp)
-    acting: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for key, owner in zip(keys, owners, strict=True):
-        acting[owner][key] = None
-    copies = {owner: [loaded[key].habits if key in loaded else b"" for key in own] for owner, own in acting.items()}
-    before = [merged(copies[owner]) for owner in numbers]
+    numbers = {owner: number for number, owner in enumerate(dict.fromkeys(owners))}
+    principal = np.array([numbers[owner] for owner in owners], np.intp)
+    copies: dict[str, dict[str, bytes]] = {owner: {} for owner in numbers}
+    newest = dict.fromkeys(numbers, 0)
+    for owner, key, call in zip(owners, keys, calls, strict=True):
+        copies[owner][key] = loaded[key].habits if key in loaded else b""
+        newest[owner] = max(newest[owner], call.time_ms)
+    before = [merged([*held.values()]) for held in copies.values()]
     after = tell_firsts(rows, calls, principal, before)
-    firsts = {owners[place] for place in np.flatnonzero(of_novel_rows(rows)).tolist()}
+    firsts = {owner for owner, shows in zip(owners, of_novel_rows(rows).tolist(), strict=True) if shows}
     asked = [
         owner
-        for owner, sketch, then in zip(numbers, before, after, strict=True)
-        if owner in firsts or not all(copies[owner]) or last_day(then) > last_day(sketch)
+        for owner, sketch in zip(numbers, before, strict=True)
+        if owner in firsts or not all(copies[owner].values()) or day_of(newest[owner]) > last_day(sketch)
     ]
     own = memory.load(asked) if asked else {}
     if own:
