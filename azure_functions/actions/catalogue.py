@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 from azure_functions.actions.block_address import BlockAddress
+from azure_functions.actions.block_address_in_waf import BlockAddressInWaf
 from azure_functions.actions.block_sign_in import BlockSignIn
 from azure_functions.actions.close_security_group_rules import CloseSecurityGroupRules
 from azure_functions.actions.close_storage_account import CloseStorageAccount
@@ -41,10 +42,11 @@ class ConfiguredAction(AzureAction, Protocol):
         ...
 
 
-CONFIGURED: tuple[type[ConfiguredAction], ...] = (InvokeFunction,)
+CONFIGURED: tuple[type[ConfiguredAction], ...] = (BlockAddressInWaf, InvokeFunction)
 ACTIONS: tuple[type[AzureAction], ...] = (
     QuarantineInstance,
     BlockAddress,
+    BlockAddressInWaf,
     RevokeSessions,
     RemoveRoleAssignments,
     BlockSignIn,

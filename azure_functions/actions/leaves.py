@@ -9,6 +9,10 @@ LEAVES: Mapping[str, tuple[str, ...]] = {
         "Security admin rules of a Virtual Network Manager pass before any security group.",
         "Who holds the address can come back from another one.",
     ),
+    "block_address_in_waf": (
+        "What does not pass a gateway with such a firewall policy, and what a rule before it lets in.",
+        "Connections that are open; and who holds the address can come back from another one.",
+    ),
     "block_sign_in": (
         "Access tokens that are out live on, for minutes up to an hour or so.",
         "The user's service principals and applications go on: remove_role_assignments.",

@@ -102,6 +102,20 @@ class ResourceManager:
         """Return a virtual network with its subnets and peerings, None where there is none."""
         return self._read("virtualNetworks read", network_id, lambda i: self._network(i).virtual_networks.get(i.group, i.name))
 
+    def virtual_networks(self, subscription: str) -> list[Resource]:
+        """Return the virtual networks of a subscription."""
+        with in_core_words("virtualNetworks read"):
+            client = self._clients("network", self._group, subscription_id=subscription.lower())
+            return [found.as_dict() for found in client.virtual_networks.list_all()]
+
+    def firewall_policy(self, policy_id: str) -> Resource | None:
+        """Return the firewall policy of Application Gateways with its rules, None where there is none."""
+        return self._read(
+            "ApplicationGatewayWebApplicationFirewallPolicies read",
+            policy_id,
+            lambda i: self._network(i).web_application_firewall_policies.get(i.group, i.name),
+        )
+
     def public_addresses(self, subscription: str) -> frozenset[str]:
         """Return the public IP addresses that a subscription holds itself: gateways, firewalls, balancers, machines."""
         with in_core_words("publicIPAddresses read"):
@@ -147,6 +161,17 @@ class ResourceManager:
                 self._network(parsed).network_security_groups.begin_create_or_update(
                     parsed.group, parsed.name, NetworkSecurityGroup(group), **self._write_options(etag)
                 )
+            )
+
+    def write_firewall_policy(self, policy: Resource, *, etag: str) -> None:
+        """Write a firewall policy whole, all its rules included; refused when it changed since it was read."""
+        parsed = ResourceId.parse(policy["id"])
+        from azure.mgmt.network.models import WebApplicationFirewallPolicy  # here, as above
+
+        options = {"retry_total": 0, "headers": {"If-Match": etag}}  # as for all writes; this one is answered when it is accepted
+        with in_core_words("ApplicationGatewayWebApplicationFirewallPolicies write"):
+            self._network(parsed).web_application_firewall_policies.create_or_update(
+                parsed.group, parsed.name, WebApplicationFirewallPolicy(policy), **options
             )
 
     def write_rule(self, group_id: str, name: str, properties: Mapping[str, Any], *, etag: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from infra_tests.azure_functions.actions.invoked import AUDIENCE, CustomersFunction
 from infra_tests.azure_functions.app import NOW_MS, App
 from infra_tests.response.world import verdict
+from offline.azure.seed import Subscription, firewall_rule
 from offline.azure.web import Answer
 from response.journal import JournalEntry, Step
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -89,3 +90,18 @@ def test_what_a_function_answers_with_an_error_stands_in_the_journal_and_in_the_
     assert failed.step is Step.FAILED
     assert "the firewall said no" in failed.detail["reason"]
     assert any("the firewall said no" in str(line) for line in app.lines("notice"))
+
+
+def test_an_address_is_blocked_in_the_firewall_that_the_policy_names_and_let_in_again(app: App) -> None:
+    world, arm = app.services.world, app.services.arm
+    office = firewall_rule("Office", "Allow", 1, "203.0.113.0/24")
+    firewall = Subscription(arm, world.subscription_id).in_group("shop").firewall_policy("edge", office, gateway="edge-gateway")
+    app.services.grant_deployed(armed=True)
+    enforce(app, "block_address_in_waf", EntityKind.ADDRESS, firewall_policies=[firewall])
+    entries = deliver(app, Entity(EntityKind.ADDRESS, "198.51.100.66", world.subscription_id))
+    assert [entry.step for entry in entries] == [Step.APPLYING, Step.APPLIED, Step.VERIFIED]
+    rules = arm.resource(firewall)["properties"]["customRules"]
+    assert [(rule["name"], rule["priority"]) for rule in rules] == [("Office", 1), ("BreakwaterBlocked", 2)]
+    undo(app, entries[0])
+    assert app.steps()[-1] == Step.UNDONE
+    assert arm.resource(firewall)["properties"]["customRules"] == [{"state": "Enabled", **office}]

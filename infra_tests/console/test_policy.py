@@ -153,6 +153,11 @@ def test_a_mistake_has_its_line_and_what_fits_there(tmp_path: Path, old: str, ne
             "  invoke_function:\n    settings: {function: 'https://contain.example/api', audience: 'https://graph.microsoft.com'}",
             "12: actions.invoke_function.settings.audience: give the application id URI",
         ),
+        (
+            "azure",
+            "  block_address_in_waf:\n    settings:\n      firewall_policies: [shop]",
+            "13: actions.block_address_in_waf.settings.firewall_policies.0: 'shop' is no id",
+        ),
         ("azure", "    settings: {snapshots: true}", "11: actions.quarantine_instance.settings: quarantine_instance has none"),
     ],
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from azure_functions.actions.block_address import BlockAddress
+from azure_functions.actions.block_address_in_waf import BlockAddressInWaf
 from azure_functions.actions.block_sign_in import BlockSignIn
 from azure_functions.actions.catalogue import GROUPS, UNDO_GROUP
 from azure_functions.actions.close_security_group_rules import CloseSecurityGroupRules
@@ -67,6 +68,28 @@ def azure_block_address(cloud: Cloud) -> Subject:
         gone=None,  # an address is always there; where to block it is what the verdict's other names say
     )
     return replace(made, change=lambda: cloud.arm.is_being_changed(edge))
+
+
+def azure_block_address_in_waf(cloud: Cloud) -> Subject:
+    firewall = cloud.firewall
+
+    def interfere() -> None:
+        def widen(policy: dict[str, Any]) -> None:
+            for rule in policy["properties"]["customRules"]:
+                if ATTACKER in json.dumps(rule):
+                    rule["matchConditions"][0]["matchValues"] = [f"{ATTACKER}/24"]
+
+        cloud.arm.change(firewall, widen)
+
+    made = _on_azure(
+        cloud,
+        BlockAddressInWaf(cloud.clients, cloud.firewall_settings, persistence=cloud.persistence),
+        about(Entity(EntityKind.ADDRESS, ATTACKER, cloud.world.subscription_id)),
+        lambda: cloud.arm.resource(firewall)["properties"]["customRules"],
+        interfere,
+        gone=None,  # an address is always there
+    )
+    return replace(made, change=lambda: cloud.arm.is_being_changed(firewall))
 
 
 def azure_remove_role_assignments(cloud: Cloud) -> Subject:
@@ -199,6 +222,7 @@ def _on_azure(
 ON_AZURE = (
     azure_quarantine_instance,
     azure_block_address,
+    azure_block_address_in_waf,
     azure_remove_role_assignments,
     azure_revoke_sessions,
     azure_block_sign_in,

@@ -17,7 +17,7 @@ from offline.azure.credential import TENANT_ID
 from offline.azure.graph import Graph
 from offline.azure.identity import IdentityEndpoint
 from offline.azure.resource_manager.manager import ResourceManager
-from offline.azure.seed import Subscription, World, seed
+from offline.azure.seed import Subscription, World, firewall_rule, seed
 from offline.azure.web import Answer, Request
 from response.actions import Action, Plan
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -66,6 +66,10 @@ class Cloud:
         self.identity = IdentityEndpoint().serve()
         self.world: World = seed(self.arm)
         self.shop = Subscription(self.arm).in_group("shop")
+        self.firewall = self.shop.firewall_policy(
+            "shop-firewall", firewall_rule("Scanners", "Block", 7, "192.0.2.0/24"), gateway="shop-gateway"
+        )
+        self.firewall_settings = {"firewall_policies": [self.firewall]}
         self.identities = {str(group): self.identity.assign(str(group)).client_id for group in {*GROUPS.values(), UNDO_GROUP}}
         for group, client_id in self.identities.items():
             self.grants.allow(client_id, _declared(group))

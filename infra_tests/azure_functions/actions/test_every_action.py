@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from azure_functions.actions.block_address_in_waf import BlockAddressInWaf
 from azure_functions.actions.catalogue import ACTIONS, GROUPS, KNOWN, make_actions
 from azure_functions.actions.interfaces import Interfaces, passing
 from azure_functions.actions.invoke_function import InvokeFunction
@@ -86,7 +87,12 @@ def _assignments(cloud: Cloud) -> Any:
     return sorted(json.dumps([one["id"], *(one["properties"].get(name) for name in kept)]) for one in found)
 
 
+def _firewall_rules(cloud: Cloud) -> Any:
+    return cloud.arm.resource(cloud.firewall)["properties"]["customRules"]
+
+
 CASES = (
+    Case("block_address_in_waf", lambda cloud: about(EntityKind.ADDRESS, ATTACKER), _firewall_rules),
     Case("block_address", _blocked, lambda cloud: _group(cloud, cloud.world.edge_group)),
     Case(
         "quarantine_instance",
@@ -135,6 +141,8 @@ def actions(cloud: Cloud) -> dict[str, Action]:
 def _with_persistence(name: str, cloud: Cloud, persistence: Persistence) -> Action:
     if name == RevokeSessions.name:
         return RevokeSessions(cloud.clients, persistence=persistence, clock=lambda: NOW_MS / 1000)
+    if name == BlockAddressInWaf.name:
+        return BlockAddressInWaf(cloud.clients, cloud.firewall_settings, persistence=persistence)
     if name == InvokeFunction.name:
         return InvokeFunction(cloud.clients, cloud.function.settings)
     (made,) = (action(cloud.clients, persistence=persistence) for action in ACTIONS if action.name == name)  # type: ignore[call-arg]

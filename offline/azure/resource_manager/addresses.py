@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from offline.azure.resource_manager.errors import ArmError
 
 _NAMES = (
+    "ApplicationGatewayWebApplicationFirewallPolicies",
     "Microsoft.Authorization",
     "Microsoft.Compute",
     "Microsoft.Network",
     "Microsoft.OperationalInsights",
     "Microsoft.Resources",
     "Microsoft.SecurityInsights",
+    "applicationGateways",
     "applicationSecurityGroups",
     "comments",
     "default",

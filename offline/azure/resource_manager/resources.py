@@ -10,6 +10,7 @@ from offline.azure.endpoint import Link
 from offline.azure.resource_manager.addresses import Address, parse_address
 from offline.azure.resource_manager.effective import effective_groups
 from offline.azure.resource_manager.errors import ArmError, not_found, unknown_type
+from offline.azure.resource_manager.firewall_policies import GATEWAYS, FirewallPolicies
 from offline.azure.resource_manager.interfaces import SCALE_SET_TYPE, Interfaces
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
@@ -23,6 +24,7 @@ from offline.azure.web import Answer, BadBody, Request, member
 #: Types that are kept just as they are written.
 _PLAIN = (
     "Microsoft.Compute/virtualMachineScaleSets",
+    GATEWAYS,
     "Microsoft.Network/applicationSecurityGroups",
     "Microsoft.Network/networkWatchers",
     "Microsoft.Network/networkWatchers/flowLogs",
@@ -50,6 +52,7 @@ class Resources:
             Machines(),
             Machines("Microsoft.Compute/virtualMachineScaleSets/virtualMachines"),
             StorageAccounts(),
+            FirewallPolicies(),
             *map(Kind, _PLAIN),
         )
         self._kinds = {kind.type.lower(): kind for kind in kinds}
