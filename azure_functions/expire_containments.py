@@ -133,4 +133,4 @@ def _log(function: Function, room: ResponseRoom, ended: tuple[Ended, ...]) -> No
                 "left": list(result.left),
             },
         )
-        room.keep(result.entries)
+        room.keep((*result.entries, *result.earlier))

@@ -53,7 +53,7 @@ class DataRole:
 
 APPEND = DataRole(
     "table appender",
-    "Reads a table and inserts rows; cannot change or delete one: the journal.",
+    "Reads a table and inserts rows; cannot change or delete one: the journal, and undos that were decided on.",
     (f"{_TABLES}/add/action", f"{_TABLES}/read"),
 )
 KEEP = DataRole(
@@ -113,6 +113,7 @@ def grants() -> Iterator[DataGrant]:
         yield DataGrant(respond, FORGET, names.table(table))  # the schedule takes out what has ended
     yield DataGrant(respond, KEEP, names.table(registry.SIGNALS))
     yield DataGrant(respond, APPEND, names.table(registry.JOURNAL))
+    yield DataGrant(Group.UNDO, APPEND, names.table(registry.UNDOS))
     yield DataGrant(Group.PAGE, "Storage Table Data Reader", names.table(registry.JOURNAL))
     for queue in (registry.LINK_ANSWERS, registry.LINK_UNDOS):
         yield DataGrant(Group.PAGE, "Storage Queue Data Message Sender", names.queue(queue))
@@ -158,7 +159,8 @@ SWITCH_HOLDER = "Breakwater: turns the master switch, an entry of the journal."
 
 def operator_grants() -> Iterator[tuple[str, Ref]]:
     """What an operator needs: to see the journal, to answer and ask for an undo, to set the policy, to look at dead letters."""
-    yield "Storage Table Data Reader", names.table(registry.JOURNAL)
+    for table in (registry.JOURNAL, registry.UNDOS):
+        yield "Storage Table Data Reader", names.table(table)
     for queue in (registry.CONTAINMENTS, registry.ANSWERS):
         yield "Storage Queue Data Message Sender", names.queue(queue)
     yield "Storage Blob Data Contributor", names.container(names.STATE, registry.POLICY)

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from cdk.names import Names
-from response.anchors import PREFIX
+from response import anchors, orders
 
 #: What would change or remove an entry of the journal. Denied to everybody, the account's administrators included:
 #: who wants to must first change the table's own policy, which is on record in CloudTrail.
@@ -73,13 +73,13 @@ def tables(scope: Construct, names: Names, telemetry_key: kms.IKey, response_key
     )
     journal.add_to_resource_policy(
         iam.PolicyStatement(
-            sid="OnlyTheScheduleAnchors",
+            sid="OnlyWhoUndoesAnchorsAndOrdersUndos",
             effect=iam.Effect.DENY,
             principals=[iam.AnyPrincipal()],
             actions=["dynamodb:PutItem", "dynamodb:PartiQLInsert"],
             resources=["*"],
             conditions={
-                "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": [f"{PREFIX}#*"]},
+                "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": [f"{anchors.PREFIX}#*", f"{orders.PREFIX}#*"]},
                 "ArnNotLike": {"aws:PrincipalArn": names.role_arn("expire_containments")},
             },
         )

@@ -50,7 +50,7 @@ class Containment:
     step : Step
         The last of APPLYING, APPLIED, FAILED, UNDOING and UNDONE.
     applied_ms : int
-        When the change was made, or was about to be.
+        When the change was made, or was about to be: the latest that any entry says.
     expires_ms : int or None
     checked, asked : bool
         The effective state was read back; a person was asked about the end.
@@ -243,16 +243,17 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
         elif entry.step in _LOOKED_AT:
             waiting.clear()
         if entry.step is Step.APPLYING and entry.plan is not None:
-            known = containments.get(entry.containment_id)
+            known, plan = containments.get(entry.containment_id), Plan.from_json_value(entry.plan)
             containments[entry.containment_id] = Containment(
                 id=entry.containment_id,
                 stream=name,
                 verdict_id=entry.verdict_id,
                 correlation_id=entry.correlation_id,
                 actor=entry.actor,
-                plan=Plan.from_json_value(entry.plan),
+                # Whoever takes it up goes on with the plan that it was begun with: a later entry cannot put another in its place.
+                plan=known.plan if known else plan,
                 step=entry.step,
-                applied_ms=entry.time_ms,
+                applied_ms=max(known.applied_ms, entry.time_ms) if known else entry.time_ms,
                 expires_ms=entry.expires_ms,
                 case=entry.case,
                 taken_up_ms=entry.time_ms,
@@ -290,7 +291,8 @@ def _advance(containment: Containment, entry: JournalEntry) -> Containment:
     if entry.step in (Step.APPLIED, Step.FAILED):
         containment = replace(containment, step=entry.step, appliers=_without(containment.appliers, entry))
     if entry.step is Step.APPLIED:
-        return replace(containment, applied_ms=entry.time_ms, expires_ms=entry.expires_ms, asked=False)
+        applied_ms = max(containment.applied_ms, entry.time_ms)
+        return replace(containment, applied_ms=applied_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDONE:
         return replace(containment, step=entry.step, is_held=entry.left_held, undoers=_without(containment.undoers, entry))
     if entry.step is Step.EXTENDED:

@@ -13,6 +13,8 @@ from response.proposals import digest
 
 #: Steps that the end of a containment consists of.
 _ENDING = frozenset({Step.EXPIRY_DUE, Step.UNDOING, Step.UNDONE})
+#: What is told of one whose time is over, by where it stands.
+_DUE = {Step.APPLYING: "Containment is stuck", Step.UNDOING: "Undo that nobody asked for: NOT DONE"}
 #: How long the link of a notice leads to the undo of a containment.
 _LINK_MS = 24 * 3_600_000
 
@@ -54,7 +56,7 @@ def tell_of_end(actions: Mapping[str, Action], notify: Notify, entry: JournalEnt
     reason, detail = str(entry.detail.get("reason", "")), entry.detail
     match entry.step:
         case Step.EXPIRY_DUE:
-            subject, lines = "Containment is stuck" if containment.step is Step.APPLYING else "Containment is due", [reason]
+            subject, lines = _DUE.get(containment.step, "Containment is due"), [reason]
         case Step.REFUSED:
             subject, lines = "Sign in to undo" if detail.get("sign_in") else "Undo refused", [reason]
         case Step.UNDONE:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
+from response import orders
 from response.actions import Action
 from response.containment import Containment, Stream, fold
 from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
-from response.notices import Notify
+from response.notices import Notify, notice
 from response.policy import AtEnd, Policy
 from response.proposals import Proposal
 from response.switch import read_switch
@@ -32,6 +34,8 @@ def expire(
 ) -> tuple[tuple[Ended, ...], tuple[Exception, ...]]:
     """End, or ask about, every containment whose time to live is over, and end every proposal that nobody answered in time.
 
+    Undos that were decided on and not carried out, because whoever began was killed, are carried out first.
+
     One that cannot be ended now, whatever the reason, does not hold up the others: its error is returned beside the
     results, and the next run tries it again.
 
@@ -47,7 +51,16 @@ def expire(
     desk = Desk(actions, journal, now_ms, notify, delivery=delivery)
     ended: list[Ended] = []
     errors: list[Exception] = []
-    for name in sorted(set(journal.expiring(now_ms))):
+    names = sorted(set(journal.expiring(now_ms)))
+    given: list[orders.Order] = []
+    with _kept_in(errors):
+        given.extend(orders.standing_of(journal, names))
+    for order in given:
+        with _kept_in(errors):
+            carried_out = _carry_out(desk, order)
+            ended.extend([carried_out] if carried_out is not None else [])
+    ordered, told = {order.containment_id for order in given}, {each.containment_id for each in ended}
+    for name in names:
         with _kept_in(errors):
             stream = fold(name, journal.stream(name))
             for proposal in stream.proposals.values():
@@ -55,8 +68,8 @@ def expire(
                     ended.extend(_lapsed(desk, stream, proposal, since_ms))
             for containment in stream.containments.values():
                 with _kept_in(errors):
-                    before = _ended_before(desk, stream, containment, since_ms)
-                    result = _expire_one(desk, policy, name, containment)
+                    before = _ended_before(desk, stream, containment, since_ms) if containment.id not in told else None
+                    result = _expire_one(desk, policy, name, containment, ordered)
                     ended.extend(each for each in (before, result) if each is not None)
     return tuple(ended), tuple(errors)
 
@@ -93,13 +106,42 @@ def _kept_in(errors: list[Exception]) -> Iterator[None]:
         errors.append(error)
 
 
-def _expire_one(desk: Desk, policy: Policy, name: str, containment: Containment) -> Ended | None:
+def _carry_out(desk: Desk, order: orders.Order) -> Ended | None:
+    """Go on with an undo that was decided on, unless whoever wrote that down may still be at it."""
+    stream = fold(order.stream, desk.journal.stream(order.stream))
+    containment = stream.containments.get(order.containment_id)
+    if containment is None or not order.is_for(containment):
+        _drop(desk, order)
+        return None
+    done = [entry for entry in ending(stream, containment) if entry.time_ms >= order.entry.time_ms]
+    if containment.step is Step.UNDONE and done and done[-1].step is Step.UNDONE:  # perhaps it told nobody
+        tell_of_end(desk.actions, desk.notify, done[-1], containment)
+        orders.settle(desk.journal, order, now_ms=desk.now_ms)
+        return Ended(containment.id, containment.correlation_id, Step.UNDONE, "told again", (), (), tuple(done))
+    alive = order.may_be_at_work(desk.now_ms, but_by=desk.delivery)
+    if alive or containment.may_be_being_undone(desk.now_ms, but_by=desk.delivery):
+        return None  # what comes of it, the next run sees
+    if order.entry.actor == BY_EXPIRY and not read_switch(desk.journal).armed:
+        return None  # goes on once it is armed, or when a person undoes it
+    ended = end(replace(desk, order=order), order.stream, containment.id, order.entry.actor)
+    orders.settle(desk.journal, order, now_ms=desk.now_ms, reason=ended.reason)
+    return ended
+
+
+def _drop(desk: Desk, order: orders.Order) -> None:
+    """Settle an order whose containment is not there, or has another plan, as not to be carried out, and tell a person."""
+    reason = f"{order.stream} does not hold {order.containment_id} with the plan that {order.entry.actor} decided on any more"
+    lines = [f"{reason}: nothing was undone.", "To see what was changed in the journal: breakwater journal verify"]
+    desk.notify(notice(order.entry.id, "Undo NOT done: THE JOURNAL WAS CHANGED", lines, order.entry.correlation_id))
+    orders.settle(desk.journal, order, now_ms=desk.now_ms, reason=reason)
+
+
+def _expire_one(desk: Desk, policy: Policy, name: str, containment: Containment, ordered: Collection[str]) -> Ended | None:
     if containment.step is Step.UNDOING:
-        if containment.may_be_being_undone(desk.now_ms, but_by=desk.delivery):
-            return None  # whoever began may live; what comes of it, the next run sees
-        if containment.undo_actor == BY_EXPIRY and not read_switch(desk.journal).armed:
-            return None  # goes on once it is armed, or when a person undoes it
-        return end(desk, name, containment.id, containment.undo_actor)
+        if containment.id in ordered or containment.asked or containment.may_be_being_undone(desk.now_ms):
+            return None
+        # Who undoes has not written down that anybody decided on it: whoever contains may have written this.
+        return _ask(desk, name, containment)
     due = containment.expires_ms is not None and containment.expires_ms <= desk.now_ms
     stuck = containment.is_stuck(desk.now_ms)
     if not due or not (stuck or containment.step is Step.APPLIED):
@@ -124,6 +166,10 @@ def _gives_back(desk: Desk, containment: Containment) -> str:
 def _ask(desk: Desk, name: str, containment: Containment) -> Ended | None:
     stream = fold(name, desk.journal.stream(name))
     state = "it was never wholly applied: it may hold in part" if containment.is_stuck(desk.now_ms) else "it still holds"
+    if containment.step is Step.UNDOING:
+        state = (
+            f"an undo by {containment.undo_actor} stands in the journal that nobody is known to have asked for: it was not done"
+        )
     known = _gives_back(desk, containment)
     gives_back = f", which gives back {known}" if known else ""
     question = f"Its time to live is over and {state}. To end it{gives_back}: breakwater undo {containment.id}"

@@ -43,6 +43,8 @@ class Step(StrEnum):
     COMPARED = "COMPARED"  # what an undo would find, for a person who asked
     UNDOING = "UNDOING"
     UNDONE = "UNDONE"
+    ORDERED = "ORDERED"  # an undo was decided on (response/orders.py), in a stream that only who undoes writes
+    SETTLED = "SETTLED"  # it was carried out, or is not going to be; detail.order says which
     DISARMED = "DISARMED"  # the master switch (response/switch.py), in its own stream
     ARMED = "ARMED"
     ANCHORED = "ANCHORED"  # heads of streams (response/anchors.py), in a stream of its own
@@ -61,8 +63,9 @@ class Step(StrEnum):
         return Step, (self.value,)
 
 
-#: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED.
-EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED})
+#: Entries by which the schedule finds what ends: a proposal, and a containment. One that is stuck at APPLYING has no APPLIED. And
+#: by which it finds undos that were decided on.
+EXPIRES = frozenset({Step.PROPOSED, Step.APPLYING, Step.APPLIED, Step.EXTENDED, Step.ORDERED})
 #: ``detail["wants"]`` of a refusal that ends when an independent second signal comes.
 CORROBORATION = "corroboration"
 #: Key of ``detail`` of a further verdict's entry: the containment (or proposal) that it belongs to.

@@ -75,16 +75,21 @@ class Proposal:
 
 
 def digest(plan: Plan) -> str:
-    """Return what names a plan in an answer (16 hex digits): who approves says which one was shown.
+    """Return what names a plan in an answer (16 hex digits): who approves says which one was shown."""
+    return fingerprint(plan)[:16]
 
-    A field that a later version adds, with a default, leaves the digests of what was proposed before as they are.
+
+def fingerprint(plan: Plan) -> str:
+    """Return what no other plan has (64 hex digits).
+
+    A field that a later version adds, with a default, leaves the fingerprints of what was proposed before as they are.
     """
     added = {each.name: each.default for each in fields(plan) if each.default is not MISSING and each.name not in _ALWAYS_WRITTEN}
     written = {
         name: value for name, value in plan.to_json_value().items() if name not in added or getattr(plan, name) != added[name]
     }
     text = json.dumps(written, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def changed_since(shown: Plan, now: Plan) -> str:

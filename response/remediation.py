@@ -21,8 +21,8 @@ _SUCCEEDED = {
 
 
 def is_remediation(entry: JournalEntry) -> bool:
-    """Whether the entry is about a containment: the master switch and anchors are not."""
-    return entry.step not in (Step.ARMED, Step.DISARMED, Step.ANCHORED)
+    """Whether the entry is about a containment: the master switch, anchors and orders are not."""
+    return entry.step not in (Step.ARMED, Step.DISARMED, Step.ANCHORED, Step.ORDERED, Step.SETTLED)
 
 
 def of_entry(entry: JournalEntry) -> dict[str, Any]:

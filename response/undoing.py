@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from response import as_written, orders
 from response.acting import acting_for
 from response.actions import Action, CloudUnavailable, Overwriting, Plan
 from response.containment import Containment, Stream, fold
@@ -39,6 +40,8 @@ class Desk:
     actions, journal, now_ms, notify
     person : Person or None
         None where it is the schedule's.
+    order : Order or None
+        Which the schedule carries out for one that was killed.
     overwrite, delivery, attested_only
         As :func:`undo` is told.
     """
@@ -48,6 +51,7 @@ class Desk:
     now_ms: int
     notify: Notify
     person: Person | None = None
+    order: orders.Order | None = None
     overwrite: bool = False
     delivery: str = ""
     attested_only: bool = False
@@ -91,7 +95,9 @@ def undo(
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    desk = Desk(actions, journal, now_ms, notify, approved_by, overwrite, delivery, attested_only)
+    desk = Desk(
+        actions, journal, now_ms, notify, approved_by, overwrite=overwrite, delivery=delivery, attested_only=attested_only
+    )
     return end(desk, name, containment_id, approved_by.name)
 
 
@@ -141,6 +147,8 @@ def _restore(desk: Desk, stream: Stream, containment: Containment, actor: str, w
         return refused(reason, sign_in=True)
     if reason := _not_now(desk, stream, containment):
         return refused(reason)
+    if reason := as_written.objection(desk.journal, stream, containment, now_ms=desk.now_ms):
+        return refused(reason)
     action = desk.actions.get(containment.plan.action)
     if action is None:
         raise ValueError(
@@ -156,9 +164,10 @@ def _restore(desk: Desk, stream: Stream, containment: Containment, actor: str, w
             return refused(f"what was changed since cannot be seen ({refusal}): undo it without --overwrite")
         unseen = str(refusal)
     said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
+    sender = _who_asked(desk)
+    order = desk.order or orders.give(desk.journal, containment, actor=actor, now_ms=desk.now_ms, detail={**sender, **said})
     # Also of one that another began to undo: until when somebody may be at it counts from here.
     if not any(entry.step is Step.UNDOING for entry in written):
-        sender: dict[str, Any] = _who_asked(desk.person) if desk.person else {}
         sender |= {"overwrites": changed} if desk.overwrite else {}
         undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
         stream = write(stream, undoing)
@@ -178,11 +187,17 @@ def _restore(desk: Desk, stream: Stream, containment: Containment, actor: str, w
     undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
     write(stream, undone)
     tell_of_end(desk.actions, desk.notify, undone, containment)
+    orders.settle(desk.journal, order, now_ms=desk.now_ms)
     return ended(Step.UNDONE, "", result.left)
 
 
-def _who_asked(person: Person) -> dict[str, Any]:
-    return {"requested_by": person.attested} if person.attested else {"unattested": True}
+def _who_asked(desk: Desk) -> dict[str, Any]:
+    """What attests who asked: of whom the schedule goes on for, what the order says; nothing where time decided."""
+    if desk.order is not None:
+        return {name: value for name, value in desk.order.entry.detail.items() if name in ("requested_by", "unattested")}
+    if desk.person is None:
+        return {}
+    return {"requested_by": desk.person.attested} if desk.person.attested else {"unattested": True}
 
 
 def _is_unattested(stream: Stream, containment: Containment) -> bool:

@@ -16,8 +16,9 @@ from typing import Any
 from azure_functions.adapters.table_rows import encode_key, pack_json, sortable, unpack_json
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
-from azure_functions.registry import JOURNAL, Group
+from azure_functions.registry import JOURNAL, UNDOS, Group
 from response.journal import EXPIRES, JournalEntry, SequenceTaken, Step
+from response.orders import is_orders
 
 #: Digits of a sequence number: the row key is text, and must sort as the numbers do.
 _DIGITS = 10
@@ -30,24 +31,29 @@ _EXISTS = "EntityAlreadyExists"
 
 
 class TableJournal:
-    """Table ``journal``: partition stream, row padded sequence; partitions ``~expiring``, ``~written``, ``~containment…``."""
+    """Table ``journal``: partition stream, row padded sequence; partitions ``~expiring``, ``~written``, ``~containment…``.
+
+    Orders (``response/orders.py``) lie in a table of their own, ``undos``, in the same shape: a role on a table sees no keys, and
+    who adds to the journal must not be able to add those.
+    """
 
     def __init__(self, clients: Clients, group: Group = Group.RESPOND) -> None:
         self._clients = clients
         self._group = group
 
     def append(self, entry: JournalEntry) -> None:
+        table = self._table_of(entry.stream)
         for row in _index_rows(entry):
-            self._insert(row)
+            _insert(table, row)
         # A retry inside the client finds its own first attempt: that is not another writer.
-        if not self._insert(_to_row(entry)) and self._read(entry.stream, entry.sequence) != entry:
+        if not _insert(table, _to_row(entry)) and self._read(entry.stream, entry.sequence) != entry:
             raise SequenceTaken(f"{entry.stream} already has an entry {entry.sequence}")
 
     def stream(self, name: str) -> list[JournalEntry]:
-        return [_from_row(row) for row in self._query("PartitionKey eq @pk", pk=encode_key(name))]
+        return [_from_row(row) for row in _query(self._table_of(name), "PartitionKey eq @pk", pk=encode_key(name))]
 
     def expiring(self, before_ms: int) -> Iterable[str]:
-        rows = self._query(
+        rows = self._query_both(
             "PartitionKey eq @pk and RowKey ge @since and RowKey lt @until",
             pk=_EXPIRING,
             since=sortable(before_ms - _LOOK_BACK_MS),
@@ -56,39 +62,52 @@ class TableJournal:
         return dict.fromkeys(_stream(row) for row in rows)
 
     def written(self, since_ms: int) -> Iterable[str]:
-        rows = self._query("PartitionKey eq @pk and RowKey ge @since", pk=_WRITTEN, since=sortable(since_ms))
+        rows = self._query_both("PartitionKey eq @pk and RowKey ge @since", pk=_WRITTEN, since=sortable(since_ms))
         return dict.fromkeys(_stream(row) for row in rows)
 
     def find(self, containment_id: str) -> str | None:
-        rows = self._query("PartitionKey eq @pk", pk=_containment_partition(containment_id))
+        rows = _query(self._journal, "PartitionKey eq @pk", pk=_containment_partition(containment_id))
         return next((_stream(row) for row in rows), None)
 
     def streams(self) -> list[str]:
-        """Return the names of all streams, for a person's overview: reads the whole table."""
-        return [_from_row(row).stream for row in self._query("RowKey eq @first", first=_sequence(1))]
-
-    def _insert(self, row: Mapping[str, Any]) -> bool:
-        """Insert a row; say whether it was not there before."""
-        try:
-            with in_core_words("journal"):
-                self._table.create_entity(row)
-        except CloudRefusal as refusal:
-            if refusal.code != _EXISTS:
-                raise
-            return False
-        return True
+        """Return the names of all streams, for a person's overview: reads both tables whole."""
+        return [_from_row(row).stream for row in self._query_both("RowKey eq @first", first=_sequence(1))]
 
     def _read(self, stream: str, sequence: int) -> JournalEntry | None:
-        rows = self._query("PartitionKey eq @pk and RowKey eq @rk", pk=encode_key(stream), rk=_sequence(sequence))
+        key = {"pk": encode_key(stream), "rk": _sequence(sequence)}
+        rows = _query(self._table_of(stream), "PartitionKey eq @pk and RowKey eq @rk", **key)
         return next((_from_row(row) for row in rows), None)
 
-    def _query(self, question: str, **parameters: str) -> list[Mapping[str, Any]]:
-        with in_core_words("journal"):
-            return list(self._table.query_entities(question, parameters=parameters))
+    def _query_both(self, question: str, **parameters: str) -> list[Mapping[str, Any]]:
+        return [row for table in (self._journal, self._undos) for row in _query(table, question, **parameters)]
+
+    def _table_of(self, stream: str) -> Any:
+        return self._undos if is_orders(stream) else self._journal
 
     @cached_property
-    def _table(self) -> Any:
+    def _journal(self) -> Any:
         return self._clients("tables", self._group).get_table_client(JOURNAL)
+
+    @cached_property
+    def _undos(self) -> Any:
+        return self._clients("tables", Group.UNDO).get_table_client(UNDOS)
+
+
+def _insert(table: Any, row: Mapping[str, Any]) -> bool:
+    """Insert a row; say whether it was not there before."""
+    try:
+        with in_core_words("journal"):
+            table.create_entity(row)
+    except CloudRefusal as refusal:
+        if refusal.code != _EXISTS:
+            raise
+        return False
+    return True
+
+
+def _query(table: Any, question: str, **parameters: str) -> list[Mapping[str, Any]]:
+    with in_core_words("journal"):
+        return list(table.query_entities(question, parameters=parameters))
 
 
 def _index_rows(entry: JournalEntry) -> Iterator[dict[str, Any]]:

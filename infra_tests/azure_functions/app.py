@@ -40,6 +40,7 @@ from offline.azure.services import Services
 from offline.azure.storage import Storage
 from response.anchors import is_anchors
 from response.journal import JournalEntry
+from response.orders import is_orders
 from shared_model.verdicts import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -177,9 +178,9 @@ class App:
         return list(self.storage.blobs.get_container_client("lake").list_blob_names())
 
     def journal(self) -> list[JournalEntry]:
-        """Every entry of every stream but anchors."""
+        """Every entry about containments and the switch."""
         journal = TableJournal(self.clients)
-        names = sorted(name for name in journal.streams() if not is_anchors(name))
+        names = sorted(name for name in journal.streams() if not is_anchors(name) and not is_orders(name))
         return [entry for name in names for entry in journal.stream(name)]
 
     def steps(self) -> list[str]:

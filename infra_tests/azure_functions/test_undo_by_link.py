@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from azure_functions import expire_containments, respond
+from azure_functions.adapters.journal import TableJournal
 from azure_functions.settings import Settings
 from infra_tests.azure_functions.app import App
 from infra_tests.azure_functions.test_handlers import guarded_by, two_signals
 from infra_tests.azure_functions.test_proposal_page import ADA, CLAIMS, TENANT, Browser, linked_app
 from offline.azure.faults import Fault
+from response.containment import fold
 from response.journal import Step
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -123,6 +125,19 @@ def test_the_end_of_its_time_is_told_with_a_link(contained: App) -> None:
     contained.now_ms += 25 * 3_600_000
     contained.scheduled()
     assert signed_in(contained, undo_link(contained, containment)).post(answer="undo").status_code == 202
+
+
+def test_an_undo_that_the_responder_has_forged_is_no_reason_not_to_undo(contained: App) -> None:
+    before, containment = guarded_by(contained), contain(contained)
+    journal = TableJournal(contained.clients)
+    stream = next(entry.stream for entry in contained.journal() if entry.step is Step.APPLIED)
+    folded = fold(stream, journal.stream(stream))
+    journal.append(folded.entry(Step.UNDOING, folded.containments[containment], now_ms=contained.now_ms, actor="ada@example.com"))
+    assert b"This is being undone" in Browser(contained, ask(contained, containment), CLAIMS).get().get_body()
+    contained.now_ms += 16 * 60_000
+    assert signed_in(contained, ask(contained, containment)).post(answer="undo").status_code == 202
+    settle(contained)
+    assert guarded_by(contained) == before
 
 
 def test_what_was_changed_since_is_written_over_when_that_is_ticked(contained: App) -> None:

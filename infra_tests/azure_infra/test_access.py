@@ -165,6 +165,15 @@ def test_nobody_may_change_or_delete_an_entry_of_the_journal(given: list[Right])
     }
 
 
+def test_only_who_undoes_writes_down_that_an_undo_was_decided_on(given: list[Right]) -> None:
+    """Whoever else could would have rights given back: the schedule carries out what stands there."""
+    here = {(right.who, right.data) for right in given if right.on.endswith(f"/tables/{registry.UNDOS}")}
+    assert here == {
+        (Group.UNDO, frozenset({f"{_ENTITIES}/read", f"{_ENTITIES}/add/action"})),
+        ("an operator", frozenset()),  # a built-in role: Storage Table Data Reader
+    }
+
+
 def test_tables_queues_and_containers_are_given_one_by_one(given: list[Right]) -> None:
     for right in given:
         if "storageAccounts/breakwatest" in right.on:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from infra_tests.cdk.conftest import ACCOUNT, REGION
 from infra_tests.cdk.templates import Templates, allowed, many, principals
 from lambdas.actions.catalogue import ACTIONS, UNDO_GROUP
 from lambdas.registry import FUNCTIONS, PAGE, Group
+from response import orders
 from response.policy import NeverTouch
 from response.resources import ACCESS_KEY, ARM_ID, FORMS, OBJECT_ID, SIGN_IN_NAME, SUBNET, form_of
 
@@ -172,15 +174,27 @@ def test_alarms_and_nobody_else_outside_iam_publish_notifications(templates: Tem
 
 def test_nobody_rewrites_the_journal(templates: Templates) -> None:
     journal = templates.named("AWS::DynamoDB::Table", "TableName", "breakwater-journal")
-    deny, anchors = journal["ResourcePolicy"]["PolicyDocument"]["Statement"]
+    deny, ours = journal["ResourcePolicy"]["PolicyDocument"]["Statement"]
     assert (deny["Effect"], deny["Principal"], set(deny["Action"])) == ("Deny", {"AWS": "*"}, set(JOURNAL_FORBIDDEN))
-    assert (anchors["Effect"], anchors["Principal"]) == ("Deny", {"AWS": "*"})
-    assert set(anchors["Action"]) == {"dynamodb:PutItem", "dynamodb:PartiQLInsert"}
-    assert anchors["Condition"] == {
-        "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["anchors#*"]},
+    assert (ours["Effect"], ours["Principal"]) == ("Deny", {"AWS": "*"})
+    assert set(ours["Action"]) == {"dynamodb:PutItem", "dynamodb:PartiQLInsert"}
+    assert ours["Condition"] == {
+        "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["anchors#*", "undos#*"]},
         "ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/breakwater-expire-containments-{REGION}"},
     }
     assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(JOURNAL_FORBIDDEN)
+
+
+def test_only_who_undoes_writes_down_that_an_undo_was_decided_on(templates: Templates) -> None:
+    """Whoever else could would have rights given back: the schedule carries out what stands there."""
+    journal = templates.named("AWS::DynamoDB::Table", "TableName", "breakwater-journal")
+    (deny,) = [s for s in journal["ResourcePolicy"]["PolicyDocument"]["Statement"] if "Condition" in s]
+    patterns = deny["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"]
+    assert any(fnmatch(orders.stream_of(0), pattern) for pattern in patterns)
+    assert not any(fnmatch("restrict_role#123456789012/principal/a", pattern) for pattern in patterns)
+    (who,) = many(deny["Condition"]["ArnNotLike"]["aws:PrincipalArn"])
+    (spec,) = [spec for spec in FUNCTIONS if Group.UNDO in spec.groups]
+    assert who.endswith(f":role/breakwater-{spec.name.replace('_', '-')}-{REGION}")
 
 
 def test_our_roles_cannot_take_away_the_journals_past_or_its_protection(templates: Templates) -> None:

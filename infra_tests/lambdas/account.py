@@ -20,6 +20,7 @@ from lambdas.function import Function
 from lambdas.settings import Settings
 from response.anchors import is_anchors
 from response.journal import JournalEntry
+from response.orders import is_orders
 from response.policy import policy_json
 
 ROOT = Path(__file__).parents[2]
@@ -121,14 +122,14 @@ class Account:
         return taken
 
     def journal(self) -> list[JournalEntry]:
-        """Every entry of every stream but anchors, by stream and sequence."""
+        """Every entry about containments and the switch, by stream and sequence."""
         from lambdas.adapters.journal import DynamoJournal
 
         items = self.clients("dynamodb").scan(TableName=self.settings.journal_table)["Items"]
         journal = DynamoJournal(self.clients, self.settings.journal_table)
         return [
             entry
-            for name in sorted({item["pk"]["S"] for item in items if not is_anchors(item["pk"]["S"])})
+            for name in sorted({item["pk"]["S"] for item in items if not _is_apart(item["pk"]["S"])})
             for entry in journal.stream(name)
         ]
 
@@ -170,6 +171,10 @@ class Account:
             Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
         )
         return {i["NetworkInterfaceId"]: sorted(g["GroupId"] for g in i["Groups"]) for i in found["NetworkInterfaces"]}
+
+
+def _is_apart(stream: str) -> bool:
+    return is_anchors(stream) or is_orders(stream)
 
 
 def sqs_event(*bodies: str, fifo_groups: tuple[str, ...] = (), sender: str = ON_CALL_ID) -> dict[str, Any]:

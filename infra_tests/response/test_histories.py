@@ -18,7 +18,8 @@ from infra_tests.response.histories.sweeps import crashes, interruptions, net
 #: How many are drawn here; the sweeps come on top.
 DRAWN = 10_000
 #: Everything that leaves a function.
-STEPS = "REFUSED, APPLYING, APPLIED, VERIFIED, NOOP, EXPIRY_DUE, UNDOING, UNDONE, PROPOSED, APPROVED, DENIED, LAPSED"
+ENDS = "EXPIRY_DUE, ORDERED, UNDOING, UNDONE, SETTLED"
+STEPS = f"REFUSED, APPLYING, APPLIED, VERIFIED, NOOP, {ENDS}, PROPOSED, APPROVED, DENIED, LAPSED"
 CALLS = (
     *(f"append {step}" for step in STEPS.split(", ")),
     *("read a stream", "read the switch", "look for what expires", "find a containment", "record a signal", "look for signals"),

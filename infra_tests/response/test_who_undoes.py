@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
+from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site, verdict
 from response.actions import Mode
 from response.ends import Ended
 from response.expiry import expire
@@ -95,15 +95,16 @@ def test_that_nothing_attests_who_asked_stands_in_the_journal_and_in_the_notice(
     assert "Decided by bob: so the request said, nothing attests it" in site.notices[-1].text
 
 
-def test_it_stands_there_too_where_the_schedule_goes_on_with_an_undo_of_one_that_was_killed() -> None:
+@pytest.mark.parametrize("killed_after", [Step.ORDERED, Step.UNDOING])
+def test_it_stands_there_too_where_the_schedule_goes_on_with_an_undo_of_one_that_was_killed(
+    killed_after: Step,
+) -> None:
     site = Site()
     identifier = contained(site, about=())
-    stream = site.stream("i-1")
-    begun = stream.entry(
-        Step.UNDOING, stream.containments[identifier], now_ms=site.now_ms, actor="bob", detail={"unattested": True}
-    )
-    site.journal.append(begun)
-    site.now_ms += 25 * 3_600_000
+    site.journal.kill_after = killed_after
+    with pytest.raises(Killed):
+        site.undo(identifier, Person("bob"))
+    site.now_ms += HOUR_MS // 3
     room: Any = {"actions": site.actions, "journal": site.journal, "now_ms": site.now_ms, "notify": site.notices.append}
     ((ended,), errors) = expire(policy=site.policy, **room)
     assert (ended.step, errors) == (Step.UNDONE, ())

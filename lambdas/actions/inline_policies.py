@@ -13,6 +13,8 @@ from lambdas.cloud_errors import CloudRefusal, in_core_words
 from response.actions import CannotApply, CloudUnavailable, Difference, UndoResult, Verification
 
 _NONE = "none"
+#: What the names of our own policies begin with.
+_OURS = "Breakwater"
 
 
 class InlinePolicies:
@@ -65,6 +67,8 @@ class InlinePolicies:
 
     def remove(self, principal: str, policy: str, document: Mapping[str, Any], *, overwrite: bool = False) -> UndoResult:
         """Remove the policy; leave, and name, one that someone changed since, unless told to overwrite. Idempotent."""
+        if not policy.startswith(_OURS):  # whatever the plan says: IAM lets who undoes take out any
+            return UndoResult((), (f"policy {policy} of {principal} is not Breakwater's: remove it by hand",))
         now = self.document(principal, policy)
         if now is None:
             return UndoResult((f"{principal} has no policy {policy}",))

@@ -190,7 +190,7 @@ class ProposalPage:
         name = self._journal.find(link.proposal_id)
         stream = fold(name, self._journal.stream(name)) if name is not None else None
         if link.undoes:
-            return self._standing(link, stream, visit)
+            return self._standing(link, stream, visit, now_ms)
         proposal = stream.proposals.get(link.proposal_id) if stream is not None else None
         if stream is None or proposal is None:
             return self._told(404, "No such proposal", "The journal of this deployment has no such proposal.")
@@ -205,11 +205,13 @@ class ProposalPage:
             return self._told(409, "The plan has changed", text)
         return stream, proposal
 
-    def _standing(self, link: Link, stream: Stream | None, visit: Visit) -> tuple[Stream, Containment] | Reply:
+    def _standing(self, link: Link, stream: Stream | None, visit: Visit, now_ms: int) -> tuple[Stream, Containment] | Reply:
         contained = stream.containments.get(link.proposal_id) if stream is not None else None
         if stream is None or contained is None or digest(contained.plan) != link.plan:
             return self._told(404, "No such containment", "The journal of this deployment has no such containment.")
-        if contained.step in (Step.UNDOING, Step.UNDONE) and not contained.is_held:
+        is_undone = contained.step is Step.UNDONE and not contained.is_held
+        # What nobody can be at any more was left behind, or never begun by who undoes: it can be asked for again.
+        if is_undone or (contained.step is Step.UNDOING and contained.may_be_being_undone(now_ms)):
             status = 200 if visit.form is None else 409
             title = "This was undone" if contained.step is Step.UNDONE else "This is being undone"
             return page(status, self._site, title, plan.undo_about(stream, contained))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -153,6 +154,19 @@ class TestRevoke:
         assert action.verify(plans[1]) is Verification.VERIFIED
         action.undo(plans[1])
         assert policies(account, "web") == ["own"]
+
+    def test_undo_takes_out_nobody_elses_policy_whatever_the_plan_says(self, account: Account) -> None:
+        principal, session = role(account, "web")
+        action = revoke(account)
+        plan = plan_session(action, principal, session)
+        theirs = {"role": "web", "policy": "deny-production", "document": plan.after["document"]}
+        account.clients("iam").put_role_policy(
+            RoleName="web", PolicyName="deny-production", PolicyDocument=json.dumps(theirs["document"])
+        )
+        forged = replace(plan, before={**plan.before, **theirs, "document": None}, after={**plan.after, **theirs})
+        assert "not Breakwater's" in action.undo(forged).left[0]
+        assert "not Breakwater's" in action.overwrite(forged).left[0]
+        assert policies(account, "web") == ["deny-production"]
 
     def test_undo_leaves_a_policy_that_someone_changed(self, account: Account) -> None:
         principal, session = role(account, "web")

@@ -21,6 +21,7 @@ from response.budget import HOUR_MS, Limits, contain, line_for
 from response.containment import containment_id
 from response.expiry import BY_EXPIRY
 from response.journal import JournalEntry, Step
+from response.orders import standing
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -47,6 +48,7 @@ class Invariants(Watching):
         self.plan: dict[str, Plan] = {}
         self.begun_ms: dict[str, int] = {}
         self.expires_ms: dict[str, int] = {}
+        self.ordered: set[str] = set()
         self.begun: defaultdict[str, list[int]] = defaultdict(list)
         self.asked: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -85,6 +87,8 @@ class Invariants(Watching):
                 self._is_corroborated(entry)
             case Step.PROPOSED if "instead_of" not in entry.detail:
                 self._is_proposed(entry)
+        if entry.step is Step.ORDERED:
+            self.ordered.add(str(entry.detail["containment"]))
         if entry.step in _PROGRESS:
             self.step[entry.containment_id] = entry.step
 
@@ -134,6 +138,9 @@ class Invariants(Watching):
         must(not lost, f"no delivery handed these out to the lake: {lost}")
         left_open = [one for one, step in self.step.items() if step is Step.UNDOING and stage.journal.armed]
         must(not left_open, f"an undo that has begun was never finished: {left_open}")
+        days = {entry.stream for entry in stage.journal.written if entry.step is Step.ORDERED}
+        open_orders = [order for day in days for order in standing(stage.journal.entries(day)) if stage.journal.armed]
+        must(not open_orders, f"an undo that was decided on was never done: {open_orders}")
         self._nobody_waits_in_vain()
 
     def undone(self) -> None:
@@ -227,6 +234,7 @@ class Invariants(Watching):
         lives_s = self.plan[one].min_lifetime_s
         early = lives_s > 0 and entry.time_ms < self.begun_ms[one] + lives_s * 1000
         must(not early, f"undone before its tokens are over: {entry.id}")
+        must(one in self.ordered, f"an undo is begun that nobody has written down as decided on: {entry.id}")
         if entry.actor == BY_EXPIRY:
             running = self.stage.turns.running
             must(running is None or running.armed_at_last_look is True, f"undone by time while disarmed: {entry.id}")

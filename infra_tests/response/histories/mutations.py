@@ -17,6 +17,7 @@ import response.budget
 import response.containment
 import response.expiry
 import response.guard
+import response.orders
 import response.responder
 import response.settling
 import response.undoing
@@ -123,6 +124,21 @@ def no_look_at_the_switch(patch: pytest.MonkeyPatch) -> None:
 def a_look_at_the_switch_only_when_deciding(patch: pytest.MonkeyPatch) -> None:
     """What was begun is finished, whoever disarmed since."""
     patch.setattr(response.applying, "read_switch", lambda journal: Switch())
+
+
+def an_undo_is_not_written_down(patch: pytest.MonkeyPatch) -> None:
+    """Whatever the journal says was begun is gone on with."""
+    patch.setattr(response.orders, "_append", lambda journal, name, next_of: next_of(journal.stream(name)))
+
+
+def an_undo_that_was_decided_on_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """The schedule does not look for what a killed function had begun to undo."""
+    patch.setattr(response.orders, "standing_of", lambda journal, names: ())
+
+
+def an_order_stands_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Nobody writes down that it was carried out."""
+    patch.setattr(response.orders, "settle", lambda *_, **__: None)
 
 
 def time_undoes_although_disarmed(patch: pytest.MonkeyPatch) -> None:
@@ -298,6 +314,9 @@ MUTATIONS: tuple[Mutation, ...] = (
     changed_before_it_is_journalled,
     no_look_at_the_switch,
     a_look_at_the_switch_only_when_deciding,
+    an_undo_is_not_written_down,
+    an_undo_that_was_decided_on_is_forgotten,
+    an_order_stands_for_ever,
     time_undoes_although_disarmed,
     time_gives_back,
     what_was_undone_is_begun_again,

@@ -1,0 +1,154 @@
+"""Undos that were decided on, as who undoes has written them down: nothing is undone without.
+
+Who contains adds to the journal of a containment, so an entry there that says that an undo was begun proves nothing: a responder
+that was taken over could write it, and have the schedule finish it under the identity that gives back. Orders stand in streams of
+their own, one a day (``undos#2026-11-29``, UTC), which only who undoes may write: on AWS the table's own policy sees to it, on
+Azure it is a table of its own (docs/decisions/136). An order names the plan: what is undone is what it was given for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from response.containment import AT_WORK_MS, Containment
+from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
+from response.proposals import fingerprint
+from shared_model.errors import CloudUnavailable
+
+PREFIX = "undos"
+_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One undo that was decided on.
+
+    Attributes
+    ----------
+    containment_id, stream : str
+        What is to be undone, and the stream in which it stands.
+    plan : str
+        :func:`~response.proposals.fingerprint` of the plan that it was given for.
+    entry : JournalEntry
+        By which it was written down: who decided, when, and what attests that.
+    """
+
+    containment_id: str
+    stream: str
+    plan: str
+    entry: JournalEntry
+
+    def is_for(self, containment: Containment) -> bool:
+        """Whether it is for this containment, with the plan that it has."""
+        return self.containment_id == containment.id and self.plan == fingerprint(containment.plan)
+
+    def may_be_at_work(self, now_ms: int, *, but_by: str = "") -> bool:
+        """Whether who wrote it, unless that was an earlier delivery of this message, may still be about to undo."""
+        is_own = bool(but_by) and self.entry.detail.get("delivery") == but_by
+        return not is_own and now_ms <= self.entry.time_ms + AT_WORK_MS
+
+
+def stream_of(time_ms: int) -> str:
+    """Return the name of the stream of that day's orders: ``undos#2026-11-29`` (UTC)."""
+    return f"{PREFIX}#{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}"
+
+
+def is_orders(stream: str) -> bool:
+    """Whether a stream holds orders."""
+    return stream.startswith(f"{PREFIX}#")
+
+
+def give(journal: Journal, containment: Containment, *, actor: str, now_ms: int, detail: Mapping[str, Any]) -> Order:
+    """Write down that a containment is to be undone, unless an order for the same stands that day already.
+
+    Parameters
+    ----------
+    journal, containment
+    actor : str
+        Who or what decided.
+    now_ms : int
+    detail : mapping
+        What attests who decided, and the message that brought it.
+
+    Raises
+    ------
+    CloudUnavailable
+    """
+    said = {
+        "containment": containment.id,
+        "stream": containment.stream,
+        "plan": fingerprint(containment.plan),
+        **detail,
+    }
+
+    def unless_given(entries: Sequence[JournalEntry]) -> JournalEntry:
+        known = next((order.entry for order in standing(entries) if order.is_for(containment)), None)
+        return known or _entry(Step.ORDERED, stream_of(now_ms), entries, actor=actor, now_ms=now_ms, detail=said)
+
+    return _order(_append(journal, stream_of(now_ms), unless_given))
+
+
+def settle(journal: Journal, order: Order, *, now_ms: int, reason: str = "") -> None:
+    """Write down that an order was carried out, or, with the reason, that it is not going to be. Raises CloudUnavailable."""
+    said = {"order": order.entry.sequence, **({"reason": reason} if reason else {})}
+
+    def unless_settled(entries: Sequence[JournalEntry]) -> JournalEntry:
+        if order not in standing(entries):
+            return order.entry
+        return _entry(Step.SETTLED, order.entry.stream, entries, actor=order.entry.actor, now_ms=now_ms, detail=said)
+
+    _append(journal, order.entry.stream, unless_settled)
+
+
+def standing_of(journal: Journal, names: Iterable[str]) -> Iterator[Order]:
+    """Yield the orders that were not settled yet, of those of the named streams that hold orders. Raises CloudUnavailable."""
+    for name in sorted({name for name in names if is_orders(name)}):
+        yield from standing(journal.stream(name))
+
+
+def standing(entries: Sequence[JournalEntry]) -> list[Order]:
+    """Return the orders of one day that were not settled yet, oldest first."""
+    settled = {entry.detail.get("order") for entry in entries if entry.step is Step.SETTLED}
+    return [_order(entry) for entry in entries if entry.step is Step.ORDERED and entry.sequence not in settled]
+
+
+def _order(entry: JournalEntry) -> Order:
+    said = entry.detail
+    return Order(str(said["containment"]), str(said["stream"]), str(said["plan"]), entry)
+
+
+def _append(journal: Journal, name: str, next_of: Callable[[Sequence[JournalEntry]], JournalEntry]) -> JournalEntry:
+    """Append what follows from the stream as it is; an entry that stands there already is there."""
+    for _ in range(_ROUNDS):
+        entries = journal.stream(name)
+        entry = next_of(entries)
+        if entry in entries:
+            return entry
+        try:
+            journal.append(entry)
+        except SequenceTaken:
+            continue
+        return entry
+    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+
+
+def _entry(
+    step: Step, name: str, entries: Sequence[JournalEntry], *, actor: str, now_ms: int, detail: Mapping[str, Any]
+) -> JournalEntry:
+    return JournalEntry(
+        stream=name,
+        sequence=len(entries) + 1,
+        containment_id=name,  # whoever looks for a containment finds the stream in which it stands, and not this one
+        step=step,
+        time_ms=now_ms,
+        correlation_id=name,
+        verdict_id="",
+        actor=actor,
+        plan=None,
+        detail=detail,
+        expires_ms=now_ms if step is Step.ORDERED else None,  # so the schedule finds it
+        previous=link(name, entries),
+    )
