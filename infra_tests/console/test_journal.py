@@ -12,6 +12,7 @@ import pytest
 
 from infra_tests.console.conftest import Console
 from infra_tests.response.world import Site
+from response import orders
 from response.anchors import anchor, stream_of
 from response.journal import Journal, JournalEntry, Step, link
 
@@ -33,7 +34,8 @@ def journal(console: Console) -> Journal:
 def test_a_sound_journal(console: Console, journal: Journal) -> None:
     assert console("journal", "verify") == 0
     entries, anchors, copies, said, where = console.printed
-    assert entries == f"{len(journal.stream(STREAM))} entries in 1 streams"
+    written = len(journal.stream(STREAM)) + len(journal.stream(orders.stream_of(NOW_MS)))
+    assert entries == f"{written} entries in 2 streams"
     assert anchors.startswith("1 anchors, the last of 20")
     assert copies.startswith("no copies")
     assert said == "nothing altered, missing or put in"
