@@ -16,6 +16,7 @@ from azure_functions.adapters.memory import TableMemory
 from azure_functions.adapters.queues import VerdictQueue
 from azure_functions.adapters.sentinel import SentinelTable, verdict_row
 from azure_functions.function import Function, Poison
+from azure_functions.waiting import patient
 from azure_functions.waiting import waiting as on_the_clock
 from shared_model.detection import Detection, EntityScore
 from shared_model.events import ApiCall, Rejected, SystemEvent
@@ -83,7 +84,13 @@ class DetectionRoom:
 
     def aside(self, write: Callable[[], None]) -> None:
         """Write what the scoring does not need, beside it: :meth:`score_together` waits for it, and raises what it raised."""
-        self._asides.append(self._writers.submit(write))
+        computed = self._computed
+
+        def written() -> None:
+            with patient(computed):
+                write()
+
+        self._asides.append(self._writers.submit(written))
 
     @property
     def _asides(self) -> list[Future[None]]:
@@ -91,11 +98,19 @@ class DetectionRoom:
         pending: list[Future[None]] = self._of_thread.__dict__.setdefault("asides", [])
         return pending
 
+    @property
+    def _computed(self) -> threading.Event:
+        """Set when this thread's invocation has computed what it stores."""
+        computed: threading.Event = self._of_thread.__dict__.setdefault("computed", threading.Event())
+        return computed
+
     @cached_property
     def _writers(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(_ASIDE, "aside")
 
     def _settle(self) -> None:
+        self._computed.set()
+        del self._of_thread.computed  # the next invocation's is another
         pending = self._asides.copy()
         self._asides.clear()
         with on_the_clock():
@@ -112,6 +127,7 @@ class DetectionRoom:
         """
         self.publish(detection.verdicts)
         self.log_scores(detection.scores, detector.threshold)
+        self._computed.set()
         self.memory.store(detection.states, now_ms=self._function.now_ms())
         self._function.count("Events", events)
         self._function.count("Duplicates", detection.duplicates)

@@ -16,9 +16,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import certifi
 import urllib3
+import urllib3.connection
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
-from azure_functions.waiting import waiting
+from azure_functions.waiting import before_an_answer, waiting
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -140,12 +141,26 @@ class _Answer:
         return self._data.decode(encoding or "utf-8", "replace")
 
 
+class _Connection(urllib3.connection.HTTPConnection):
+    """One on which an answer may lie unread for a while (:func:`azure_functions.waiting.patient`)."""
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself
+        before_an_answer()
+        return super().getresponse()
+
+
+class _SecureConnection(_Connection, urllib3.connection.HTTPSConnection):
+    """The same over TLS."""
+
+
 def _pool(endpoint: str, **options: Any) -> urllib3.HTTPConnectionPool:
     parts = urlsplit(endpoint)
     proxy = getproxies().get(parts.scheme)
-    if proxy and not proxy_bypass(parts.hostname or ""):
-        return urllib3.ProxyManager(proxy, **options).connection_from_url(endpoint)
-    return urllib3.PoolManager(**options).connection_from_url(endpoint)
+    proxied = proxy and not proxy_bypass(parts.hostname or "")
+    manager = urllib3.ProxyManager(proxy, **options) if proxied and proxy else urllib3.PoolManager(**options)
+    pool = manager.connection_from_url(endpoint)
+    pool.ConnectionCls = _SecureConnection if parts.scheme == "https" else _Connection
+    return pool
 
 
 def _authorities() -> str:

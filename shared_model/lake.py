@@ -22,6 +22,8 @@ from shared_model.verdicts import Verdict
 
 #: Where copies of the journal's anchors lie.
 ANCHORS = "journal-anchors"
+#: Made once: ``json.dumps`` with settings of its own makes one for each line.
+_JSON = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 _CLASSES = frozenset({DETECTION_FINDING, AUTHENTICATION, API_ACTIVITY, REMEDIATION_ACTIVITY})
 
 
@@ -72,7 +74,7 @@ def anchor_file(copy: Mapping[str, Any], *, now_ms: int, cause: str) -> tuple[st
 
 
 def _file(prefix: str, lines: Sequence[Mapping[str, Any]], cause: str) -> tuple[str, bytes]:
-    text = "".join(json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n" for line in lines).encode()
+    text = "".join(_JSON.encode(line) + "\n" for line in lines).encode()
     name = hashlib.sha256(cause.encode("utf-8", "surrogatepass") + b"\n" + text).hexdigest()[:32]
     return f"{prefix}/{name}.jsonl.gz", gzip.compress(text, 6, mtime=0)
 

@@ -33,6 +33,8 @@ _AT_ONCE = 10
 #: and takes less time to send than to compress.
 _COMPRESSED_FROM = 48_000
 _DAY_S = 86_400
+#: Made once: ``json.dumps`` with settings of its own makes one for each row.
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _T = TypeVar("_T")
 
 
@@ -147,7 +149,7 @@ def _to_row(key: str, state: Remembered, expires: str) -> dict[str, Any]:
         **pack("rows", state.rows),
         **(pack("recent", packed) if digits else {}),
         **(pack("habits", state.habits) if state.habits else {}),
-        **pack("said", _compressed(json.dumps(said, separators=(",", ":")).encode())),
+        **pack("said", _compressed(_JSON.encode(said).encode())),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any
 
@@ -148,6 +148,16 @@ class TestApiCalls:
         assert any("class=6003" in name for name in app.lake())
         again = app.lines("metrics")[-1]["metrics"]
         assert again["Duplicates"] == again["Events"] > 0
+
+    def test_the_lakes_answer_is_read_while_the_table_is_waited_for(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stored(*_: Any, **__: Any) -> None:
+            done.append(not wait(detect_api_calls.ROOM._asides, timeout=30).not_done)
+
+        done: list[bool] = []
+        monkeypatch.setattr("azure_functions.waiting._UNREAD_S", 60)
+        monkeypatch.setattr(type(detect_api_calls.ROOM.memory), "store", stored)
+        app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())
+        assert done == [True]
 
     def test_what_is_written_beside_belongs_to_its_own_batch(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         def down(*_: Any, **__: Any) -> None:

@@ -16,7 +16,7 @@ from azure.core.exceptions import AzureError
 
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, CloudThrottled, in_core_words
 from azure_functions.plain_rest import PlainRest
-from azure_functions.waiting import WAITED
+from azure_functions.waiting import WAITED, patient
 from shared_model.errors import CloudUnavailable
 
 HEADERS = {"x-ms-version": "2021-12-02"}
@@ -41,6 +41,7 @@ class Service(HTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.answers: list[Answer] = []
         self.asked: list[tuple[str, str, Mapping[str, str], bytes]] = []
+        self.arrived = threading.Event()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -49,6 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.asked.append((self.command, self.path, dict(self.headers), body))
+        self.server.arrived.set()
         answer = self.server.answers.pop(0)
         if answer is BROKEN:
             self.close_connection = True
@@ -227,3 +229,29 @@ def test_certificates_are_those_of_the_environment_or_certifis(monkeypatch: pyte
     assert authorities(client("https://storage.example")) == certifi.where()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/authority.pem")
     assert authorities(client("https://storage.example")) == "/authority.pem"
+
+
+def test_a_patient_request_is_sent_before_its_answer_waits_for_what_is_computed(service: Service) -> None:
+    class Computed(threading.Event):
+        """Computed once the request has arrived."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            assert service.arrived.wait(30)
+            waited.append(timeout)
+            return True
+
+    waited: list[float | None] = []
+    service.answers = [Answer(201), Answer(201)]
+    with patient(Computed()):
+        client(service.url).put("/lake/a", b"x", headers=HEADERS)
+    assert waited == [0.01]
+    client(service.url).put("/lake/b", b"x", headers=HEADERS)
+    assert len(waited) == 1, "who is not patient reads at once"
+
+
+def test_an_answer_does_not_wait_for_long_and_those_behind_it_not_at_all(service: Service) -> None:
+    never = threading.Event()
+    service.answers = [Answer(201)]
+    with patient(never):
+        client(service.url).put("/lake/a", b"x", headers=HEADERS)
+    assert never.is_set()

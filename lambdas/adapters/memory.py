@@ -28,6 +28,8 @@ _COMPRESSED_FROM = 8_000
 _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.05
 _DAY_S = 86_400
+#: Made once: ``json.dumps`` with settings of its own makes one for each text.
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _T = TypeVar("_T")
 
 
@@ -102,9 +104,9 @@ def _to_item(key: str, state: Remembered, expires: int) -> dict[str, Any]:
     return {
         "pk": {"S": key},
         "rows": {"B": state.rows},
-        "times": {"S": json.dumps(state.times_ms, separators=(",", ":"))},
-        "event_ids": {"S": json.dumps(state.event_ids, separators=(",", ":"))},
-        "recent": _packed(json.dumps(recent, separators=(",", ":"))),
+        "times": {"S": _JSON.encode(state.times_ms)},
+        "event_ids": {"S": _JSON.encode(state.event_ids)},
+        "recent": _packed(_JSON.encode(recent)),
         "version": {"N": str(state.version)},
         "expires": {"N": str(expires)},
         **({"cause": {"S": state.cause}} if state.cause else {}),
