@@ -31,4 +31,4 @@ def objection(journal: Journal, stream: Stream, containment: Containment, *, now
         for each in journal.stream(day):
             known.add(each)
     problem = next(check(stream.name, stream.entries, known.digests.get(stream.name, {})), None)
-    return f"the journal is not as it was written ({problem}). {_BY_HAND}" if problem else ""
+    return f"The journal is not as it was written ({problem}). {_BY_HAND}" if problem else ""

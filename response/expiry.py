@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from response import orders
+from response import as_written, orders
 from response.actions import Action
 from response.containment import Containment, Stream, fold
 from response.ends import Ended, ending, tell_of_end
@@ -69,7 +69,7 @@ def expire(
             for containment in stream.containments.values():
                 with _kept_in(errors):
                     before = _ended_before(desk, stream, containment, since_ms) if containment.id not in told else None
-                    result = _expire_one(desk, policy, name, containment, ordered)
+                    result = _expire_one(desk, policy, stream, containment, ordered)
                     ended.extend(each for each in (before, result) if each is not None)
     return tuple(ended), tuple(errors)
 
@@ -136,12 +136,12 @@ def _drop(desk: Desk, order: orders.Order) -> None:
     orders.settle(desk.journal, order, now_ms=desk.now_ms, reason=reason)
 
 
-def _expire_one(desk: Desk, policy: Policy, name: str, containment: Containment, ordered: Collection[str]) -> Ended | None:
+def _expire_one(desk: Desk, policy: Policy, stream: Stream, containment: Containment, ordered: Collection[str]) -> Ended | None:
     if containment.step is Step.UNDOING:
         if containment.id in ordered or containment.asked or containment.may_be_being_undone(desk.now_ms):
             return None
         # Who undoes has not written down that anybody decided on it: whoever contains may have written this.
-        return _ask(desk, name, containment)
+        return _ask(desk, stream.name, containment)
     due = containment.expires_ms is not None and containment.expires_ms <= desk.now_ms
     stuck = containment.is_stuck(desk.now_ms)
     if not due or not (stuck or containment.step is Step.APPLIED):
@@ -152,9 +152,12 @@ def _expire_one(desk: Desk, policy: Policy, name: str, containment: Containment,
     by_itself = not stuck and not gives_back and policy.of(containment.plan.action).at_end is AtEnd.UNDO
     if by_itself and desk.now_ms < containment.earliest_undo_ms:
         return None
+    doubt = ""
     if by_itself and read_switch(desk.journal).armed:
-        return end(desk, name, containment.id, BY_EXPIRY)
-    return None if containment.asked else _ask(desk, name, containment)
+        doubt = as_written.objection(desk.journal, stream, containment, now_ms=desk.now_ms)
+        if not doubt:
+            return end(desk, stream.name, containment.id, BY_EXPIRY)
+    return None if containment.asked else _ask(desk, stream.name, containment, doubt)
 
 
 def _gives_back(desk: Desk, containment: Containment) -> str:
@@ -163,7 +166,7 @@ def _gives_back(desk: Desk, containment: Containment) -> str:
     return action.gives_back if action else ""
 
 
-def _ask(desk: Desk, name: str, containment: Containment) -> Ended | None:
+def _ask(desk: Desk, name: str, containment: Containment, doubt: str = "") -> Ended | None:
     stream = fold(name, desk.journal.stream(name))
     state = "it was never wholly applied: it may hold in part" if containment.is_stuck(desk.now_ms) else "it still holds"
     if containment.step is Step.UNDOING:
@@ -172,7 +175,8 @@ def _ask(desk: Desk, name: str, containment: Containment) -> Ended | None:
         )
     known = _gives_back(desk, containment)
     gives_back = f", which gives back {known}" if known else ""
-    question = f"Its time to live is over and {state}. To end it{gives_back}: breakwater undo {containment.id}"
+    how = doubt or f"To end it{gives_back}: breakwater undo {containment.id}"
+    question = f"Its time to live is over and {state}. {how}"
     detail = {"reason": question}
     entry = stream.entry(Step.EXPIRY_DUE, containment, now_ms=desk.now_ms, actor=BY_EXPIRY, detail=detail)
     try:

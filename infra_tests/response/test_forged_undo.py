@@ -96,6 +96,17 @@ def test_a_stream_that_was_written_anew_since_it_was_anchored_is_not_undone(site
     assert_refused(site, site.undo(contained(site), ADA), "an anchor holds another digest")
 
 
+def test_nor_by_time_and_a_person_is_told_once() -> None:
+    site = Site(at_end=AtEnd.UNDO)
+    site.contain("i-1")
+    anchors.anchor(site.journal, now_ms=site.now_ms)
+    rewritten(site, with_chosen_before)
+    site.now_ms += 2 * HOUR_MS
+    assert [scheduled(site), scheduled(site)] == [[Step.EXPIRY_DUE], []]
+    assert "restore by hand" in site.notices[-1].text
+    assert site.world["i-1"] == LOCKED
+
+
 def test_nor_is_one_of_which_an_entry_was_written_over(site: Site) -> None:
     entries = site.journal._streams[STREAM]
     number = next(n for n, entry in enumerate(entries) if entry.step is Step.APPLYING)

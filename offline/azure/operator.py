@@ -16,7 +16,8 @@ from azure_functions.adapters.table_rows import encode_key
 from azure_functions.registry import CONTAINMENTS, JOURNAL, LAKE
 from offline.azure.embedded import ROOT, EmbeddedAzure
 from offline.azure.storage import Storage
-from response.journal import JournalEntry
+from response.anchors import is_anchors
+from response.journal import JournalEntry, link
 from shared_model.events import Entity, EntityKind
 
 
@@ -85,15 +86,23 @@ class Operator:
         return [str(entry.step) for entry in self.journal(action, kind, identifier)]
 
     def age(self, action: str, kind: EntityKind, identifier: str, *, days: int) -> None:
-        """Let the journal of an action on one target be so many days older: what was to expire meanwhile has expired."""
+        """Let the journal of an action on one target be so many days older: what was to expire meanwhile has expired.
+
+        The anchors go: they hold it as it was. An undo believes no journal that does not fit, so its chain is made anew.
+        """
         moved_ms, table = days * 86_400_000, self._azure.storage.tables.get_table_client(JOURNAL)
-        for name in self._streams(action, kind, identifier):
-            entries = self._journal.stream(name)
+        streams = {name: self._journal.stream(name) for name in self._streams(action, kind, identifier)}
+        for name in (*streams, *filter(is_anchors, self._journal.streams())):
             for row in list(table.query_entities("PartitionKey eq @pk", parameters={"pk": encode_key(name)})):
                 table.delete_entity(row)
+        for name, entries in streams.items():
+            moved: list[JournalEntry] = []
             for entry in entries:
                 expires_ms = None if entry.expires_ms is None else entry.expires_ms - moved_ms
-                self._journal.append(replace(entry, time_ms=entry.time_ms - moved_ms, expires_ms=expires_ms))
+                moved.append(
+                    replace(entry, time_ms=entry.time_ms - moved_ms, expires_ms=expires_ms, previous=link(name, moved), sealed="")
+                )
+                self._journal.append(moved[-1])
 
     def undo(self, containment_id: str) -> None:
         """Ask for an undo."""
