@@ -72,8 +72,8 @@ def test_indexing_imports_nothing_heavy() -> None:
     heavy = {"numpy", "pydantic", "yaml", "drain3", "ai_edge_litert", "requests", "msal"}
     assert loaded & heavy == set()
     assert {name for name in loaded if name.startswith("azure.") and not name.startswith("azure.functions")} == set()
-    # What the programming model itself needs (werkzeug and what that brings), and about 60 modules of ours.
-    assert len(loaded) < 480
+    # What the programming model itself needs (werkzeug and what that brings), and about 160 modules of ours.
+    assert len(loaded) < 500
 
 
 def test_a_missing_setting_is_named() -> None:
