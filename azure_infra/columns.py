@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from azure_infra.arm import Json
 
+#: What no column of a custom table may be called, in any case.
+#: https://learn.microsoft.com/azure/azure-monitor/logs/create-custom-table
+RESERVED = frozenset({"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniqueid", "title"})
 #: Column → type, in the order in which Sentinel shows them.
 COLUMNS = {
     "TimeGenerated": "datetime",
@@ -16,7 +19,7 @@ COLUMNS = {
     "Probability": "real",
     "Threshold": "real",
     "Technique": "string",
-    "Title": "string",
+    "VerdictTitle": "string",
     "VerdictId": "string",
     "Action": "string",
     "Step": "string",

@@ -48,7 +48,7 @@ DETECTIONS = (
         f"""{_VERDICTS}
 | summarize arg_max(TimeGenerated, *) by VerdictId
 | top 50 by TimeGenerated
-| project TimeGenerated, Title, EntityKind, EntityId, Probability, Threshold, Technique, Detector, CorrelationId""",
+| project TimeGenerated, VerdictTitle, EntityKind, EntityId, Probability, Threshold, Technique, Detector, CorrelationId""",
         width="100",
     ),
 )

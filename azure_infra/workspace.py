@@ -129,7 +129,7 @@ def _analytics_rule() -> Json:
             "suppressionDuration": "PT5H",
             "eventGroupingSettings": {"aggregationKind": "AlertPerResult"},
             "alertDetailsOverride": {
-                "alertDisplayNameFormat": f"{TITLE}: {{{{Title}}}}",
+                "alertDisplayNameFormat": f"{TITLE}: {{{{VerdictTitle}}}}",
                 "alertDescriptionFormat": "Probability {{Probability}}, technique {{Technique}}, correlation {{CorrelationId}}.",
                 "alertSeverityColumnName": "Severity",
             },

@@ -105,7 +105,7 @@ def verdict_row(verdict: Verdict, ocsf: Mapping[str, Any], *, decision_ms: float
         "Probability": verdict.probability,
         "Threshold": verdict.threshold,
         "Technique": verdict.technique,
-        "Title": verdict.title,
+        "VerdictTitle": verdict.title,
         "VerdictId": verdict.id,
         "DecisionMs": decision_ms,
         "Ocsf": _bounded(ocsf),

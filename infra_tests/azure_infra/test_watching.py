@@ -11,7 +11,7 @@ import pytest
 from azure_functions.adapters.sentinel import action_row, verdict_row
 from azure_functions.registry import FUNCTIONS
 from azure_infra.__main__ import FOLDER
-from azure_infra.columns import COLUMNS
+from azure_infra.columns import COLUMNS, RESERVED
 from infra_tests.azure_infra.conftest import FLOW_LOGS, MOST, WORKSPACE, deployed
 from infra_tests.azure_infra.deployment import Deployment
 from infra_tests.azure_infra.expressions import Later
@@ -31,6 +31,11 @@ def test_the_table_and_the_stream_that_fills_it_have_the_same_columns(most: dict
     assert columns == COLUMNS
     assert rule.properties["destinations"]["logAnalytics"][0]["workspaceResourceId"] == WORKSPACE
     assert rule.properties["dataFlows"][0]["outputStream"] == "Custom-Breakwater_CL"
+
+
+def test_no_column_has_a_name_that_azure_keeps_for_itself() -> None:
+    assert not RESERVED & {name.lower() for name in COLUMNS}
+    assert all(re.fullmatch(r"[A-Za-z]\w{0,44}", name) for name in COLUMNS)
 
 
 def test_the_columns_are_those_of_the_rows_that_are_sent() -> None:
@@ -96,6 +101,8 @@ def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]
     for mapping in rule.properties["entityMappings"]:
         assert {field["columnName"] for field in mapping["fieldMappings"]} <= made
     assert set(rule.properties["customDetails"].values()) <= COLUMNS.keys()
+    told = re.findall(r"\{\{(\w+)\}\}", json.dumps(rule.properties["alertDetailsOverride"]))
+    assert told and set(told) <= COLUMNS.keys()
     (book,) = most["workspace"].of("Microsoft.Insights/workbooks")
     queries = [item["content"]["query"] for item in json.loads(book.properties["serializedData"])["items"] if item["type"] == 3]
     assert len(queries) == 10
@@ -115,6 +122,7 @@ def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]
     sentinels = {
         "SecurityIncident",
         "IncidentNumber",
+        "Title",
         "Status",
         "Closed",
         "Classification",

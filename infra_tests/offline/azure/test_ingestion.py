@@ -33,7 +33,7 @@ def test_rows_are_kept_in_order(services, logs):
 
 
 def test_more_than_a_megabyte_comes_in_several_uploads(services, logs):
-    rows: list[Any] = [{**ROW, "Title": f"{number:06}" * 5000} for number in range(80)]
+    rows: list[Any] = [{**ROW, "VerdictTitle": f"{number:06}" * 5000} for number in range(80)]
     logs.upload(RULE_ID, BREAKWATER_STREAM, rows)
     assert services.logs.rows() == rows
     assert len(services.calls) > 1
