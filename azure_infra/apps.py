@@ -284,6 +284,8 @@ def _site(app: App) -> Json:
             names.INSIGHTS,
             names.RULE,
             names.FLOW_LOGS,
+            # One at a time: apps that join a subnet at once fail (https://github.com/hashicorp/terraform-provider-azurerm/issues/32089).
+            *(names.app(before.name) for before in APPS[: APPS.index(app)][-1:]),
         ],
         location=value("parameters('location')"),
         tags=value(f"union(variables('tags'), createObject('azd-service-name', '{app.name}'))"),

@@ -28,6 +28,9 @@ param applicationId string = ''
 @description('Object id of the service principal of Azure Security Insights (python -m azure_infra consent). Empty makes no automation rule.')
 param sentinelPrincipalId string = ''
 
+@description('Sentinel may already run playbooks of the workspace\'s group: the right is not assigned a second time, which Azure refuses.')
+param sentinelMayRun bool = false
+
 @description('Let the identities change your resources. The policy decides which action does; without this none can.')
 param armed bool = false
 
@@ -132,6 +135,7 @@ module sentinel 'workspace.json' = {
     functionHost: '${name}-detect-${suffix}.azurewebsites.net'
     applicationId: applicationId
     sentinelPrincipalId: sentinelPrincipalId
+    sentinelMayRun: sentinelMayRun
   }
 }
 

@@ -84,7 +84,8 @@ def add_network(template: Template) -> None:
 
 def storage_rules() -> Json:
     """Network rules of a storage account. Of Azure's trusted services Network Watcher, Event Grid and Monitor come this way."""
-    allow = "createObject('value', lambdaVariables('address'), 'action', 'Allow')"
+    # A single address: storage accounts take no ranges of one (/32).
+    allow = "createObject('value', replace(lambdaVariables('address'), '/32', ''), 'action', 'Allow')"
     return {
         "defaultAction": "Deny",
         "bypass": "AzureServices",

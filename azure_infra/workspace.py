@@ -81,6 +81,13 @@ def workspace() -> Template:
         "to find it). Empty: no automation rules are made, and the playbook is run by hand.",
         defaultValue="",
     )
+    template.take(
+        "sentinelMayRun",
+        "bool",
+        "Sentinel may already run playbooks of this group (given in the portal, or by another Breakwater): Azure refuses to "
+        "assign the same right a second time, so none is assigned here.",
+        defaultValue=False,
+    )
     template.define("tags", {"application": "[parameters('name')]"})
     template.add(
         resource(
@@ -102,7 +109,7 @@ def workspace() -> Template:
         _assigned(
             "Microsoft Sentinel Automation Contributor",
             "parameters('sentinelPrincipalId')",
-            condition=value("not(empty(parameters('sentinelPrincipalId')))"),
+            condition=value("and(not(empty(parameters('sentinelPrincipalId'))), not(parameters('sentinelMayRun')))"),
         ),
         *(_automation_rule(when) for when in _TRIGGERS),
     )

@@ -98,6 +98,12 @@ def test_an_app_is_flex_consumption_on_python_3_13(sites: dict[str, Deployed], m
     assert f"breakwateh{app.name[0]}" in str(storage["value"])
 
 
+def test_apps_join_their_subnet_one_after_the_other(sites: dict[str, Deployed], most: dict[str, Deployment]) -> None:
+    room = most["resource_group"]
+    before = {app.id: {other.id for other in sites.values()} & room.made_before(app.id) for app in sites.values()}
+    assert sorted(len(waited_for) for waited_for in before.values()) == [*range(len(sites))]
+
+
 @each_app
 def test_no_setting_is_a_secret(sites: dict[str, Deployed], app: App) -> None:
     for name, value in told(sites[app.name]).items():

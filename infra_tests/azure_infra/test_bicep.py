@@ -125,6 +125,15 @@ def test_azd_deploys_the_package_to_every_app() -> None:
     assert asked <= set(re.findall(r"^output (\w+)", text(), re.MULTILINE))
 
 
+def test_the_provider_that_no_template_registers_is_registered_first() -> None:
+    delegated = set(re.findall(r'"serviceName": "([\w.]+)/', json.dumps(read("resource_group"))))
+    made = {resource["type"].partition("/")[0] for resource in read("resource_group")["resources"]}
+    hook = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"]["preprovision"]["run"]
+    (missing,) = delegated - made
+    assert hook == f"az provider register --namespace {missing} --wait"
+    assert hook in (ROOT / "docs" / "deploy-azure.md").read_text()
+
+
 @pytest.mark.parametrize("script", ["connect.sh"])
 def test_a_script_is_one_that_the_shell_understands(script: str) -> None:
     assert subprocess.run(["sh", "-n", FOLDER / script], check=False).returncode == 0

@@ -43,6 +43,15 @@ def test_storage_lets_in_nobody_without_entra_and_nobody_from_elsewhere(most: di
     assert [name[:11] for name in hierarchical] == ["breakwatest"]
 
 
+def test_a_range_of_one_address_is_given_as_storage_takes_it() -> None:
+    room = deployed("resource_group", **LEAST["resource_group"], operatorAddresses=["203.0.113.7/32", "198.51.100.0/24"])
+    (given,) = {
+        tuple(rule["value"] for rule in one.properties["networkAcls"]["ipRules"])
+        for one in room.of("Microsoft.Storage/storageAccounts")
+    }
+    assert given == ("203.0.113.7", "198.51.100.0/24")
+
+
 def test_private_endpoints_close_the_accounts_altogether() -> None:
     room = deployed("resource_group", **LEAST["resource_group"], storageAccess="PrivateEndpointsOnly")
     assert {account.properties["publicNetworkAccess"] for account in room.of("Microsoft.Storage/storageAccounts")} == {"Disabled"}

@@ -102,7 +102,8 @@ def test_queries_ask_only_for_columns_that_there_are(most: dict[str, Deployment]
         assert {field["columnName"] for field in mapping["fieldMappings"]} <= made
     assert set(rule.properties["customDetails"].values()) <= COLUMNS.keys()
     told = re.findall(r"\{\{(\w+)\}\}", json.dumps(rule.properties["alertDetailsOverride"]))
-    assert told and set(told) <= COLUMNS.keys()
+    assert told
+    assert set(told) <= COLUMNS.keys()
     (book,) = most["workspace"].of("Microsoft.Insights/workbooks")
     queries = [item["content"]["query"] for item in json.loads(book.properties["serializedData"])["items"] if item["type"] == 3]
     assert len(queries) == 10
@@ -155,6 +156,13 @@ def test_an_incident_of_our_own_does_not_call_ourselves(most: dict[str, Deployme
         }
         assert automation.properties["actions"][0]["actionConfiguration"]["logicAppResourceId"] == playbook.id
         assert right.id in automation.after
+
+
+def test_a_right_that_sentinel_has_already_is_not_assigned_again() -> None:
+    given = {**MOST["workspace"], "sentinelMayRun": True}
+    assigned = deployed("workspace", **given).of("Microsoft.Authorization/roleAssignments")
+    assert [one.properties["description"] for one in assigned] == ["Breakwater: Microsoft Sentinel Reader."]
+    assert len(deployed("workspace", **given).of("Microsoft.SecurityInsights/automationRules")) == 2
 
 
 def test_incidents_are_triaged_when_they_are_new_and_when_alerts_are_added(most: dict[str, Deployment]) -> None:
