@@ -60,7 +60,7 @@ def powerless(policy: Resource) -> str:
     settings = properties.get("policySettings") or {}
     if str(settings.get("state") or "Enabled").lower() != "enabled":
         return f"{name} is disabled: enable it, or take it out of the policy and use block_address"
-    if str(settings.get("mode") or "Prevention").lower() != "prevention":
+    if str(settings.get("mode") or "Detection").lower() != "prevention":
         return f"{name} is in detection mode, in which a block only writes a log: set it to prevention, or use block_address"
     if not any(properties.get(each) for each in _USERS):
         return f"{name} stands before no gateway, listener or path: associate it, or take it out of the policy"
@@ -139,7 +139,7 @@ class FirewallPolicies:
 
     def _write(self, policy: Resource, rules: list[rules_of.Rule]) -> None:
         changed = {**policy, "properties": {**policy["properties"], "customRules": [dict(each) for each in rules]}}
-        self._arm.write_firewall_policy(changed, etag=policy["etag"])
+        self._arm.write_firewall_policy(changed, etag=policy.get("etag") or "")
 
 
 def no_room(policy: Resource, rule: str, priority: int | None) -> str:

@@ -164,11 +164,12 @@ class ResourceManager:
             )
 
     def write_firewall_policy(self, policy: Resource, *, etag: str) -> None:
-        """Write a firewall policy whole, all its rules included; refused when it changed since it was read."""
+        """Write a firewall policy whole, all its rules included; with an ETag, refused when it changed since."""
         parsed = ResourceId.parse(policy["id"])
         from azure.mgmt.network.models import WebApplicationFirewallPolicy  # here, as above
 
-        options = {"retry_total": 0, "headers": {"If-Match": etag}}  # as for all writes; this one is answered when it is accepted
+        options = self._write_options(etag)
+        del options["polling_interval"]  # it is answered when it is accepted
         with in_core_words("ApplicationGatewayWebApplicationFirewallPolicies write"):
             self._network(parsed).web_application_firewall_policies.create_or_update(
                 parsed.group, parsed.name, WebApplicationFirewallPolicy(policy), **options

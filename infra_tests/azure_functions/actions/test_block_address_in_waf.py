@@ -12,6 +12,7 @@ from azure_functions.actions.block_address_in_waf import BlockAddressInWaf
 from azure_functions.actions.firewall_policies import RULE, read_policies
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud, about, plan
 from offline.azure.faults import Fault
+from offline.azure.resource_manager.firewall_policies import FirewallPolicies
 from offline.azure.seed import Subscription, firewall_rule, made_up
 from offline.azure.web import Request
 from response import guard
@@ -237,6 +238,16 @@ def test_another_writer_in_between_loses_nothing(cloud: Cloud) -> None:
     blocking.apply(made)
     assert rules(cloud) == {"Scanners": (7, ["192.0.2.0/24"]), "Theirs": (1, ["203.0.113.9"]), RULE: (2, [BLOCK])}
     assert blocking.verify(made) is Verification.VERIFIED
+
+
+def test_a_policy_that_is_answered_without_an_etag_is_written_all_the_same(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    show = FirewallPolicies.show
+    monkeypatch.setattr(FirewallPolicies, "show", lambda *args: {k: v for k, v in show(*args).items() if k != "etag"})
+    blocking = action(cloud)
+    made = plan(blocking, VERDICT)
+    blocking.apply(made)
+    assert blocking.verify(made) is Verification.VERIFIED
+    assert blocking.undo(made).left == ()
 
 
 def test_what_changed_after_the_plan_stops_the_apply(cloud: Cloud) -> None:
