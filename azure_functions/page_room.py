@@ -27,12 +27,13 @@ class PageRoom:
     def page(self) -> ProposalPage:
         """The page."""
         clients, settings = self._function.clients, self._function.settings
+        queues = PageQueues(clients)
         return ProposalPage(
             Site(settings.page_url, SignInByPlatform(_SIGN_IN)),
             journal=TableJournal(clients, Group.PAGE),
             verifier=LinkKey(clients, settings.link_key, Group.PAGE),
-            send=PageQueues(clients).answer,
-            ask_undo=PageQueues(clients).undo,
+            send=queues.answer,
+            ask_undo=queues.undo,
             sender=lambda: self._function.name,
             leaves=LEAVES,
         )
