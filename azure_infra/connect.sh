@@ -10,9 +10,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 app=$(az functionapp list --resource-group "$group" --query "[?tags.\"azd-service-name\"=='detect'].name | [0]" --output tsv)
 [ -n "$app" ] || { echo "There is no app that detects in $group: deploy azure_infra/main.bicep first." >&2; exit 1; }
 state=$(az storage account list --resource-group "$group" --query "[?isHnsEnabled].id | [0]" --output tsv)
-code=$(az functionapp keys list --resource-group "$group" --name "$app" --query systemKeys.blobs_extension --output tsv |
-    sed 's/%/%25/g; s/+/%2B/g; s,/,%2F,g; s/=/%3D/g')
-[ -n "$code" ] || { echo "$app has no key of the blob extension yet: deploy the package first." >&2; exit 1; }
+# The host makes the key when it first loads the package, as soon as its identity's rights are in force: minutes, at first.
+tries=0
+until code=$(az functionapp keys list --resource-group "$group" --name "$app" --query systemKeys.blobs_extension --output tsv |
+    sed 's/%/%25/g; s/+/%2B/g; s,/,%2F,g; s/=/%3D/g') && [ -n "$code" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 20 ] || { echo "$app has no key of the blob extension yet: deploy the package first." >&2; exit 1; }
+    sleep 15
+done
 
 umask 077
 parameters=$(mktemp)
