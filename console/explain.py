@@ -69,7 +69,8 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         standing=seen.standing,
     )
     for each in said:
-        out(f"{'→' if each.applies else ' '} {each.rule}: {each.action}" + ("" if each.applies else " does not apply"))
+        said_no = "" if each.applies else ": does not apply"
+        out(f"{'→' if each.applies else ' '} {each.rule}: {each.action}, {each.terms}{said_no}")
         for line in (*each.why, *(_plan(each, seen) if each.applies else ())):
             out(f"    {line}")
     if not any(each.applies for each in said):

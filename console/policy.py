@@ -7,6 +7,7 @@ import difflib
 
 from console.deployment import Deployment, NotPossible, Print
 from response.actions import Mode
+from response.explain import terms_of
 from response.policy import FourEyes, Policy, PolicyError, parse_policy_yaml
 
 _PAGE = "without the page behind it (docs/deploy-azure.md, Answers by a link) nobody could approve"
@@ -49,6 +50,8 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
             out(line)
         return None, text
     out(f"{options.file}: {_effect(policy, [*where.actions()])}")
+    for rule in policy.rules:
+        out(f"  {rule.name}: {rule.action}, {terms_of(rule, policy)}")
     if (by_two := _by_two(policy)) and not where.attests_answers:
         out(f"{by_two}: both people must answer by the link in the notice, since the queue attests nobody: {_PAGE}")
     return policy, text
@@ -60,12 +63,12 @@ def _by_two(policy: Policy) -> str:
 
 
 def _effect(policy: Policy, actions: list[str]) -> str:
-    """What each action may do: the line to read before anything is armed."""
-    ruled = {rule.action for rule in policy.rules}
-    enforced = [name for name in actions if name in ruled and policy.of(name).mode is Mode.ENFORCE]
-    asked = [name for name in actions if name in ruled and policy.of(name).mode is Mode.APPROVE]
-    observed = [name for name in actions if name in ruled and policy.of(name).mode is Mode.OBSERVE]
-    idle = [name for name in actions if name not in ruled]
+    """What each action may do, in several ways where its rules differ: the line to read before anything is armed."""
+    modes = {name: {policy.terms(rule).mode for rule in policy.rules if rule.action == name} for name in actions}
+    enforced = [name for name, these in modes.items() if Mode.ENFORCE in these]
+    asked = [name for name, these in modes.items() if Mode.APPROVE in these]
+    observed = [name for name, these in modes.items() if these == {Mode.OBSERVE}]
+    idle = [name for name, these in modes.items() if not these]
     said = (("enforces", enforced), ("asks before", asked), ("only observes", observed), ("has no rule for", idle))
     return "; ".join(f"{verb} {', '.join(names)}" for verb, names in said if names)
 

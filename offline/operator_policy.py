@@ -9,14 +9,14 @@ from offline.aws.embedded import EmbeddedAws
 
 
 def arm(aws: EmbeddedAws, *, mode: str = "enforce", containments_per_hour: int | None = None) -> dict[str, Any]:
-    """Set the mode of every action, and the hourly budget if given; return the policy as it was.
+    """Set the mode of every rule, and the hourly budget if given; return the policy as it was.
 
     The functions that read it start anew, so that no cached policy is used.
     """
     before = read(aws)
     policy = json.loads(json.dumps(before))
-    for action in policy["actions"].values():
-        action["mode"] = mode
+    for rule in policy["rules"]:
+        rule["mode"] = mode
     if containments_per_hour is not None:
         policy["budget"]["containments_per_hour"] = containments_per_hour
     write(aws, policy)

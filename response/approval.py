@@ -115,6 +115,7 @@ def settle_answer(
                 answer,
                 replace(_room(proposal, policy, journal, budget, now_ms, notify), delivery=delivery),
                 _action(proposal, actions),
+                proposal.actor,
             )
             desk.repeat(stream)
         try:
@@ -153,10 +154,12 @@ def _action(proposal: Proposal, actions: Mapping[str, Action]) -> Action:
 class _Desk:
     """One answer in progress."""
 
-    def __init__(self, answer: Answer, room: Room, action: Action) -> None:
+    def __init__(self, answer: Answer, room: Room, action: Action, proposed_by: str) -> None:
         self.answer = answer
         self.room = room
         self.action = action
+        self.proposed_by = proposed_by
+        self.terms = room.policy.terms_under(proposed_by, action.name)
         self.applier = Applier(room, action)
 
     @property
@@ -224,7 +227,7 @@ class _Desk:
         if missing:
             reason = f"{missing} more must approve it"
             return self._write(stream, Step.APPROVED, proposal, self._yes(plan, missing)), Step.APPROVED, reason
-        draft = draft_of(plan, stream.name, self.room.verdict, self.room, actor=[*approvers.values()][-1])
+        draft = draft_of(plan, stream.name, self.room.verdict, self.room, self.terms, actor=[*approvers.values()][-1])
         # Last, because it is the only look that uses something up.
         used_up = beyond_budget(self.room, draft, whatever=self.answer.beyond_budget)
         if used_up and not self.answer.beyond_budget:
@@ -249,8 +252,9 @@ class _Desk:
 
     def _against(self, plan: Plan) -> str:
         """Return what the policy and the switch say now, ``""`` when nothing speaks against the plan."""
-        if self._policy.mode is Mode.OBSERVE:
-            return f"{plan.action} is in mode observe by now, which changes nothing: approve it when it is not"
+        if self.terms.mode is Mode.OBSERVE:
+            by = f"{plan.action}, as {self.proposed_by} proposed it,"
+            return f"{by} is in mode observe by now, which changes nothing: approve it when it is not"
         return read_switch(self.room.journal).objection or guard.refusal(plan, self.room.verdict, self.room.policy.never_touch)
 
     def _beside(self, stream: Stream) -> tuple[Stream, str]:

@@ -21,6 +21,8 @@ _WHO = {
     FourEyes.OTHER: "nobody whom the verdict is about",
     FourEyes.TWO: "two people, neither of them whom the verdict is about",
 }
+#: Units in which a policy gives durations, from how many of them on.
+_UNITS = (("d", 86_400, 2), ("h", 3600, 1), ("m", 60, 1), ("s", 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Explanation:
         None where the verdict names none of the rule's kind.
     applies : bool
         It is the rule that decides about its action, as far as the verdict and the clock say.
+    terms : str
+        How far it goes and for how long (:func:`terms_of`).
     why : tuple of str
         Of one that does not apply: every condition that fails, or which rule stands before it. Of one that does: the guards
         in the order in which they are asked, then what would happen.
@@ -43,7 +47,24 @@ class Explanation:
     action: str
     target: Entity | None
     applies: bool
+    terms: str
     why: tuple[str, ...]
+
+
+def terms_of(rule: Rule, policy: Policy) -> str:
+    """Say how far a rule goes, for how long and what is done then; and where its action's entry holds it back."""
+    terms, entry = policy.terms(rule), f"actions.{rule.action}"
+    held = [f"its mode {rule.mode} is held back by {entry}.mode"] if rule.mode not in (None, terms.mode) else []
+    if rule.time_to_live_s not in (None, terms.time_to_live_s):
+        held.append(f"its time_to_live {_span(rule.time_to_live_s or 0)} is held back by {entry}.time_to_live")
+    return f"{terms.mode} for {_span(terms.time_to_live_s)}, then {policy.of(rule.action).at_end}" + (
+        f" ({'; '.join(held)})" if held else ""
+    )
+
+
+def _span(seconds: int) -> str:
+    """Return a duration as a policy gives it."""
+    return next(f"{seconds // size}{unit}" for unit, size, least in _UNITS if seconds % size == 0 and seconds // size >= least)
 
 
 def explain(
@@ -87,7 +108,7 @@ def explain(
                 decides[rule.action] = rule.name
         else:
             why = misses or (f"rule {decides[rule.action]} decides about {rule.action} before it",)
-        found.append(Explanation(rule.name, rule.action, target, applies, why))
+        found.append(Explanation(rule.name, rule.action, target, applies, terms_of(rule, policy), why))
     return tuple(found)
 
 
@@ -102,7 +123,7 @@ def _course(
     undone: Mapping[str, str] | None,
     standing: Mapping[str, str],
 ) -> Iterator[str]:
-    action = policy.of(rule.action)
+    action, terms = policy.of(rule.action), policy.terms(rule)
     current = standing.get(stream_name(rule.action, target))
     if current:
         yield f"already contained by {current}: what that covers is noted, or extends it; anything else is decided as follows"
@@ -138,11 +159,11 @@ def _course(
         names = ", ".join(Signal.of(verdict).names)
         window = timedelta(milliseconds=policy.window_ms)
         yield f"corroboration: refused until a second signal from {drawn}, within {window}, names one of {names}"
-    if action.mode is Mode.OBSERVE:
+    if terms.mode is Mode.OBSERVE:
         yield f"observed: {rule.action} on {target.kind} {target.id} would be journalled and told, and nothing changed"
         return
     asks = f"who answers within {timedelta(seconds=action.answer_within_s)} ({_WHO[action.four_eyes]})"
-    if action.mode is Mode.APPROVE:
+    if terms.mode is Mode.APPROVE:
         yield f"proposed: {rule.action} on {target.kind} {target.id} waits for {asks}; switch, budget and state count then"
         if switch is not None and switch.objection:
             yield f"a yes would be refused now: {switch.objection}"
@@ -155,5 +176,4 @@ def _course(
     else:
         yield "master switch: armed"
     yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}; what comes after waits for {asks}"
-    ends = f"{timedelta(seconds=action.time_to_live_s)}, then {action.at_end}"
-    yield f"enforced: {rule.action} on {target.kind} {target.id}, for {ends}"
+    yield f"enforced: {rule.action} on {target.kind} {target.id}, for {_span(terms.time_to_live_s)}, then {action.at_end}"

@@ -27,6 +27,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Rule",
+    "Terms",
     "load_policy",
     "parse_policy",
     "parse_policy_yaml",
@@ -80,18 +81,32 @@ class FourEyes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionPolicy:
-    """How far one action may go, how long what it did lasts (at most, when it is extended), and who answers how soon.
+    """What holds of every rule of one action.
 
-    ``settings`` are what only this action knows how to read: which IP sets, which function.
+    How far any of them may go, how long what it did lasts (both None: as the rule says), and at most, when it is extended;
+    what is done then, and who answers how soon. ``settings`` are what only this action knows how to read: which IP sets,
+    which function.
     """
 
-    mode: Mode = Mode.OBSERVE
-    time_to_live_s: int = 24 * 3600
+    mode: Mode | None = None
+    time_to_live_s: int | None = None
     at_end: AtEnd = AtEnd.ASK
     answer_within_s: int = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
     extend_to_s: int = 7 * 24 * 3600
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How far a rule goes, and how long what it contains lasts: where rule and action both say, the more careful counts."""
+
+    mode: Mode = Mode.OBSERVE
+    time_to_live_s: int = 24 * 3600
+
+
+#: The terms of a rule where neither it nor its action says any.
+_UNSAID = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,7 @@ class Policy:
     Attributes
     ----------
     rules : tuple of Rule
-        In order; for each action the first rule that matches decides.
+        In order; for each action the first rule that matches decides, on its own terms (:meth:`terms`).
     actions : mapping of action name to ActionPolicy
     window_ms : int
         Two independent signals further apart than this do not corroborate each other.
@@ -162,8 +177,26 @@ class Policy:
         return now_ms - time_ms <= self.fresh_ms
 
     def of(self, action: str) -> ActionPolicy:
-        """Return the mode and duration of an action; what the policy does not name is only observed."""
+        """Return what holds of every rule of an action."""
         return self.actions.get(action, ActionPolicy())
+
+    def terms(self, rule: Rule) -> Terms:
+        """Return the terms of a rule: no further, and no longer, than it says itself and its action's entry says.
+
+        What neither says is that of :class:`Terms`: observed.
+        """
+        return self._terms(rule.action, rule.mode, rule.time_to_live_s)
+
+    def terms_under(self, actor: str, action: str) -> Terms:
+        """Return the terms of the rule that the journal names (:attr:`Rule.actor`); of one that is gone, those of its action."""
+        rule = next((each for each in self.rules if (each.actor, each.action) == (actor, action)), None)
+        return self.terms(rule) if rule else self._terms(action, None, None)
+
+    def _terms(self, action: str, mode: Mode | None, time_to_live_s: int | None) -> Terms:
+        known, careful = self.of(action), [*Mode].index
+        modes = [each for each in (mode, known.mode) if each is not None]
+        times = [each for each in (time_to_live_s, known.time_to_live_s) if each is not None]
+        return Terms(min(modes, key=careful, default=_UNSAID.mode), min(times, default=_UNSAID.time_to_live_s))
 
     def protecting(self, own: tuple[str, ...]) -> Policy:
         """Return the policy with Breakwater itself (role ARNs, object ids, ARM ids) on the never-touch list."""

@@ -162,6 +162,17 @@ class RuleModel(_Strict):
     when: WhenModel = WhenModel()
     corroborate: list[Telemetry] = []
     alone: StrictBool = False
+    mode: Mode | None = Field(
+        default=None,
+        description="How far this rule goes: observe, approve or enforce. Where its action's entry gives a mode too, the more "
+        "careful of the two counts; left out, that of the entry; given by neither, observe.",
+    )
+    time_to_live: Duration | None = Field(
+        default=None,
+        description="How long what this rule contains lasts (90s, 30m, 12h, 7d). Where its action's entry gives one too, the "
+        "shorter of the two counts; left out, that of the entry; given by neither, 24h. What cannot be undone safely before "
+        "(a session that was revoked) lasts until it can.",
+    )
 
     @model_validator(mode="after")
     def _alone_needs_no_other(self) -> RuleModel:
@@ -177,10 +188,16 @@ class RuleModel(_Strict):
 
 
 class ActionModel(_Strict):
-    """Mode and duration of one action."""
+    """What holds of every rule of one action."""
 
-    mode: Mode = Mode.OBSERVE
-    time_to_live: Duration = 24 * 3600
+    mode: Mode | None = Field(
+        default=None, description="The furthest that any rule of this action goes, and the mode of a rule that gives none."
+    )
+    time_to_live: Duration | None = Field(
+        default=None,
+        description="The longest that what a rule of this action contains lasts, unless it is extended (extend_to), and the time "
+        "to live of a rule that gives none.",
+    )
     at_end: AtEnd = AtEnd.ASK
     answer_within: Duration = 4 * 3600
     four_eyes: FourEyes = FourEyes.OTHER
@@ -300,4 +317,6 @@ def _rule(model: RuleModel) -> Rule:
         hours=tuple(map(parse_hours, model.when.hours)),
         corroborate=frozenset(model.corroborate),
         alone=model.alone,
+        mode=model.mode,
+        time_to_live_s=model.time_to_live,
     )

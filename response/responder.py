@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from response.actions import Action, CloudUnavailable
+from response.actions import Action, CloudUnavailable, Mode
 from response.budget import Ledgers
 from response.cases import case_of
 from response.containment import fold, stream_name
@@ -209,7 +209,7 @@ def _each_in_turn(decide: Callable[[_T], Iterable[Decision]], these: Iterable[_T
 def _decide_stream_again(
     room: Room, actions: Mapping[str, Action], signal: Signal, name: str, wanting: set[str], *, again: bool
 ) -> Iterator[Decision]:
-    stream = fold(name, room.journal.stream(name))
+    stream, spoken = fold(name, room.journal.stream(name)), set[Mode]()
     for entry in [entry for entry in stream.entries if entry.awaits_corroboration and entry.verdict_id in wanting]:
         verdict = Verdict.from_json(entry.verdict)
         of_verdict = replace(room, verdict=verdict, partners=(signal,), look_again=tuple, case=entry.case or room.case)
@@ -220,14 +220,17 @@ def _decide_stream_again(
             if each.stream != name or not each.rule.takes(signal.telemetry):
                 continue
             fresh = room.policy.is_fresh(verdict.time_ms, room.now_ms)
-            waits = fresh and verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict)
+            mode = room.policy.terms(each.rule).mode
+            waits = fresh and verdict.id in stream.waiting and not is_covered(stream, each.action, of_verdict, mode)
             # What an earlier delivery began is finished also when it is no longer fresh enough to begin it.
-            if not (waits or left_half_way):
+            if mode in spoken or not (waits or left_half_way):
                 continue
             decision = settle(of_verdict, each.rule, each.action, each.target)
             yield decision
-            if decision.step in (Step.REFUSED, Step.FAILED):
-                return  # what speaks against this one speaks against the others about the same target: do not repeat it
+            if decision.step is Step.FAILED:
+                return
+            # What speaks against this one speaks against the others about the same target that would go as far: do not repeat it.
+            spoken |= {mode} if decision.step is Step.REFUSED else set()
             stream = fold(name, room.journal.stream(name))
 
 

@@ -2,6 +2,7 @@
 
 A rule's conditions come in two kinds: what the verdict says, and what only its resource (tags, region) or the clock says. The
 second kind is asked when the verdict is decided; what was begun under a rule is finished under it, whatever the clock says then.
+A rule also says how far it goes (its mode) and how long what it contains lasts: ``Policy.terms`` has what holds of it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from response.actions import Plan
+from response.actions import Mode, Plan
 from response.hours import Hours
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
@@ -54,6 +55,9 @@ class Rule:
         The second signal must be drawn from one of these; empty: from any but the verdict's own.
     alone : bool
         The operator has said that one signal is enough.
+    mode : Mode or None
+    time_to_live_s : int or None
+        None where the rule leaves it to its action's entry.
     """
 
     name: str
@@ -71,6 +75,8 @@ class Rule:
     hours: tuple[Hours, ...] = ()
     corroborate: frozenset[Telemetry] = frozenset()
     alone: bool = False
+    mode: Mode | None = None
+    time_to_live_s: int | None = None
 
     @property
     def actor(self) -> str:

@@ -24,7 +24,7 @@ from response.applying import Applier
 from response.budget import Limits, contain, line_for, one_of_a_few
 from response.containment import Containment, Stream, containment_id, fold, stream_name
 from response.journal import BELONGS_TO, CORROBORATION, HEARD_MS, JournalEntry, SequenceTaken, Step
-from response.policy import Rule
+from response.policy import Rule, Terms
 from response.proposals import ASKS, WITH_ANOTHER, Proposal
 from response.room import Room
 from response.signals import kept
@@ -78,7 +78,7 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
                 stream = applier.finish(stream, stream.current)
             waiting = room.verdict.id in stream.waiting
             may = desk.room.partner is not None and room.policy.is_fresh(room.verdict.time_ms, room.now_ms)
-            corroborated_now = waiting and may and not is_covered(stream, action, desk.room)
+            corroborated_now = waiting and may and not is_covered(stream, action, desk.room, desk.terms.mode)
             if room.verdict.id not in stream.decided or corroborated_now:
                 stream = desk.decide(stream, target)
         except SequenceTaken:
@@ -102,14 +102,20 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
     raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
 
 
-def is_covered(stream: Stream, action: Action, room: Room) -> bool:
-    """Whether this verdict would change nothing: its target is contained already, asked about, or was observed."""
+def is_covered(stream: Stream, action: Action, room: Room, mode: Mode) -> bool:
+    """Whether this verdict would change nothing, or ask nothing, that is not so already.
+
+    Its target is contained, or asked about, or was observed. What one rule only asks or observes stands in the way of no other
+    that goes further (``mode`` is how far this one goes); what one that enforces asks, since the budget is used up, does.
+    """
     current = stream.current
     if current is not None:
         return current.step is Step.APPLIED and action.covers(current.plan, room.verdict)
-    if _asked(stream, action, room) is not None:
+    asked = _asked(stream, action, room)
+    if asked is not None and (mode is not Mode.ENFORCE or room.policy.terms_under(asked.actor, action.name).mode is mode):
         return True
-    observed = [entry for entry in stream.entries[-1:] if entry.step is Step.OBSERVED and entry.plan is not None]
+    last = stream.entries[-1:] if mode is Mode.OBSERVE else ()
+    observed = [entry for entry in last if entry.step is Step.OBSERVED and entry.plan is not None]
     return any(action.covers(Plan.from_json_value(entry.plan), room.verdict) for entry in observed if entry.plan is not None)
 
 
@@ -144,6 +150,7 @@ class _Desk:
         self.room = room
         self.rule = rule
         self.action = action
+        self.terms = room.policy.terms(rule)
         self.applier = Applier(room, action)
 
     def decide(self, stream: Stream, target: Entity) -> Stream:
@@ -158,12 +165,13 @@ class _Desk:
     def _extend(self, stream: Stream, current: Containment) -> Stream:
         """Let what is contained end later, as if it were contained now, but no later than the policy says at most."""
         room, known = self.room, f"already contained by {current.id}"
-        draft = draft_of(current.plan, stream.name, room.verdict, room, actor=self.rule.actor)
+        draft = self._draft(current.plan, stream)
         ends_ms, lifetime_ms = draft.expires_ms or room.now_ms, (draft.expires_ms or room.now_ms) - room.now_ms
         until_ms = min(ends_ms, current.applied_ms + room.policy.of(self.action.name).extend_to_s * 1000)
         if current.expires_ms is None or until_ms - current.expires_ms < lifetime_ms // _WORTH_IT:
             # What could not have begun it settles nothing: one signal of noise before the end would let go of what came before.
-            heard = {} if self._weak(current) else {HEARD_MS: room.now_ms, **self._second_signal()}
+            begins = self.terms.mode is not Mode.OBSERVE and not self._weak(current)
+            heard = {HEARD_MS: room.now_ms, **self._second_signal()} if begins else {}
             return self._noted(stream, current, known, heard)
         if reason := self._against_longer(current):
             return self._noted(stream, current, f"{known}, and not extended: {reason}")
@@ -174,10 +182,9 @@ class _Desk:
 
     def _against_longer(self, current: Containment) -> str:
         """Why a further verdict does not extend what is contained, ``""`` when it does: it takes what a containment takes."""
-        room, mode = self.room, self.room.policy.of(self.action.name).mode
-        if mode is not Mode.ENFORCE:
-            return f"{self.action.name} is in mode {mode}"
-        return self._weak(current) or read_switch(room.journal).objection
+        if self.terms.mode is not Mode.ENFORCE:
+            return f"rule {self.rule.name} is in mode {self.terms.mode}"
+        return self._weak(current) or read_switch(self.room.journal).objection
 
     def _weak(self, current: Containment) -> str:
         """Why a further verdict would not take what is contained by itself, ``""`` when it would."""
@@ -201,30 +208,30 @@ class _Desk:
         return {"corroborated_by": self.room.partner.verdict_id if self.room.partner else ""}
 
     def _begin(self, stream: Stream, plan: Plan) -> Stream:
-        room, verdict, action_policy = self.room, self.room.verdict, self.room.policy.of(self.action.name)
-        draft = draft_of(plan, stream.name, verdict, room, actor=self.rule.actor)
+        room, verdict, mode = self.room, self.room.verdict, self.terms.mode
+        draft = self._draft(plan, stream)
         if plan.is_noop:
             if reason := stream.just_undone(room.now_ms):
                 raise CloudUnavailable(reason)
             return self._append(stream, stream.entry(Step.NOOP, draft, now_ms=room.now_ms, detail={"reason": "already so"}))
-        if detail := self._against(stream, draft, action_policy.mode):
+        if detail := self._against(stream, draft):
             known = stream.containments.get(detail.get(BELONGS_TO, ""))
             draft = replace(draft, case=known.case) if known and known.case else draft
             entry = stream.entry(Step.REFUSED, draft, now_ms=room.now_ms, plan=True, detail=detail)
             return self._append(stream, replace(entry, verdict=kept(verdict)) if entry.awaits_corroboration else entry)
         detail = self._second_signal()
-        if action_policy.mode is Mode.OBSERVE:
+        if mode is Mode.OBSERVE:
             return self._append(stream, stream.entry(Step.OBSERVED, draft, now_ms=room.now_ms, plan=True, detail=detail))
         # Last, because it is the only look that uses something up; observing and proposing use nothing up.
-        used_up = beyond_budget(room, draft) if action_policy.mode is Mode.ENFORCE else ""
-        if action_policy.mode is Mode.APPROVE or used_up:
+        used_up = beyond_budget(room, draft) if mode is Mode.ENFORCE else ""
+        if mode is Mode.APPROVE or used_up:
             return self._propose(stream, draft, used_up, detail)
         applying = stream.entry(Step.APPLYING, draft, now_ms=room.now_ms, plan=True, detail=detail, expires=True)
         return self.applier.finish(self._append(stream, replace(applying, verdict=kept(verdict))), draft)
 
-    def _against(self, stream: Stream, draft: Containment, mode: Mode) -> dict[str, str]:
+    def _against(self, stream: Stream, draft: Containment) -> dict[str, str]:
         """Return the detail of a refusal, empty when nothing speaks against the plan."""
-        room = self.room
+        room, mode = self.room, self.terms.mode
         if reason := guard.refusal(draft.plan, room.verdict, room.policy.never_touch):
             return {"reason": reason}
         if reason := self.action.check(
@@ -265,17 +272,20 @@ class _Desk:
         self, stream: Stream, known: Containment | Proposal, reason: str, heard: Mapping[str, object] | None = None
     ) -> Stream:
         """A further verdict that changes nothing: written down, and nothing else."""
-        further = draft_of(known.plan, stream.name, self.room.verdict, self.room, actor=self.rule.actor)
+        further = self._draft(known.plan, stream)
         detail = {"reason": reason, BELONGS_TO: known.id, **(heard or {})}
         return self._append(stream, stream.entry(Step.NOOP, further, now_ms=self.room.now_ms, detail=detail))
+
+    def _draft(self, plan: Plan, stream: Stream) -> Containment:
+        return draft_of(plan, stream.name, self.room.verdict, self.room, self.terms, actor=self.rule.actor)
 
     def _append(self, stream: Stream, entry: JournalEntry) -> Stream:
         return self.applier.append(stream, entry)
 
 
-def draft_of(plan: Plan, stream: str, verdict: Verdict, room: Room, *, actor: str) -> Containment:
+def draft_of(plan: Plan, stream: str, verdict: Verdict, room: Room, terms: Terms, *, actor: str) -> Containment:
     """Return the containment that this plan would be, from now on."""
-    lifetime_s = max(room.policy.of(plan.action).time_to_live_s, plan.min_lifetime_s)
+    lifetime_s = max(terms.time_to_live_s, plan.min_lifetime_s)
     return Containment(
         id=containment_id(plan.action, plan.target, verdict.id),
         stream=stream,

@@ -117,7 +117,7 @@ def _words(room: Room, stream: Stream, entry: JournalEntry) -> tuple[str, str] |
         case Step.REFUSED:
             return "Not contained", reason
         case Step.OBSERVED:
-            return "Would contain", f"{entry.stream.partition('#')[0]} is in mode observe"
+            return "Would contain", f"Rule {entry.actor.removeprefix('policy:')} is in mode observe"
         case Step.APPLIED:
             return "Contained", f"Decided by {entry.actor}. To undo it: breakwater undo {identifier}"
         case Step.EXTENDED:

@@ -114,8 +114,8 @@ class App:
         import yaml
 
         policy = yaml.safe_load((ROOT / "policy" / "azure.yaml").read_text(encoding="utf-8"))
-        for action in policy["actions"].values():
-            action["mode"] = mode
+        for part in (*policy["rules"], *policy["actions"].values()):
+            part["mode"] = mode
         text = yaml.safe_dump(policy | changes)
         self.storage.blobs.get_blob_client(POLICY, POLICY_BLOB).upload_blob(text, overwrite=True)
 

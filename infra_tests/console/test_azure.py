@@ -180,7 +180,7 @@ class TestPolicy:
     def test_one_that_two_must_answer_asks_whether_they_can(self, on_azure: Console, storage: Storage, tmp_path: Path) -> None:
         by_two = tmp_path / "by-two.yaml"
         by_two.write_text(
-            POLICY.read_text(encoding="utf-8").replace("    mode: observe\n", "    mode: approve\n    four_eyes: two\n", 1),
+            POLICY.read_text(encoding="utf-8").replace("    at_end: ask\n", "    at_end: ask\n    four_eyes: two\n", 1),
             encoding="utf-8",
         )
         assert on_azure("policy", "upload", str(by_two)) == 1

@@ -35,10 +35,10 @@ def test_it_says_rule_guard_and_end(tmp_path: Path) -> None:
     file = tmp_path / "verdict.json"
     file.write_text(verdict("i-0a", "v", Telemetry.FLOW_LOGS).to_json(), encoding="utf-8")
     printed = run(str(file))
-    assert printed[0] == "→ quarantine-instance: quarantine_instance"
+    assert printed[0] == "→ quarantine-instance: quarantine_instance, observe for 24h, then ask"
     assert any("corroboration: refused until a second signal" in line for line in printed)
     assert any(line.startswith("    observed: quarantine_instance on instance i-0a") for line in printed)
-    assert "  revoke-role: revoke_sessions does not apply" in printed
+    assert "  revoke-role: revoke_sessions, observe for 12h, then undo: does not apply" in printed
     assert any(line.startswith("    plan: not read (no cloud was asked)") for line in printed)
 
 

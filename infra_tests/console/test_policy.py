@@ -26,6 +26,10 @@ actions:
     mode: enforce
     time_to_live: 24h
 """
+TWO_MORE = """\
+  - {name: at-night, action: quarantine_instance, target: instance, mode: approve, time_to_live: 12h}
+  - {name: too-far, action: quarantine_instance, target: instance, mode: enforce, time_to_live: 7d}
+"""
 
 
 def check(file: Path, cloud: str = "azure") -> tuple[int, list[str]]:
@@ -35,9 +39,11 @@ def check(file: Path, cloud: str = "azure") -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize(("cloud", "name"), [("aws", "default.yaml"), ("azure", "azure.yaml")])
 def test_the_shipped_policies_are_good_and_only_observe(cloud: str, name: str) -> None:
-    status, (line,) = check(ROOT / "policy" / name, cloud)
+    status, (line, *rules) = check(ROOT / "policy" / name, cloud)
     assert status == 0
     assert "enforces" not in line
+    assert rules
+    assert all(", observe for " in rule for rule in rules)
     assert {"only", "observes", "quarantine_instance,"} <= set(line.split())
 
 
@@ -45,8 +51,8 @@ def test_two_people_answer_by_the_link_where_a_queue_attests_nobody(tmp_path: Pa
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD.replace("mode: enforce", "mode: approve\n    four_eyes: two"), encoding="utf-8")
     assert check(file, "aws")[0] == 0
-    assert len(check(file, "aws")[1]) == 1
-    status, (effect, condition) = check(file, "azure")
+    assert len(check(file, "aws")[1]) == 2
+    status, (effect, _, condition) = check(file, "azure")
     assert status == 0
     assert "asks before quarantine_instance" in effect
     assert condition.startswith("quarantine_instance: both people must answer by the link")
@@ -66,9 +72,23 @@ def test_what_gives_something_back_never_ends_by_itself(tmp_path: Path, cloud: s
 def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD, encoding="utf-8")
-    status, (line,) = check(file, "aws")
+    status, (line, rule) = check(file, "aws")
     idle = ", ".join(action.name for action in ACTIONS if action.name != "quarantine_instance")
     assert (status, line) == (0, f"{file}: enforces quarantine_instance; has no rule for {idle}")
+    assert rule == "  quarantine-instance: quarantine_instance, enforce for 24h, then ask"
+
+
+def test_it_says_of_each_rule_how_far_it_goes_and_what_holds_it_back(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("actions:", f"{TWO_MORE}actions:"), encoding="utf-8")
+    _, printed = check(file, "aws")
+    assert printed[0].startswith(f"{file}: enforces quarantine_instance; asks before quarantine_instance; has no rule for ")
+    assert printed[1:] == [
+        "  quarantine-instance: quarantine_instance, enforce for 24h, then ask",
+        "  at-night: quarantine_instance, approve for 12h, then ask",
+        "  too-far: quarantine_instance, enforce for 24h, then ask "
+        "(its time_to_live 7d is held back by actions.quarantine_instance.time_to_live)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +116,15 @@ def test_it_says_what_each_action_may_do(tmp_path: Path) -> None:
             "action: quarantine",
             ["4: rules.0.action: there is no action 'quarantine'; there are block_address,"],
         ),
+        (
+            "    target: instance",
+            "    target: instance\n    mode: arm\n    time_to_live: soon",
+            [
+                "6: rules.0.mode: Input should be 'observe', 'approve' or 'enforce'",
+                "7: rules.0.time_to_live: give a duration such as 90s, 30m, 12h or 7d (it is 'soon')",
+            ],
+        ),
+        ("    target: instance", "    target: instance\n    modus: observe", ["6: rules.0.modus: * did you mean mode?"]),
         ("target: instance", "target: session", ["5: rules.0.target: * acts on instance, not on session"]),
         ("version: 1", "version: 2", ["1: version: Input should be 1 (it is 2)"]),
         ("actions:", "rules: []\nactions:", ["8: rules: stands in line 2 already, which would not count: join the two"]),

@@ -296,8 +296,8 @@ def _make_lake(s3: Any) -> None:
 
 def _put_policy(ssm: Any, mode: str = "enforce", changes: Mapping[str, Any] = MappingProxyType({})) -> None:
     policy = json.loads(_default_policy())
-    for action in policy["actions"].values():
-        action["mode"] = mode
+    for part in (*policy["rules"], *policy["actions"].values()):
+        part["mode"] = mode
     policy |= changes
     ssm.put_parameter(Name=_SETTINGS.policy_parameter, Value=json.dumps(policy), Type="String", Overwrite=True)
 

@@ -45,7 +45,7 @@ def test_it_shows_the_change_and_changes_nothing(account: Account, where: Deploy
     instance = account.instance(vpc, [web])
     before = account.groups_of(instance)
     printed = explained(tmp_path, instance)
-    assert printed[0] == "→ quarantine: quarantine_instance"
+    assert printed[0] == "→ quarantine: quarantine_instance, enforce for 24h, then ask"
     assert "    master switch: armed" in printed
     assert any(line.startswith(f"    enforced: quarantine_instance on instance {instance}") for line in printed)
     assert any(line.startswith("    plan: ") and instance in line for line in printed)

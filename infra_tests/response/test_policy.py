@@ -20,9 +20,9 @@ DEFAULT = Path(__file__).parents[2] / "policy" / "default.yaml"
 
 def test_the_default_policy_only_observes_and_fits_the_actions() -> None:
     policy = load_policy(DEFAULT, KNOWN)
-    assert {action.mode for action in policy.actions.values()} == {Mode.OBSERVE}
+    assert {policy.terms(rule).mode for rule in policy.rules} == {Mode.OBSERVE}
     assert policy.of("quarantine_instance").at_end is AtEnd.ASK
-    assert policy.of("revoke_sessions").time_to_live_s == 12 * 3600
+    assert {policy.terms(rule).time_to_live_s for rule in policy.rules if rule.action == "revoke_sessions"} == {12 * 3600}
     assert policy.window_ms == 3_600_000
 
 

@@ -61,16 +61,16 @@ class Operator:
         Parameters
         ----------
         mode : str
-            Of every action,
+            Of every rule,
         asks : tuple of str
-            but of these, which ask a person.
+            but of those of these actions, which ask a person.
         never_touch : tuple of str
             Principals.
         containments_per_hour : int, optional
         """
         policy: dict[str, Any] = yaml.safe_load((ROOT / "policy" / "azure.yaml").read_text())
-        for name, action in policy["actions"].items():
-            action["mode"] = "approve" if name in asks else mode
+        for rule in policy["rules"]:
+            rule["mode"] = "approve" if rule["action"] in asks else mode
         policy["never_touch"]["principals"] = list(never_touch)
         if containments_per_hour is not None:
             policy["budget"]["containments_per_hour"] = containments_per_hour

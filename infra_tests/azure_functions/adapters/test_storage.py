@@ -144,7 +144,7 @@ class TestPolicy:
     def test_what_is_shipped_only_observes_and_protects_breakwater_itself(self, clients: Storage) -> None:
         self.put(clients, self.SHIPPED)
         policy = self.policy(clients).load(NOW_MS)
-        assert {policy.of(action).mode for action in KNOWN} == {Mode.OBSERVE}
+        assert {policy.terms(rule).mode for rule in policy.rules} == {Mode.OBSERVE}
         assert {rule.action for rule in policy.rules} == set(KNOWN) == set(policy.actions)
         assert policy.never_touch.principals == (PRINCIPAL, OWN.lower(), f"{OWN.lower()}/*")
 

@@ -24,8 +24,8 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAzure]:
     ) as running:
         running.services.grant_deployed(armed=True)
         policy = yaml.safe_load((ROOT / "policy" / "azure.yaml").read_text(encoding="utf-8"))
-        for action in policy["actions"].values():
-            action["mode"] = "approve"
+        for rule in policy["rules"]:
+            rule["mode"] = "approve"
         running.put_policy(yaml.safe_dump(policy))
         yield running
 

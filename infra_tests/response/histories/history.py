@@ -16,6 +16,7 @@ from response.policy import AtEnd, FourEyes
 from shared_model.events import Telemetry
 
 MINUTE_MS = 60_000
+HOUR_S = 3600
 
 
 class Does(StrEnum):
@@ -124,6 +125,12 @@ class Setting:
     four_eyes: FourEyes = FourEyes.OTHER
     #: An undo of a machine's isolation gives something back.
     gives_back: bool = False
+    #: Mode and time to live (in seconds) of rules of their own for verdicts of DNS, before the others of the same actions.
+    dns: tuple[Mode, int] | None = None
+
+    def terms(self, telemetry: Telemetry) -> tuple[Mode, int]:
+        """How far the rule goes that decides about verdicts of this telemetry, and for how many seconds."""
+        return self.dns if self.dns is not None and telemetry is Telemetry.DNS_LOGS else (self.mode, HOUR_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,8 @@ _ASKED_DOES = (
 )
 #: How often a batch comes again in pieces.
 _PIECES = 0.3
+#: How often verdicts of DNS have rules of their own.
+_OF_DNS = 0.4
 #: Every so many-th seed is a history in which people are asked.
 _ASKED = 4
 #: Mostly moments that follow at once; then what redelivery, stuck containments and expiry wait for.
@@ -203,6 +212,7 @@ def drawn(seed: int) -> History:
         alone=random.random() < 0.6,
         asks_tags=random.random() < 0.1,
         gives_back=random.random() < 0.3,
+        dns=_terms(random),
     )
     return History(verdicts, moments, setting)
 
@@ -219,7 +229,7 @@ def _crowded(random: Random) -> History:
             does = [random.choices((Does.DELIVER, Does.UNDO, Does.EXPIRE, Does.CHANGE), (6, 5, 1, 1))[0] for _ in range(3)]
             jobs = tuple(_job(random, len(verdicts), 3, each) for each in does)
         moments.append(Moment(jobs, _turns(random), random.choice(_PASSES_MS)))
-    return History(verdicts, tuple(moments), Setting(alone=random.random() < 0.6))
+    return History(verdicts, tuple(moments), Setting(alone=random.random() < 0.6, dns=_terms(random)))
 
 
 def _asked(random: Random) -> History:
@@ -242,7 +252,7 @@ def _asked(random: Random) -> History:
         alone=random.random() < 0.8,
         four_eyes=random.choice((FourEyes.NONE, FourEyes.OTHER, FourEyes.OTHER, FourEyes.TWO)),
     )
-    return History(_in_pieces(random, verdicts), tuple(moments), setting)
+    return History(_in_pieces(random, verdicts), tuple(moments), replace(setting, dns=_terms(random)))
 
 
 def _in_pieces(random: Random, verdicts: list[Signalled]) -> tuple[Signalled, ...]:
@@ -250,6 +260,11 @@ def _in_pieces(random: Random, verdicts: list[Signalled]) -> tuple[Signalled, ..
     whole = random.randrange(len(verdicts))
     pieces = [replace(verdicts[whole], piece=whole)] if random.random() < _PIECES else []
     return (*verdicts, *pieces)
+
+
+def _terms(random: Random) -> tuple[Mode, int] | None:
+    """Of some, verdicts of DNS have rules of their own."""
+    return (random.choice([*Mode]), random.choice((HOUR_S // 4, 3 * HOUR_S))) if random.random() < _OF_DNS else None
 
 
 def _delivered(random: Random) -> Job:

@@ -85,6 +85,11 @@ class Invariants(Watching):
                 self._is_so_already(entry)
             case Step.NOOP if "heard_ms" in entry.detail:
                 self._is_corroborated(entry)
+                must(self._mode(entry) is not Mode.OBSERVE, f"what only observes was heard: {entry.id}")
+            case Step.EXTENDED:
+                self._is_extended(entry)
+            case Step.OBSERVED:
+                must(self._mode(entry) is Mode.OBSERVE, f"mode {self._mode(entry)}, and only observed: {entry.id}")
             case Step.PROPOSED if "instead_of" not in entry.detail:
                 self._is_proposed(entry)
         if entry.step is Step.ORDERED:
@@ -176,7 +181,10 @@ class Invariants(Watching):
         self.expires_ms[entry.containment_id] = entry.expires_ms or 0
         self.plan[entry.containment_id], self.begun_ms[entry.containment_id] = plan, entry.time_ms
         approved = "approved_by" in entry.detail
-        must(said.mode is Mode.ENFORCE or approved, f"mode {said.mode}, and applied: {entry.id}")
+        mode, lives_s = said.terms(self._verdict(entry).telemetry)
+        must(mode is Mode.ENFORCE or (approved and mode is not Mode.OBSERVE), f"mode {mode}, and applied: {entry.id}")
+        ends_ms = entry.time_ms + max(lives_s, plan.min_lifetime_s) * 1000
+        must(entry.expires_ms == ends_ms, f"it lasts as long as its rule says, and no other: {entry.id}")
         self.asked_people.begins(entry, self._verdict(entry))
         protected = by is not None and plan.target.id in by.protected_at_start
         must(not protected, f"never-touch is begun: {entry.id}")
@@ -201,8 +209,18 @@ class Invariants(Watching):
             and (step in (*_IN_FORCE, Step.UNDOING) or (step is Step.FAILED and now_ms + _CLOCKS_MS < self.expires_ms[one]))
         }
 
+    def _is_extended(self, entry: JournalEntry) -> None:
+        one, verdict = entry.containment_id, self._verdict(entry)
+        mode, lives_s = self.stage.history.setting.terms(verdict.telemetry)
+        must(mode is Mode.ENFORCE, f"mode {mode}, and extended: {entry.id}")
+        self._is_corroborated(entry)
+        until_ms = entry.time_ms + max(lives_s, self.plan[one].min_lifetime_s) * 1000
+        must(self.expires_ms[one] < (entry.expires_ms or 0) <= until_ms, f"longer than its rule says, or sooner: {entry.id}")
+        self.expires_ms[one] = entry.expires_ms or 0
+
     def _is_proposed(self, entry: JournalEntry) -> None:
         self._is_corroborated(entry)
+        must(self._mode(entry) is not Mode.OBSERVE, f"what only observes asks: {entry.id}")
         self.undone_before.is_new(entry, self._verdict(entry))
         if "asks" in entry.detail:
             asked = self.asked[entry.stream.partition("#")[2].partition("/")[0]]
@@ -238,7 +256,7 @@ class Invariants(Watching):
         if entry.actor == BY_EXPIRY:
             running = self.stage.turns.running
             must(running is None or running.armed_at_last_look is True, f"undone by time while disarmed: {entry.id}")
-            must(entry.time_ms >= self.begun_ms[one] + HOUR_MS, f"undone before its time: {entry.id}")
+            must(entry.time_ms >= self.expires_ms[one], f"undone before its time: {entry.id}")
             given = self.stage.history.setting.gives_back and self.plan[one].action == "isolate"
             must(not given, f"given back by time alone: {entry.id}")
 
@@ -292,13 +310,20 @@ class Invariants(Watching):
         last = entries[own[-1]]
         waits = last.step is Step.REFUSED and last.detail.get("wants") == "corroboration"
         # What speaks against one verdict about a target is not said again of each; nor does what was undone begin again.
-        against = (Step.PROPOSED, Step.DENIED, Step.FAILED, Step.UNDOING, Step.UNDONE)  # a person is asked, or has looked
-        # Observing, the one that would have been done says it for all.
-        against = (*against, Step.OBSERVED) if self.stage.history.setting.mode is Mode.OBSERVE else against
-        answered = any(e.step in against or (e.step is Step.REFUSED and "wants" not in e.detail) for e in entries[own[0] :])
+        against = {Step.DENIED, Step.FAILED, Step.UNDOING, Step.UNDONE}  # a person has looked, or is asked to
+        mode = self._mode(last)
+        # Observing, the one that would have been done says it for all. Those of other rules speak for themselves.
+        against |= {Step.OBSERVED} if mode is Mode.OBSERVE else set()
+        alike = [e for e in entries if mode is not Mode.ENFORCE or self._mode(e) is mode]
+        asked = [e for e in alike if e.step is Step.PROPOSED]
+        answered = any(e.step in against for e in entries[own[0] :]) or any(
+            e.step is Step.PROPOSED or (e.step is Step.REFUSED and "wants" not in e.detail and self._mode(e) is mode)
+            for e in alike
+            if e.sequence > own[0]
+        )
         held = [self.plan[one] for one, step in self.step.items() if step in _IN_FORCE and self.plan[one].target.id in target]
         # A question about what contains it too is as good.
-        held += [Plan.from_json_value(entry.plan) for entry in entries if entry.step is Step.PROPOSED and entry.plan]
+        held += [Plan.from_json_value(entry.plan) for entry in asked if entry.plan]
         must(
             not waits or answered or any(covers(plan, verdict) for plan in held),
             f"{verdict.id} waits for a second signal that came: {last.id}",
@@ -317,6 +342,9 @@ class Invariants(Watching):
             for other, plan in self.plan.items()
             if other != one and plan.target.id == write.resource and write.lock in plan.before
         ]
+
+    def _mode(self, entry: JournalEntry) -> Mode:
+        return self.stage.history.setting.terms(self._verdict(entry).telemetry)[0]
 
     def _known_verdict(self, entry: JournalEntry) -> Verdict | None:
         return next((each for each in self.stage.verdicts if each.id == entry.verdict_id), None)

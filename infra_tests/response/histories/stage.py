@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from infra_tests.response.histories.cloud import TAG, Cloud, EndSession, Isolate
 from infra_tests.response.histories.faulty import FaultyCloud, FaultyJournal, FaultyLedgers, FaultySignals, Watching
-from infra_tests.response.histories.history import ANSWERS, PEOPLE, RESOURCES, Does, History, Job, Moment, Signalled
+from infra_tests.response.histories.history import ANSWERS, HOUR_S, PEOPLE, RESOURCES, Does, History, Job, Moment, Signalled
 from infra_tests.response.histories.turns import Running, Turns
-from response.actions import CloudUnavailable
+from response.actions import CloudUnavailable, Mode
 from response.answers import Answer
 from response.approval import settle_answer
 from response.budget import HOUR_MS
@@ -25,7 +25,7 @@ from response.proposals import digest
 from response.responder import respond
 from response.switch import turn
 from response.undoing import UnknownContainment, undo
-from shared_model.events import Entity, EntityKind
+from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
 
 _T = TypeVar("_T")
@@ -76,16 +76,14 @@ class Stage:
         """The policy in force."""
         said = self.history.setting
         tags = {"team": "*"} if said.asks_tags else {}
-        rules = (
-            Rule("tagged", "isolate", EntityKind.INSTANCE, tags=tags, alone=said.alone),
-            Rule("isolate-machine", "isolate", EntityKind.INSTANCE, alone=said.alone),
-            Rule("end-session", "end_session", EntityKind.SESSION, alone=said.alone),
-        )
+        isolate = Rule("isolate-machine", "isolate", EntityKind.INSTANCE, alone=said.alone, **_terms(said.mode, HOUR_S))
+        end = Rule("end-session", "end_session", EntityKind.SESSION, alone=said.alone, **_terms(said.mode, HOUR_S))
+        tagged = (replace(isolate, name="tagged", tags=tags),) if said.asks_tags else ()
+        dns = _terms(*said.dns, telemetry=frozenset({Telemetry.DNS_LOGS})) if said.dns else {}
+        of_dns = (replace(isolate, name="dns-machine", **dns), replace(end, name="dns-session", **dns)) if dns else ()
         return Policy(
-            rules=rules if said.asks_tags else rules[1:],
-            actions=dict.fromkeys(
-                ("isolate", "end_session"), ActionPolicy(said.mode, 3600, said.at_end, four_eyes=said.four_eyes)
-            ),
+            rules=(*tagged, *of_dns, isolate, end),
+            actions=dict.fromkeys(("isolate", "end_session"), ActionPolicy(at_end=said.at_end, four_eyes=said.four_eyes)),
             window_ms=HOUR_MS,
             fresh_ms=HOUR_MS,
             containments_per_hour=said.per_hour,
@@ -305,6 +303,10 @@ class Stage:
     def _actions(self) -> dict[str, Isolate | EndSession]:
         reached = FaultyCloud(self.turns, self.cloud, self.watching)
         return {"isolate": Isolate(reached, gives_back=self.history.setting.gives_back), "end_session": EndSession(reached)}
+
+
+def _terms(mode: Mode, time_to_live_s: int, **more: Any) -> dict[str, Any]:
+    return {"mode": mode, "time_to_live_s": time_to_live_s, **more}
 
 
 def _entity(number: int) -> Entity:
