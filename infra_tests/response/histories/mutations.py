@@ -21,12 +21,12 @@ import response.orders
 import response.responder
 import response.settling
 import response.undoing
-from response.actions import CloudUnavailable, Plan
+from response.actions import CloudUnavailable, Mode, Plan
 from response.applying import Applier
 from response.budget import HOUR_MS, Limits, Line
 from response.containment import Containment, Stream, fold
 from response.journal import InProcessJournal, JournalEntry, Step
-from response.policy import Policy
+from response.policy import Policy, Rule, Terms
 from response.signals import Signal
 from response.switch import Switch
 
@@ -258,6 +258,23 @@ def one_question_after_another(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(response.settling, "one_of_a_few", always)
 
 
+def a_rule_goes_as_far_as_the_boldest(patch: pytest.MonkeyPatch) -> None:
+    """Rules of one action share the terms of that which goes furthest."""
+    terms = Policy.terms
+
+    def boldest(self: Policy, rule: Rule) -> Terms:
+        return max(
+            (terms(self, each) for each in self.rules if each.action == rule.action), key=lambda each: [*Mode].index(each.mode)
+        )
+
+    patch.setattr(Policy, "terms", boldest)
+
+
+def whoever_observes_extends(patch: pytest.MonkeyPatch) -> None:
+    """A further verdict extends whatever mode its rule is in."""
+    patch.setattr(response.settling._Desk, "_against_longer", lambda self, current: self._weak(current))
+
+
 def a_no_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """What a person denied is begun, or asked about, with the next verdict."""
     patch.setattr(response.settling, "_denied", lambda stream, action, room: "")
@@ -335,6 +352,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     the_second_signal_decides_only_itself,
     what_an_earlier_delivery_wrote_is_not_handed_out,
     one_question_after_another,
+    a_rule_goes_as_far_as_the_boldest,
+    whoever_observes_extends,
     a_no_is_forgotten,
     the_last_answer_counts,
     a_yes_is_one_to_whatever_is_there,
