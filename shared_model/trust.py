@@ -41,6 +41,27 @@ def statements_of(document: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(each for each in (found if isinstance(found, list) else [found]) if isinstance(each, Mapping))
 
 
+def in_one_order(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a trust policy with the names of each statement's principals sorted.
+
+    IAM keeps no order among them: two reads of a role that nobody touched may differ, and would look like a change.
+    """
+    statements = document.get("Statement")
+    if isinstance(statements, list):
+        return {**document, "Statement": [_in_one_order(each) for each in statements]}
+    return {**document, "Statement": _in_one_order(statements)} if statements is not None else dict(document)
+
+
+def _in_one_order(statement: Any) -> Any:
+    if not isinstance(statement, Mapping):
+        return statement
+    ordered = dict(statement)
+    for key in ("Principal", "NotPrincipal"):
+        if isinstance(named := ordered.get(key), Mapping):
+            ordered[key] = {kind: sorted(names) if isinstance(names, list) else names for kind, names in named.items()}
+    return ordered
+
+
 def principals_of(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield kind (``AWS``, ``Service``, ``Federated`` …) and name of each principal; a ``*`` alone is of kind AWS."""
     principal = statement.get("Principal")

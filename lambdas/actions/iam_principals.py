@@ -10,6 +10,7 @@ from typing import Any
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from shared_model.events import Entity, EntityKind
+from shared_model.trust import in_one_order
 from shared_model.verdicts import Verdict
 
 _NAME = r"(?P<path>[!-~]*/)?(?P<name>[\w+=,.@-]{1,64})"
@@ -75,9 +76,11 @@ class Roles:
         return Found({} if reason else role, reason, (role["Arn"],))
 
     def read(self, name: str) -> Mapping[str, Any] | None:
-        """Return a role as IAM describes it, None where there is none."""
+        """Return a role as IAM describes it, its trust policy in one order, None where there is none."""
         answer = if_there("GetRole", lambda: self._clients("iam").get_role(RoleName=name))
-        return answer["Role"] if answer else None
+        if answer is None:
+            return None
+        return {**answer["Role"], "AssumeRolePolicyDocument": in_one_order(answer["Role"]["AssumeRolePolicyDocument"])}
 
     def again(self, planned: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the role that a plan is about, None where it is gone: one that was deleted and made anew is another role."""

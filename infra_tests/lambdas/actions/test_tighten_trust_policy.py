@@ -173,6 +173,34 @@ def test_a_policy_changed_after_the_plan_stops_the_apply(account: Account, actio
     assert "was deleted since" in action.undo(made).left[0]
 
 
+def test_the_order_of_principals_which_iam_does_not_keep_is_no_change(
+    account: Account, action: TightenTrustPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen with real roles: https://github.com/boto/boto3/issues/1178."""
+    people = [f"arn:aws:iam::{EVIL}:root", f"arn:aws:iam::{PARTNER}:role/vendor"]
+    arn = made_role(account, {"Effect": "Allow", "Principal": {"AWS": people}, "Action": "sts:AssumeRole"})
+    iam, read = account.clients("iam"), list[int]()
+    get_role = iam.get_role
+
+    def shuffled(**asked: Any) -> Any:
+        answer = get_role(**asked)
+        read.append(1)
+        for statement in answer["Role"]["AssumeRolePolicyDocument"]["Statement"]:
+            if isinstance(names := statement["Principal"]["AWS"], list):
+                statement["Principal"]["AWS"] = sorted(names, reverse=len(read) % 2 == 1)
+        return answer
+
+    monkeypatch.setattr(iam, "get_role", shuffled)
+    made = plan(action, trust_of(arn, EVIL, ACCOUNT))
+    assert len(read) % 2 == 1
+    assert action.check(made) == ""
+    again = plan(action, trust_of(arn, EVIL, ACCOUNT))
+    assert (again.before, again.after) == (made.before, made.after)
+    action.apply(made)
+    assert [action.verify(made), action.verify(made)] == [Verification.VERIFIED] * 2
+    assert action.undo(made).restored == ("the trust policy of web is as it was",)
+
+
 def test_two_containments_of_one_role_end_apart(account: Account, action: TightenTrustPolicy) -> None:
     arn = made_role(account, OWN, INTRUDER, VENDOR)
     before = document(account)
