@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.network_acls import BAND, Acl, Direction, NetworkAcls, fits, is_denied, place
 from lambdas.actions.own_networks import OwnNetworks
 from lambdas.actions.places import Interface, Places, named_targets, tags_of
@@ -128,6 +129,9 @@ class BlockAddress:
             raise CannotApply(f"{refusal}. Join entries of the ACL, or quarantine the instance") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         address = _address(plan)
         try:
             now = self._acls.of_subnets(plan.after["subnets"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.ip_sets import LIMIT, IpSet, IpSetName, IpSets, block_of, full, read_ip_sets
 from lambdas.actions.own_networks import OwnNetworks
 from lambdas.actions.web_acls import Use, WebAcls
@@ -119,6 +120,9 @@ class BlockAddressInWaf:
             raise CannotApply(f"{refusal}. Put {address} there by hand, or use block_address") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         address = _address(plan)
         try:
             found = [self._sets.read(IpSetName.of(arn)) for arn in plan.after["blocks"]]

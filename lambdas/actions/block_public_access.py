@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from lambdas.registry import Group
@@ -64,6 +65,9 @@ class BlockPublicAccess:
             raise CannotApply(f"{refusal}. Take the public statements out of its policy by hand") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             now = self._settings(plan.target)
         except (CloudUnavailable, CloudRefusal):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.places import tags_of
 from lambdas.actions.security_group_rules import Rule, SecurityGroupRules, same, say
 from lambdas.clients import Clients
@@ -94,6 +95,9 @@ class CloseSecurityGroupRules:
             raise CannotApply(f"{refusal}. Take the group off what it protects") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             now = self._rules.read(plan.target.id)
         except (CloudUnavailable, CloudRefusal):

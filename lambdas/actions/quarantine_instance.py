@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lambdas.actions.auto_scaling import STANDBY, AutoScaling, Membership, cannot_leave
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.forensics import CONTAINMENT_TAG, Forensics, read_forensics
 from lambdas.actions.instance_protection import WANTED, InstanceProtection, touched
 from lambdas.actions.population import Instances
@@ -179,6 +180,9 @@ class QuarantineInstance:
         self._safekeeping.complete(plan, undone)
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             interfaces = self._interfaces(plan.target.id)
             # Also those that only another service can isolate: whose machine is on the network by one is not off it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.shares import EVERYBODY, Shares
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
@@ -91,6 +92,9 @@ class UnshareSnapshot:
             raise CannotApply(f"{refusal}. Delete it once it is copied, or deny the accounts in its key's policy") from refusal
 
     def verify(self, plan: Plan) -> Verification:
+        return verified_in_time(lambda: self._look(plan))
+
+    def _look(self, plan: Plan) -> Verification:
         try:
             now = self._shares.read(plan.target)
         except (CloudUnavailable, CloudRefusal):

@@ -19,7 +19,7 @@ from infra_tests.response.world import verdict
 from lambdas.actions.population import Instances, Principals
 from lambdas.actions.quarantine_groups import QuarantineGroups, group_name
 from lambdas.actions.quarantine_instance import QuarantineInstance
-from response.actions import CannotApply, Plan, Verification
+from response.actions import CannotApply, CloudUnavailable, Plan, Verification
 from shared_model.events import Entity, EntityKind, Telemetry
 
 
@@ -170,6 +170,33 @@ class TestQuarantine:
         account.group(vpc, group_name(vpc))
         with pytest.raises(CannotApply, match="without the tag"):
             QuarantineGroups(account.clients).ensure(vpc)
+
+    @pytest.mark.parametrize("late", [1, 99])
+    def test_a_group_that_ec2_shows_late_is_waited_for_and_never_taken_for_anothers(
+        self, account: Account, monkeypatch: pytest.MonkeyPatch, late: int
+    ) -> None:
+        vpc, ec2, asked = account.vpc(), account.clients("ec2"), list[Any]()
+        describe, create = ec2.describe_security_groups, ec2.create_security_group
+        made = list[str]()
+
+        def created(**wanted: Any) -> Any:
+            answer = create(**wanted)
+            made.append(answer["GroupId"])
+            return answer
+
+        def described(**wanted: Any) -> Any:
+            asked.extend(made)
+            return {"SecurityGroups": []} if len(asked) <= late else describe(**wanted)
+
+        monkeypatch.setattr(ec2, "create_security_group", created)
+        monkeypatch.setattr(ec2, "describe_security_groups", described)
+        groups = QuarantineGroups(account.clients)
+        if late == 1:
+            assert groups.ensure(vpc) == made[0]
+        else:
+            with pytest.raises(CloudUnavailable, match="does not show it yet"):
+                groups.ensure(vpc)
+        assert len(made) == 1
 
     def test_tags_of_instance_and_groups_reach_the_guard(self, account: Account) -> None:
         vpc = account.vpc()
