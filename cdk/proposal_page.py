@@ -76,6 +76,7 @@ def route_to_page(
             issuer=settings.page_issuer, audience=[settings.page_client]
         ),
     )
+    routes = []
     for number, route in enumerate((SHOW, ANSWER, SIGNED_IN), 1):
         answers = route == ANSWER
         made = http.CfnRoute(
@@ -89,12 +90,13 @@ def route_to_page(
         )
         if not answers:
             acknowledge(made, "AwsSolutions-APIG4", LINKS_ARE_OPEN)
+        routes.append(made)
     function.add_permission(
         "PageApi",
         principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
         source_arn=names.arn("execute-api", f"{api.ref}/*/*/*"),
     )
-    http.CfnStage(
+    stage = http.CfnStage(
         scope,
         "PageStage",
         api_id=api.ref,
@@ -110,6 +112,8 @@ def route_to_page(
         # Of its own: whoever opens links by the thousand does not keep a person's answer out.
         route_settings={ANSWER: {"ThrottlingRateLimit": RATE_PER_SECOND, "ThrottlingBurstLimit": BURST}},
     )
+    for made in routes:  # API Gateway refuses a stage with settings of a route that is not there yet
+        stage.add_dependency(made)
     CfnOutput(scope, "PageUrl", value=page_url(api))
     CfnOutput(scope, "PageSignedInUrl", value=f"{page_url(api)}/signed-in", description="Redirect address of the client.")
 

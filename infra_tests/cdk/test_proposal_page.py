@@ -131,6 +131,13 @@ def test_whoever_opens_links_by_the_thousand_keeps_nobodys_answer_out(templates:
     assert all(limits["ThrottlingRateLimit"] == 5 for limits in (opening, *answering.values()))
 
 
+def test_the_stage_waits_for_the_routes_that_it_has_settings_of(templates: Templates) -> None:
+    """API Gateway refuses it else (*Unable to find Route by key … within the provided RouteSettings*)."""
+    (stage,) = templates.resources("AWS::ApiGatewayV2::Stage").values()
+    routes = {name: route["Properties"]["RouteKey"] for name, route in templates.resources("AWS::ApiGatewayV2::Route").items()}
+    assert set(stage["Properties"]["RouteSettings"]) <= {routes.get(name) for name in stage["DependsOn"]}
+
+
 def test_a_person_hears_of_a_page_that_fails(templates: Templates) -> None:
     names = {each["Properties"]["AlarmName"] for each in templates.resources("AWS::CloudWatch::Alarm").values()}
     assert {f"breakwater-proposal-page-{what}" for what in ("errors", "throttles", "unanswered")} <= names
