@@ -48,9 +48,16 @@ _OCSF = {
     "metadata": "string",
     "unmapped": "string",
 }
+#: What CloudTrail's input format leaves an object is a struct: its reader takes no object for a text. Parameters and answers,
+#: of which each call has others, it hands over as JSON texts [Athena user guide, *Query AWS CloudTrail logs*].
+_WHO = (
+    "struct<type:string,principalid:string,arn:string,accountid:string,invokedby:string,accesskeyid:string,username:string,"
+    "sessioncontext:struct<attributes:struct<mfaauthenticated:string,creationdate:string>,"
+    "sessionissuer:struct<type:string,principalid:string,arn:string,accountid:string,username:string>>>"
+)
 _CLOUDTRAIL = {
     "eventversion": "string",
-    "useridentity": "string",
+    "useridentity": _WHO,
     "eventtime": "string",
     "eventsource": "string",
     "eventname": "string",
@@ -63,7 +70,7 @@ _CLOUDTRAIL = {
     "responseelements": "string",
     "requestid": "string",
     "eventid": "string",
-    "readonly": "boolean",
+    "readonly": "string",
     "recipientaccountid": "string",
 }
 _REJECTED = {"source": "string", "record": "bigint", "field": "string", "reason": "string", "raw": "string"}

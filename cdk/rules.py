@@ -17,7 +17,12 @@ API_CALLS: dict[str, Any] = {
     # The prefix is reserved to AWS: nobody else can put such an event on the bus.
     "source": [{"prefix": "aws."}],
     "detail-type": ["AWS API Call via CloudTrail", "AWS Console Sign In via CloudTrail"],
-    "detail": {"eventName": [{"anything-but": KEY_USES}]},
+    "detail": {
+        "eventName": [{"anything-but": KEY_USES}],
+        # Any trail of the account that records data events puts them on the bus too: every read and write of an object, a table
+        # or a queue, Breakwater's own among them. Taken in, they would be the same loop, and a bill.
+        "managementEvent": [True, {"exists": False}],
+    },
 }
 FINDINGS = {"source": ["aws.guardduty"], "detail-type": ["GuardDuty Finding"]}
 #: Plain ENABLED leaves out what only reads (Get, List, Describe): discovery by an intruder is exactly that.

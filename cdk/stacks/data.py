@@ -30,10 +30,6 @@ PEOPLES = ("containments", "answers")
 RULES = {"findings": ("findings",), "api-calls": ("api-calls",), "containments": ("expire",)}
 
 
-#: Up to here a parameter is free.
-_STANDARD_BYTES = 4096
-
-
 class DataStack(Stack):
     """Keys, lake, queues, tables, policy, topic."""
 
@@ -56,7 +52,9 @@ class DataStack(Stack):
             parameter_name=f"/{names.prefix}/policy",
             description="The operator's policy, as JSON.",
             string_value=policy.json,
-            tier=ssm.ParameterTier.ADVANCED if len(policy.json.encode()) > _STANDARD_BYTES else ssm.ParameterTier.STANDARD,
+            # Advanced above 4 KB, and ever after: SSM refuses to make an advanced parameter a standard one again, so that a
+            # tier computed here would stop the deployment of a shorter policy.
+            tier=ssm.ParameterTier.INTELLIGENT_TIERING,
         )
         boundary(self, self.surroundings)
         for group in Group:

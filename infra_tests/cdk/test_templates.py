@@ -226,6 +226,19 @@ def test_api_calls_come_with_those_that_only_read_but_not_with_our_own_use_of_ke
     assert "Decrypt" in rule["EventPattern"]["detail"]["eventName"][0]["anything-but"]
 
 
+@pytest.mark.parametrize(("stack", "rule"), [("BreakwaterDetection", "ApiCallsRule"), ("BreakwaterGlobalEvents", "ForwardRule")])
+@pytest.mark.parametrize(("said", "passes"), [({"managementEvent": True}, True), ({}, True), ({"managementEvent": False}, False)])
+def test_data_events_of_the_accounts_other_trails_are_not_taken_in(
+    templates: Templates, stack: str, rule: str, said: dict[str, bool], passes: bool
+) -> None:
+    from moto.events.models import EventPattern
+
+    pattern = templates.by_stack[stack]["Resources"][rule]["Properties"]["EventPattern"]
+    detail = {"eventName": "PutUserPolicy", "eventSource": "iam.amazonaws.com", **said}
+    event: Any = {"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "detail": detail}
+    assert EventPattern(None, pattern).matches_event(event) is passes
+
+
 @pytest.mark.parametrize(("name", "queue"), [("findings", "findings"), ("api-calls", "api-calls"), ("expire", "containments")])
 def test_a_rule_targets_its_queue_and_keeps_what_it_cannot_deliver(templates: Templates, name: str, queue: str) -> None:
     (target,) = templates.named("AWS::Events::Rule", "Name", f"breakwater-{name}")["Targets"]
@@ -361,6 +374,17 @@ def test_every_flow_log_field_has_a_column(templates: Templates) -> None:
     assert [c["Name"] for c in flows["StorageDescriptor"]["Columns"]] == [f.replace("-", "_") for f in FLOW_LOG_FIELDS]
     template = flows["Parameters"]["storage.location.template"]
     assert set(re.findall(r"\$\{(\w+)\}", template)) == {p["Name"] for p in flows["PartitionKeys"]}
+
+
+def test_who_called_is_a_struct_in_the_trails_table(templates: Templates) -> None:
+    columns = {c["Name"]: c["Type"] for c in table(templates, "cloudtrail")["StorageDescriptor"]["Columns"]}
+    assert columns.pop("useridentity").startswith("struct<type:string,principalid:string,arn:string,")
+    assert set(columns.values()) == {"string"}
+
+
+def test_a_policy_that_grew_may_shrink_again(templates: Templates) -> None:
+    """SSM makes no advanced parameter a standard one: a tier by length would refuse the shorter policy."""
+    assert templates.named("AWS::SSM::Parameter", "Name", "/breakwater/policy")["Tier"] == "Intelligent-Tiering"
 
 
 def test_the_policy_reaches_the_functions_as_they_read_it(templates: Templates) -> None:
