@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from azure_infra import names
-from azure_infra.arm import Json, Ref, Template, resource, text, value
+from azure_infra.arm import Json, Ref, Template, nested, resource, text, value
 from azure_infra.columns import table_columns
 from azure_infra.playbook import IDENTITY, WORKFLOW, add_playbook
 from azure_infra.workbook import TITLE, workbook
@@ -103,11 +104,11 @@ def workspace() -> Template:
     )
     template.add(_analytics_rule(), _shown())
     add_playbook(template)
-    principal = names.principal(names.PLAYBOOK)
     template.add(
-        _assigned("Microsoft Sentinel Reader", principal, after=[IDENTITY], scope=value(_WORKSPACE.id)),
+        _reads_incidents(),
         _assigned(
             "Microsoft Sentinel Automation Contributor",
+            _assignment_name("Microsoft Sentinel Automation Contributor"),
             "parameters('sentinelPrincipalId')",
             condition=value("and(not(empty(parameters('sentinelPrincipalId'))), not(parameters('sentinelMayRun')))"),
         ),
@@ -235,9 +236,22 @@ def _assignment_name(role: str) -> str:
     return f"guid(resourceGroup().id, parameters('name'), {text(role)})"
 
 
-def _assigned(role: str, principal: str, *, after: tuple[Ref, ...] | list[Ref] = (), **more: str) -> Json:
+def _reads_incidents() -> Json:
+    """The playbook's right, in a deployment of its own: only so can the assignment have the principal in its name.
+
+    The assignment outlives its identity, and one that is made anew may not take it over.
+    """
+    inner, role = Template("resourceGroup", "Lets the playbook read incidents."), "Microsoft Sentinel Reader"
+    inner.take("workspaceName", "string", "Name of the workspace.")
+    principal = inner.take("principal", "string", "Object id of the playbook's identity.")
+    inner.add(_assigned(role, f"guid({_WORKSPACE.id}, {principal}, {text(role)})", principal, scope=value(_WORKSPACE.id)))
+    given = {"workspaceName": "[parameters('workspaceName')]", "principal": value(names.principal(names.PLAYBOOK))}
+    return nested("breakwater-playbook", inner, given, dependsOn=[value(IDENTITY.id)])
+
+
+def _assigned(role: str, name: str, principal: str, **more: Any) -> Json:
     return resource(
-        Ref(_ASSIGNMENT, (_assignment_name(role),)),
+        Ref(_ASSIGNMENT, (name,)),
         names.AUTHORIZATION,
         {
             "roleDefinitionId": value(f"subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '{_BUILT_IN[role]}')"),
@@ -245,6 +259,5 @@ def _assigned(role: str, principal: str, *, after: tuple[Ref, ...] | list[Ref] =
             "principalType": "ServicePrincipal",
             "description": f"Breakwater: {role}.",
         },
-        after=after,
         **more,
     )

@@ -12,7 +12,7 @@ from azure_functions.adapters.sentinel import action_row, verdict_row
 from azure_functions.registry import FUNCTIONS
 from azure_infra.__main__ import FOLDER
 from azure_infra.columns import COLUMNS, RESERVED
-from infra_tests.azure_infra.conftest import FLOW_LOGS, MOST, WORKSPACE, deployed
+from infra_tests.azure_infra.conftest import FLOW_LOGS, MOST, WORKSPACE, deployed, read
 from infra_tests.azure_infra.deployment import Deployment
 from infra_tests.azure_infra.expressions import Later
 from infra_tests.response.world import Site, verdict
@@ -163,6 +163,13 @@ def test_a_right_that_sentinel_has_already_is_not_assigned_again() -> None:
     assigned = deployed("workspace", **given).of("Microsoft.Authorization/roleAssignments")
     assert [one.properties["description"] for one in assigned] == ["Breakwater: Microsoft Sentinel Reader."]
     assert len(deployed("workspace", **given).of("Microsoft.SecurityInsights/automationRules")) == 2
+
+
+def test_a_playbook_that_is_made_anew_does_not_take_over_the_right_of_the_one_before() -> None:
+    (made,) = [one for one in read("workspace")["resources"] if one["type"] == "Microsoft.Resources/deployments"]
+    (assignment,) = made["properties"]["template"]["resources"]
+    assert "parameters('principal')" in assignment["name"]
+    assert assignment["properties"]["principalId"] == "[parameters('principal')]"
 
 
 def test_incidents_are_triaged_when_they_are_new_and_when_alerts_are_added(most: dict[str, Deployment]) -> None:
