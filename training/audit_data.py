@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shared_model.encoders.audit import encode_api_calls, encode_system_events, tell_firsts
+from shared_model.encoders.audit import ROW, encode_api_calls, encode_system_events, tell_firsts
 from shared_model.events import ApiCall, Entity, Rejected, SystemEvent, Telemetry
+from shared_model.habits import FIRSTS
 from shared_model.parsers.azure_audit import parse_audit_records
 from shared_model.parsers.cloudtrail import parse_cloudtrail
 from shared_model.parsers.system_logs import read_system_logs
@@ -23,12 +24,14 @@ from training.scenarios import AUDIT_CLASSES, BENIGN, Family, Scenario, Split, f
 from training.scenarios.audit_story import LabelledRecord, attack_story, benign_days
 from training.scenarios.held_out import HELD_OUT_OPERATIONS
 from training.scenarios.principals import owner_of
-from training.sequences import Story
+from training.sequences import WINDOW, Story, Windows, cut_stories, serving_ends
 from training.splits import HELD_OUT_PANTHER, HELD_OUT_STRATUS
 
 CLASS_INDEX = {name: index for index, name in enumerate(AUDIT_CLASSES)}
 #: Lengths of benign history in front of a recorded attack. None is empty: an attack without a past would be told by that.
 HISTORIES = (2, 4, 14, 22, 30)
+#: What makes an honest call look like an intruder's: a service dealt with as never before, or an effect that was never had.
+_TELLING = sum(1 << FIRSTS.index(name) for name in ("dealing", "effect"))
 
 
 class GeneratedRecordRejected(Exception):
@@ -78,6 +81,19 @@ def watched_stories(split: Split, *, seed: int, entity_days: int, days: int = 12
             longest = max(told, key=lambda story: len(story.labels))
             stories.append(replace(longest, days=float(days)))
     return stories
+
+
+def first_times(stories: Iterable[Story]) -> Windows:
+    """Of the windows that serving would score, those in which a service is dealt with as never before or an effect is new."""
+    kept, ends = [], {}
+    for story in stories:
+        telling = (story.rows.view(ROW)[:, 0]["novel"] & _TELLING) > 0
+        every, so_far = serving_ends(len(telling)), np.concatenate([[0], np.cumsum(telling)])
+        chosen = every[so_far[every + 1] > so_far[np.maximum(every + 1 - WINDOW, 0)]]
+        if len(chosen):
+            ends[len(kept)] = chosen
+            kept.append(story)
+    return cut_stories(kept, ends)
 
 
 def stories_of(scenario: Scenario) -> list[Story]:

@@ -30,7 +30,7 @@ from training.data_root import data_root
 from training.evaluation import Report, Scored, report, score_stories
 from training.evaluation_sample import read as read_sample
 from training.export import Weights, float_logits, parity, run_tflite, to_int8, weights_of
-from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events
+from training.fitting import Labelled, Scaling, fit, fit_scaling, pretrain_events, with_honest
 from training.jobs.hyperparameters import JobError
 from training.jobs.run_record import Run
 from training.limits import LIMITS
@@ -99,6 +99,10 @@ def fit_task(
     labelled = Labelled(scaling.apply(dense)[order], train.classes[order])
     watched = Labelled(scaling.apply(task.dense(stopping.rows)), stopping.classes)
     progress(f"{len(train):,} training windows, by class {np.bincount(train.classes, minlength=len(task.classes)).tolist()}")
+    if material.honest is not None:
+        honest = scaling.apply(task.dense(material.honest.rows))
+        labelled = with_honest(labelled, honest, len(task.classes), benign=task.benign, share=task.honest)
+        progress(f"{len(honest):,} more in which honest principals do what they never did")
     start = None
     if root is not None and task.single_events is not None and (keeping is None or keeping.state() is None):
         rows, classes = task.single_events(root, seed)
@@ -129,14 +133,15 @@ def fit_task(
     progress(f"{parameters:,} parameters, {len(exported):,} bytes int8")
     seen = hourly(score_stories(benign, scorer(exported)))
     threshold, strict = (
-        min(max(round(seen.threshold(budget), 6), 0.5), 0.999) for budget in (task.alerts_per_entity_day, STRICT)
+        min(max(round(seen.threshold(budget), 6), 0.5), 0.99999) for budget in (task.alerts_per_entity_day, STRICT)
     )
     progress(
         f"threshold {threshold}, strict {strict}; {len(benign)} benign validation entities, {seen.entity_days:.1f} entity-days"
     )
     baselines = fit_baselines(labelled.windows, labelled.classes, seed=seed) if with_baselines else {}
     return Fitted(
-        seed, weights, exported, scaling, threshold, strict, len(train), parameters, count, scorer(exported), baselines, watched
+        seed, weights, exported, scaling, threshold, strict, len(labelled.classes), parameters, count, scorer(exported),
+        baselines, watched,
     )  # fmt: skip
 
 

@@ -33,10 +33,11 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Scaled windows (n, T, F) and their classes (n,)."""
+    """Scaled windows (n, T, F), their classes (n,), and what each counts (n,) where that is not the share of its class."""
 
     windows: NDArray[np.float32]
     classes: NDArray[np.int64]
+    weights: NDArray[np.float32] | None = None
 
 
 def fit_scaling(dense: NDArray[np.float32]) -> Scaling:
@@ -69,6 +70,24 @@ def class_weights(classes: NDArray[np.int64], count: int, *, benign: float = 1.0
     return {index: float(share[index] * sizes.sum() / sizes[index]) if sizes[index] else 0.0 for index in range(count)}
 
 
+def with_honest(windows: Labelled, honest: NDArray[np.float32], count: int, *, benign: float, share: float) -> Labelled:
+    """The windows and, after them, honest ones that look most like an attack's.
+
+    ``windows`` count as under :func:`class_weights`; the honest ones ``share`` times as much, all together, as all attacks.
+    """
+    weights = _by_class(windows.classes, class_weights(windows.classes, count, benign=benign))
+    each = share * float(weights[windows.classes > 0].sum()) / len(honest)
+    return Labelled(
+        np.concatenate([windows.windows, honest]),
+        np.concatenate([windows.classes, np.zeros(len(honest), np.int64)]),
+        np.concatenate([weights, np.full(len(honest), each, np.float32)]),
+    )
+
+
+def _by_class(classes: NDArray[np.int64], weights: dict[int, float]) -> NDArray[np.float32]:
+    return np.array([weights[int(index)] for index in classes], np.float32)
+
+
 def fit(
     sizes: Architecture, train: Labelled, validation: Labelled, *, seed: int, epochs: int, progress: Progress,
     event_weights: list[NDArray[np.float32]] | None = None, batch: int = 256, benign: float = 1.0,
@@ -91,8 +110,9 @@ def fit(
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.04),
         metrics=["accuracy"],
     )
-    weights = class_weights(train.classes, sizes.classes, benign=benign)
-    watched = _validation_weights(validation, benign)
+    weights = train.weights
+    if weights is None:
+        weights = _by_class(train.classes, class_weights(train.classes, sizes.classes, benign=benign))
     state = keeping.state() if keeping is not None else None
     lines = list(state.lines) if state is not None else []
     for line in lines:
@@ -107,11 +127,11 @@ def fit(
     model.fit(
         train.windows,
         keras.utils.to_categorical(train.classes, sizes.classes),
-        sample_weight=np.array([weights[int(index)] for index in train.classes], np.float32),
+        sample_weight=weights,
         validation_data=(
             validation.windows,
             keras.utils.to_categorical(validation.classes, sizes.classes),
-            np.array([watched[int(index)] for index in validation.classes], np.float32),
+            _by_class(validation.classes, _validation_weights(validation, benign)),
         ),
         initial_epoch=0 if state is None else epochs if state.stopped else state.epoch,
         epochs=epochs,

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from training.scenarios.library import FOLDER
-from training.tasks import Task
+from training.tasks import HONEST_DAYS, Task
 
 #: Files (patterns under ``training/scenarios``) that tell what a detector learns.
 _TOLD = {
@@ -31,6 +31,8 @@ def recipe(task: Task, *, repeats: int, epochs: int) -> str:
         "repeats": repeats, "epochs": epochs, "benign": task.benign, "enough": task.enough, "classes": task.classes,
         "alerts_per_entity_day": task.alerts_per_entity_day, "sizes": asdict(task.sizes), "features": task.features,
     }  # fmt: skip
+    if task.honest:
+        settings |= {"honest": [task.honest, HONEST_DAYS]}
     return hashlib.sha256(json.dumps([settings, told(task.name)], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -15,11 +15,13 @@ from training import audit_data, network_data, recorded_logs
 from training.architecture import Architecture, audit_sizes, network_sizes
 from training.fitting import Progress
 from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, Split
-from training.sequences import Story
+from training.sequences import Story, Windows
 from training.splits import CTU_DAYS, TEST_CAPTURES, TRAIN_CAPTURES, VALIDATION_CAPTURES, VALIDATION_WORKDAYS, WORKDAYS
 
 #: What 1 alert per 1,000 entity-days is counted on: three times as many, so that a rate may be claimed.
 ENTITY_DAYS = 3000
+#: Entity-days of honest principals of training families, of which the windows that hold a first time are learnt.
+HONEST_DAYS = 6000
 #: Test set of generated families that training never tells.
 HELD_OUT = "held-out scenario families"
 HELD_OUT_ON_AZURE = "held-out scenario families, as VNet flow logs"
@@ -42,6 +44,8 @@ class Material:
     long enough to count alerts on, the threshold's measure; where there are none, those of ``validation`` are.
     ``apart`` are generated and recorded benign stories of one kind, to see how far apart they are. ``recorded`` names the tests
     whose benign entities are recorded: their false alarms are never told together with those of generated ones.
+    ``honest`` are benign windows of training families that look most like an attack's; they are learnt besides, with a weight of
+    their own.
     """
 
     train: list[Story]
@@ -52,6 +56,7 @@ class Material:
     watched: list[Story] = field(default_factory=list)
     apart: dict[str, tuple[list[Story], list[Story]]] = field(default_factory=dict)
     recorded: frozenset[str] = frozenset()
+    honest: Windows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Task:
         (data root, seed) → rows (n, F) and classes (n,) that carry no order; None where there are none.
     gather : callable
         (data root or None, seed, thoroughness, progress) → Material.
+    honest : float
+        Weight of the material's honest windows together, as a multiple of all attack windows.
     """
 
     name: str
@@ -94,6 +101,7 @@ class Task:
     dense: Callable[[NDArray[np.generic]], NDArray[np.float32]]
     single_events: Callable[[Path, int], tuple[NDArray[np.float32], NDArray[np.int64]]] | None
     gather: Callable[[Path | None, int, int, Progress], Material]
+    honest: float = 0.0
 
 
 def _network_dense(rows: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -165,6 +173,7 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
     tests = {HELD_OUT: audit_data.scenario_stories(Split.TEST, seed=seed + 2, repeats=max(2, repeats // 2))}
     apart: dict[str, tuple[list[Story], list[Story]]] = {}
     progress("benign principals, watched for days")
+    honest = audit_data.first_times(audit_data.watched_stories(Split.TRAIN, seed=seed, entity_days=HONEST_DAYS))
     watched = audit_data.watched_stories(Split.VALIDATION, seed=seed + 1, entity_days=ENTITY_DAYS)
     watched += [story for story in validation if not story.attack and story.family.startswith("system/")]
     tests[WATCHED] = audit_data.watched_stories(Split.TEST, seed=seed + 2, entity_days=ENTITY_DAYS)
@@ -187,7 +196,9 @@ def _audit_material(root: Path | None, seed: int, repeats: int, progress: Progre
             f"{len(attacks.train)} recorded Stratus techniques and Panther cases ({len(attacks.held_out)} held out, of which"
             f" {len(attacks.held_out) - len(silent)} can be tested; nothing but calls that anybody makes: {', '.join(silent)})"
         )
-    return Material(train, stopping + validation, validation, tests, tuple(sources), watched, apart, frozenset({INVICTUS, LOGS}))
+    return Material(
+        train, stopping + validation, validation, tests, tuple(sources), watched, apart, frozenset({INVICTUS, LOGS}), honest
+    )
 
 
 def network() -> Task:
@@ -211,7 +222,7 @@ def audit() -> Task:
     features = audit_encoder.FEATURES
     return Task(
         name="audit",
-        version="0.4.0",
+        version="0.5.0",
         classes=AUDIT_CLASSES,
         features=features,
         sizes=audit_sizes(len(features), len(AUDIT_CLASSES)),
@@ -221,6 +232,7 @@ def audit() -> Task:
         dense=_audit_dense,
         single_events=None,
         gather=_audit_material,
+        honest=1.0,
     )
 
 

@@ -135,7 +135,8 @@ def windows_of(name: str, family_name: str, seed: int):
 def test_the_shipped_model_detects_and_stays_quiet(name, family):
     detector, _, model = load(name)
     center, scale = (np.array(detector["scaling"][key], np.float32) for key in ("center", "scale"))
-    dense, evidence = windows_of(name, family, 77)
+    told = [windows_of(name, family, seed) for seed in range(77, 89)]  # of fewer, a tenth of the benign windows is two or three
+    dense, evidence = (np.concatenate(parts) for parts in zip(*told, strict=True))
     probability = attack_probability(run_tflite(model, np.clip((dense - center) / scale, -8, 8).astype(np.float32)))
     assert probability[evidence > 0].max() >= detector["threshold"]
     assert np.mean(probability[evidence == 0] >= detector["threshold"]) <= 0.1

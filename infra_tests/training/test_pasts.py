@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from shared_model.encoders.audit import ROW
 from shared_model.events import Telemetry
 from shared_model.habits import FIRSTS, KNOWN
-from training.audit_data import record_stories
+from training.audit_data import first_times, record_stories
+from training.fitting import Labelled, with_honest
 from training.scenarios import Family, Split, families, named
 from training.scenarios.audit_story import LabelledRecord, attack_story, benign_days, benign_story
 from training.scenarios.catalogue import catalogue, drawn_stray
@@ -21,6 +22,7 @@ from training.scenarios.past import UNKNOWN, sketch_of
 from training.scenarios.principals import principal_of
 from training.scenarios.script import operations
 from training.scenarios.writers import WRITERS
+from training.sequences import Story
 
 OPERATION = 1 << FIRSTS.index("operation")
 TRAINED = families(Telemetry.API_CALLS, Split.TRAIN)
@@ -97,3 +99,44 @@ def test_a_past_is_of_its_caller_and_the_same_for_the_same_seed(name: str):
         sketch_of(owner, who, random.Random(seed), 1_790_000_000_000) for who, seed in ((caller, 5), (caller, 5), (moved, 5))
     ]
     assert pasts[0] == pasts[1] != pasts[2]
+
+
+def story_of(novel: dict[int, str], count: int = 40) -> Story:
+    rows = np.zeros((count, ROW.itemsize), np.uint8)
+    rows.view(ROW)[:, 0]["kind"] = 1
+    rows.view(ROW)[:, 0]["novel"] = KNOWN
+    for place, name in novel.items():
+        rows.view(ROW)[place, 0]["novel"] |= 1 << FIRSTS.index(name)
+    return Story(rows, np.zeros(count, np.int64), "honest", False, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("novel", "expected"),
+    [
+        ({}, []),
+        ({3: "operation", 20: "network", 30: "program"}, []),
+        ({0: "dealing"}, [7, 15]),
+        ({16: "effect"}, [23, 31]),
+        ({39: "dealing", 38: "effect"}, [39]),
+    ],
+)
+def test_of_honest_days_the_windows_that_hold_a_telling_first_time_are_learnt(novel: dict[int, str], expected: list[int]):
+    """Of 40 calls serving scores the windows that end with the 8th, 16th, … call."""
+    stories = [story_of({}), story_of(novel), story_of({7: "effect"})]
+    windows = first_times(stories)
+    assert windows.rows.shape == (len(expected) + 2, 16, ROW.itemsize)
+    assert windows.evidence.sum() == 0
+    known = [min(end + 1, 16) for end in [*expected, 7, 15]]
+    assert (windows.rows.view(ROW)[..., 0]["kind"] > 0).sum(axis=1).tolist() == known
+
+
+def test_honest_windows_count_together_as_a_multiple_of_all_attacks():
+    labelled = Labelled(np.zeros((6, 16, 2), np.float32), np.array([0, 0, 0, 1, 2, 2]))
+    more = with_honest(labelled, np.ones((4, 16, 2), np.float32), 3, benign=2.0, share=0.5)
+    assert more.classes.tolist() == [0, 0, 0, 1, 2, 2, 0, 0, 0, 0]
+    assert more.windows[6:].all()
+    assert not more.windows[:6].any()
+    assert more.weights is not None
+    attacks = more.weights[3:6].sum()
+    assert more.weights[:3].sum() == pytest.approx(2 * attacks)
+    assert more.weights[6:].sum() == pytest.approx(attacks / 2)
