@@ -95,6 +95,11 @@ class Plan:
     population: int = 0
     counted: str = ""
 
+    @classmethod
+    def refused(cls, action: str, target: Entity, summary: str, refusal: str, resources: tuple[str, ...] = ()) -> Plan:
+        """Return a plan that changes nothing, and says why; ``resources`` as far as they were found."""
+        return cls(action, target, {}, {}, (), summary, refusal, resources=resources)
+
     @property
     def is_noop(self) -> bool:
         """The present state is already the wanted one."""

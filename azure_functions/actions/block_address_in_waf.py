@@ -216,12 +216,9 @@ def _common(regions: Iterable[str]) -> str:
 
 
 def _refused(target: Entity, reason: str, resources: tuple[str, ...] = ()) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=BlockAddressInWaf.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"block {target.id} in the firewall of Application Gateways",
         refusal=reason,
         resources=resources,

@@ -106,12 +106,9 @@ def _is_enabled(user: User) -> bool:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=BlockSignIn.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"block the sign-in of {target.id}",
         refusal=reason,
         resources=resources,

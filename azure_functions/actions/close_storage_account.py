@@ -188,12 +188,9 @@ def _is_open(account: Resource, name: str) -> bool:
 
 
 def _refused(target: Entity, reason: str) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=CloseStorageAccount.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"close storage account {target.id}",
         refusal=reason,
         resources=(target.id.lower(),),

@@ -168,12 +168,9 @@ class InvokeFunction:
         return self._clients.to_customers(f"{parts.scheme}://{parts.netloc}", audience, group)
 
     def _refused(self, target: Entity, reason: str, *resources: str) -> Plan:
-        return Plan(
+        return Plan.refused(
             action=self.name,
             target=target,
-            before={},
-            after={},
-            touches=(),
             summary=f"invoke a function about {target.kind} {target.id}",
             refusal=reason,
             resources=(target.id.lower(), *(each.lower() for each in resources)),

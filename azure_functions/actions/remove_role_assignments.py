@@ -228,12 +228,9 @@ def _grants_the_same(present: Mapping[str, Any], granted: Mapping[str, Any]) -> 
 
 
 def _refused(target: Entity, reason: str) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=RemoveRoleAssignments.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"remove the role assignments of {target.id}",
         refusal=reason,
         resources=(target.id.lower(),),

@@ -141,12 +141,9 @@ def _principal_of(target: Entity, verdict: Verdict) -> str:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...] = ()) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=RevokeSessions.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"revoke the sessions of {target.id}",
         refusal=reason,
         resources=resources,

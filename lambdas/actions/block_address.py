@@ -192,12 +192,9 @@ def _touched(acl: Acl) -> str:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...] = ()) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=BlockAddress.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"deny {target.id}",
         refusal=reason,
         resources=resources,

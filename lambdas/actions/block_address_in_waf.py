@@ -179,12 +179,9 @@ def _common(regions: Sequence[str]) -> str:
 
 
 def _refused(target: Entity, reason: str, resources: Sequence[str] = ()) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=BlockAddressInWaf.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"block {target.id} in AWS WAF",
         refusal=reason,
         resources=tuple(resources),

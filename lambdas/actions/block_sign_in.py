@@ -123,12 +123,9 @@ _NAME = "BreakwaterBlockSignIn"
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=BlockSignIn.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"block the sign-in of {target.id}",
         refusal=reason,
         resources=resources,

@@ -152,12 +152,9 @@ def _used(group: str, users: list[str]) -> str:
 
 
 def _refused(target: Entity, reason: str) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=CloseSecurityGroupRules.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"close rules of {target.id}",
         refusal=reason,
         resources=(target.id,),

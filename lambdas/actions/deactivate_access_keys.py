@@ -164,12 +164,9 @@ class DeactivateAccessKeys:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=DeactivateAccessKeys.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"deactivate {target.id}"
         if target.kind is EntityKind.ACCESS_KEY
         else f"deactivate the access keys of {target.id}",

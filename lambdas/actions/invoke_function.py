@@ -143,12 +143,9 @@ class InvokeFunction:
         return self._clients("lambda", arn.split(":")[3], once=True)
 
     def _refused(self, target: Entity, reason: str, *resources: str) -> Plan:
-        return Plan(
+        return Plan.refused(
             action=self.name,
             target=target,
-            before={},
-            after={},
-            touches=(),
             summary=f"invoke a function about {target.kind} {target.id}",
             refusal=reason,
             resources=(target.id, *resources),

@@ -294,12 +294,9 @@ def _touched(before: Mapping[str, Any], scaling: Membership | None) -> tuple[str
 
 
 def _refused(target: Entity, reason: str) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=QuarantineInstance.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"isolate {target.id}",
         refusal=reason,
         resources=(target.id,),

@@ -167,12 +167,9 @@ def _named(boundary: str | None) -> str:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=RestrictRole.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"restrict the role of {target.id}" if target.kind is EntityKind.SESSION else f"restrict {target.id}",
         refusal=reason,
         resources=resources,

@@ -145,12 +145,9 @@ def _instance_of(target: Entity) -> tuple[str, ...]:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=RevokeSessions.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"revoke {target.id}",
         refusal=reason,
         resources=resources,

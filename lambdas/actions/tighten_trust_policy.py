@@ -222,12 +222,9 @@ def _alternative(refusal: CloudRefusal, role: str) -> str:
 
 
 def _refused(target: Entity, reason: str, *, resources: tuple[str, ...]) -> Plan:
-    return Plan(
+    return Plan.refused(
         action=TightenTrustPolicy.name,
         target=target,
-        before={},
-        after={},
-        touches=(),
         summary=f"tighten: {target.id}",
         refusal=reason,
         resources=resources,
