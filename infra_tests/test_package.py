@@ -97,7 +97,7 @@ def test_bytecode_for_lambda_is_made_where_no_python_of_its_version_is(tmp_path:
     assert int.from_bytes(data[4:8], "little") == 1, "by hash, and the hash is not asked"
     assert b"/var/task/module.py" in data
     source.write_text("def broken(:\n")
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(bytecode.CompilationFailed, match="broken"):
         bytecode.compile_files({source: "/var/task/module.py"}, command)
 
 

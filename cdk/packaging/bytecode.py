@@ -58,6 +58,10 @@ def compiling(python: str) -> tuple[str, ...]:
     return (python, "-I", "-c", _COMPILE)
 
 
+class CompilationFailed(Exception):
+    """The Python that compiles for the function did not; what it said is in the message."""
+
+
 def in_node(target: Target, pyodide: Path) -> tuple[str, ...] | None:
     """Command that compiles in Pyodide, None where it is not installed, without Node, or of another version of Python."""
     node, lock = shutil.which("node", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"), pyodide / _PYODIDE_LOCK
@@ -97,7 +101,9 @@ def compile_away(sources: Mapping[Path, str], command: Sequence[str]) -> None:
 
 
 def _run(command: Sequence[str], lines: list[str]) -> None:
-    subprocess.run(command, input="\n".join(lines), text=True, check=True, capture_output=True)
+    done = subprocess.run(command, input="\n".join(lines), text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise CompilationFailed(f"{command[0]} ended with {done.returncode}: {(done.stderr or done.stdout)[-2000:]}")
 
 
 def loaded(folder: Path, modules: Iterable[str], packages: Iterable[str]) -> dict[str, Path]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from azure_functions.actions.catalogue import ACTIONS
+from azure_functions.actions.block_address import BlockAddress
+from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.registry import Group
 from azure_infra.permissions import action_roles
 from infra_tests.azure_functions.actions.cloud import ATTACKER, Cloud
@@ -22,7 +23,7 @@ from shared_model.verdicts import Verdict
 @pytest.fixture
 def site(cloud: Cloud) -> Site:
     made = Site()
-    made.actions = {cls.name: cls(cloud.clients, persistence=cloud.persistence) for cls in ACTIONS}
+    made.actions = {cls.name: cls(cloud.clients, persistence=cloud.persistence) for cls in (BlockAddress, QuarantineInstance)}
     made.policy = Policy(
         rules=(
             Rule("block", "block_address", EntityKind.ADDRESS),
