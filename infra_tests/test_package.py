@@ -101,6 +101,18 @@ def test_bytecode_for_lambda_is_made_where_no_python_of_its_version_is(tmp_path:
         bytecode.compile_files({source: "/var/task/module.py"}, command)
 
 
+def test_a_list_of_files_longer_than_a_pipe_holds_is_compiled_in_node(tmp_path: Path) -> None:
+    command = bytecode.in_node(CLOUD, ROOT / "node_modules" / "pyodide")
+    if command is None:
+        pytest.skip("node_modules has no Pyodide: make setup")
+    sources = {tmp_path / f"module_{number}.py": f"/var/task/{'long/' * 50}module_{number}.py" for number in range(500)}
+    for source in sources:
+        source.write_text("")
+    assert sum(len(f"{path}{name}") for path, name in sources.items()) > 2 * 65_536
+    bytecode.compile_files(sources, command)
+    assert len([*tmp_path.glob("__pycache__/*.pyc")]) == len(sources)
+
+
 def test_a_pyodide_of_another_python_compiles_nothing(tmp_path: Path) -> None:
     lock = tmp_path / "pyodide-lock.json"
     lock.write_text('{"info": {"python": "3.13.2"}}')

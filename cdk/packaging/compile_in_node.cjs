@@ -1,7 +1,7 @@
 // Runs a Python program that reads lines from stdin in a Python of WebAssembly, where this machine has none of its version.
 // node compile_in_node.cjs <folder of pyodide> <program>: as `python -I -c <program>`, with the machine's files as they are.
 "use strict";
-const fs = require("node:fs");
+const { text } = require("node:stream/consumers");
 
 const [folder, program] = process.argv.slice(2);
 const HOST = "/host"; // where the machine's files are for Python: its own lie under / and stay there
@@ -11,7 +11,7 @@ async function run() {
   const python = await loadPyodide({ indexURL: `${folder}/` });
   python.FS.mkdirTree(HOST);
   python.FS.mount(python.FS.filesystems.NODEFS, { root: "/" }, HOST);
-  const lines = fs.readFileSync(0, "utf8").split("\n").filter(Boolean);
+  const lines = (await text(process.stdin)).split("\n").filter(Boolean); // a list may be more than a pipe holds at once
   const moved = lines.map((line) => line.split("\t").map((path, place) => (place % 2 === 0 && path ? HOST + path : path)));
   python.globals.set("_lines", moved.map((fields) => fields.join("\t") + "\n").join(""));
   python.runPython("import io, sys\nsys.stdin = io.StringIO(_lines)\n" + program);
