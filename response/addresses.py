@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from response.actions import Plan
+
 Address = IPv4Address | IPv6Address
 
 
@@ -14,6 +16,14 @@ def read_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found
+
+
+def address_of(plan: Plan) -> Address:
+    """Return the address that a plan denies. Raises ValueError: what stands there is none."""
+    address = read_address(plan.after["address"])
+    if address is None:
+        raise ValueError(f"{plan.after['address']} in a plan of {plan.action} is no address")
+    return address
 
 
 def not_of_another_host(address: Address) -> str:

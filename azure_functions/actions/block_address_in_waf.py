@@ -21,7 +21,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal
 from azure_functions.registry import Group
 from response.actions import CloudUnavailable, Difference, Plan, UndoResult, Verification
-from response.addresses import Address, read_address
+from response.addresses import Address, address_of, read_address
 from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -107,7 +107,7 @@ class BlockAddressInWaf:
         return self._arm.persistence.with_turns(lambda: self._objection(plan))
 
     def _objection(self, plan: Plan) -> str:
-        address, rule = _address(plan), plan.after["rule"]
+        address, rule = address_of(plan), plan.after["rule"]
         for policy_id, wanted in plan.after["blocks"].items():
             policy = self._arm.firewall_policy(policy_id)
             if policy is None:
@@ -123,7 +123,7 @@ class BlockAddressInWaf:
         return ""
 
     def apply(self, plan: Plan) -> None:
-        address = _address(plan)
+        address = address_of(plan)
         try:
             for policy_id, wanted in plan.after["blocks"].items():
                 self._policies.put(policy_id, plan.after["rule"], address, wanted["priority"])
@@ -131,7 +131,7 @@ class BlockAddressInWaf:
             raise cannot_apply(refusal, f"Block {address} there by hand, or use block_address") from refusal
 
     def verify(self, plan: Plan) -> Verification:
-        address, rule = _address(plan), plan.after["rule"]
+        address, rule = address_of(plan), plan.after["rule"]
         try:
             found = [self._arm.firewall_policy(policy_id) for policy_id in plan.after["blocks"]]
         except (CloudUnavailable, CloudRefusal):
@@ -140,24 +140,17 @@ class BlockAddressInWaf:
         return Verification.VERIFIED if holds else Verification.DRIFTED
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
-        address = _address(plan)
+        address = address_of(plan)
         return tuple(self._undoing.compare(policy_id, plan.after["rule"], address) for policy_id in plan.after["blocks"])
 
     def undo(self, plan: Plan) -> UndoResult:
-        address = _address(plan)
+        address = address_of(plan)
         restored: list[str] = []
         left: list[str] = []
         for policy_id in plan.after["blocks"]:
             done, reason = self._undoing.take(policy_id, plan.after["rule"], address)
             (left if reason else restored).append(reason or done)
         return UndoResult(tuple(restored), tuple(left))
-
-
-def _address(plan: Plan) -> Address:
-    address = read_address(plan.after["address"])
-    if address is None:
-        raise ValueError(f"{plan.after['address']} in a plan of {BlockAddressInWaf.name} is no address")
-    return address
 
 
 def _blocking(policy: Resource, address: Address) -> str:

@@ -17,7 +17,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
-from response.addresses import Address, read_address
+from response.addresses import Address, address_of, read_address
 from response.containment import containment_id
 from response.resources import INSTANCE, NETWORK_ACL, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET
 from shared_model.events import Entity, EntityKind
@@ -104,7 +104,7 @@ class BlockAddress:
         return bool(named) and set(named) <= {*plan.after["named"], *plan.after["interfaces"]}
 
     def check(self, plan: Plan) -> str:
-        address, now = _address(plan), self._acls.of_subnets(plan.after["subnets"])
+        address, now = address_of(plan), self._acls.of_subnets(plan.after["subnets"])
         for subnet, name in plan.after["subnets"].items():
             if subnet not in now:
                 return f"{subnet} has gone: plan again"
@@ -117,7 +117,7 @@ class BlockAddress:
         return ""
 
     def apply(self, plan: Plan) -> None:
-        address = _address(plan)
+        address = address_of(plan)
         try:
             for name, ways in plan.after["entries"].items():
                 acl = self._acls.by_id(name)
@@ -132,7 +132,7 @@ class BlockAddress:
         return verified_in_time(lambda: self._look(plan))
 
     def _look(self, plan: Plan) -> Verification:
-        address = _address(plan)
+        address = address_of(plan)
         try:
             now = self._acls.of_subnets(plan.after["subnets"])
         except (CloudUnavailable, CloudRefusal):
@@ -141,7 +141,7 @@ class BlockAddress:
         return Verification.VERIFIED if denied and now.keys() == plan.after["subnets"].keys() else Verification.DRIFTED
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
-        address = _address(plan)
+        address = address_of(plan)
         found = {name: self._acls.by_id(name) for name in plan.after["entries"]}
         return tuple(
             self._acls.compare(found[name], name, address, Direction(way), numbers)
@@ -150,7 +150,7 @@ class BlockAddress:
         )
 
     def undo(self, plan: Plan) -> UndoResult:
-        address = _address(plan)
+        address = address_of(plan)
         restored: list[str] = []
         left: list[str] = []
         for name, ways in plan.after["entries"].items():
@@ -162,13 +162,6 @@ class BlockAddress:
                 done, reason = self._acls.allow_again(acl, address, Direction(way), numbers)
                 (left if reason else restored).append(reason or done)
         return UndoResult(tuple(restored), tuple(left))
-
-
-def _address(plan: Plan) -> Address:
-    address = read_address(plan.after["address"])
-    if address is None:
-        raise ValueError(f"{plan.after['address']} in a plan of block_address is no address")
-    return address
 
 
 def _resources(interfaces: list[Interface], instances: list[Mapping[str, Any]]) -> tuple[str, ...]:

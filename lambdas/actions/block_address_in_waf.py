@@ -17,7 +17,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
-from response.addresses import Address, read_address
+from response.addresses import Address, address_of, read_address
 from response.resources import IP_SET
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -101,7 +101,7 @@ class BlockAddressInWaf:
         return True
 
     def check(self, plan: Plan) -> str:
-        address = _address(plan)
+        address = address_of(plan)
         for arn in plan.after["blocks"]:
             found = self._sets.read(IpSetName.of(arn))
             if found is None:
@@ -112,7 +112,7 @@ class BlockAddressInWaf:
         return ""
 
     def apply(self, plan: Plan) -> None:
-        address = _address(plan)
+        address = address_of(plan)
         try:
             for arn in plan.after["blocks"]:
                 self._sets.put(IpSetName.of(arn), address)
@@ -123,7 +123,7 @@ class BlockAddressInWaf:
         return verified_in_time(lambda: self._look(plan))
 
     def _look(self, plan: Plan) -> Verification:
-        address = _address(plan)
+        address = address_of(plan)
         try:
             found = [self._sets.read(IpSetName.of(arn)) for arn in plan.after["blocks"]]
         except (CloudUnavailable, CloudRefusal):
@@ -132,24 +132,17 @@ class BlockAddressInWaf:
         return Verification.VERIFIED if there else Verification.DRIFTED
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
-        address = _address(plan)
+        address = address_of(plan)
         return tuple(self._sets.compare(IpSetName.of(arn), address) for arn in plan.after["blocks"])
 
     def undo(self, plan: Plan) -> UndoResult:
-        address = _address(plan)
+        address = address_of(plan)
         restored: list[str] = []
         left: list[str] = []
         for arn in plan.after["blocks"]:
             done, reason = self._sets.take(IpSetName.of(arn), address)
             (left if reason else restored).append(reason or done)
         return UndoResult(tuple(restored), tuple(left))
-
-
-def _address(plan: Plan) -> Address:
-    address = read_address(plan.after["address"])
-    if address is None:
-        raise ValueError(f"{plan.after['address']} in a plan of {BlockAddressInWaf.name} is no address")
-    return address
 
 
 def _useless(found: IpSet, uses: Sequence[Use], address: Address) -> str:
