@@ -13,13 +13,11 @@ from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
 from response.notices import Notify, notice
+from response.orders import BY_EXPIRY
 from response.policy import AtEnd, Policy
 from response.proposals import Proposal
 from response.switch import read_switch
 from response.undoing import Desk, end
-
-#: Who decided on an undo that nobody asked for.
-BY_EXPIRY = "policy:time_to_live"
 
 
 def expire(

@@ -19,6 +19,8 @@ from response.proposals import fingerprint
 from shared_model.errors import CloudUnavailable
 
 PREFIX = "undos"
+#: Who decided on an undo that nobody asked for: the time to live is over.
+BY_EXPIRY = "policy:time_to_live"
 _ROUNDS = 8
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from response import as_written, orders
@@ -19,6 +18,7 @@ from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.notices import Notify
 from response.people import Person, undo_objection
+from response.telling import moment
 from shared_model.errors import BreakwaterError, RefusedByCloud
 from shared_model.verdicts import Verdict
 
@@ -103,92 +103,125 @@ def undo(
 
 def end(desk: Desk, name: str, containment_id: str, actor: str) -> Ended:
     """Undo a containment of the stream ``name``, decided by ``actor``. Raises UnknownContainment, CloudUnavailable."""
-    written: list[JournalEntry] = []
+    one = _Undo(desk, actor)
     for _ in range(_ROUNDS):
         stream = fold(name, desk.journal.stream(name))
         containment = stream.containments.get(containment_id)
         if containment is None:
             raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
         try:
-            ended = _restore(desk, stream, containment, actor, written)
+            ended = one.restore(stream, containment)
         except SequenceTaken:
             continue
-        earlier = tuple(entry for entry in ending(stream, containment) if entry not in written)
+        earlier = tuple(entry for entry in ending(stream, containment) if entry not in one.written)
         return replace(ended, earlier=earlier)
     raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
 
 
-def _restore(desk: Desk, stream: Stream, containment: Containment, actor: str, written: list[JournalEntry]) -> Ended:
-    def write(stream: Stream, entry: JournalEntry) -> Stream:
-        desk.journal.append(entry)
-        written.append(entry)
+class _Undo:
+    """One undo in progress: what it has written, and the order that it carries out."""
+
+    def __init__(self, desk: Desk, actor: str) -> None:
+        self.desk = desk
+        self.actor = actor
+        self.written: list[JournalEntry] = []
+        self.order = desk.order
+
+    def restore(self, stream: Stream, containment: Containment) -> Ended:
+        """Undo it from wherever its entries stop, or say why not. Raises SequenceTaken: the stream is another by now."""
+        desk = self.desk
+        undone = next((entry for entry in reversed(ending(stream, containment)) if entry.step is Step.UNDONE), None)
+        once_more = containment.is_held or (desk.overwrite and undone is not None and bool(undone.detail.get("left")))
+        # Else perhaps by a function that was killed before it told anyone.
+        if containment.step is Step.UNDONE and undone is not None and not once_more:
+            tell_of_end(desk.actions, desk.notify, undone, containment)
+            return self._ended(containment, Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
+        if self.actor == orders.BY_EXPIRY and (reason := _not_due(containment, desk.now_ms)):
+            if self.order is not None:
+                orders.settle(desk.journal, self.order, now_ms=desk.now_ms, reason=reason)
+            return self._ended(containment, Step.EXTENDED, reason)
+        # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
+        if reason := stream.being_applied(desk.now_ms):
+            raise CloudUnavailable(f"{reason}: undo {containment.id} when that is over")
+        if reason := _unattested(desk):
+            return self._refused(stream, containment, reason, sign_in=True)
+        if reason := _not_now(desk, stream, containment):
+            return self._refused(stream, containment, reason)
+        if reason := as_written.objection(desk.journal, stream, containment, now_ms=desk.now_ms):
+            return self._refused(stream, containment, reason)
+        action = desk.actions.get(containment.plan.action)
+        if action is None:
+            raise ValueError(
+                f"this function has no action {containment.plan.action}: deploy the version that applied {containment.id}"
+            )
+        if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
+            return self._refused(stream, containment, reason)
+        changed, unseen = list[str](), ""
+        try:
+            changed = [str(each) for each in action.compare(containment.plan) if each.is_changed]
+        except RefusedByCloud as refusal:  # what was contained is perhaps not there any more: it ends all the same
+            if desk.overwrite:  # nobody would know over what
+                reason = f"what was changed since cannot be seen ({refusal}): undo it without --overwrite"
+                return self._refused(stream, containment, reason)
+            unseen = str(refusal)
+        stream = self._begin(stream, containment, changed)
+        with acting_for(containment.id):
+            if isinstance(action, Overwriting) and desk.overwrite:
+                result = action.overwrite(containment.plan)
+            else:
+                result = action.undo(containment.plan)
+        outcome = {
+            **({"unattested": True} if _is_unattested(stream, containment) else {}),
+            "restored": list(result.restored),
+            "left": list(result.left),
+            **({"changed_since": changed} if changed else {}),
+            **({"not_compared": unseen} if unseen else {}),
+            **({"held": True} if result.left and _is_held(action, containment.plan) else {}),
+        }
+        self._write(stream, containment, Step.UNDONE, {**outcome, **self._delivery})
+        tell_of_end(desk.actions, desk.notify, self.written[-1], containment)
+        if self.order is not None:
+            orders.settle(desk.journal, self.order, now_ms=desk.now_ms)
+        return self._ended(containment, Step.UNDONE, "", result.left)
+
+    def _begin(self, stream: Stream, containment: Containment, changed: list[str]) -> Stream:
+        """Write down that it was decided on, and that it is being undone."""
+        desk, sender = self.desk, _who_asked(self.desk)
+        detail = {**sender, **self._delivery}
+        self.order = desk.order or orders.give(desk.journal, containment, actor=self.actor, now_ms=desk.now_ms, detail=detail)
+        # Also of one that another began to undo: until when somebody may be at it counts from here.
+        if any(entry.step is Step.UNDOING for entry in self.written):
+            return stream
+        overwrites = {"overwrites": changed} if desk.overwrite else {}
+        return self._write(stream, containment, Step.UNDOING, {**sender, **overwrites, **self._delivery})
+
+    @property
+    def _delivery(self) -> dict[str, Any]:
+        return {"delivery": self.desk.delivery} if self.desk.delivery else {}
+
+    def _write(self, stream: Stream, containment: Containment, step: Step, detail: Mapping[str, Any]) -> Stream:
+        entry = stream.entry(step, containment, now_ms=self.desk.now_ms, actor=self.actor, detail=detail)
+        self.desk.journal.append(entry)
+        self.written.append(entry)
         return stream.followed_by(entry)
 
-    def ended(step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
-        return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(written))
+    def _refused(self, stream: Stream, containment: Containment, reason: str, **said: bool) -> Ended:
+        self._write(stream, containment, Step.REFUSED, {"reason": reason, **said})
+        tell_of_end(self.desk.actions, self.desk.notify, self.written[-1], containment)
+        return self._ended(containment, Step.REFUSED, reason)
 
-    def refused(reason: str, **said: bool) -> Ended:
-        detail = {"reason": reason, **said}
-        refusal = stream.entry(Step.REFUSED, containment, now_ms=desk.now_ms, actor=actor, detail=detail)
-        write(stream, refusal)
-        tell_of_end(desk.actions, desk.notify, refusal, containment)
-        return ended(Step.REFUSED, reason)
+    def _ended(self, containment: Containment, step: Step, reason: str, left: tuple[str, ...] = ()) -> Ended:
+        return Ended(containment.id, containment.correlation_id, step, reason, left, tuple(self.written))
 
-    undone = next((entry for entry in reversed(ending(stream, containment)) if entry.step is Step.UNDONE), None)
-    once_more = containment.is_held or (desk.overwrite and undone is not None and bool(undone.detail.get("left")))
-    # Else perhaps by a function that was killed before it told anyone.
-    if containment.step is Step.UNDONE and undone is not None and not once_more:
-        tell_of_end(desk.actions, desk.notify, undone, containment)
-        return ended(Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
-    # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
-    if reason := stream.being_applied(desk.now_ms):
-        raise CloudUnavailable(f"{reason}: undo {containment.id} when that is over")
-    if reason := _unattested(desk):
-        return refused(reason, sign_in=True)
-    if reason := _not_now(desk, stream, containment):
-        return refused(reason)
-    if reason := as_written.objection(desk.journal, stream, containment, now_ms=desk.now_ms):
-        return refused(reason)
-    action = desk.actions.get(containment.plan.action)
-    if action is None:
-        raise ValueError(
-            f"this function has no action {containment.plan.action}: deploy the version that applied {containment.id}"
-        )
-    if desk.overwrite and (reason := _against_overwriting(action, stream, containment)):
-        return refused(reason)
-    changed, unseen = list[str](), ""
-    try:
-        changed = [str(each) for each in action.compare(containment.plan) if each.is_changed]
-    except RefusedByCloud as refusal:  # what was contained is perhaps not there any more: it ends all the same
-        if desk.overwrite:  # nobody would know over what
-            return refused(f"what was changed since cannot be seen ({refusal}): undo it without --overwrite")
-        unseen = str(refusal)
-    said: dict[str, Any] = {"delivery": desk.delivery} if desk.delivery else {}
-    sender = _who_asked(desk)
-    order = desk.order or orders.give(desk.journal, containment, actor=actor, now_ms=desk.now_ms, detail={**sender, **said})
-    # Also of one that another began to undo: until when somebody may be at it counts from here.
-    if not any(entry.step is Step.UNDOING for entry in written):
-        sender |= {"overwrites": changed} if desk.overwrite else {}
-        undoing = stream.entry(Step.UNDOING, containment, now_ms=desk.now_ms, actor=actor, detail={**sender, **said})
-        stream = write(stream, undoing)
-    with acting_for(containment.id):
-        if isinstance(action, Overwriting) and desk.overwrite:
-            result = action.overwrite(containment.plan)
-        else:
-            result = action.undo(containment.plan)
-    outcome = {
-        **({"unattested": True} if _is_unattested(stream, containment) else {}),
-        "restored": list(result.restored),
-        "left": list(result.left),
-        **({"changed_since": changed} if changed else {}),
-        **({"not_compared": unseen} if unseen else {}),
-        **({"held": True} if result.left and _is_held(action, containment.plan) else {}),
-    }
-    undone = stream.entry(Step.UNDONE, containment, now_ms=desk.now_ms, actor=actor, detail={**outcome, **said})
-    write(stream, undone)
-    tell_of_end(desk.actions, desk.notify, undone, containment)
-    orders.settle(desk.journal, order, now_ms=desk.now_ms)
-    return ended(Step.UNDONE, "", result.left)
+
+def _not_due(containment: Containment, now_ms: int) -> str:
+    """Why time does not undo it, ``""`` where it does: it may have been extended since it was found due, or since the order.
+
+    What has begun to be undone is not extended any more.
+    """
+    if containment.step is Step.UNDOING or containment.expires_ms is None or containment.expires_ms <= now_ms:
+        return ""
+    return f"a further verdict has extended it until {moment(containment.expires_ms)}: time does not undo it before"
 
 
 def _who_asked(desk: Desk) -> dict[str, Any]:
@@ -246,7 +279,7 @@ def _not_now(desk: Desk, stream: Stream, containment: Containment) -> str:
     if desk.person is not None and (reason := undo_objection(desk.person, _led_to(stream, containment))):
         return reason
     if desk.now_ms < containment.earliest_undo_ms:
-        earliest = datetime.fromtimestamp(containment.earliest_undo_ms / 1000, UTC).isoformat(timespec="seconds")
+        earliest = moment(containment.earliest_undo_ms)
         return f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
     current = stream.current
     if (containment.step is Step.FAILED or containment.is_held) and current is not None:

@@ -15,8 +15,9 @@ from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
 from lambdas.registry import FUNCTIONS
 from response.actions import Mode
 from response.containment import LONGEST_RUN_MS
-from response.expiry import BY_EXPIRY, expire
+from response.expiry import expire
 from response.journal import Journal, JournalEntry, Step
+from response.orders import BY_EXPIRY
 from response.policy import AtEnd
 from response.switch import ID as SWITCH
 from response.switch import STREAM as STREAM_OF_SWITCH

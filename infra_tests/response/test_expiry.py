@@ -10,8 +10,9 @@ from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Killed, Site, v
 from response.actions import CannotApply, CloudUnavailable, Plan, UndoResult
 from response.containment import LONGEST_RUN_MS
 from response.ends import Ended
-from response.expiry import BY_EXPIRY, expire
+from response.expiry import expire
 from response.journal import JournalEntry, Step
+from response.orders import BY_EXPIRY
 from response.policy import AtEnd
 from response.undoing import UnknownContainment
 from shared_model.events import Telemetry

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra_tests.response.world import HOUR_MS, NOW_MS, Killed, Site, verdict
+from response import orders
 from response.actions import Mode
 from response.containment import fold
 from response.ends import Ended
@@ -153,3 +154,51 @@ def test_undo_takes_back_what_was_extended() -> None:
     further(site)
     assert site.undo(site.contained).step is Step.UNDONE
     assert site.world["i-1"] == {"eni-a": "open", "eni-b": "web"}
+
+
+def extend(site: Extended) -> None:
+    """Two further signals: those that began it are too old to count."""
+    further(site, "first", Telemetry.API_CALLS)
+    further(site, "second", Telemetry.DNS_LOGS)
+    assert Step.EXTENDED in site.steps("i-1")
+
+
+def ends(site: Extended) -> list[Step]:
+    return [entry.step for entry in site.journal.stream(orders.stream_of(site.now_ms))]
+
+
+def test_what_is_extended_while_the_schedule_is_about_to_undo_it_stays_until_its_new_end() -> None:
+    site = Extended(at_end=AtEnd.UNDO)
+    site.now_ms = NOW_MS + HOUR_MS + 1
+    append = site.journal.append
+
+    def extended_meanwhile(entry: JournalEntry) -> None:
+        if entry.step is Step.UNDOING:
+            site.journal.append = append  # type: ignore[method-assign]
+            extend(site)
+        append(entry)
+
+    site.journal.append = extended_meanwhile  # type: ignore[method-assign]
+    (left,) = site.expire()
+    assert (left.step, left.entries) == (Step.EXTENDED, ())
+    assert "extended it until" in left.reason
+    assert set(site.world["i-1"].values()) == {"locked"}
+    assert ends(site) == [Step.ORDERED, Step.SETTLED], "what was decided on is not going to be done"
+    site.now_ms += HOUR_MS - 1
+    assert site.expire() == ()
+    site.now_ms += 1
+    assert [each.step for each in site.expire()] == [Step.UNDONE]
+
+
+def test_an_order_of_the_schedules_that_was_left_behind_ends_when_it_is_extended() -> None:
+    site = Extended(at_end=AtEnd.UNDO)
+    site.now_ms = NOW_MS + HOUR_MS + 1
+    site.journal.kill_after = Step.ORDERED
+    with pytest.raises(Killed):
+        site.expire()
+    extend(site)
+    site.now_ms += HOUR_MS // 2
+    assert [each.step for each in site.expire()] == [Step.EXTENDED]
+    assert set(site.world["i-1"].values()) == {"locked"}
+    assert ends(site) == [Step.ORDERED, Step.SETTLED]
+    assert site.undo(site.contained).step is Step.UNDONE, "a person may undo it before"

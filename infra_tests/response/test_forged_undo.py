@@ -11,8 +11,9 @@ import pytest
 from infra_tests.response.world import HOUR_MS, Killed, Site
 from response import anchors, orders
 from response.ends import Ended
-from response.expiry import BY_EXPIRY, expire
+from response.expiry import expire
 from response.journal import JournalEntry, Step, link
+from response.orders import BY_EXPIRY
 from response.people import Person
 from response.policy import AtEnd
 

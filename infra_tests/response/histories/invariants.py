@@ -19,9 +19,8 @@ from infra_tests.response.histories.violation import must
 from response.actions import Mode, Plan
 from response.budget import HOUR_MS, Limits, contain, line_for
 from response.containment import containment_id
-from response.expiry import BY_EXPIRY
 from response.journal import JournalEntry, Step
-from response.orders import standing
+from response.orders import BY_EXPIRY, standing
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -48,7 +47,6 @@ class Invariants(Watching):
         self.plan: dict[str, Plan] = {}
         self.begun_ms: dict[str, int] = {}
         self.expires_ms: dict[str, int] = {}
-        self.first_end_ms: dict[str, int] = {}
         self.ordered: set[str] = set()
         self.begun: defaultdict[str, list[int]] = defaultdict(list)
         self.asked: defaultdict[str, list[int]] = defaultdict(list)
@@ -184,7 +182,7 @@ class Invariants(Watching):
         approved = "approved_by" in entry.detail
         mode, lives_s = said.terms(self._verdict(entry).telemetry)
         must(mode is Mode.ENFORCE or (approved and mode is not Mode.OBSERVE), f"mode {mode}, and applied: {entry.id}")
-        ends_ms = self.first_end_ms[entry.containment_id] = entry.time_ms + max(lives_s, plan.min_lifetime_s) * 1000
+        ends_ms = entry.time_ms + max(lives_s, plan.min_lifetime_s) * 1000
         must(entry.expires_ms == ends_ms, f"it lasts as long as its rule says, and no other: {entry.id}")
         self.asked_people.begins(entry, self._verdict(entry))
         protected = by is not None and plan.target.id in by.protected_at_start
@@ -216,7 +214,7 @@ class Invariants(Watching):
         must(mode is Mode.ENFORCE, f"mode {mode}, and extended: {entry.id}")
         self._is_corroborated(entry)
         until_ms = entry.time_ms + max(lives_s, self.plan[one].min_lifetime_s) * 1000
-        must(self.expires_ms[one] < (entry.expires_ms or 0) <= until_ms, f"longer than its rule says, or sooner: {entry.id}")
+        must(self.expires_ms[one] < (entry.expires_ms or 0) == until_ms, f"longer or shorter than its rule says: {entry.id}")
         self.expires_ms[one] = entry.expires_ms or 0
 
     def _is_proposed(self, entry: JournalEntry) -> None:
@@ -257,8 +255,7 @@ class Invariants(Watching):
         if entry.actor == BY_EXPIRY:
             running = self.stage.turns.running
             must(running is None or running.armed_at_last_look is True, f"undone by time while disarmed: {entry.id}")
-            # An extension that comes while the schedule is at it may come too late (docs/histories.md).
-            must(entry.time_ms >= self.first_end_ms[one], f"undone before its time: {entry.id}")
+            must(entry.time_ms >= self.expires_ms[one], f"undone by time before its time, as last extended: {entry.id}")
             given = self.stage.history.setting.gives_back and self.plan[one].action == "isolate"
             must(not given, f"given back by time alone: {entry.id}")
 

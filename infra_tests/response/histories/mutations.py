@@ -146,6 +146,11 @@ def time_undoes_although_disarmed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(response.expiry, "read_switch", lambda journal: Switch())
 
 
+def an_extension_in_the_last_moment_is_too_late(patch: pytest.MonkeyPatch) -> None:
+    """What the schedule has found due is undone, whatever was written since."""
+    patch.setattr(response.undoing, "_not_due", lambda containment, now_ms: "")
+
+
 def time_gives_back(patch: pytest.MonkeyPatch) -> None:
     """The policy says undo, and what an undo gives back is not asked."""
     patch.setattr(response.expiry, "_gives_back", lambda desk, containment: "")
@@ -335,6 +340,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     an_undo_that_was_decided_on_is_forgotten,
     an_order_stands_for_ever,
     time_undoes_although_disarmed,
+    an_extension_in_the_last_moment_is_too_late,
     time_gives_back,
     what_was_undone_is_begun_again,
     what_was_undone_is_begun_again_by_its_pieces,
