@@ -13,6 +13,8 @@ from pathlib import Path
 from console.deployment import Deployment, NotPossible, Print
 from response.anchors import as_copy, is_anchors
 from response.audit import Copy, NotACopy, Report, read_copies, verify
+from response.case_audit import CaseReport, verify_case
+from response.cases import is_case
 from response.remediation import is_remediation, of_entry
 
 
@@ -21,6 +23,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> arg
     parser = commands.add_parser("journal", help="verify the journal, or write it out")
     group = parser.add_subparsers(required=True, metavar="command")
     check = group.add_parser("verify", help="say whether anything was altered, is missing or was put in; 1 where it was")
+    check.add_argument("case", nargs="?", default="", help="id of a case: say it of that one, entry by entry")
     check.add_argument(
         "--copies",
         type=Path,
@@ -43,6 +46,8 @@ def run_verify(where: Deployment, options: argparse.Namespace, out: Print) -> in
         raise NotPossible(f"cannot read {error.filename}: {error.strerror or error}") from error
     if options.copies and not copies:
         raise NotPossible("there is no copy of an anchor there: docs/audit.md says where they lie")
+    if options.case:
+        return _verify_case(where, options.case, copies, out)
     report = verify(where.journal, [*where.streams()], now_ms=time.time_ns() // 1_000_000, copies=copies)
     for problem in report.problems:
         out(str(problem))
@@ -51,6 +56,41 @@ def run_verify(where: Deployment, options: argparse.Namespace, out: Print) -> in
     out(f"NOT AS IT WAS WRITTEN: {len(report.problems)} findings" if report.problems else "nothing altered, missing or put in")
     out(f"({where.where})")
     return 1 if report.problems else 0
+
+
+def _verify_case(where: Deployment, case: str, copies: Sequence[Copy], out: Print) -> int:
+    """Print each entry of a case with what vouches for it, then its streams, then what is wrong."""
+    if not is_case(case):
+        raise NotPossible(
+            f"{case} is no id of a case: breakwater cases --all lists them, and show ID names that of a containment"
+        )
+    report = verify_case(where.journal, [*where.streams()], case, now_ms=time.time_ns() // 1_000_000, copies=copies)
+    for line in _of_case(report):
+        out(line)
+    if not report.entries:
+        out(f"the journal has no case {case}")
+    elif report.problems:
+        out(f"{case} IS NOT AS IT WAS WRITTEN: {len(report.problems)} findings")
+    else:
+        out(f"{case}: nothing altered, missing or put in")
+    if report.elsewhere:
+        out(f"{len(report.elsewhere)} entries of other streams are missing or altered, perhaps of this case too: nobody can say")
+    out(f"({where.where})")
+    return 0 if report.entries and not report.problems and not report.elsewhere else 1
+
+
+def _of_case(report: CaseReport) -> Iterator[str]:
+    accused = {(each.stream, each.sequence): str(each.fault) for each in report.problems}
+    for each in report.entries:
+        entry = each.entry
+        how = accused.get((entry.stream, entry.sequence), "held" if each.anchor else "not yet")
+        by = f"  {each.anchor}" if each.anchor else ""
+        yield f"{_time(entry.time_ms)}  {how:<10}  {entry.stream}/{entry.sequence}  {entry.step}  by {entry.actor}{by}"
+    for part in report.parts:
+        held = f"anchors hold it up to {part.held}" if part.held else "no anchor holds it yet"
+        yield f"{part.stream}: {part.of_case} of {part.entries} entries are of this case, {held}"
+    for problem in (*report.problems, *report.elsewhere):
+        yield str(problem)
 
 
 def run_export(where: Deployment, options: argparse.Namespace, out: Print) -> int:
@@ -69,7 +109,7 @@ def _summary(report: Report) -> Iterator[str]:
     yield f"{report.entries} entries in {report.streams} streams{before}"
     last = ""
     if report.last_anchor_ms is not None:
-        last = f", the last of {datetime.fromtimestamp(report.last_anchor_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        last = f", the last of {_time(report.last_anchor_ms)}"
     since = f"; {report.since} entries since then, which only the next one will hold" if report.since else ""
     yield f"{report.anchors} anchors{last}{since}"
     yield f"{report.copies} copies of anchors from outside" if report.copies else "no copies of anchors from outside were given"
@@ -87,3 +127,7 @@ def _copies(file: Path) -> Iterator[Copy]:
     except (ValueError, EOFError, gzip.BadGzipFile) as error:
         said = error if isinstance(error, NotACopy) else f"no text, or cut off: {error}"
         raise NotPossible(f"{file}: {said}") from error
+
+
+def _time(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -65,6 +65,33 @@ def test_copies_of_anchors_are_compared(console: Console, journal: Journal, tmp_
     assert console.printed[0].startswith(f"MISSING  {day}/2")
 
 
+def test_one_case_is_verified_entry_by_entry(console: Console, journal: Journal) -> None:
+    entries = journal.stream(STREAM)
+    case, day = entries[0].case, stream_of(NOW_MS)
+    assert console("journal", "verify", case) == 0
+    *shown, _, _, said, _ = console.printed
+    assert len(shown) == len(entries) + 2, "the order of the undo, and its settlement, belong to it"
+    assert all("  held        " in line and line.endswith(f"{day}/1") for line in shown)
+    assert {entry.step for entry in entries} <= {line.split()[3] for line in shown}
+    assert f"{orders.stream_of(NOW_MS)}: 2 of 2 entries are of this case, anchors hold it up to 2" in console.printed
+    assert said == f"{case}: nothing altered, missing or put in"
+
+
+def test_what_is_no_case_is_said_so(console: Console, journal: Journal, capsys: pytest.CaptureFixture[str]) -> None:
+    assert console("journal", "verify", journal.stream(STREAM)[-1].containment_id) == 1
+    assert "is no id of a case" in capsys.readouterr().err
+    assert console("journal", "verify", "case-20260101-0000-00000000") == 1
+    assert console.printed[0] == "the journal has no case case-20260101-0000-00000000"
+
+
+def test_what_was_put_into_a_case_is_named(console: Console, journal: Journal) -> None:
+    last = journal.stream(STREAM)[-1]
+    journal.append(replace(last, sequence=last.sequence + 1, previous=link("x", ()), actor="policy:forged"))
+    assert console("journal", "verify", last.case) == 1
+    assert any("INSERTED" in line and "by policy:forged" in line for line in console.printed)
+    assert f"{last.case} IS NOT AS IT WAS WRITTEN: 1 findings" in console.printed
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
