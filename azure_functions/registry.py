@@ -59,9 +59,9 @@ class FunctionSpec:
 
 #: Tables, queues and containers of the state account.
 MEMORY, SIGNALS, JOURNAL, PROGRESS = "memory", "signals", "journal", "progress"
-#: Undos that were decided on: only who undoes adds to them.
-UNDOS = "undos"
-TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS, UNDOS)
+#: Undos that were decided on, and anchors of the journal: only who undoes adds to them.
+UNDOS, ANCHORS = "undos", "anchors"
+TABLES = (MEMORY, SIGNALS, JOURNAL, PROGRESS, UNDOS, ANCHORS)
 VERDICTS, CONTAINMENTS, ANSWERS = "verdicts", "containments", "answers"
 #: What people who signed in to the page answer, and want undone. It alone may send here, beside whoever takes the messages (what
 #: hides one suffices to send one): so what it says of them is attested, to the extent that their taker is believed.

@@ -8,6 +8,7 @@ from typing import Any
 
 from azure_functions.actions.catalogue import KNOWN, make_actions
 from azure_functions.adapters.journal import TableJournal
+from azure_functions.adapters.lake import Lake
 from azure_functions.adapters.notifications import Notices
 from azure_functions.adapters.policy import PolicyBlob, listed
 from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row
@@ -119,7 +120,7 @@ class ResponseRoom:
         return anchor_and_tell(
             self.journal,
             now_ms=function.now_ms(),
-            copies=self._function.lake,
+            copies=Lake(function.clients, Group.UNDO),  # who contains must not be able to put one there
             log=function.logger,
             notify=self.notify,
             count=function.count,

@@ -53,7 +53,7 @@ class DataRole:
 
 APPEND = DataRole(
     "table appender",
-    "Reads a table and inserts rows; cannot change or delete one: the journal, and undos that were decided on.",
+    "Reads a table and inserts rows; cannot change or delete one: the journal, undos that were decided on, anchors.",
     (f"{_TABLES}/add/action", f"{_TABLES}/read"),
 )
 KEEP = DataRole(
@@ -103,7 +103,8 @@ def grants() -> Iterator[DataGrant]:
     detect, respond = Group.DETECT, Group.RESPOND
     for group, prefixes in (
         (detect, ("ocsf/*", "rejected/*", "dead-letters/*")),
-        (respond, ("ocsf/class=7001/*", f"{ANCHORS}/*", "dead-letters/*")),
+        (respond, ("ocsf/class=7001/*", "dead-letters/*")),
+        (Group.UNDO, (f"{ANCHORS}/*",)),
     ):
         yield DataGrant(group, WRITE, names.container(names.STATE, registry.LAKE), prefixes)
     yield DataGrant(respond, "Storage Blob Data Reader", names.container(names.STATE, registry.POLICY))
@@ -113,7 +114,8 @@ def grants() -> Iterator[DataGrant]:
         yield DataGrant(respond, FORGET, names.table(table))  # the schedule takes out what has ended
     yield DataGrant(respond, KEEP, names.table(registry.SIGNALS))
     yield DataGrant(respond, APPEND, names.table(registry.JOURNAL))
-    yield DataGrant(Group.UNDO, APPEND, names.table(registry.UNDOS))
+    for table in (registry.UNDOS, registry.ANCHORS):  # who contains must not be able to add to either
+        yield DataGrant(Group.UNDO, APPEND, names.table(table))
     yield DataGrant(Group.PAGE, "Storage Table Data Reader", names.table(registry.JOURNAL))
     for queue in (registry.LINK_ANSWERS, registry.LINK_UNDOS):
         yield DataGrant(Group.PAGE, "Storage Queue Data Message Sender", names.queue(queue))
@@ -159,7 +161,7 @@ SWITCH_HOLDER = "Breakwater: turns the master switch, an entry of the journal."
 
 def operator_grants() -> Iterator[tuple[str, Ref]]:
     """What an operator needs: to see the journal, to answer and ask for an undo, to set the policy, to look at dead letters."""
-    for table in (registry.JOURNAL, registry.UNDOS):
+    for table in (registry.JOURNAL, registry.UNDOS, registry.ANCHORS):
         yield "Storage Table Data Reader", names.table(table)
     for queue in (registry.CONTAINMENTS, registry.ANSWERS):
         yield "Storage Queue Data Message Sender", names.queue(queue)

@@ -2,7 +2,7 @@
 
 Who contains writes the journal, and on AWS can write over an entry. What the identity that undoes gives back is the state before,
 of the plan. So it first looks whether the containment stands where its id says, whether the entries of its stream fit together,
-and whether they are those that the anchors hold, which on AWS only the schedule writes.
+and whether they are those that the anchors hold, which only the schedule writes.
 """
 
 from __future__ import annotations

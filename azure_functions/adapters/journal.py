@@ -16,7 +16,8 @@ from typing import Any
 from azure_functions.adapters.table_rows import encode_key, pack_json, sortable, unpack_json
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
-from azure_functions.registry import JOURNAL, UNDOS, Group
+from azure_functions.registry import ANCHORS, JOURNAL, UNDOS, Group
+from response.anchors import is_anchors
 from response.journal import EXPIRES, JournalEntry, SequenceTaken, Step
 from response.orders import is_orders
 
@@ -33,8 +34,9 @@ _EXISTS = "EntityAlreadyExists"
 class TableJournal:
     """Table ``journal``: partition stream, row padded sequence; partitions ``~expiring``, ``~written``, ``~containment…``.
 
-    Orders (``response/orders.py``) lie in a table of their own, ``undos``, in the same shape: a role on a table sees no keys, and
-    who adds to the journal must not be able to add those.
+    Orders (``response/orders.py``) and anchors lie in tables of their own, ``undos`` and ``anchors``, in the same shape: a role
+    on a table sees no keys, and who adds to the journal must not be able to add those. What stands under such a name in another
+    table is not read.
     """
 
     def __init__(self, clients: Clients, group: Group = Group.RESPOND) -> None:
@@ -66,12 +68,17 @@ class TableJournal:
         return dict.fromkeys(_stream(row) for row in rows)
 
     def find(self, containment_id: str) -> str | None:
-        rows = _query(self._journal, "PartitionKey eq @pk", pk=_containment_partition(containment_id))
+        rows = _query(self._table_of(containment_id), "PartitionKey eq @pk", pk=_containment_partition(containment_id))
         return next((_stream(row) for row in rows), None)
 
     def streams(self) -> list[str]:
-        """Return the names of all streams, for a person's overview: reads both tables whole."""
-        return [_from_row(row).stream for row in self._query_both("RowKey eq @first", first=_sequence(1))]
+        """Return the names of all streams, for a person's overview: reads the tables whole."""
+        return [
+            name
+            for table in (self._journal, self._undos, self._anchors)
+            for row in _query(table, "RowKey eq @first", first=_sequence(1))
+            if self._table_of(name := _from_row(row).stream) is table
+        ]
 
     def _read(self, stream: str, sequence: int) -> JournalEntry | None:
         key = {"pk": encode_key(stream), "rk": _sequence(sequence)}
@@ -82,6 +89,8 @@ class TableJournal:
         return [row for table in (self._journal, self._undos) for row in _query(table, question, **parameters)]
 
     def _table_of(self, stream: str) -> Any:
+        if is_anchors(stream):
+            return self._anchors
         return self._undos if is_orders(stream) else self._journal
 
     @cached_property
@@ -91,6 +100,10 @@ class TableJournal:
     @cached_property
     def _undos(self) -> Any:
         return self._clients("tables", Group.UNDO).get_table_client(UNDOS)
+
+    @cached_property
+    def _anchors(self) -> Any:
+        return self._clients("tables", Group.UNDO).get_table_client(ANCHORS)
 
 
 def _insert(table: Any, row: Mapping[str, Any]) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from azure_functions.adapters.journal import TableJournal
-from azure_functions.registry import JOURNAL, UNDOS
+from azure_functions.registry import ANCHORS, JOURNAL, UNDOS
 from infra_tests.azure_functions.app import App
 from infra_tests.azure_functions.test_handlers import guarded_by, two_signals
+from response import anchors
 from response.containment import fold
 from response.journal import JournalEntry, Step
 from response.orders import stream_of
@@ -65,6 +66,24 @@ def test_an_order_counts_only_in_the_table_of_who_undoes(contained: App) -> None
     assert guarded_by(contained) != isolated
     assert TableJournal(contained.clients).stream(stream_of(contained.now_ms)) == []
     assert TableJournal(contained.clients).find(one.containment_id) == one.stream
+
+
+def test_an_anchor_counts_only_in_the_table_of_who_undoes(contained: App) -> None:
+    """A false one that the responder puts into the journal's table keeps nobody from undoing, and vouches for nothing."""
+    contained.scheduled()
+    isolated, name, tables = guarded_by(contained), anchors.stream_of(contained.now_ms), contained.storage.tables
+    rows = list(tables.get_table_client(ANCHORS).list_entities())
+    assert {row["step"] for row in rows if "step" in row} == {Step.ANCHORED}
+    for row in rows:
+        tables.get_table_client(ANCHORS).delete_entity(row)
+        tables.get_table_client(JOURNAL).create_entity(
+            {key: str(value).replace('"1:', '"1:f') if key == "entry0" else value for key, value in row.items()}
+        )
+    journal = TableJournal(contained.clients)
+    assert journal.stream(name) == []
+    assert name not in journal.streams()
+    ask(contained)
+    assert guarded_by(contained) != isolated
 
 
 def test_what_was_asked_for_is_done_where_its_message_is_lost(contained: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,9 +165,10 @@ def test_nobody_may_change_or_delete_an_entry_of_the_journal(given: list[Right])
     }
 
 
-def test_only_who_undoes_writes_down_that_an_undo_was_decided_on(given: list[Right]) -> None:
-    """Whoever else could would have rights given back: the schedule carries out what stands there."""
-    here = {(right.who, right.data) for right in given if right.on.endswith(f"/tables/{registry.UNDOS}")}
+@pytest.mark.parametrize("table", [registry.UNDOS, registry.ANCHORS])
+def test_only_who_undoes_orders_undos_and_anchors_the_journal(given: list[Right], table: str) -> None:
+    """Whoever else could would have rights given back: the schedule carries out orders, and an undo believes anchors."""
+    here = {(right.who, right.data) for right in given if right.on.endswith(f"/tables/{table}")}
     assert here == {
         (Group.UNDO, frozenset({f"{_ENTITIES}/read", f"{_ENTITIES}/add/action"})),
         ("an operator", frozenset()),  # a built-in role: Storage Table Data Reader
@@ -250,13 +251,14 @@ def test_detectors_know_neither_journal_nor_signals_nor_policy(given: list[Right
 
 def test_each_writes_its_own_part_of_the_lake_and_nobody_reads_or_deletes_there(given: list[Right]) -> None:
     here = {right.who: right for right in given if right.on.endswith(f"/containers/{registry.LAKE}")}
-    assert set(here) == {Group.DETECT, Group.RESPOND}
+    assert set(here) == {Group.DETECT, Group.RESPOND, Group.UNDO}
     for right in here.values():
         assert {one.rpartition("blobs/")[2] for one in right.data} == {"write", "add/action"}
     patterns = {who: re.findall(r"StringLike '([^']+)'", right.condition) for who, right in here.items()}
     assert patterns == {
         Group.DETECT: ["ocsf/*", "rejected/*", "dead-letters/*"],
-        Group.RESPOND: ["ocsf/class=7001/*", "journal-anchors/*", "dead-letters/*"],
+        Group.RESPOND: ["ocsf/class=7001/*", "dead-letters/*"],
+        Group.UNDO: ["journal-anchors/*"],  # copies of anchors: not by who contains
     }
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.table_rows import encode_key
-from azure_functions.registry import CONTAINMENTS, JOURNAL, LAKE
+from azure_functions.registry import ANCHORS, CONTAINMENTS, JOURNAL, LAKE
 from offline.azure.embedded import ROOT, EmbeddedAzure
 from offline.azure.storage import Storage
 from response.anchors import is_anchors
@@ -90,9 +90,10 @@ class Operator:
 
         The anchors go: they hold it as it was. An undo believes no journal that does not fit, so its chain is made anew.
         """
-        moved_ms, table = days * 86_400_000, self._azure.storage.tables.get_table_client(JOURNAL)
+        moved_ms, tables = days * 86_400_000, self._azure.storage.tables
         streams = {name: self._journal.stream(name) for name in self._streams(action, kind, identifier)}
         for name in (*streams, *filter(is_anchors, self._journal.streams())):
+            table = tables.get_table_client(ANCHORS if is_anchors(name) else JOURNAL)
             for row in list(table.query_entities("PartitionKey eq @pk", parameters={"pk": encode_key(name)})):
                 table.delete_entity(row)
         for name, entries in streams.items():
