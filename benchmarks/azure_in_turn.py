@@ -16,9 +16,11 @@ from pathlib import Path
 from azure_infra.packaging.targets import CLOUD
 from benchmarks.azure_host import Timing, activity_records, warm
 from benchmarks.machine import describe
+from benchmarks.wire import Wire
 from cdk.packaging.interpreters import find_python
 from offline.azure.embedded import EmbeddedAzure
 from offline.azure.functions_host.worker_process import Interpreter
+from offline.processes import on_one_core
 
 _WARM_UP, _ROUNDS, _AT_ONCE = 40, 70, 3
 
@@ -27,16 +29,18 @@ def in_turn(apps: list[Path], python: Interpreter, folder: Path) -> list[list[Ti
     """Return the timings of each app, invoked in turn."""
     records = activity_records()
     with ExitStack() as running:
+        wire = running.enter_context(Wire.tap())
         azures = [
-            running.enter_context(EmbeddedAzure.start(folder / str(number), app=app, python=python))
+            running.enter_context(EmbeddedAzure.start(folder / str(number), app=app, python=python, way=wire.way))
             for number, app in enumerate(apps)
         ]
         for azure in azures:
-            warm(azure, records, _WARM_UP)
+            on_one_core(azure.host.invoker.pid)
+            warm(azure, wire, records, _WARM_UP)
         timings: list[list[Timing]] = [[] for _ in azures]
         for _ in range(_ROUNDS):
             for own, azure in zip(timings, azures, strict=True):
-                own.extend(warm(azure, records, _AT_ONCE))
+                own.extend(warm(azure, wire, records, _AT_ONCE))
         return timings
 
 
@@ -50,7 +54,7 @@ def main() -> None:
         timings = in_turn(apps, Interpreter(program, CLOUD.python), Path(name))
     for app, own in zip(apps, timings, strict=True):
         print(f"{app}: p50 of {len(own)} invocations")
-        for said in ("own_ms", "function_ms", "services_ms", "empty_ms"):
+        for said in ("own_ms", "function_ms", "services_ms", "empty_ms", "host_ms"):
             print(f"  {said.removesuffix('_ms'):9} {statistics.median(getattr(each, said) for each in own):6.2f} ms")
 
 

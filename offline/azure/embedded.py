@@ -21,7 +21,7 @@ from azure_infra.packaging.targets import LOCAL
 from offline.azure.azurite import FLOW_LOG_ACCOUNT, Azurite, azurite
 from offline.azure.certificates import make_certificates
 from offline.azure.functions_host.host import FunctionsHost
-from offline.azure.functions_host.worker_process import THIS_PYTHON, Interpreter
+from offline.azure.functions_host.worker_process import THIS_PYTHON, Interpreter, Way
 from offline.azure.services import Services
 from offline.azure.storage import Storage
 
@@ -59,6 +59,7 @@ class EmbeddedAzure:
         app: Path | None = None,
         python: Interpreter = THIS_PYTHON,
         settings: Mapping[str, str] | None = None,
+        way: Way = int,
     ) -> Iterator[Self]:
         """Start everything and deploy to it; end it with the block, however the block ends.
 
@@ -72,6 +73,8 @@ class EmbeddedAzure:
             What the app runs in.
         settings : mapping, optional
             Further settings of the app, beside those that every deployment has.
+        way : callable
+            What lies between host and worker.
         """
         certificates = make_certificates(folder / "certificates")
         deployed = app or build(LOCAL, ROOT).path
@@ -79,7 +82,8 @@ class EmbeddedAzure:
             storage = Storage(running, certificates)
             deploy_storage(storage)
             told = {**app_settings(running, services), **(settings or {})}
-            with FunctionsHost.start(deployed, environment=told, storage=storage, folder=folder, python=python) as host:
+            host_of = FunctionsHost.start(deployed, environment=told, storage=storage, folder=folder, python=python, way=way)
+            with host_of as host:
                 yield cls(storage, services, host)
 
     def put_policy(self, text: str) -> None:

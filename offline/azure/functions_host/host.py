@@ -29,7 +29,7 @@ from offline.azure.functions_host.functions import AppUnusable, Function, connec
 from offline.azure.functions_host.http_calls import HttpAnswer, methods_of, read_answer, request_data, route_of
 from offline.azure.functions_host.invoker import Invoker, Logged
 from offline.azure.functions_host.storage_queues import QueueListener
-from offline.azure.functions_host.worker_process import THIS_PYTHON, Interpreter
+from offline.azure.functions_host.worker_process import THIS_PYTHON, Interpreter, Way
 
 #: A batch that a function tries for ever is given up here after so many tries, when nobody waits in between.
 _MOST_ATTEMPTS = 10
@@ -78,6 +78,7 @@ class FunctionsHost:
         storage: HostStorage,
         folder: Path,
         python: Interpreter = THIS_PYTHON,
+        way: Way = int,
     ) -> Iterator[Self]:
         """Start the app's worker and listen; end both with the block.
 
@@ -91,12 +92,14 @@ class FunctionsHost:
         folder : Path
             Where the worker's own output goes.
         python : Interpreter
+        way : callable
+            What lies between host and worker.
 
         Raises
         ------
         HostJsonWrong, AppUnusable, WorkerFailed
         """
-        invoker = Invoker(app, environment=environment, folder=folder, python=python)
+        invoker = Invoker(app, environment=environment, folder=folder, python=python, way=way)
         host = None
         try:
             host = cls(invoker, storage)

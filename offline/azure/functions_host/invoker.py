@@ -14,7 +14,7 @@ from typing import Any
 from offline.azure.functions_host.functions import Function, read_functions
 from offline.azure.functions_host.host_settings import HostSettings, read_host_settings
 from offline.azure.functions_host.library import messages
-from offline.azure.functions_host.worker_process import THIS_PYTHON, Interpreter, LogRecord, WorkerEnded, WorkerProcess
+from offline.azure.functions_host.worker_process import THIS_PYTHON, Interpreter, LogRecord, Way, WorkerEnded, WorkerProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,18 @@ class Invoker:
     folder : Path
         Where the worker's own output goes.
     python : Interpreter
+    way : callable
+        As :class:`~offline.azure.functions_host.worker_process.WorkerProcess` takes it.
 
     Raises
     ------
     HostJsonWrong, AppUnusable, WorkerFailed
     """
 
-    def __init__(self, app: Path, *, environment: Mapping[str, str], folder: Path, python: Interpreter = THIS_PYTHON) -> None:
-        self._app, self.environment, self._python = app.resolve(), dict(environment), python
+    def __init__(
+        self, app: Path, *, environment: Mapping[str, str], folder: Path, python: Interpreter = THIS_PYTHON, way: Way = int
+    ) -> None:
+        self._app, self.environment, self._python, self._way = app.resolve(), dict(environment), python, way
         self.output = folder / "worker.log"
         self.settings: HostSettings = read_host_settings(app)
         self._lock, self._log_lock = threading.Lock(), threading.Lock()
@@ -163,7 +167,14 @@ class Invoker:
         self._worker.close()
 
     def _start(self) -> WorkerProcess:
-        return WorkerProcess(self._app, environment=self.environment, log=self._record, output=self.output, python=self._python)
+        return WorkerProcess(
+            self._app,
+            environment=self.environment,
+            log=self._record,
+            output=self.output,
+            python=self._python,
+            way=self._way,
+        )
 
     def _living(self) -> WorkerProcess:
         with self._lock:

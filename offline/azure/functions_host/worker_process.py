@@ -75,6 +75,8 @@ class Interpreter:
     version: tuple[int, int]
 
 
+#: Gets the port that the host listens on, returns the one that the worker connects to: what lies between them may look at it.
+Way = Callable[[int], int]
 #: The interpreter of this process, without its virtual environment.
 THIS_PYTHON = Interpreter(getattr(sys, "_base_executable", sys.executable), sys.version_info[:2])
 
@@ -93,6 +95,8 @@ class WorkerProcess:
     python : Interpreter
     output : Path
         File of what the process prints.
+    way : callable
+        Nothing lies between host and worker, unless it is given.
 
     Raises
     ------
@@ -107,6 +111,7 @@ class WorkerProcess:
         log: Callable[[LogRecord], None],
         output: Path,
         python: Interpreter = THIS_PYTHON,
+        way: Way = int,
     ) -> None:
         self._output_file = output
         self._log = log
@@ -121,7 +126,7 @@ class WorkerProcess:
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         try:
-            self.process = self._spawn(app, environment, python, port)
+            self.process = self._spawn(app, environment, python, way(port))
             threading.Thread(target=self._watch, name="worker-watch", daemon=True).start()
             self.functions = self._load(app)
             self.ids = {each.name: each.function_id for each in self.functions}
