@@ -53,6 +53,7 @@ class RestClient:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Any:
         """Return the answer's JSON, None where it has no body.
 
@@ -63,6 +64,8 @@ class RestClient:
             From the endpoint on (``/subscriptions/…``), or a whole address of the same endpoint (a next page).
         query, body, headers
             ``body`` is sent as JSON.
+        **options
+            Of this one call, of the pipeline: retries.
 
         Raises
         ------
@@ -72,7 +75,7 @@ class RestClient:
         from azure.core.rest import HttpRequest
 
         request = HttpRequest(method, self._address(path), params=dict(query or {}), json=body, headers=dict(headers or {}))
-        response = self.send_request(request)
+        response = self.send_request(request, **options)
         response.raise_for_status()
         return response.json() if response.content else None
 

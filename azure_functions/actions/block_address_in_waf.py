@@ -1,6 +1,6 @@
-"""Block an address in the firewall of an Application Gateway: a rule of the firewall policies that the operator's policy names.
+"""Block an address before an Application Gateway or a Front Door: a rule of the firewall policies that the policy names.
 
-For what stands behind a gateway, where the machine's interface sees the gateway's address and a network security group has
+For what stands behind one, where the machine's interface sees the gateway's address and a network security group has
 nothing to deny. Rules end the evaluation in the order of their numbers: a block that an Allow stands before is refused.
 """
 
@@ -10,7 +10,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from azure_functions.actions import firewall_rules as rules_of
-from azure_functions.actions.firewall_policies import FirewallPolicies, NamedPolicies, no_room, powerless, read_policies
+from azure_functions.actions.firewall_policies import (
+    GATEWAYS,
+    FirewallPolicies,
+    NamedPolicies,
+    kind_of,
+    no_room,
+    powerless,
+    read_policies,
+)
 from azure_functions.actions.interfaces import merged_tags
 from azure_functions.actions.own_networks import OwnNetworks
 from azure_functions.actions.permissions import WRITE_FIREWALL_POLICY
@@ -26,7 +34,7 @@ from response.resources import ARM_ID
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
-_AFTERWARDS = "only requests that come after it, once the gateways have taken the change over, which takes minutes"
+_AFTERWARDS = "only requests that come after it, once gateways and front doors have taken the change over, which takes minutes"
 
 
 class BlockAddressInWaf:
@@ -49,8 +57,8 @@ class BlockAddressInWaf:
     ) -> None:
         persistence = persistence or Persistence()
         self._arm = ResourceManager(clients, self.group, persistence)
-        self._policies = FirewallPolicies(self._arm)
-        self._undoing = FirewallPolicies(ResourceManager(clients, Group.UNDO, persistence))
+        self._policies = FirewallPolicies(clients, self.group, persistence)
+        self._undoing = FirewallPolicies(clients, Group.UNDO, persistence)
         self._own = OwnNetworks(self._arm)
         self._named = read_policies(settings) if settings else None
 
@@ -64,12 +72,13 @@ class BlockAddressInWaf:
         address, named = read_address(target.id), self._named
         if address is None:
             return _refused(target, f"{target.id} is no IP address: contain what it stands for")
-        if address.version != 4:
-            return _refused(target, "the firewall of an Application Gateway knows addresses of IPv4 only: use block_address")
         if named is None:
             where = f"actions.{self.name}.settings.firewall_policies"
             return _refused(target, f"the policy names no firewall policy: name one under {where}, or use block_address")
-        found = {policy_id: self._arm.firewall_policy(policy_id) for policy_id in named.ids}
+        fitting = [each for each in named.ids if address.version in kind_of(each).versions]
+        if not fitting:
+            return _refused(target, "the firewall of an Application Gateway knows addresses of IPv4 only: use block_address")
+        found = {policy_id: self._policies.read(policy_id) for policy_id in fitting}
         if gone := [policy_id for policy_id, each in found.items() if each is None]:
             reason = f"there is no firewall policy {', '.join(gone)}: mend the policy, or use block_address"
             return _refused(target, reason, named.ids)
@@ -89,6 +98,7 @@ class BlockAddressInWaf:
             after={**state, "blocks": wanted},
             touches=(
                 *(text for each, one in needed.items() for text in _touched(one, named.rule, address, priorities[each])),
+                *(f"{each} knows addresses of IPv4 only: not blocked there" for each in named.ids if each not in fitting),
                 *(f"{each} blocks it already, by {rule}: left as it is, also at undo" for each, rule in blocking.items() if rule),
                 _AFTERWARDS,
             ),
@@ -109,7 +119,7 @@ class BlockAddressInWaf:
     def _objection(self, plan: Plan) -> str:
         address, rule = address_of(plan), plan.after["rule"]
         for policy_id, wanted in plan.after["blocks"].items():
-            policy = self._arm.firewall_policy(policy_id)
+            policy = self._policies.read(policy_id)
             if policy is None:
                 return f"the firewall policy {policy_id} has gone: plan again"
             unless_changing(policy)
@@ -133,7 +143,7 @@ class BlockAddressInWaf:
     def verify(self, plan: Plan) -> Verification:
         address, rule = address_of(plan), plan.after["rule"]
         try:
-            found = [self._arm.firewall_policy(policy_id) for policy_id in plan.after["blocks"]]
+            found = [self._policies.read(policy_id) for policy_id in plan.after["blocks"]]
         except (CloudUnavailable, CloudRefusal):
             return Verification.UNREACHABLE
         holds = all(each is not None and _holds(each, rule, address) for each in found)
@@ -170,7 +180,8 @@ def _priority(policy: Resource, rule: str) -> int | None:
 
 
 def _as_planned(policy: Resource, rule: str, address: Address, priority: int | None) -> rules_of.Fate:
-    return rules_of.fate(rules_of.with_block(rules_of.custom_rules(policy), rule, address, priority or 0), address)
+    spelling = kind_of(policy["id"]).spelling
+    return rules_of.fate(rules_of.with_block(rules_of.custom_rules(policy), rule, address, priority or 0, spelling), address)
 
 
 def _useless(policy: Resource, rule: str, address: Address, priority: int | None) -> str:
@@ -182,8 +193,10 @@ def _useless(policy: Resource, rule: str, address: Address, priority: int | None
     if reason := no_room(policy, rule, priority):
         return reason
     if allowing := _as_planned(policy, rule, address, priority).let_in_by:
+        found = rules_of.named(rules_of.custom_rules(policy), allowing) or {}
+        what = f"lets {address} in" if str(found.get("action")).lower() == "allow" else f"redirects {address}"
         return (
-            f"rule {allowing} of {policy['id']} lets {address} in before rule {rule} is asked: give it a higher number, "
+            f"rule {allowing} of {policy['id']} {what} before rule {rule} is asked: give it a higher number, "
             "take the address out of it, or use block_address"
         )
     return ""
@@ -192,15 +205,21 @@ def _useless(policy: Resource, rule: str, address: Address, priority: int | None
 def _touched(policy: Resource, rule: str, address: Address, priority: int | None) -> Iterable[str]:
     if no_room(policy, rule, priority):
         return
-    properties = policy.get("properties") or {}
     present = rules_of.named(rules_of.custom_rules(policy), rule)
-    gateways = [each["id"].rpartition("/")[2] for each in properties.get("applicationGateways") or () if each.get("id")]
-    listeners = len(properties.get("httpListeners") or ()) + len(properties.get("pathBasedRules") or ())
-    before = ", ".join(gateways) or "no whole gateway"
     made = "" if present is not None else f", which is made with number {priority}"
-    yield f"rule {rule} of {policy['id']}{made}: before {before}, and {listeners} listeners and paths"
+    yield f"rule {rule} of {policy['id']}{made}: before {_before(policy)}"
     if perhaps := _as_planned(policy, rule, address, priority).perhaps_let_in_by:
         yield f"{', '.join(perhaps)} of {policy['id']} may let requests in before it is asked"
+
+
+def _before(policy: Resource) -> str:
+    properties, kind = policy.get("properties") or {}, kind_of(policy["id"])
+    first, *others = ([str(each.get("id", "")).rpartition("/")[2] for each in properties.get(name) or ()] for name in kind.users)
+    if kind is GATEWAYS:
+        return (
+            f"{', '.join(filter(None, first)) or 'no whole gateway'}, and {len(others[0]) + len(others[1])} listeners and paths"
+        )
+    return ", ".join(filter(None, [*first, *others[0], *others[1]]))
 
 
 def _common(regions: Iterable[str]) -> str:
@@ -212,7 +231,7 @@ def _refused(target: Entity, reason: str, resources: tuple[str, ...] = ()) -> Pl
     return Plan.refused(
         action=BlockAddressInWaf.name,
         target=target,
-        summary=f"block {target.id} in the firewall of Application Gateways",
+        summary=f"block {target.id} in the firewalls of Application Gateways and Front Doors",
         refusal=reason,
         resources=resources,
     )

@@ -1,6 +1,8 @@
-"""Custom rules of an Application Gateway's firewall policy: what they do with an address, in the order in which they are asked.
+"""Custom rules of a firewall policy: what they do with an address, in the order in which they are asked.
 
-https://learn.microsoft.com/azure/web-application-firewall/ag/custom-waf-rules-overview
+Application Gateways and Front Doors ask alike and spell differently:
+https://learn.microsoft.com/azure/web-application-firewall/ag/custom-waf-rules-overview,
+https://learn.microsoft.com/azure/web-application-firewall/afds/waf-front-door-custom-rules
 """
 
 from __future__ import annotations
@@ -20,7 +22,32 @@ Rule = Mapping[str, Any]
 MOST_RULES, MOST_RANGES, MOST_RANGES_BEFORE_3_2 = 100, 600, 540
 #: The lowest number is asked first.
 PRIORITIES = range(1, 101)
-_SOURCE, _IP_MATCH, _ANY = "remoteaddr", "ipmatch", "any"
+_IP_MATCH, _ANY = "ipmatch", "any"
+#: What ends the evaluation and is no block.
+_LETS_THROUGH = frozenset({"allow", "redirect"})
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a kind of firewall policy writes its rules.
+
+    Attributes
+    ----------
+    source : str
+        Variable of the address that a request comes from. A Front Door's ``RemoteAddr`` is none: it is what the client says
+        in ``X-Forwarded-For``.
+    state, negated, values : str
+        Members: whether a rule is on; whether a condition is negated; what it lists.
+    """
+
+    source: str
+    state: str
+    negated: str
+    values: str
+
+
+GATEWAYS = Spelling("RemoteAddr", "state", "negationConditon", "matchValues")  # so spelt by the API
+FRONT_DOORS = Spelling("SocketAddr", "enabledState", "negateCondition", "matchValue")
 
 
 class Fit(Enum):
@@ -55,7 +82,8 @@ def block_of(address: Address) -> str:
 
 def custom_rules(policy: Mapping[str, Any]) -> list[Rule]:
     """Return the custom rules of a policy, as they are written."""
-    return list((policy.get("properties") or {}).get("customRules") or ())
+    found = (policy.get("properties") or {}).get("customRules") or ()
+    return list((found.get("rules") or ()) if isinstance(found, Mapping) else found)
 
 
 def fate(rules: Iterable[Rule], address: Address) -> Fate:
@@ -65,9 +93,9 @@ def fate(rules: Iterable[Rule], address: Address) -> Fate:
         fit, action = _fit(rule, address), str(rule["action"]).lower()
         if fit is Fit.ALWAYS and action == "block":
             return Fate(blocked_by=rule["name"], perhaps_let_in_by=tuple(perhaps))
-        if fit is Fit.ALWAYS and action == "allow":
+        if fit is Fit.ALWAYS and action in _LETS_THROUGH:
             return Fate(let_in_by=rule["name"], perhaps_let_in_by=tuple(perhaps))
-        if fit is Fit.SOMETIMES and action == "allow":
+        if fit is Fit.SOMETIMES and action in _LETS_THROUGH:
             perhaps.append(rule["name"])
     return Fate(perhaps_let_in_by=tuple(perhaps))
 
@@ -80,14 +108,17 @@ def named(rules: Iterable[Rule], name: str) -> Rule | None:
 def listed(rule: Rule) -> list[str] | None:
     """Return the blocks that a rule lists, None where it asks for anything else than where a request comes from."""
     conditions = list(rule.get("matchConditions") or ())
-    if rule.get("ruleType", "MatchRule") != "MatchRule" or len(conditions) != 1 or conditions[0].get("negationConditon"):
+    if rule.get("ruleType", "MatchRule") != "MatchRule" or len(conditions) != 1 or _is_negated(conditions[0]):
         return None
-    return list(conditions[0].get("matchValues") or ()) if _by_source(conditions[0]) else None
+    return _values(conditions[0]) if _by_source(conditions[0]) else None
 
 
 def objection(rule: Rule) -> str:
     """Say why nothing can be blocked by a rule, ``""`` where it blocks whatever it lists."""
     if listed(rule) is None:
+        conditions = list(rule.get("matchConditions") or ())
+        if len(conditions) == 1 and _variables(conditions[0]) == ["remoteaddr"] and _spelling(conditions[0]) is FRONT_DOORS:
+            return "asks for RemoteAddr, which a client may write itself (X-Forwarded-For): it must ask for SocketAddr"
         return "has other conditions than one of the addresses that it lists"
     if str(rule["action"]).lower() != "block":
         return f"has the action {rule['action']}"
@@ -99,18 +130,19 @@ def has(rule: Rule, address: Address) -> bool:
     return any(str(_network(each)) == block_of(address) for each in listed(rule) or ())
 
 
-def with_block(rules: Sequence[Rule], name: str, address: Address, priority: int) -> list[Rule]:
+def with_block(rules: Sequence[Rule], name: str, address: Address, priority: int, spelling: Spelling) -> list[Rule]:
     """Return the rules with the address in the one of this name, which is made where it is not there."""
     present = named(rules, name)
     if present is None:
+        of_gateways = {"matchVariables": [{"variableName": spelling.source}]}
         condition = {
-            "matchVariables": [{"variableName": "RemoteAddr"}],
+            **(of_gateways if spelling is GATEWAYS else {"matchVariable": spelling.source}),
             "operator": "IPMatch",
-            "negationConditon": False,  # so spelt by the API
-            "matchValues": [block_of(address)],
+            spelling.negated: False,
+            spelling.values: [block_of(address)],
             "transforms": [],
         }
-        made = {"name": name, "priority": priority, "state": "Enabled", "ruleType": "MatchRule", "action": "Block"}
+        made = {"name": name, "priority": priority, spelling.state: "Enabled", "ruleType": "MatchRule", "action": "Block"}
         return [*rules, {**made, "matchConditions": [condition]}]
     return [_listing(rule, [*(listed(rule) or ()), block_of(address)]) if rule is present else rule for rule in rules]
 
@@ -147,7 +179,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _listing(rule: Rule, blocks: Sequence[str]) -> Rule:
     (condition,) = rule["matchConditions"]
-    return {**rule, "matchConditions": [{**condition, "matchValues": list(blocks)}]}
+    return {**rule, "matchConditions": [{**condition, _spelling(condition).values: list(blocks)}]}
 
 
 def _fit(rule: Rule, address: Address) -> Fit:
@@ -164,19 +196,37 @@ def _condition(condition: Mapping[str, Any], address: Address) -> Fit:
     if str(condition.get("operator", "")).lower() == _ANY:
         found = True
     elif _by_source(condition):
-        found = any((network := _network(each)) is not None and address in network for each in condition.get("matchValues") or ())
+        found = any((network := _network(each)) is not None and address in network for each in _values(condition))
     else:
         return Fit.SOMETIMES
-    return Fit.ALWAYS if found is not bool(condition.get("negationConditon")) else Fit.NEVER
+    return Fit.ALWAYS if found is not _is_negated(condition) else Fit.NEVER
 
 
 def _by_source(condition: Mapping[str, Any]) -> bool:
-    variables = [str(each.get("variableName", "")).lower() for each in condition.get("matchVariables") or ()]
-    return variables == [_SOURCE] and str(condition.get("operator", "")).lower() == _IP_MATCH
+    source = _spelling(condition).source.lower()
+    return _variables(condition) == [source] and str(condition.get("operator", "")).lower() == _IP_MATCH
+
+
+def _spelling(condition: Mapping[str, Any]) -> Spelling:
+    return FRONT_DOORS if "matchVariable" in condition else GATEWAYS
+
+
+def _variables(condition: Mapping[str, Any]) -> list[str]:
+    if "matchVariable" in condition:
+        return [str(condition["matchVariable"]).lower()]
+    return [str(each.get("variableName", "")).lower() for each in condition.get("matchVariables") or ()]
+
+
+def _values(condition: Mapping[str, Any]) -> list[str]:
+    return list(condition.get(_spelling(condition).values) or ())
+
+
+def _is_negated(condition: Mapping[str, Any]) -> bool:
+    return bool(condition.get(_spelling(condition).negated))
 
 
 def _is_on(rule: Rule) -> bool:
-    return str(rule.get("state") or "Enabled").lower() == "enabled"
+    return str(rule.get("state") or rule.get("enabledState") or "Enabled").lower() == "enabled"
 
 
 def _network(text: str) -> Any:

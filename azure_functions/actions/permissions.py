@@ -19,10 +19,12 @@ WRITE_INTERFACE: tuple[str, ...] = (
     "Microsoft.Network/publicIPAddresses/join/action",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
 )
-#: So is a firewall policy, which points to nothing itself: gateways point to it.
+#: So is a firewall policy, which points to nothing itself: gateways and front doors point to it.
 WRITE_FIREWALL_POLICY: tuple[str, ...] = (
     "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies/read",
     "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies/write",
+    "Microsoft.Network/frontDoorWebApplicationFirewallPolicies/read",
+    "Microsoft.Network/frontDoorWebApplicationFirewallPolicies/write",
 )
 #: So is a security group, with every rule and the application security groups that the rules name.
 WRITE_SECURITY_GROUP: tuple[str, ...] = (

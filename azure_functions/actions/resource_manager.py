@@ -54,10 +54,18 @@ class ResourceId:
 
 def unless_changing(resource: Resource) -> Resource:
     """Return what was read. Raises CloudBusy while somebody else's change of it goes on: look again."""
-    state = str((resource.get("properties") or {}).get("provisioningState") or "")
-    if state.lower() not in _SETTLED:
-        raise CloudBusy(f"{resource['id']} is {state}: somebody else is changing it")
+    if not is_settled(resource):
+        raise CloudBusy(f"{resource['id']} is {_state(resource)}: somebody else is changing it")
     return resource
+
+
+def is_settled(resource: Resource) -> bool:
+    """Whether no change of it goes on."""
+    return _state(resource).lower() in _SETTLED
+
+
+def _state(resource: Resource) -> str:
+    return str((resource.get("properties") or {}).get("provisioningState") or "")
 
 
 class ResourceManager:

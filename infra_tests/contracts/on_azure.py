@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from azure_functions.actions import firewall_rules
 from azure_functions.actions.block_address import BlockAddress
 from azure_functions.actions.block_address_in_waf import BlockAddressInWaf
 from azure_functions.actions.block_sign_in import BlockSignIn
@@ -71,21 +72,30 @@ def azure_block_address(cloud: Cloud) -> Subject:
 
 
 def azure_block_address_in_waf(cloud: Cloud) -> Subject:
-    firewall = cloud.firewall
+    return _in_firewall(cloud, cloud.firewall, "matchValues")
+
+
+def azure_block_address_in_waf_of_front_door(cloud: Cloud) -> Subject:
+    return _in_firewall(cloud, cloud.front_door, "matchValue")
+
+
+def _in_firewall(cloud: Cloud, firewall: str, values: str) -> Subject:
+    def rules() -> list[dict[str, Any]]:
+        return firewall_rules.custom_rules(cloud.arm.resource(firewall))
 
     def interfere() -> None:
         def widen(policy: dict[str, Any]) -> None:
-            for rule in policy["properties"]["customRules"]:
+            for rule in firewall_rules.custom_rules(policy):
                 if ATTACKER in json.dumps(rule):
-                    rule["matchConditions"][0]["matchValues"] = [f"{ATTACKER}/24"]
+                    rule["matchConditions"][0][values] = [f"{ATTACKER}/24"]
 
         cloud.arm.change(firewall, widen)
 
     made = _on_azure(
         cloud,
-        BlockAddressInWaf(cloud.clients, cloud.firewall_settings, persistence=cloud.persistence),
+        BlockAddressInWaf(cloud.clients, {"firewall_policies": [firewall]}, persistence=cloud.persistence),
         about(Entity(EntityKind.ADDRESS, ATTACKER, cloud.world.subscription_id)),
-        lambda: cloud.arm.resource(firewall)["properties"]["customRules"],
+        rules,
         interfere,
         gone=None,  # an address is always there
     )
@@ -223,6 +233,7 @@ ON_AZURE = (
     azure_quarantine_instance,
     azure_block_address,
     azure_block_address_in_waf,
+    azure_block_address_in_waf_of_front_door,
     azure_remove_role_assignments,
     azure_revoke_sessions,
     azure_block_sign_in,

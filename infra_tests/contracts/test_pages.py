@@ -67,8 +67,7 @@ def test_who_approves_is_told_what_each_action_leaves() -> None:
 def test_each_step_makes_as_many_calls_as_the_page_says(make: Any, request: pytest.FixtureRequest) -> None:
     cloud, fixture = ("aws", "account") if make in subjects.ON_AWS else ("azure", "cloud")
     subject: Subject = make(request.getfixturevalue(fixture))
-    found = _ROW.search(page(cloud, subject.action.name)["What it costs"])
-    assert found, "its page has no row of figures"
+    rows = _ROW.findall(page(cloud, subject.action.name)["What it costs"])  # several where it changes several kinds of things
     costs, start = [], subject.calls()
     plan = subject.action.plan(subject.target, subject.verdict)
     for step in STEPS:
@@ -76,4 +75,4 @@ def test_each_step_makes_as_many_calls_as_the_page_says(make: Any, request: pyte
             getattr(subject.action, step)(plan)
         costs.append(subject.calls() - start)
         start = subject.calls()
-    assert tuple(costs) == tuple(map(int, found.groups())), f"{Path(cloud) / subject.action.name}: {costs}"
+    assert tuple(map(str, costs)) in rows, f"{Path(cloud) / subject.action.name}: {costs}"

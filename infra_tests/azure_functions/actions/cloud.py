@@ -17,7 +17,7 @@ from offline.azure.credential import TENANT_ID
 from offline.azure.graph import Graph
 from offline.azure.identity import IdentityEndpoint
 from offline.azure.resource_manager.manager import ResourceManager
-from offline.azure.seed import Subscription, World, firewall_rule, seed
+from offline.azure.seed import Subscription, World, firewall_rule, front_door_rule, seed
 from offline.azure.web import Answer, Request
 from response.actions import Action, Plan
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -70,6 +70,9 @@ class Cloud:
             "shop-firewall", firewall_rule("Scanners", "Block", 7, "192.0.2.0/24"), gateway="shop-gateway"
         )
         self.firewall_settings = {"firewall_policies": [self.firewall]}
+        self.front_door = self.shop.front_door_policy(
+            "shopDoor", front_door_rule("Scanners", "Block", 7, "192.0.2.0/24"), profile="shop-profile"
+        )
         self.identities = {str(group): self.identity.assign(str(group)).client_id for group in {*GROUPS.values(), UNDO_GROUP}}
         for group, client_id in self.identities.items():
             self.grants.allow(client_id, _declared(group))

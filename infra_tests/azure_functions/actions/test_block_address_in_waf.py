@@ -296,12 +296,8 @@ def test_a_policy_that_its_gateways_are_still_taking_over_is_written_by_the_next
         ({"firewall_policies": []}, "firewall_policies: name one to 10"),
         ({"firewall_policies": ["shop"]}, "firewall_policies.0: 'shop' is no id"),
         (
-            {
-                "firewall_policies": [
-                    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/frontDoorWebApplicationFirewallPolicies/p"
-                ]
-            },
-            "no id of an Application Gateway's firewall policy",
+            {"firewall_policies": ["/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/firewallPolicies/p"]},
+            "no id of a firewall policy of an Application Gateway or a Front Door",
         ),
         ({"rule": "two words"}, "rule: give a name of letters and digits"),
         ({"rules": "x"}, "rules: there is no such setting"),

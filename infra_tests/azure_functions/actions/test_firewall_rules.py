@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azure_functions.actions.firewall_rules import (
+    FRONT_DOORS,
+    GATEWAYS,
     MOST_RANGES,
     MOST_RANGES_BEFORE_3_2,
     Fate,
+    Spelling,
     fate,
     free_priority,
     has,
@@ -23,9 +27,10 @@ from azure_functions.actions.firewall_rules import (
     with_block,
     without_block,
 )
-from offline.azure.seed import firewall_rule
+from offline.azure.seed import firewall_rule, front_door_rule
 
 ATTACKER = ip_address("198.51.100.66")
+Policy = tuple[list[dict[str, Any]], Spelling]
 _PATH: dict[str, Any] = {
     "matchVariables": [{"variableName": "RequestUri"}],
     "operator": "Contains",
@@ -93,31 +98,39 @@ def test_the_limit_of_ranges_is_that_of_the_rule_set() -> None:
 blocks = st.lists(
     st.sampled_from(["192.0.2.0/24", "198.51.100.66", "198.51.100.66/32", "198.51.100.0/24", "203.0.113.9"]), min_size=1
 )
-rules = st.lists(
-    st.builds(
-        lambda name, action, priority, values, negated, state: firewall_rule(
-            name, action, priority, *values, negated=negated, state=state
+
+
+def _rules(make: Callable[..., dict[str, Any]], spelling: Spelling) -> st.SearchStrategy[Policy]:
+    listed = st.lists(
+        st.builds(
+            lambda name, action, priority, values, negated, state: make(
+                name, action, priority, *values, negated=negated, **{spelling.state: state}
+            ),
+            st.sampled_from("abcde"),
+            st.sampled_from(["Block", "Allow", "Log"]),
+            st.integers(1, 100),
+            blocks,
+            st.booleans(),
+            st.sampled_from(["Enabled", "Disabled"]),
         ),
-        st.sampled_from("abcde"),
-        st.sampled_from(["Block", "Allow", "Log"]),
-        st.integers(1, 100),
-        blocks,
-        st.booleans(),
-        st.sampled_from(["Enabled", "Disabled"]),
-    ),
-    max_size=5,
-    unique_by=(lambda one: one["name"], lambda one: one["priority"]),
-)
+        max_size=5,
+        unique_by=(lambda one: one["name"], lambda one: one["priority"]),
+    )
+    return st.tuples(listed, st.just(spelling))
 
 
-@given(rules, st.sampled_from("abcde"))
-def test_what_is_put_in_and_taken_out_again_leaves_what_there_was(present: list[dict[str, Any]], name: str) -> None:
+policies = _rules(firewall_rule, GATEWAYS) | _rules(front_door_rule, FRONT_DOORS)
+
+
+@given(policies, st.sampled_from("abcde"))
+def test_what_is_put_in_and_taken_out_again_leaves_what_there_was(policy: Policy, name: str) -> None:
+    present, spelling = policy
     there = named(present, name)
     if there is not None and (objection(there) or has(there, ATTACKER)):
         return  # the action does not write these
     before, priority = json.dumps(present), free_priority(present)
     assert priority is not None
-    put = with_block(present, name, ATTACKER, priority)
+    put = with_block(present, name, ATTACKER, priority, spelling)
     listing = named(put, name)
     assert listing is not None
     assert has(listing, ATTACKER)
@@ -125,11 +138,12 @@ def test_what_is_put_in_and_taken_out_again_leaves_what_there_was(present: list[
     assert json.dumps(without_block(put, name, ATTACKER)) == before == json.dumps(present)
 
 
-@given(rules)
-def test_a_block_is_let_in_by_what_is_asked_before_it_and_by_nothing_else(present: list[dict[str, Any]]) -> None:
+@given(policies)
+def test_a_block_is_let_in_by_what_is_asked_before_it_and_by_nothing_else(policy: Policy) -> None:
+    present, spelling = policy
     priority = free_priority(present)
     assert priority is not None
-    found = fate(with_block(present, "ours", ATTACKER, priority), ATTACKER)
+    found = fate(with_block(present, "ours", ATTACKER, priority, spelling), ATTACKER)
     earlier = fate([each for each in present if each["priority"] < priority], ATTACKER)
     assert (found.let_in_by, found.perhaps_let_in_by) == (earlier.let_in_by, earlier.perhaps_let_in_by)
     assert bool(found.blocked_by) is not bool(found.let_in_by)

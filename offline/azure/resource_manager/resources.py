@@ -11,6 +11,7 @@ from offline.azure.resource_manager.addresses import Address, parse_address
 from offline.azure.resource_manager.effective import effective_groups
 from offline.azure.resource_manager.errors import ArmError, not_found, unknown_type
 from offline.azure.resource_manager.firewall_policies import GATEWAYS, FirewallPolicies
+from offline.azure.resource_manager.front_doors import SECURITY_POLICIES, FrontDoorPolicies
 from offline.azure.resource_manager.interfaces import SCALE_SET_TYPE, Interfaces
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
@@ -25,6 +26,7 @@ from offline.azure.web import Answer, BadBody, Request, member
 _PLAIN = (
     "Microsoft.Compute/virtualMachineScaleSets",
     GATEWAYS,
+    SECURITY_POLICIES,
     "Microsoft.Network/applicationSecurityGroups",
     "Microsoft.Network/networkWatchers",
     "Microsoft.Network/networkWatchers/flowLogs",
@@ -53,6 +55,7 @@ class Resources:
             Machines("Microsoft.Compute/virtualMachineScaleSets/virtualMachines"),
             StorageAccounts(),
             FirewallPolicies(),
+            FrontDoorPolicies(),
             *map(Kind, _PLAIN),
         )
         self._kinds = {kind.type.lower(): kind for kind in kinds}
