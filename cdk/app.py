@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from cdk.explanations import WildcardUnexplained
 from cdk.functions import FolderMissing
+from cdk.groups import RoleTooLong
 from cdk.permissions import PermissionUnscoped
 from cdk.policy import read_policy
 from cdk.settings import SettingInvalid, Settings
@@ -70,7 +71,7 @@ def main() -> int:
     try:
         settings = Settings.from_context(app.node.get_all_context(), ROOT)
         build(app, settings)
-    except (SettingInvalid, PolicyError, PermissionUnscoped, WildcardUnexplained, FolderMissing) as problem:
+    except (SettingInvalid, PolicyError, PermissionUnscoped, WildcardUnexplained, FolderMissing, RoleTooLong) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
     app.synth()

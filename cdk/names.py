@@ -69,9 +69,14 @@ class Names:
         return tuple(self.role_arn(name) for name in (*(spec.name for spec in (*FUNCTIONS, PAGE)), *Group, *services))
 
     @property
-    def own_boundaries(self) -> tuple[str, ...]:
-        """ARNs of the boundaries of these roles."""
-        return tuple(self.boundary_arn(group) for group in (None, *Group))
+    def own_policies(self) -> tuple[str, ...]:
+        """ARNs of the boundaries of these roles, and of what else they are denied by."""
+        boundaries = (self.boundary_arn(group) for group in (None, *Group))
+        return (*boundaries, self._policy_arn(f"{self.prefix}-never-touch-*"))
+
+    def never_touch(self, group: Group, number: int) -> str:
+        """Name of a managed policy that denies a group what the inline policy of its role has no room for."""
+        return self.role(f"never-touch-{group}-{number}")
 
     def boundary(self, group: Group | None = None) -> str:
         """Name of the boundary of a group's role; of all other roles without a group."""
@@ -79,7 +84,10 @@ class Names:
 
     def boundary_arn(self, group: Group | None = None) -> str:
         """ARN of such a boundary."""
-        return f"arn:{self.partition}:iam::{self.account}:policy/{self.boundary(group)}"
+        return self._policy_arn(self.boundary(group))
+
+    def _policy_arn(self, name: str) -> str:
+        return f"arn:{self.partition}:iam::{self.account}:policy/{name}"
 
     def arn(self, service: str, resource: str) -> str:
         """ARN of a resource of this account and region."""

@@ -15,13 +15,11 @@ from lambdas.actions.close_security_group_rules import CloseSecurityGroupRules
 from lambdas.actions.forensics import Forensics, read_forensics
 from lambdas.actions.invoke_function import InvokeFunction, read_function
 from lambdas.actions.ip_sets import read_ip_sets
+from lambdas.actions.never_touch import Denial
 from lambdas.actions.quarantine_groups import TAG_KEY, TAG_VALUE
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.actions.restrict_role import DENY_ALL
 from lambdas.registry import Group
-from response import resources
-from response.policy import NeverTouch
-from response.resources import form_of
 
 Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 
@@ -153,30 +151,7 @@ OF_ACTION: Mapping[str, Mapping[str, tuple[Grant, ...]]] = {
 }
 _WITH_ITS_SNAPSHOT: Conditions = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
 _RULE_GROUPS, _WEB_ACLS = ((Grant((f"arn:{{partition}}:wafv2:*:{{account}}:*/{kind}/*",)),) for kind in ("rulegroup", "webacl"))
-#: Of each form of a never-touch list: the service whose calls have it as their resource, and its ARN. IAM knows no call by its
-#: access key (the resource is the user), and none of ours by a subnet: these two the code alone protects.
-_DENIED: Mapping[str, tuple[str, str]] = {
-    **{
-        form: ("ec2", f"arn:*:ec2:*:*:{kind}/{{}}")
-        for form, kind in {
-            resources.INSTANCE: "instance",
-            resources.SECURITY_GROUP: "security-group",
-            resources.SECURITY_GROUP_RULE: "security-group-rule",
-            resources.NETWORK_INTERFACE: "network-interface",
-            resources.NETWORK_ACL: "network-acl",
-            resources.SNAPSHOT: "snapshot",
-            resources.IMAGE: "image",
-        }.items()
-    },
-    resources.ROLE_OR_USER: ("iam", "{}"),
-    resources.BUCKET: ("s3", "{}"),
-    resources.DATABASE_SNAPSHOT: ("rds", "{}"),
-    resources.IP_SET: ("wafv2", "{}"),
-    resources.FUNCTION: ("lambda", "{}"),
-    resources.AUTO_SCALING_GROUP: ("autoscaling", "{}"),
-}
 _IAM_CHANGES = ("Add", "Attach", "Create", "Delete", "Detach", "PassRole", "Put", "Remove", "Set", "Tag", "Untag", "Update")
-_READS = ("Describe", "Get", "List")
 
 
 def grants_of(action: str, settings: Mapping[str, Any], *, undoes: bool = False) -> Mapping[str, tuple[Grant, ...]]:
@@ -264,33 +239,15 @@ def _filled(value: str | Sequence[str], names: Names) -> str | list[str]:
     return value.format(partition=names.partition) if isinstance(value, str) else [*value]
 
 
-def deny_never_touch(never: NeverTouch, permissions: Iterable[str]) -> Iterator[iam.PolicyStatement]:
-    """Deny the changes that the operator's policy forbids, so that a mistake in our own guard cannot make them.
-
-    Tags count unless their value is ``false``, as in the policy. Undo is not denied: what was contained before it was
-    tagged must be released.
-    """
-    changes = [name for name in sorted(set(permissions)) if not name.partition(":")[2].startswith(_READS)]
-    for number, key in enumerate(never.tags, 1):
-        tag = f"aws:ResourceTag/{key}"
-        conditions = {"Null": {tag: "false"}, "StringNotEqualsIgnoreCase": {tag: "false"}}
-        yield _deny(f"NeverTouchTag{number}", changes, ["*"], conditions)
-    principals = [pattern for pattern in never.principals if ":role/" in pattern or ":user/" in pattern]
-    if principals and (ours := [name for name in changes if name.startswith("iam:")]):
-        yield _deny("NeverTouchPrincipals", ours, principals)
-    denied: dict[str, list[str]] = {}
-    for pattern in (*never.instances, *never.security_groups, *never.resources):
-        if (service := _DENIED.get(form_of(pattern))) is not None:
-            denied.setdefault(service[0], []).append(service[1].format(pattern))
-    for service, arns in denied.items():
-        if ours := [name for name in changes if name.startswith(f"{service}:")]:
-            yield _deny(f"NeverTouch{service.title()}", ours, arns)
+def deny_never_touch(denials: Iterable[Denial]) -> list[iam.PolicyStatement]:
+    """Statements of what the operator's policy forbids (``lambdas/actions/never_touch.py``)."""
+    return [iam.PolicyStatement.from_json(each.statement()) for each in denials]
 
 
 def deny_own_roles(names: Names, *, becomes: Collection[Group] = ()) -> Iterator[iam.PolicyStatement]:
     """Nothing that runs as Breakwater may change what Breakwater runs as, or become it, but for the groups that it works as."""
     changes = [f"iam:{verb}*" for verb in _IAM_CHANGES]
-    yield _deny("NeverItsOwnRoles", changes, [*names.own_roles, *names.own_boundaries])
+    yield _deny("NeverItsOwnRoles", changes, [*names.own_roles, *names.own_policies])
     allowed = {names.role_arn(group) for group in becomes}
     yield _deny("NeverAnotherOfItsRoles", ["sts:AssumeRole"], [arn for arn in names.own_roles if arn not in allowed])
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lambdas.actions.catalogue import KNOWN
+from lambdas.actions.never_touch import objections
+from lambdas.adapters.policy import longer_than_a_parameter
 from response.policy import NeverTouch, PolicyError, load_policy, policy_json
-
-#: The most that a parameter of SSM holds (advanced tier).
-_LONGEST = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,9 @@ def read_policy(file: Path) -> PolicyText:
     Raises
     ------
     PolicyError
-        It is no valid policy, does not fit the actions that there are, or is too long for a parameter.
+        It is no valid policy, does not fit the actions that there are, or is longer than AWS takes it.
     """
     policy, text = load_policy(file, KNOWN), policy_json(file, KNOWN)
-    if (length := len(text.encode())) > _LONGEST:
-        raise PolicyError(f"{file} is {length} bytes as JSON; a parameter holds {_LONGEST}: join rules, shorten names")
+    if too_long := [*longer_than_a_parameter(text), *objections(policy.never_touch)]:
+        raise PolicyError("\n".join(f"{file}: {each}" for each in too_long))
     return PolicyText(text, policy.never_touch, {name: each.settings for name, each in policy.actions.items()})

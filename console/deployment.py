@@ -62,6 +62,10 @@ class Deployment(Protocol):
         """Return the actions of this cloud, and what a policy must fit of each. Asks nobody."""
         ...
 
+    def too_much(self, policy: Policy, text: bytes) -> Iterable[str]:
+        """Say what keeps a policy that is valid from being put to work on this cloud: its limits. Asks nobody."""
+        ...
+
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Return what an action would change now, as whoever runs this can see it. Only reads.
 

@@ -49,6 +49,10 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
         for line in str(error).splitlines():
             out(line)
         return None, text
+    if too_much := [*where.too_much(policy, text)]:
+        for line in too_much:
+            out(f"{options.file}: {line}")
+        return None, text
     out(f"{options.file}: {_effect(policy, [*where.actions()])}")
     for rule in policy.rules:
         out(f"  {rule.name}: {rule.action}, {terms_of(rule, policy)}")

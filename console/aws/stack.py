@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 from console.deployment import NotPossible
 from lambdas.actions.catalogue import KNOWN, make_actions
+from lambdas.actions.never_touch import objections
 from lambdas.adapters.journal import DynamoJournal
+from lambdas.adapters.policy import longer_than_a_parameter
 from lambdas.clients import Clients, LazyClients
 from lambdas.cloud_errors import in_core_words
 from response.actions import Plan
 from response.policy import KnownAction, Policy
+from response.policy_text import as_json, parse_yaml
 from shared_model.errors import BreakwaterError
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
@@ -96,6 +99,11 @@ class Deployment:
     def actions(self) -> Mapping[str, KnownAction]:
         """Return the actions of AWS, and what a policy must fit."""
         return KNOWN
+
+    def too_much(self, policy: Policy, text: bytes) -> Iterator[str]:
+        """What a parameter of SSM, and the roles that are denied what is never touched, have no room for."""
+        yield from longer_than_a_parameter(as_json(parse_yaml(text)))
+        yield from objections(policy.never_touch)
 
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Make the plan, under the operator's own identity."""

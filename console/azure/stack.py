@@ -93,6 +93,10 @@ class Deployment:
         """Return the actions of Azure, and what a policy must fit."""
         return KNOWN
 
+    def too_much(self, policy: Policy, text: bytes) -> tuple[str, ...]:
+        """Nothing: the policy is a blob of any length, and Azure has no denies that it would have to fit."""
+        return ()
+
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Make the plan, under the identity of whoever is signed in."""
         settings = {action: policy.of(action).settings}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from cdk.names import kebab, sends_verdicts
-from cdk.permissions import deny_never_touch
 from cdk.tables import JOURNAL_FORBIDDEN
 from infra_tests.cdk.conftest import ACCOUNT, REGION
 from infra_tests.cdk.templates import Templates, allowed, many, principals
 from lambdas.actions.catalogue import ACTIONS, UNDO_GROUP
+from lambdas.actions.never_touch import denials
 from lambdas.registry import FUNCTIONS, PAGE, Group
 from response import orders
 from response.policy import NeverTouch
@@ -238,7 +238,7 @@ def assert_denies_breakwater(templates: Templates, denied: dict[str, Any], assum
     roles = {f"role/{name}" for name in templates.role_statements()}
     boundaries = {
         f"policy/{p['Properties']['ManagedPolicyName']}" for p in templates.resources("AWS::IAM::ManagedPolicy").values()
-    }
+    } | {"policy/breakwater-never-touch-*"}
     assert {arn.partition(f":{ACCOUNT}:")[2] for arn in denied["NeverItsOwnRoles"]["Resource"]} == roles | boundaries
     assert {"iam:Put*", "iam:Attach*", "iam:Detach*", "iam:Create*", "iam:PassRole*"} <= set(denied["NeverItsOwnRoles"]["Action"])
     others = {f"role/{name}" for name in templates.role_statements()} - {f"role/breakwater-{group}-{REGION}" for group in assumes}
@@ -364,20 +364,20 @@ NOT_DENIED = ("AKIA*", "subnet-0*")
 @pytest.mark.parametrize("pattern", [*(example for _, example in FORMS.values()), *LISTED, *NOT_DENIED])
 def test_whatever_is_listed_is_denied_once_more_where_iam_can_say_it(pattern: str) -> None:
     form = form_of(pattern)
-    made = [s.to_statement_json() for s in deny_never_touch(NeverTouch(resources=(pattern,)), CHANGES)]
+    made = [each.statement() for each in denials(NeverTouch(resources=(pattern,)), CHANGES)]
     if form in (ACCESS_KEY, SUBNET, ARM_ID, OBJECT_ID, SIGN_IN_NAME, WEB_ADDRESS, ""):
         assert made == []
         return
     (denied,) = made
-    service = denied["Action"].partition(":")[0]
+    service = denied["Action"][0].partition(":")[0]
     assert (denied["Effect"], denied["Sid"]) == ("Deny", f"NeverTouch{service.title()}")
     of_ec2 = f"arn:*:ec2:*:*:{form.lower().replace(' ', '-')}/{pattern}"
-    assert denied["Resource"] == (of_ec2 if service == "ec2" else pattern) == LISTED.get(pattern, denied["Resource"])
+    assert denied["Resource"] == [of_ec2 if service == "ec2" else pattern] == [LISTED.get(pattern, *denied["Resource"])]
 
 
 def test_machines_and_groups_of_their_own_lists_are_denied_too() -> None:
     never = NeverTouch(instances=("i-0ab*",), security_groups=("sg-0",))
-    (denied,) = [s.to_statement_json() for s in deny_never_touch(never, CHANGES)]
+    (denied,) = [each.statement() for each in denials(never, CHANGES)]
     assert denied["Resource"] == [LISTED["i-0ab*"], LISTED["sg-0"]]
 
 

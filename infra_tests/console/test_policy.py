@@ -238,3 +238,23 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     status, (line,) = check(file)
     assert status == 1
     assert "not YAML" in line
+
+
+def test_a_list_that_iam_has_no_room_for_is_told_before_anything_is_deployed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    listed = "\n".join(f"    - keep-{number}" for number in range(200))
+    file.write_text(f"{GOOD}never_touch:\n  tags:\n{listed}\n", encoding="utf-8")
+    status, said = check(file, "aws")
+    assert status == 1
+    assert len(said) == 3  # of each role that contains
+    assert all("never_touch: IAM has no room for" in line and "tag keep-" in line for line in said)
+    assert check(file, "azure")[0] == 0
+
+
+def test_a_policy_that_no_parameter_holds_is_told_before_anything_is_deployed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    listed = "\n".join(f"    - i-{number:017x}" for number in range(400))
+    file.write_text(f"{GOOD}never_touch:\n  instances:\n{listed}\n", encoding="utf-8")
+    status, (line,) = check(file, "aws")
+    assert status == 1
+    assert "more than a parameter of SSM holds (8192)" in line

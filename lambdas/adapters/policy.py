@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from aws_lambda_powertools import Logger
 
@@ -12,6 +12,17 @@ from response.policy import KnownAction, Policy, parse_policy
 
 #: How long a change of the policy may go unnoticed by a function that is warm.
 _KEEP_MS = 60_000
+#: The most bytes that a parameter of SSM holds (advanced tier).
+_LONGEST = 8192
+
+
+def longer_than_a_parameter(text: str) -> Iterator[str]:
+    """Say by how much a policy, as JSON, is too long; nothing where it fits."""
+    if (length := len(text.encode())) > _LONGEST:
+        yield (
+            f"as JSON it is {length} bytes, {length - _LONGEST} more than a parameter of SSM holds ({_LONGEST}): join rules, "
+            "shorten names, and name several things by one pattern or one tag"
+        )
 
 
 class PolicyParameter:
