@@ -30,7 +30,7 @@ class PageRoom:
         queues = PageQueues(clients)
         return ProposalPage(
             Site(settings.page_url, SignInByPlatform(_SIGN_IN)),
-            journal=TableJournal(clients, Group.PAGE),
+            journal=TableJournal(clients, Group.PAGE, undos=Group.PAGE),
             verifier=LinkKey(clients, settings.link_key, Group.PAGE),
             send=queues.answer,
             ask_undo=queues.undo,

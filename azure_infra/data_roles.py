@@ -116,7 +116,8 @@ def grants() -> Iterator[DataGrant]:
     yield DataGrant(respond, APPEND, names.table(registry.JOURNAL))
     for table in (registry.UNDOS, registry.ANCHORS):  # who contains must not be able to add to either
         yield DataGrant(Group.UNDO, APPEND, names.table(table))
-    yield DataGrant(Group.PAGE, "Storage Table Data Reader", names.table(registry.JOURNAL))
+    for table in (registry.JOURNAL, registry.UNDOS):
+        yield DataGrant(Group.PAGE, "Storage Table Data Reader", names.table(table))
     for queue in (registry.LINK_ANSWERS, registry.LINK_UNDOS):
         yield DataGrant(Group.PAGE, "Storage Queue Data Message Sender", names.queue(queue))
     for spec in registry.FUNCTIONS:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from console import switch
 from console.deployment import Deployment, NotPossible, Print
 from response.cases import is_case
-from response.containment import Containment, Stream, fold
+from response.containment import Containment, Stream
 from response.journal import JournalEntry, Step
+from response.orders import Book
 from response.proposals import Proposal
 from shared_model.events import EntityKind
 
@@ -21,11 +22,13 @@ _STILL_HELD = "and still holds: undo it once more"
 def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """List containments: those in force, or all of them."""
     shown = 0
-    for name in where.streams():
-        for containment in fold(name, where.journal.stream(name)).containments.values():
+    for stream in _streams(where):
+        for containment in stream.containments.values():
             if options.all or containment.may_hold:
                 out(_line(containment))
                 shown += 1
+        for line in _disbelieved(stream):
+            out(line)
     if not shown:
         out(f"nothing is contained ({where.where})")
     switch.warn(where, out)
@@ -50,13 +53,14 @@ def show(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Print the journal of a containment with its change, or that of a whole case in the order in which it happened."""
     if not is_case(options.id):
         entries = _entries(where, options.id, out)
+        doubtful = Book(where.journal).without_order(entries)
         for entry in entries:
-            out(_entry(entry))
+            out(_entry(entry) + _doubt(entry, doubtful))
         return 0 if entries else 1
     found = [(stream, entry) for stream in _by_case(where).get(options.id, ()) for entry in stream.entries]
     for stream, entry in sorted(found, key=lambda each: (each[1].time_ms, each[0].name, each[1].sequence)):
         if entry.case == options.id:
-            out(f"{stream.name}  {entry.containment_id}\n{_entry(entry)}")
+            out(f"{stream.name}  {entry.containment_id}\n{_entry(entry)}{_doubt(entry, stream.disbelieved)}")
     if not found:
         out(f"the journal has no case {options.id} ({where.where})")
     return 0 if found else 1
@@ -84,7 +88,7 @@ def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[s
     if options.id and not is_case(options.id):
         return [options.id] if _entries(where, options.id, out) else []
     found, wanted = False, []
-    for stream in (fold(name, where.journal.stream(name)) for name in where.streams()):
+    for stream in _streams(where):
         for containment in stream.containments.values():
             if containment.case == options.id if options.id else _is_about(containment, options.entity):
                 found = True
@@ -106,11 +110,29 @@ def _is_about(containment: Containment, entity: str) -> bool:
     return target.kind == kind and target.id.casefold() == identifier.casefold()
 
 
+def _streams(where: Deployment) -> Iterator[Stream]:
+    """What is believed of every stream of the journal."""
+    book = Book(where.journal)
+    return (book.stream(name) for name in where.streams())
+
+
+def _disbelieved(stream: Stream) -> Iterator[str]:
+    """What is said of the end of a containment that still holds."""
+    for number, reason in stream.disbelieved.items():
+        entry = next(each for each in stream.entries if each.sequence == number)
+        if (containment := stream.containments.get(entry.containment_id)) is None or not containment.may_hold:
+            continue
+        yield f"    NOT BELIEVED: {stream.name}/{number} says UNDONE, and {reason}. See: breakwater journal verify"
+
+
+def _doubt(entry: JournalEntry, disbelieved: Mapping[int, str]) -> str:
+    return f"\n    NOT BELIEVED: {disbelieved[entry.sequence]}" if entry.sequence in disbelieved else ""
+
+
 def _by_case(where: Deployment) -> dict[str, list[Stream]]:
     """Streams by the cases of their entries. Reads the whole journal."""
     found: dict[str, list[Stream]] = {}
-    for name in where.streams():
-        stream = fold(name, where.journal.stream(name))
+    for stream in _streams(where):
         for case in dict.fromkeys(entry.case for entry in stream.entries if entry.case):
             found.setdefault(case, []).append(stream)
     return found
@@ -137,6 +159,7 @@ def _case(case: str, streams: list[Stream]) -> Iterator[str]:
         for each in held:
             still = f"  {_STILL_HELD}" if isinstance(each, Containment) and each.is_held else ""
             yield f"    {each.id}  {each.step:<8}  {each.plan.summary}{still}"
+        yield from _disbelieved(stream)
         if not held:
             last = next(entry for entry in reversed(stream.entries) if entry.case == case)
             yield f"    {'':32}  {last.step:<8}  {stream.name}"

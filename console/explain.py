@@ -10,9 +10,10 @@ from pathlib import Path
 
 from console.deployment import Deployment, NotPossible, Print
 from response.actions import Plan
-from response.containment import Stream, fold, stream_name
+from response.containment import Stream, stream_name
 from response.explain import Explanation, explain
 from response.journal import Journal
+from response.orders import Book
 from response.plan_text import diff_lines
 from response.policy import Policy, load_policy
 from response.switch import Switch, read_switch
@@ -104,7 +105,8 @@ def _streams(journal: Journal, verdict: Verdict, policy: Policy) -> list[Stream]
     """What the journal has of each action on what the rules would act on."""
     targets = ((rule.action, rule.pick(verdict)) for rule in policy.rules)
     names = {stream_name(action, target) for action, target in targets if target is not None}
-    return [fold(name, journal.stream(name)) for name in names]
+    book = Book(journal)
+    return [book.stream(name) for name in names]
 
 
 def _plan(each: Explanation, seen: _Seen) -> Iterator[str]:

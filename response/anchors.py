@@ -17,6 +17,7 @@ from response.chain import Problem, check
 from response.containment import LONGEST_RUN_MS
 from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
 from response.notices import Notice, notice
+from response.orders import Book
 
 PREFIX = "anchors"
 #: An entry bears the time at which its writer began, and an index may lag: what is so much older is looked at again.
@@ -107,8 +108,9 @@ def as_copy(anchor: JournalEntry) -> dict[str, Any]:
 def anchor(journal: Journal, *, now_ms: int) -> Anchored:
     """Anchor the streams that were written since the last anchor, and look whether each of them fits.
 
-    It reads the anchors of the day on which the last one was written, an index, and each stream that was written since
-    (and within the overlap before). At least one anchor a day is written, so that silence is seen.
+    It reads the anchors of the day on which the last one was written, an index, each stream that was written since (and
+    within the overlap before), and the orders behind what was undone there. At least one anchor a day is written, so that
+    silence is seen.
 
     Raises
     ------
@@ -120,9 +122,10 @@ def anchor(journal: Journal, *, now_ms: int) -> Anchored:
         known.add(each)
     since = before[-1].time_ms - OVERLAP_MS if before else 0
     new: list[Head] = []
+    book = Book(journal)
     for name in sorted(set(journal.written(since))):
         entries = journal.stream(name)
-        problems += check(name, entries, known.digests.get(name, {}))
+        problems += [*check(name, entries, known.digests.get(name, {})), *book.problems(entries)]
         if entries:
             head = Head(name, entries[-1].sequence, entries[-1].digest)
             new += [head] if known.newest.get(name) != head else []

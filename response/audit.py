@@ -12,6 +12,7 @@ from typing import Any
 from response.anchors import PREFIX, Known, heads, is_anchors
 from response.chain import Fault, Problem, check
 from response.journal import Journal, JournalEntry
+from response.orders import Book
 
 #: What clocks may differ by, and a writer may take: an entry that is older than the anchor before it by more was put in later.
 _SKEW_MS = 30 * 60_000
@@ -132,11 +133,12 @@ def verify(journal: Journal, names: Iterable[str], *, now_ms: int, copies: Itera
             run_ms, last_ms = last_ms, anchor.time_ms
         for head in heads(anchor):
             firsts[head.stream].append((head.sequence, run_ms))
-    entries = unchained = since = 0
+    book, entries, unchained, since = Book(journal), 0, 0, 0
     checked = sorted({name for name in all_names if not is_anchors(name)} | known.digests.keys())
     for name in checked:
         stream, held = journal.stream(name), known.newest[name].sequence if name in known.newest else 0
         problems += check(name, stream, known.digests.get(name, {}))
+        problems += book.problems(stream)
         problems += _late(stream, [*firsts[name], (_ENDLESS, last_ms)], held, now_ms)
         entries += len(stream)
         unchained += sum(not each.previous for each in stream)

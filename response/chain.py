@@ -20,6 +20,7 @@ class Fault(StrEnum):
     MISSING = "MISSING"  # it was written, and is not there
     INSERTED = "INSERTED"  # it was not written when, or by what, it says
     UNANCHORED = "UNANCHORED"  # no anchor holds it, though one should
+    UNORDERED = "UNORDERED"  # it says that something was undone, and who undoes has not written that anybody decided on it
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -147,6 +147,9 @@ class Stream:
     proposals : mapping of proposal id to Proposal
         In the order in which they were first made.
     entries : tuple of JournalEntry
+    disbelieved : mapping of int to str
+        Numbers of entries that say that something was undone, of which none of the above takes notice, and why
+        (:class:`response.orders.Book`).
     """
 
     name: str
@@ -156,6 +159,7 @@ class Stream:
     waiting: Mapping[str, JournalEntry]
     proposals: Mapping[str, Proposal]
     entries: tuple[JournalEntry, ...]
+    disbelieved: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def current(self) -> Containment | None:
@@ -185,7 +189,7 @@ class Stream:
 
     def followed_by(self, entry: JournalEntry) -> Stream:
         """Return the stream with this entry appended."""
-        return fold(self.name, (*self.entries, entry))
+        return fold(self.name, (*self.entries, entry), self.disbelieved)
 
     def entry(
         self,
@@ -226,13 +230,14 @@ def stream_name(action: str, target: Entity) -> str:
     return f"{action}#{target.key}"
 
 
-def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
-    """Fold a stream's entries, in order, into what they say."""
+def fold(name: str, entries: Sequence[JournalEntry], disbelieved: Mapping[int, str] | None = None) -> Stream:
+    """Fold a stream's entries, in order, into what they say; those of the numbers that are not believed say nothing."""
+    without = disbelieved or {}
     containments: dict[str, Containment] = {}
     decided: dict[str, JournalEntry] = {}
     waiting: dict[str, JournalEntry] = {}
     proposals: dict[str, Proposal] = {}
-    for entry in entries:
+    for entry in (each for each in entries if each.sequence not in without):
         proposals = advance(proposals, entry)
         undo_refused = entry.step is Step.REFUSED and entry.containment_id in containments
         if entry.step in _SETTLED and not undo_refused and (entry.verdict_id not in decided or entry.verdict_id in waiting):
@@ -264,7 +269,8 @@ def fold(name: str, entries: Sequence[JournalEntry]) -> Stream:
             containments[holder.id] = replace(holder, heard_ms=max(holder.heard_ms, int(entry.detail.get(HEARD_MS, 0))))
         elif entry.containment_id in containments:
             containments[entry.containment_id] = _advance(containments[entry.containment_id], entry)
-    return Stream(name, entries[-1].sequence if entries else 0, containments, decided, waiting, proposals, tuple(entries))
+    last = entries[-1].sequence if entries else 0
+    return Stream(name, last, containments, decided, waiting, proposals, tuple(entries), without)
 
 
 def _who(entry: JournalEntry) -> str:

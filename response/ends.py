@@ -48,7 +48,8 @@ class Ended:
 
 def ending(stream: Stream, containment: Containment) -> tuple[JournalEntry, ...]:
     """Return what the journal says of the end of a containment, oldest first."""
-    return tuple(entry for entry in stream.entries if entry.containment_id == containment.id and entry.step in _ENDING)
+    believed = (entry for entry in stream.entries if entry.sequence not in stream.disbelieved)
+    return tuple(entry for entry in believed if entry.containment_id == containment.id and entry.step in _ENDING)
 
 
 def tell_of_end(actions: Mapping[str, Action], notify: Notify, entry: JournalEntry, containment: Containment) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from response import as_written, orders
 from response.actions import Action
-from response.containment import Containment, Stream, fold
+from response.containment import Containment, Stream
 from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, SequenceTaken, Step
 from response.lapsing import lapse, tell_of_lapse
@@ -50,6 +50,7 @@ def expire(
     ended: list[Ended] = []
     errors: list[Exception] = []
     names = sorted(set(journal.expiring(now_ms)))
+    book = orders.Book(journal)
     given: list[orders.Order] = []
     with _kept_in(errors):
         given.extend(orders.standing_of(journal, names))
@@ -60,7 +61,7 @@ def expire(
     ordered, told = {order.containment_id for order in given}, {each.containment_id for each in ended}
     for name in names:
         with _kept_in(errors):
-            stream = fold(name, journal.stream(name))
+            stream = book.stream(name)
             for proposal in stream.proposals.values():
                 with _kept_in(errors):
                     ended.extend(_lapsed(desk, stream, proposal, since_ms))
@@ -106,7 +107,7 @@ def _kept_in(errors: list[Exception]) -> Iterator[None]:
 
 def _carry_out(desk: Desk, order: orders.Order) -> Ended | None:
     """Go on with an undo that was decided on, unless whoever wrote that down may still be at it."""
-    stream = fold(order.stream, desk.journal.stream(order.stream))
+    stream = orders.Book(desk.journal).stream(order.stream)
     containment = stream.containments.get(order.containment_id)
     if containment is None or not order.is_for(containment):
         _drop(desk, order)
@@ -122,7 +123,7 @@ def _carry_out(desk: Desk, order: orders.Order) -> Ended | None:
     if order.entry.actor == BY_EXPIRY and not read_switch(desk.journal).armed:
         return None  # goes on once it is armed, or when a person undoes it
     ended = end(replace(desk, order=order), order.stream, containment.id, order.entry.actor)
-    orders.settle(desk.journal, order, now_ms=desk.now_ms, reason=ended.reason)
+    orders.settle(desk.journal, order, now_ms=desk.now_ms, reason="" if ended.step is Step.UNDONE else ended.reason)
     return ended
 
 
@@ -165,7 +166,7 @@ def _gives_back(desk: Desk, containment: Containment) -> str:
 
 
 def _ask(desk: Desk, name: str, containment: Containment, doubt: str = "") -> Ended | None:
-    stream = fold(name, desk.journal.stream(name))
+    stream = orders.Book(desk.journal).stream(name)
     state = "it was never wholly applied: it may hold in part" if containment.is_stuck(desk.now_ms) else "it still holds"
     if containment.step is Step.UNDOING:
         state = (

@@ -9,11 +9,12 @@ Azure it is a table of its own (docs/decisions/136). An order names the plan: wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from response.containment import AT_WORK_MS, Containment
+from response.chain import Fault, Problem
+from response.containment import AT_WORK_MS, Containment, Stream, fold
 from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
 from response.proposals import fingerprint
 from shared_model.errors import CloudUnavailable
@@ -51,6 +52,60 @@ class Order:
         """Whether who wrote it, unless that was an earlier delivery of this message, may still be about to undo."""
         is_own = bool(but_by) and self.entry.detail.get("delivery") == but_by
         return not is_own and now_ms <= self.entry.time_ms + AT_WORK_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The orders, each day of which is read once: what says UNDONE is believed where one stands behind it.
+
+    Whoever contains can write that a containment was undone. It is in force all the same: it is listed, ends, and can be undone.
+    """
+
+    journal: Journal
+    _days: dict[str, list[JournalEntry]] = field(default_factory=dict)
+
+    def stream(self, name: str) -> Stream:
+        """Read a stream, and fold what is believed of it. Raises CloudUnavailable."""
+        entries = self.journal.stream(name)
+        return fold(name, entries, self.without_order(entries))
+
+    def without_order(self, entries: Iterable[JournalEntry]) -> dict[int, str]:
+        """Return which of these say UNDONE with no order behind them, by their number, and why. Raises CloudUnavailable."""
+        said = {entry.sequence: self._against(entry) for entry in entries if entry.step is Step.UNDONE}
+        return {number: reason for number, reason in said.items() if reason}
+
+    def problems(self, entries: Iterable[JournalEntry]) -> Iterator[Problem]:
+        """Yield what is wrong with a stream for want of orders. Raises CloudUnavailable."""
+        entries = [*entries]
+        for number, reason in self.without_order(entries).items():
+            entry = next(each for each in entries if each.sequence == number)
+            what = f"it says that {entry.containment_id} was undone, and {reason}: that one counts as in force"
+            yield Problem(entry.stream, number, Fault.UNORDERED, what)
+
+    def _against(self, entry: JournalEntry) -> str:
+        """Why an entry that says UNDONE is not believed, ``""`` where it is."""
+        name = str(entry.detail.get("order", ""))
+        stream, _, number = name.rpartition("/")
+        if not is_orders(stream) or not number.isdecimal():
+            return "it names no order of who undoes"
+        found, settled = self._find(stream, int(number))
+        if found is None:
+            return f"who undoes has written no order {name}"
+        if (found.containment_id, found.stream) != (entry.containment_id, entry.stream):
+            return f"the order {name} is for {found.containment_id}"
+        return f"the order {name} was not carried out ({settled})" if settled else ""
+
+    def _find(self, stream: str, number: int) -> tuple[Order | None, str]:
+        """Return an order, and why it was settled without being carried out."""
+        for again in (False, True):
+            if again or stream not in self._days:  # it may have been given since
+                self._days[stream] = self.journal.stream(stream)
+            entries = self._days[stream]
+            given = next((_order(each) for each in entries if each.sequence == number and each.step is Step.ORDERED), None)
+            if given is not None:
+                settled = (each for each in entries if each.step is Step.SETTLED and each.detail.get("order") == number)
+                return given, next((str(each.detail.get("reason", "")) for each in settled), "")
+        return None, ""
 
 
 def stream_of(time_ms: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from response import as_written, orders
 from response.acting import acting_for
 from response.actions import Action, CloudUnavailable, Overwriting, Plan
-from response.containment import Containment, Stream, fold
+from response.containment import Containment, Stream
 from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
 from response.notices import Notify
@@ -105,7 +105,7 @@ def end(desk: Desk, name: str, containment_id: str, actor: str) -> Ended:
     """Undo a containment of the stream ``name``, decided by ``actor``. Raises UnknownContainment, CloudUnavailable."""
     one = _Undo(desk, actor)
     for _ in range(_ROUNDS):
-        stream = fold(name, desk.journal.stream(name))
+        stream = orders.Book(desk.journal).stream(name)
         containment = stream.containments.get(containment_id)
         if containment is None:
             raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
@@ -135,10 +135,10 @@ class _Undo:
         # Else perhaps by a function that was killed before it told anyone.
         if containment.step is Step.UNDONE and undone is not None and not once_more:
             tell_of_end(desk.actions, desk.notify, undone, containment)
+            self._settle()
             return self._ended(containment, Step.UNDONE, "it was undone before", tuple(undone.detail.get("left", ())))
         if self.actor == orders.BY_EXPIRY and (reason := _not_due(containment, desk.now_ms)):
-            if self.order is not None:
-                orders.settle(desk.journal, self.order, now_ms=desk.now_ms, reason=reason)
+            self._settle(reason)
             return self._ended(containment, Step.EXTENDED, reason)
         # When it is stuck, the entry UNDOING takes the number that a late APPLIED would need.
         if reason := stream.being_applied(desk.now_ms):
@@ -171,6 +171,7 @@ class _Undo:
             else:
                 result = action.undo(containment.plan)
         outcome = {
+            **({"order": self.order.entry.id} if self.order is not None else {}),
             **({"unattested": True} if _is_unattested(stream, containment) else {}),
             "restored": list(result.restored),
             "left": list(result.left),
@@ -180,8 +181,7 @@ class _Undo:
         }
         self._write(stream, containment, Step.UNDONE, {**outcome, **self._delivery})
         tell_of_end(desk.actions, desk.notify, self.written[-1], containment)
-        if self.order is not None:
-            orders.settle(desk.journal, self.order, now_ms=desk.now_ms)
+        self._settle()
         return self._ended(containment, Step.UNDONE, "", result.left)
 
     def _begin(self, stream: Stream, containment: Containment, changed: list[str]) -> Stream:
@@ -194,6 +194,10 @@ class _Undo:
             return stream
         overwrites = {"overwrites": changed} if desk.overwrite else {}
         return self._write(stream, containment, Step.UNDOING, {**sender, **overwrites, **self._delivery})
+
+    def _settle(self, reason: str = "") -> None:
+        if self.order is not None:
+            orders.settle(self.desk.journal, self.order, now_ms=self.desk.now_ms, reason=reason)
 
     @property
     def _delivery(self) -> dict[str, Any]:
@@ -282,7 +286,10 @@ def _not_now(desk: Desk, stream: Stream, containment: Containment) -> str:
         earliest = moment(containment.earliest_undo_ms)
         return f"sessions issued before the revocation may be valid until {earliest}: undo it after that"
     current = stream.current
-    if (containment.step is Step.FAILED or containment.is_held) and current is not None:
+    # Of one that only who contains says was undone, as of these: its target may have been contained once more.
+    said_undone = {each.containment_id for each in stream.entries if each.sequence in stream.disbelieved}
+    may_be_below = containment.step is Step.FAILED or containment.is_held or containment.id in said_undone
+    if may_be_below and current is not None and current.id != containment.id:
         # What this one changed, the later one found, and holds: given back now, its target would be open in part.
         return f"its target was contained again since, by {current.id}: undo that one first"
     return ""

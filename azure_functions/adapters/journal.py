@@ -37,11 +37,20 @@ class TableJournal:
     Orders (``response/orders.py``) and anchors lie in tables of their own, ``undos`` and ``anchors``, in the same shape: a role
     on a table sees no keys, and who adds to the journal must not be able to add those. What stands under such a name in another
     table is not read.
+
+    Parameters
+    ----------
+    clients : Clients
+    group : Group
+        Under whose identity the journal is read and written.
+    undos : Group
+        Under whose identity orders are: who undoes, or who only reads them.
     """
 
-    def __init__(self, clients: Clients, group: Group = Group.RESPOND) -> None:
+    def __init__(self, clients: Clients, group: Group = Group.RESPOND, *, undos: Group = Group.UNDO) -> None:
         self._clients = clients
         self._group = group
+        self._undos_group = undos
 
     def append(self, entry: JournalEntry) -> None:
         table = self._table_of(entry.stream)
@@ -99,7 +108,7 @@ class TableJournal:
 
     @cached_property
     def _undos(self) -> Any:
-        return self._clients("tables", Group.UNDO).get_table_client(UNDOS)
+        return self._clients("tables", self._undos_group).get_table_client(UNDOS)
 
     @cached_property
     def _anchors(self) -> Any:

@@ -53,6 +53,21 @@ def test_what_the_responder_writes_has_nothing_given_back(contained: App) -> Non
     assert guarded_by(contained) != isolated
 
 
+def test_that_it_is_over_is_not_believed_and_told(contained: App) -> None:
+    isolated, journal, one = guarded_by(contained), TableJournal(contained.clients), applied(contained)
+    stream = fold(one.stream, journal.stream(one.stream))
+    forged = stream.entry(
+        Step.UNDONE, stream.containments[one.containment_id], now_ms=contained.now_ms, actor="alice@example.com"
+    )
+    journal.append(forged)
+    scheduled(contained, 5)
+    (problem,) = contained.lines("journal does not verify")
+    assert problem["problem"].startswith(f"UNORDERED  {forged.id}")
+    assert [line["subject"] for line in contained.lines("notice") if "DOES NOT VERIFY" in line["subject"]]
+    ask(contained)
+    assert guarded_by(contained) != isolated
+
+
 def test_an_order_counts_only_in_the_table_of_who_undoes(contained: App) -> None:
     """Rows of one that are put into the journal's table are not read as such."""
     isolated, one = guarded_by(contained), applied(contained)

@@ -143,6 +143,27 @@ def test_a_case_is_listed_shown_and_undone_as_one(console: Console, site: Site) 
     assert [request["undo"] for request in console.take()] == [other]
 
 
+def test_what_nobody_ordered_to_be_undone_stays_listed(console: Console, site: Site) -> None:
+    contained = site.contain("i-1").decisions[0].containment_id
+    stream = site.stream("i-1")
+    forged = stream.entry(Step.UNDONE, stream.containments[contained], now_ms=site.now_ms, detail={"restored": ["eni-a"]})
+    site.journal.append(forged)
+    for command in (("status",), ("cases",)):
+        assert console(*command) == 0
+        assert any(contained in line and "APPLIED" in line for line in console.printed)
+        assert any(f"NOT BELIEVED: {forged.id} says UNDONE" in line for line in console.printed)
+    for shown in (contained, forged.case):
+        assert console("show", shown) == 0
+        assert ["NOT BELIEVED" in entry for entry in console.printed][-2:] == [False, True]
+    assert console("undo", forged.case) == 0
+    assert [request["undo"] for request in console.take()] == [contained]
+    assert console("journal", "verify", forged.case) == 1
+    assert any(line.startswith(f"UNORDERED  {forged.id}: ") for line in console.printed)
+    site.undo(contained)
+    assert console("status") == 0
+    assert [line.split()[0] for line in console.printed] == ["nothing"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -45,6 +45,22 @@ def test_what_the_responder_writes_has_nothing_given_back(contained: Account) ->
     assert contained.groups_of(instance) != isolated
 
 
+def test_that_it_is_over_is_not_believed_and_told(contained: Account) -> None:
+    instance, journal = instance_of(contained), DynamoJournal(contained.clients, "journal")
+    isolated = contained.groups_of(instance)
+    applied = next(entry for entry in contained.journal() if entry.step is Step.APPLIED)
+    stream = fold(applied.stream, journal.stream(applied.stream))
+    forged = stream.entry(Step.UNDONE, stream.containments[applied.containment_id], now_ms=contained.now_ms, actor=ON_CALL)
+    journal.append(forged)
+    contained.take("notices")
+    scheduled(contained, 5)
+    (told,) = [message["Body"] for message in contained.take("notices")]
+    assert "THE JOURNAL DOES NOT VERIFY" in told
+    assert f"UNORDERED  {forged.id}" in told
+    ask(contained)
+    assert contained.groups_of(instance) != isolated
+
+
 def test_what_was_asked_for_is_done_where_its_message_is_lost(contained: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """The function was killed after it had written the order down, and the queue gave the message up."""
     instance = instance_of(contained)

@@ -165,7 +165,8 @@ def what_became(stream: Stream, proposal: Proposal) -> Iterator[Markup]:
 def _last(stream: Stream, containment: Containment) -> JournalEntry:
     """Return the entry at which it stands: neither a refusal nor a look at what an undo would find moves it."""
     asides = (Step.REFUSED, Step.COMPARED)
-    return [entry for entry in stream.entries if entry.containment_id == containment.id and entry.step not in asides][-1]
+    believed = (entry for entry in stream.entries if entry.sequence not in stream.disbelieved)
+    return [entry for entry in believed if entry.containment_id == containment.id and entry.step not in asides][-1]
 
 
 def _stands(entry: JournalEntry) -> str:

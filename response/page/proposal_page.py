@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
 from response.answers import LONGEST_REASON, answer_body, undo_body
-from response.containment import Containment, Stream, fold
+from response.containment import Containment, Stream
 from response.journal import Journal, Step
 from response.links import Link, LinkExpired, LinkRefused, Verifier, path_of, read_link
+from response.orders import Book
 from response.page import forms, plan
 from response.page.document import Markup, Reply, Site, element, page
 from response.page.forms import Visit
@@ -188,7 +189,7 @@ class ProposalPage:
 
     def _open(self, link: Link, visit: Visit, now_ms: int) -> tuple[Stream, Proposal | Containment] | Reply:
         name = self._journal.find(link.proposal_id)
-        stream = fold(name, self._journal.stream(name)) if name is not None else None
+        stream = Book(self._journal).stream(name) if name is not None else None
         if link.undoes:
             return self._standing(link, stream, visit, now_ms)
         proposal = stream.proposals.get(link.proposal_id) if stream is not None else None

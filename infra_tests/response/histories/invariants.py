@@ -47,7 +47,8 @@ class Invariants(Watching):
         self.plan: dict[str, Plan] = {}
         self.begun_ms: dict[str, int] = {}
         self.expires_ms: dict[str, int] = {}
-        self.ordered: set[str] = set()
+        #: Orders by their id: for which containment.
+        self.ordered: dict[str, str] = {}
         self.begun: defaultdict[str, list[int]] = defaultdict(list)
         self.asked: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -92,7 +93,7 @@ class Invariants(Watching):
             case Step.PROPOSED if "instead_of" not in entry.detail:
                 self._is_proposed(entry)
         if entry.step is Step.ORDERED:
-            self.ordered.add(str(entry.detail["containment"]))
+            self.ordered[entry.id] = str(entry.detail["containment"])
         if entry.step in _PROGRESS:
             self.step[entry.containment_id] = entry.step
 
@@ -251,7 +252,7 @@ class Invariants(Watching):
         lives_s = self.plan[one].min_lifetime_s
         early = lives_s > 0 and entry.time_ms < self.begun_ms[one] + lives_s * 1000
         must(not early, f"undone before its tokens are over: {entry.id}")
-        must(one in self.ordered, f"an undo is begun that nobody has written down as decided on: {entry.id}")
+        must(one in self.ordered.values(), f"an undo is begun that nobody has written down as decided on: {entry.id}")
         if entry.actor == BY_EXPIRY:
             running = self.stage.turns.running
             must(running is None or running.armed_at_last_look is True, f"undone by time while disarmed: {entry.id}")
@@ -263,6 +264,8 @@ class Invariants(Watching):
         plan, cloud = self.plan[entry.containment_id], self.stage.cloud
         restored, left = set(entry.detail["restored"]), set(entry.detail["left"])
         must(restored | left == set(plan.before) and not restored & left, f"restored or left, each once: {entry.id}")
+        order = self.ordered.get(str(entry.detail["order"]))
+        must(order == entry.containment_id, f"undone by an order that is for {order}: {entry.id}")
         for lock in plan.before:
             touched = [w for w in cloud.writes if (w.resource, w.lock) == (plan.target.id, lock)]
             ours = bool(touched) and touched[-1].by == plan.summary and not touched[-1].undoes
