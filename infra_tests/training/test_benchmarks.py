@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -271,6 +272,20 @@ def test_whatever_a_detectors_card_reports_was_counted_as_a_look(detector, tmp_p
     evaluated = json.loads((ARTIFACTS / detector / "evaluation.json").read_text())
     assert len(counted) == len(evaluated["tests"]) * len(evaluated["seeds"])
     assert set(counted) <= set(ledger.looks())
+
+
+def test_the_pages_count_as_many_looks_at_final_tests_as_are_noted():
+    from training.benchmarks.figures import FIGURES
+
+    counts = ledger.counts(ledger.looks())
+    stored = json.loads((FIGURES / "benchmarks.json").read_text(encoding="utf-8"))["looks"]
+    assert stored == {test: {model: asdict(one) for model, one in looked.items()} for test, looked in counts.items()}
+    page = (FIGURES.parent / "models.md").read_text(encoding="utf-8")
+    said = re.search(r"`network`'s tests have been looked at with (\d+) recipes of a build .*?, `audit`'s with (\d+)", page)
+    assert said is not None
+    for detector, told in zip(("network", "audit"), said.groups(), strict=True):
+        built = [looked["cnn_lstm"].recipes for test, looked in counts.items() if test.startswith(f"{detector}: ")]
+        assert max(built) == int(told), detector
 
 
 def test_the_kept_network_still_says_what_the_report_says():

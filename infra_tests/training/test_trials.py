@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from shared_model.encoders.network import FEATURES
 from training.benchmarks import reach
 from training.benchmarks.records import Records
 from training.data_root import data_root
+from training.scenarios import families
 from training.scenarios.connections import Connection
 from training.sequences import Story
 from training.trials import (
@@ -25,6 +27,7 @@ from training.trials import (
     shipped,
     stage,
 )
+from training.trials import families as left_out
 from training.trials.evasion import EVASIONS
 from training.trials.flow_sets import DIRECTION, flow_set
 from training.trials.measures import averaged, figures_at, matthews, threshold_for
@@ -305,3 +308,31 @@ def test_the_day_that_is_tested_is_later_than_every_day_of_training():
     assert test.name == "iot23-8-1"
     assert test.name not in {one.name for one in train}
     assert len(train) == len(flows.CAPTURES) - 1
+
+
+def test_every_family_is_left_out_once_but_attacks_that_are_drawn_from_a_catalogue():
+    told = [family for kind in left_out.KINDS.values() for family in left_out.told_families(kind)]
+    assert len(set(told)) == len(told)
+    never = {family.name for family in families()} - {family.name for family in told}
+    assert never
+    assert all(re.search(r"/(azure-)?any-", name) for name in never)
+    assert "system/many-guessers" not in never
+    for kind in left_out.KINDS.values():
+        folds = {left_out.fold_of(family) for family in left_out.told_families(kind) if family.is_attack}
+        assert len(folds) > 1, "what is left out of one fold must be told in another"
+    assert {family.telemetry for family in told} == {family.telemetry for family in families()}
+
+
+@pytest.mark.training
+def test_what_leaving_families_out_found_is_added_up_by_kind_of_telemetry():
+    pytest.importorskip("scipy", reason="scipy lives in the training environment (make train makes it)")
+    once, three, none = {"alerts": 1, "of": 6}, {"alerts": 3, "of": 6}, {"alerts": 0, "of": 9}
+    found = {
+        "flows_fold-0": {"attack": {"network/a": once}, "benign": {"network/b": none}, "days": 1.5},
+        "flows_fold-1": {"attack": {"network/c": three, "network/d": none}, "benign": {}, "days": 0.5},
+    }
+    ((name, one),) = left_out.sum_up(found)["kinds"].items()
+    assert (name, one["folds"], one["days"]) == ("flows", 2, 2.0)
+    assert (one["stories"]["found"], one["stories"]["of"], one["false"]["found"], one["false"]["of"]) == (4, 21, 0, 9)
+    assert one["families"] == {"found": 1, "of": 3}
+    assert (one["missed"], one["seldom"]) == (["network/d"], {"network/a": "1 of 6"})

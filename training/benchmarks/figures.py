@@ -151,7 +151,7 @@ def _transfer(name: str, _: dict[str, Any]) -> None:
                     shares, means, spreads = zip(*known, strict=True)
                     place.errorbar(shares, means, spreads, fmt="o-", ms=3, lw=1, color=colour, label=label)
             place.set_xscale("symlog", linthresh=1)
-            place.set_title(f"{pair['source']} → {pair['target']}", fontsize=7)
+            place.set_title(f"{pair['source']} →\n{pair['target']}", fontsize=7)
         axes[0].legend(fontsize=7)
 
 

@@ -10,6 +10,7 @@ from training.benchmarks.figures import TITLES
 from training.benchmarks.markdown import only, table, three
 from training.benchmarks.measured import OFFICIAL_TESTS
 from training.benchmarks.protocols import OFFICIAL, RANDOM
+from training.tasks import HELD_OUT, WATCHED
 from training.trials.printing import k_of_n, percent, share, title_of
 from training.trials.sections import BROKEN, FEW, FLOWS_AIM, TRANSFER_AIM
 from training.trials.transfer import PAIRS
@@ -21,19 +22,19 @@ OFFICIAL_AIM = (88.0, 4.0)
 #: Recall that is to be reached on families and on recorded techniques that training never saw, in percent.
 FAMILIES_AIM, STRATUS_AIM = 90.0, 80.0
 _HEAD = ("protocol", "asked", "measured, int8", "reached", "why not", "beside it, same run")
-_FAMILIES = "held-out scenario families"
-#: Why an aim is missed, as far as it is known. Printed only where it is.
+_STRATUS = "held-out Stratus techniques"
+#: Why an aim is missed, as far as it is known, printed only where it is. Figures of this run stand in braces and are filled in; others name their source.
 _WHY = {
-    "nsl_random": "it errs on a few records more than its LightGBM teacher; two and a half times the mixtures did no better on validation records (one seed), and a threshold that benign validation records set trades accuracy for alarms",
-    "cicids_random": "no model beside it reaches the rate at its own boundary either; a threshold that benign validation records set does, and falls below both other aims",
-    "nsl_official": "benign traffic of KDDTest+ is another: what 0.4 % of benign validation records reach, many times as many reach there. A rule of before (the smaller tail) held the rate, 82.4 at 3.3; the rule is chosen on left-out attack types and stays",
-    "network": "all but three families are found whole; a channel in DNS questions not once, and beacons and trickles on odd ports in part: one connection of theirs is an ordinary one, and the order and pauses that give them away are few in 16 flows",
-    "audit": "what an honest principal does for the first time looks like an intruder's only call: nearly all of the surest false alarms on validation are such, and trees on the same rows stop at half of the stories too (147 of 264, the network 61; validation, docs/decisions/139)",
-    "stratus": "some alert seldom (UpdateFunctionCode, StartSession): calls that honest administrators make too, now and then for the first time. The calls are real, the past that makes them firsts is generated",
-    "34-1": "nearly all of its benign flows are of the attacking device itself, some of them web connections to the very server that its attack talks to, and some of them rank above most of the attack; both trees fail at that rate too",
+    "nsl_random": "of {records:,} test records {wrong:.1f} are judged wrong a seed, where {may:.1f} may be; its teacher, LightGBM, errs on {teacher:.1f}. The threshold that benign validation records set brings the false positives to {strict_fpr:.3f} and the accuracy to {strict_accuracy:.3f}",
+    "cicids_random": "no model beside it reaches the rate at its own boundary either (the lowest: {lowest:.2f}); a threshold that benign validation records set does ({strict_fpr:.2f}), and falls below both other aims",
+    "nsl_official": "benign traffic of KDDTest+ is another: of it {drift:.0f} times as large a share alarms as of benign validation records. Even a threshold read off KDDTest+ itself gives {at_4:.1f} at an FPR of 4 (this rule's ranking {ruled_at_4:.1f}). The smaller tail holds the rate, {smaller}; the rule is chosen on left-out attack types and stays",
+    "network": "not found whole there: {parts}. One connection of theirs is an ordinary one, and the order and pauses that give them away are few in 16 flows",
+    "audit": "what an honest principal does for the first time looks like an intruder's only call: nearly all of the 25 surest false alarms on validation were such. Trees on the same rows rank better and stop at about half of the stories too (validation: 143 of 264 with the same honest days, at best 147, the network 61; docs/decisions/139). Not found once there: {never}",
+    "stratus": "found seldom: {seldom}, calls that honest administrators make too, now and then for the first time. The calls are real, the past that makes them firsts is generated",
+    "34-1": "nearly all of its benign flows are of the attacking device itself, some of them web connections to the very server that its attack talks to, and some of them rank above most of the attack; both trees fail at that rate too ({trees})",
     "unsw": "1 of 250 flows is kept there, so gaps and neighbours are not real; the single flow tells more than the sequence",
     "iot23-to-device": "the same labels do better from scratch; why was not found, and another way of going on from the pre-trained weights was not tried",
-    "iot23-to-unsw": "5 % of the labels hold four attack flows; all labels do not help either: in a sample of 1 in 250 the flows before a flow are not its neighbours",
+    "iot23-to-unsw": "{share} of the labels hold {attacks} attack flows; all labels do not help either ({all_labels}): in a sample of 1 in 250 the flows before a flow are not its neighbours",
 }  # fmt: skip
 
 
@@ -57,8 +58,9 @@ def _records(document: Document) -> list[list[str]]:
                 if "cnn_lstm" in strict
                 else ""
             )
+            said = _of_random_split(document, protocol, accuracy)
             rows.append(
-                [f"{TITLES[protocol]} 80/10/10", f"accuracy ≥ {accuracy}, F1 ≥ {f1}, FPR ≤ {fpr}", three(own) + sharper, *_met(met, protocol), f"{TITLES[best]}: {three(only(measured[best]))}"]
+                [f"{TITLES[protocol]} 80/10/10", f"accuracy ≥ {accuracy}, F1 ≥ {f1}, FPR ≤ {fpr}", three(own) + sharper, *_met(met, protocol, **said), f"{TITLES[best]}: {three(only(measured[best]))}"]
             )  # fmt: skip
     measured, form = document["forms"], document["form"]
     if "cnn_lstm" in measured:
@@ -68,8 +70,27 @@ def _records(document: Document) -> list[list[str]]:
         leader = max(rivals, key=lambda model: rivals[model]["accuracy"]["mean"], default=None)
         aim = f"accuracy ≥ {OFFICIAL_AIM[0]:g} at FPR ≤ {OFFICIAL_AIM[1]:g}"
         rival = f"{TITLES[leader]}, same rule: {three(rivals[leader])}" if leader is not None else "–"
-        rows.append([f"{TITLES[OFFICIAL]}, inductive", aim, three(own), *_met(met, OFFICIAL, ("accuracy", "FPR")), rival])
+        ranking = document["ranking"]["cnn_lstm"]
+        said: Document = {
+            "drift": own["fpr"]["mean"] / (100 * document["budget"]), "at_4": ranking["own"]["at_4"]["mean"],
+            "ruled_at_4": ranking["form"]["at_4"]["mean"], "smaller": three(measured["cnn_lstm"][OFFICIAL_TESTS[0]]["smaller"]),
+        }  # fmt: skip
+        rows.append([f"{TITLES[OFFICIAL]}, inductive", aim, three(own), *_met(met, OFFICIAL, ("accuracy", "FPR"), **said), rival])
     return rows
+
+
+def _of_random_split(document: Document, protocol: str, accuracy: float) -> Document:
+    """What is said of a random split's test: how many of its records a seed may judge wrong and does, and what a stricter threshold costs."""
+    measured = {model: only(one) for model, one in document["boundary"][protocol].items()}
+    strict = document["random_budget"][protocol]["cnn_lstm"]
+    records = round(document["data"][protocol]["records"] / 10)
+    return {
+        "records": records, "may": records * (100 - accuracy) / 100,
+        "wrong": records * (100 - measured["cnn_lstm"]["accuracy"]["mean"]) / 100,
+        "teacher": records * (100 - measured["lightgbm"]["accuracy"]["mean"]) / 100,
+        "lowest": min(one["fpr"]["mean"] for model, one in measured.items() if model != "cnn_lstm"),
+        "strict_fpr": strict["fpr"]["mean"], "strict_accuracy": strict["accuracy"]["mean"],
+    }  # fmt: skip
 
 
 def _families(trials: Mapping[str, Document | None]) -> list[list[str]]:
@@ -77,20 +98,30 @@ def _families(trials: Mapping[str, Document | None]) -> list[list[str]]:
     rows = []
     shipped = trials.get("shipped")
     for detector, one in shipped["detectors"].items() if shipped is not None else ():
-        test = one["tests"].get(_FAMILIES)
+        test = one["tests"].get(HELD_OUT)
         if test is None:
             continue
         asked = f"recall ≥ {FAMILIES_AIM:g} at 1 false alert per 1,000 entity-days of synthetic benign"
         strict, own, alerts = test["strict"], test["detected"], test["alerts"]
         found = f"{strict['found']} of {strict['of']} ({100 * strict['interval'][0]:.0f}–{100 * strict['interval'][1]:.0f} %)"
         met = 100 * strict["found"] >= FAMILIES_AIM * strict["of"]
-        beside = f"at its own threshold {own['found']} of {own['of']}, {alerts['own'][0]} alerts in {alerts['entity_days']:.1f} entity-days"
+        seeds, mean = _over_builds(trials, detector, HELD_OUT, "recall_strict")
+        watched = one["tests"].get(WATCHED)
+        beside = f"{seeds} builds: {percent(mean)} %; at its own threshold {own['found']} of {own['of']}, {alerts['own'][0]} alerts in {alerts['entity_days']:.1f} entity-days"
+        if watched is not None:
+            raised, days = watched["alerts"], watched["alerts"]["entity_days"]
+            beside += f"; of principals watched for {days:,.0f} entity-days {raised['strict'][0]} alerts at the strict threshold, {raised['own'][0]} at its own"
+        parts = {name.partition("/")[2]: (hit, of) for name, (hit, of) in strict["by_family"].items() if hit < of}
+        said = {
+            "parts": ", ".join(f"{name} {hit} of {of}" for name, (hit, of) in parts.items()),
+            "never": ", ".join(name for name, (hit, _) in parts.items() if not hit) or "none",
+        }
         rows.append(
             [
                 f"`{detector}`, scenario families never seen in training",
                 asked,
                 found,
-                *_met([met], detector, ("recall",)),
+                *_met([met], detector, ("recall",), **said),
                 beside,
             ]
         )
@@ -104,28 +135,50 @@ def _techniques(trials: Mapping[str, Document | None]) -> list[list[str]]:
         return []
     found = one["attacks_counted"]
     some = sum(hit > 0 for hit, _ in one["attacks"].values())
-    measured = f"{k_of_n(found)} stories; of {some} of {len(one['attacks'])} techniques some story alerts"
+    seeds, mean = _over_builds(trials, "audit", _STRATUS, "recall")
+    measured = f"{k_of_n(found)} stories; of {some} of {len(one['attacks'])} techniques some story alerts; {seeds} builds: {percent(mean)} %"
     invictus = recorded["sources"].get("invictus")
     alarms = f"benign: {one['alarming']} of {one['benign']} beside the techniques"
     real = f", {invictus['alarming']} of {invictus['benign']} real ones (Invictus)" if invictus is not None else ""
     met = 100 * found["found"] >= STRATUS_AIM * found["of"]
+    seldom = ", ".join(
+        f"{name.partition('/')[2]} {hit} of {of}" for name, (hit, of) in one["attacks"].items() if 2 * hit <= of or hit <= 3
+    )
+    verdict = _met([met], "stratus", ("recall",), seldom=seldom)
+    if met and 100 * mean["mean"] < STRATUS_AIM:
+        verdict = (
+            "**on the edge**",
+            f"the build that ships reaches it, the mean of builds does not; {_WHY['stratus'].format(seldom=seldom)}",
+        )
     asked = f"recall ≥ {STRATUS_AIM:g} at a threshold set on benign data, false alarms on real benign records stated"
     return [
         [
             "`audit`, real Stratus techniques never seen, embedded, leak masked",
             asked,
             measured,
-            *_met([met], "stratus", ("recall",)),
+            *verdict,
             alarms + real,
         ]
     ]
+
+
+def _over_builds(trials: Mapping[str, Document | None], detector: str, test: str, name: str) -> tuple[int, Document]:
+    """Seeds, and mean and spread of a figure: of the detector fitted again where that was done, else of the build's own seeds."""
+    again = trials.get(f"{detector}_refits")
+    if again is not None:
+        return again["seeds"], again["tests"][test][name]
+    one = (trials.get("shipped") or {})["detectors"][detector]
+    return one["seeds"], one["tests"][test]["strict"]["recall"] if name == "recall_strict" else one["tests"][test][name]
 
 
 def _flows(trials: Mapping[str, Document | None]) -> list[list[str]]:
     rows = []
     flows = trials.get("flows")
     for name, models in flows["tests"].items() if flows is not None else ():
-        own = models["cnn_lstm"]["recall_1e-2"]
+        own, asked = models["cnn_lstm"]["recall_1e-2"], f"recall ≥ {FLOWS_AIM:g} at FPR 1e-2 of its own benign flows"
+        if own is None and models["cnn_lstm"]["attack"]:
+            why = f"{models['cnn_lstm']['benign']} benign flows: too few to speak of that rate; the ranking's AUC stands in the table of flows"
+            rows.append([title_of(name), asked, "–", "**no evidence**", why, "–"])
         if own is not None:
             strict = models["cnn_lstm"]["recall_1e-3"]
             measured = share(models["cnn_lstm"], "recall_1e-2") + (
@@ -134,9 +187,12 @@ def _flows(trials: Mapping[str, Document | None]) -> list[list[str]]:
                 else "; at 1e-3 too few benign flows"
             )
             met, which = 100 * own["mean"] >= FLOWS_AIM, name.partition("_")[2]
-            verdict = no_evidence(trials, name) or _met([met], "unsw" if name.startswith("unsw") else which, ("recall",))
+            trees = " and ".join(share(models[tree], "recall_1e-2") for tree in ("forest_flow", "lightgbm_window"))
+            verdict = no_evidence(trials, name) or _met(
+                [met], "unsw" if name.startswith("unsw") else which, ("recall",), trees=trees
+            )
             rows.append(
-                [title_of(name), f"recall ≥ {FLOWS_AIM:g} at FPR 1e-2 of its own benign flows", measured, *verdict, f"forest on single flows: {share(models['forest_flow'], 'recall_1e-2')}"]
+                [title_of(name), asked, measured, *verdict, f"forest on single flows: {share(models['forest_flow'], 'recall_1e-2')}"]
             )  # fmt: skip
     return rows
 
@@ -148,7 +204,9 @@ def _moved(trials: Mapping[str, Document | None]) -> list[list[str]]:
         moved = one["shares"]["0.05"].get("pretrained", {}).get("recall_1e-3")
         if moved is not None:
             met = 100 * moved["mean"] >= TRANSFER_AIM
-            verdict = no_evidence(trials, "_".join(PAIRS[pair][2])) or _met([met], pair, ("recall",))
+            few, every = one["shares"]["0.05"], one["shares"]["1"]
+            said = {"share": "5 %", "attacks": few["hostile"], "all_labels": share(every["pretrained"], "recall_1e-3")}
+            verdict = no_evidence(trials, "_".join(PAIRS[pair][2])) or _met([met], pair, ("recall",), **said)
             rows.append(
                 [f"{one['source']} → {one['target']}, 5 % labelled", f"recall ≥ {TRANSFER_AIM:g} at FPR 1e-3 of its own benign flows", share(one["shares"]["0.05"]["pretrained"], "recall_1e-3"), *verdict,
                  f"from scratch: {share(one['shares']['0.05']['scratch'], 'recall_1e-3')}"]
@@ -168,6 +226,6 @@ def no_evidence(trials: Mapping[str, Document | None], name: str) -> tuple[str, 
     return "**no evidence**", why
 
 
-def _met(met: Sequence[bool], why: str, names: Sequence[str] = ("accuracy", "F1", "FPR")) -> tuple[str, str]:
+def _met(met: Sequence[bool], why: str, names: Sequence[str] = ("accuracy", "F1", "FPR"), **said: Any) -> tuple[str, str]:
     missed = [name for name, good in zip(names, met, strict=True) if not good]
-    return ("yes", "–") if not missed else (f"**missed**: {', '.join(missed)}", _WHY.get(why, "not known"))
+    return ("yes", "–") if not missed else (f"**missed**: {', '.join(missed)}", _WHY.get(why, "not known").format(**said))

@@ -18,10 +18,11 @@ from training.scenarios import Split
 from training.sequences import Story, cut_stories
 from training.tasks import audit
 from training.trials.audit_evasion import EVASIONS, HISTORIES, evaded, held_out
-from training.trials.audit_sets import CLOUDS, drawn, stories
+from training.trials.audit_sets import CLOUDS, stories
 from training.trials.measures import threshold_for
 from training.trials.models import Score, fit_network
 from training.trials.stage import SEEDS, Document, Stage
+from training.trials.story_sets import drawn
 
 _TARGET = 1e-2
 _EVADED = tuple(name for name in EVASIONS if name != "none")
@@ -37,10 +38,10 @@ def run(key: str, root: Path) -> Document:
     seed = int(key)
     learnt = [story for cloud in CLOUDS for story in stories(cloud, Split.TRAIN, seed=seed)]
     learnt += list(recorded_stories(recorded(root).train, Split.TRAIN, seed=seed, histories=HISTORIES))
-    held = drawn([story for cloud in CLOUDS for story in stories(cloud, Split.VALIDATION, seed=seed + 10)], seed=seed)
+    held = drawn(audit(), [story for cloud in CLOUDS for story in stories(cloud, Split.VALIDATION, seed=seed + 10)], seed=seed)
     found: Document = {}
     for title, told in (("before", learnt), ("after", learnt + hardened(learnt, seed=seed))):
-        score = fit_network("cnn_lstm", drawn(told, seed=seed), held, seed=seed, detector="audit").score
+        score = fit_network("cnn_lstm", drawn(audit(), told, seed=seed), held, seed=seed, detector="audit").score
         threshold = threshold_for(score(held.windows[~held.hostile]), _TARGET)
         found[title] = {
             "evasions": {name: _alerting(score, threshold, _tests(str(root), name)) for name in EVASIONS},

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from training.scenarios import Split
 from training.scenarios.library import attack_operations, scenarios_by_family
-from training.trials.audit_sets import CLOUDS, Judged, drawn, judged, stories
+from training.tasks import audit
+from training.trials.audit_sets import CLOUDS, stories
 from training.trials.measures import averaged, figures_at, threshold_for
 from training.trials.models import Examples, fit_network, fit_trees, joined
 from training.trials.stage import SEEDS, Document, Stage
+from training.trials.story_sets import Judged, drawn, judged
 
 LEARNT = {"aws": ("aws",), "azure": ("azure",), "both": CLOUDS}
 MODELS = ("cnn_lstm", "lightgbm_window", "forest_flow")
@@ -50,13 +52,13 @@ def run(key: str, _: Path) -> Document:
 
 @cache
 def _windows(cloud: str, split: Split, seed: int) -> Examples:
-    return drawn(stories(cloud, split, seed=seed + 10 * (split is Split.VALIDATION)), seed=seed)
+    return drawn(audit(), stories(cloud, split, seed=seed + 10 * (split is Split.VALIDATION)), seed=seed)
 
 
 @cache
 def _tested(cloud: str) -> Judged:
     known = known_calls(cloud)
-    return judged([story for story in stories(cloud, Split.TEST, seed=77) if story.family not in known])
+    return judged(audit(), [story for story in stories(cloud, Split.TEST, seed=77) if story.family not in known])
 
 
 def known_calls(cloud: str) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.benchmarks.markdown import table
+from training.trials.families import FOLDS, KINDS
 from training.trials.models import TITLES
 from training.trials.platforms import PAPER_MS
 from training.trials.printing import auc, cells, percent, run_line, share
@@ -14,6 +15,7 @@ from training.trials.printing import auc, cells, percent, run_line, share
 Document = dict[str, Any]
 _LEARNT = {"aws": "AWS", "azure": "Azure", "both": "both"}
 _CLOUD = {"aws": "AWS", "azure": "Azure", "combined": "combined"}
+_KINDS = {name: kind.words for name, kind in KINDS.items()}
 
 
 def _network_evasion(document: Document) -> str:
@@ -44,13 +46,23 @@ def _audit_evasion(document: Document) -> str:
 
 Recorded Stratus techniques and Panther cases that training never saw, each behind 14, 22 and 30 benign calls of the same principal and a generated past, at the threshold of version {first["version"]}.
 *None*: the attack comes from a kind of program that the principal's benign calls never came from. *User agent*: it comes from the program of these calls. *Jitter*: a pause of up to an hour before each call. *Interleaving*: three of the principal's own calls after each
-call of the attack. This detector was not trained on evaded attacks; whether that helps is asked of a smaller network (`python -m training.trials audit_hardening`).
+call of the attack. This detector was not trained on evaded attacks; whether that helps is asked of a smaller network, below.{_own_program(evasions)}
 
 {table(("evasion", "stories that alert", "techniques and cases of which some story alerts"), rows)}
 
 {table(("technique or case", *evasions), names)}
 
 {run_line(document)}"""
+
+
+def _own_program(evasions: Document) -> str:
+    """Said where an attack is found more often from the principal's own program, which nobody would expect."""
+    foreign, own = evasions["none"]["found"], evasions["user agent"]["found"]
+    return (
+        " From the principal's own program more is found than from a foreign one; why was not looked into."
+        if own > foreign
+        else ""
+    )
 
 
 def _audit_hardening(document: Document) -> str:
@@ -73,22 +85,47 @@ def _techniques(one: Document) -> str:
 
 
 def _families(document: Document) -> str:
-    stories, false, families = document["stories"], document["false"], document["families"]
-    missed = ", ".join(document["missed"]) or "none"
-    alarming = ", ".join(f"{name} ({count})" for name, count in document["alarming"].items()) or "none"
+    kinds = document["kinds"]
+    rows = [
+        [_KINDS[name], _of(one["stories"]), f"{one['families']['found']} of {one['families']['of']}", _of(one["false"]), f"{one['days']:,.0f}",
+         f"{1000 * one['false']['found'] / one['days']:,.0f}", f"{one['folds']} of {FOLDS}"]
+        for name, one in kinds.items()
+    ]  # fmt: skip
+    head = (
+        "left out",
+        "attack stories that alert",
+        "attack families of which half alert",
+        "benign stories that alarm",
+        "entity-days",
+        "per 1,000 entity-days",
+        "folds",
+    )
+    lists = [f"- {_KINDS[name]}. {_found_and_not(one)}" for name, one in kinds.items()]
     return f"""## Leave one scenario family out
 
-Every family of generated API calls is left out of training once, attack and benign alike, in five folds; families that draw attacks from a catalogue stay out of
-every training. At the threshold that 1 % of benign windows of the other folds reach, **{stories["found"]} of {stories["of"]} attack stories** of families never seen alert
-({100 * stories["low"]:.0f}–{100 * stories["high"]:.0f} %), and at least half of the stories of {families["found"]} of {families["of"]} families. {false["found"]} of {false["of"]} benign stories of families never seen
-alarm ({100 * false["low"]:.1f}–{100 * false["high"]:.1f} %), in {document["days"]:.0f} entity-days of **synthetic** benign work: {1000 * false["found"] / document["days"]:.0f} per 1,000 entity-days, where 1 is asked for.
-The network is a small one for this question and has one seed: the deployed detector is trained on more, and its figures stand above. Flows and system logs are not asked so. An alert is a story here, not an entity and hour; stories of
-one family are alike, so that less is known than the intervals say.
+Every family of generated API calls, flows and system logs is left out of training once, attack and benign alike, in five folds, each kind with a network of its own; families that draw attacks from a catalogue
+stay out of every training. The threshold is what 1 % of benign windows of the other folds' stories reach, of stories kept from training: that is far above the 1 alert per 1,000 entity-days that is asked for, and the last columns say how far.
+All of it is **synthetic**. The networks are small ones for this question and have one seed: the deployed detectors are trained on more, and their figures stand above. A story is one principal, initiator or host; an alert is a story here, not an entity and hour.
+Stories of one family are alike, so that less is known than the intervals (exact, 95 %) say; of system logs there are a dozen attack families.
 
-- Missed altogether: {missed}.
-- Benign families that alarm: {alarming}.
+{table(head, rows)}
+
+{chr(10).join(lists)}
 
 {run_line(document)}"""
+
+
+def _of(one: Document) -> str:
+    return f"{one['found']} of {one['of']:,} ({100 * one['low']:.1f}–{100 * one['high']:.1f} %)"
+
+
+def _found_and_not(one: Document) -> str:
+    """Which attack families were missed, wholly or mostly, and which benign ones alarmed."""
+    missed = ", ".join(one["missed"]) or "none"
+    seldom, alarming = (
+        ", ".join(f"{name} ({count})" for name, count in one[kind].items()) or "none" for kind in ("seldom", "alarming")
+    )
+    return f"**Missed altogether:** {missed}. **Found in fewer than half of their stories:** {seldom}. **Benign, and alarmed:** {alarming}."
 
 
 def _clouds(document: Document) -> str:
@@ -111,7 +148,7 @@ def _clouds(document: Document) -> str:
 
 Generated API calls, told as CloudTrail or as Azure's Activity and sign-in records, in the common vocabulary. Tests are the attack and benign families of the test split of
 that cloud, of which training tells nothing. The operations of every attack are held out: {_not_tested(document)}. The network has the shipped detector's sizes and is trained for six epochs on far less. All of it is **synthetic**: it says
-whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account. The cells are of before principals had pasts (decision 134).
+whether what is learnt of one cloud serves the other, and nothing about false alarms in a real account.
 
 {_best_by_cloud(document)}
 

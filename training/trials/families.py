@@ -1,12 +1,16 @@
-"""Every scenario family of API calls left out once: whether a network finds an attack of a kind that it was not told of.
+"""Every scenario family left out once: whether a network finds an attack of a kind that it was not told of.
 
-Five folds by the checksum of the family's name, attack and benign families alike, both clouds together. Families that draw their
-attack from a catalogue (``any-…``) are left out of every training, since they may draw the very calls that are left out. The
-threshold is what 1 % of benign windows of the other folds' stories reach, of those that were kept from training.
+API calls (both clouds together), flows and system logs, each by a network of its own. Five folds by the checksum of the family's
+name, attack and benign families alike. Families that draw their attack from a catalogue (``any-…``) are left out of every
+training, since they may draw the very calls that are left out. The threshold is what 1 % of benign windows of the other folds'
+stories reach, of those that were kept from training.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from zlib import crc32
@@ -14,35 +18,59 @@ from zlib import crc32
 import numpy as np
 
 from shared_model.events import Telemetry
-from training.audit_data import stories_of
+from training import audit_data, network_data
 from training.benchmarks.intervals import counted
-from training.scenarios import Family, families, generate
+from training.scenarios import Family, Scenario, families, generate
 from training.sequences import Story
-from training.trials.audit_sets import drawn, judged
+from training.tasks import TASKS
 from training.trials.measures import threshold_for
 from training.trials.models import fit_network
 from training.trials.stage import Document, Stage
+from training.trials.story_sets import drawn, judged
 
 FOLDS = 5
-_SEED, _ATTACKS, _BENIGN, _TARGET = 1, 6, 24, 1e-2
+_SEED, _TARGET = 1, 1e-2
+_DRAWN_FROM_A_CATALOGUE = re.compile(r"\bany-")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Telemetry of which families are left out: whose sizes the network has, how it is called, how often a family is told."""
+
+    telemetry: Telemetry
+    detector: str
+    words: str
+    stories_of: Callable[[Scenario], list[Story]]
+    attacks: int
+    benign: int
+
+
+#: A flow log holds many initiators, so it is told seldom; of system logs there are few families.
+KINDS = {
+    "api-calls": Kind(Telemetry.API_CALLS, "audit", "API calls", audit_data.stories_of, attacks=6, benign=24),
+    "flows": Kind(Telemetry.FLOW_LOGS, "network", "flows", network_data.stories_of, attacks=6, benign=6),
+    "system-logs": Kind(Telemetry.SYSTEM_LOGS, "audit", "system logs", audit_data.stories_of, attacks=24, benign=48),
+}
 
 
 def cells() -> list[str]:
-    """One for each fold."""
-    return [f"fold-{number}" for number in range(FOLDS)]
+    """``KIND_fold-NUMBER``."""
+    return [f"{kind}_fold-{number}" for kind in KINDS for number in range(FOLDS)]
 
 
 def run(key: str, _: Path) -> Document:
     """Stories found of each attack family left out, stories that alarm of each benign one."""
-    fold = int(key.removeprefix("fold-"))
-    known = [story for family in _families() if fold_of(family) != fold for story in _told(family)]
+    name, _, number = key.partition("_fold-")
+    kind, fold = KINDS[name], int(number)
+    task = TASKS[kind.detector]()
+    known = [story for family in told_families(kind) if fold_of(family) != fold for story in _told(name, family)]
     calm = [story for story in known if not story.attack]
     kept = {id(story) for story in calm[::5]}
-    train = drawn([story for story in known if id(story) not in kept], seed=_SEED)
-    held = judged(calm[::5]).examples
-    network = fit_network("cnn_lstm", train, train, seed=_SEED, detector="audit", epochs=8)
+    train = drawn(task, [story for story in known if id(story) not in kept], seed=_SEED)
+    held = judged(task, calm[::5]).examples
+    network = fit_network("cnn_lstm", train, train, seed=_SEED, detector=kind.detector, epochs=8)
     threshold = threshold_for(network.score(held.windows), _TARGET)
-    test = judged([story for family in _families() if fold_of(family) == fold for story in _told(family)])
+    test = judged(task, [story for family in told_families(kind) if fold_of(family) == fold for story in _told(name, family)])
     alarm = network.score(test.examples.windows) >= threshold
     peaks = np.zeros(len(test.stories), bool)
     attack = np.array([story.attack for story in test.stories])
@@ -61,39 +89,51 @@ def fold_of(family: Family) -> int:
     return crc32(family.name.encode()) % FOLDS
 
 
-def _families() -> list[Family]:
-    every = families(Telemetry.API_CALLS)
-    return [family for family in every if not (family.is_attack and "any-" in family.name)]
+def told_families(kind: Kind) -> list[Family]:
+    """Families of that telemetry but for attacks that are drawn from a catalogue."""
+    every = families(kind.telemetry)
+    return [family for family in every if not (family.is_attack and _DRAWN_FROM_A_CATALOGUE.search(family.name))]
 
 
 @cache
-def _told(family: Family) -> list[Story]:
+def _told(name: str, family: Family) -> list[Story]:
     """Its stories; of an attack only those of the attacker, since bystanders are no test of it."""
+    kind = KINDS[name]
     told = [
         story
-        for scenario in generate(_SEED, only=(family,), repeats=_ATTACKS if family.is_attack else _BENIGN)
-        for story in stories_of(scenario)
+        for scenario in generate(_SEED, only=(family,), repeats=kind.attacks if family.is_attack else kind.benign)
+        for story in kind.stories_of(scenario)
     ]
     return [story for story in told if story.attack == family.is_attack]
 
 
 def sum_up(results: dict[str, Document]) -> Document:
-    """Over all folds: stories and families found, alarms on benign ones, and which were missed."""
-    attack = {name: one for found in results.values() for name, one in found["attack"].items()}
-    benign = {name: one for found in results.values() for name, one in found["benign"].items()}
+    """Of each kind of telemetry over all folds."""
+    by_kind = {name: [found for key, found in results.items() if key.startswith(f"{name}_")] for name in KINDS}
+    return {"kinds": {name: _over_folds(every) for name, every in by_kind.items() if every}}
+
+
+def _over_folds(every: list[Document]) -> Document:
+    """Stories and families found, alarms on benign ones, and which were missed."""
+    attack = {name: one for found in every for name, one in found["attack"].items()}
+    benign = {name: one for found in every for name, one in found["benign"].items()}
+    rare = {name: one for name, one in attack.items() if 0 < 2 * one["alerts"] < one["of"]}
     share = counted(sum(one["alerts"] for one in attack.values()), sum(one["of"] for one in attack.values()))
     false = counted(sum(one["alerts"] for one in benign.values()), sum(one["of"] for one in benign.values()))
     return {
+        "folds": len(every),
         "stories": {"found": share.found, "of": share.trials, "low": share.low, "high": share.high},
         "false": {"found": false.found, "of": false.trials, "low": false.low, "high": false.high},
-        "days": sum(found["days"] for found in results.values()),
+        "days": sum(found["days"] for found in every),
         "families": {"found": sum(2 * one["alerts"] >= one["of"] for one in attack.values()), "of": len(attack)},
         "missed": sorted(name for name, one in attack.items() if not one["alerts"]),
+        "seldom": {name: f"{one['alerts']} of {one['of']}" for name, one in sorted(rare.items())},
         "alarming": {name: f"{one['alerts']} of {one['of']}" for name, one in sorted(benign.items()) if one["alerts"]},
-    }
+    }  # fmt: skip
 
 
 STAGE = Stage(
     "families", "every scenario family left out once", cells, run, sum_up,
-    scenarios=("audit",), looks_at=lambda _: ["scenario families of API calls, each left out once"],
+    scenarios=("audit", "network"),
+    looks_at=lambda key: [f"scenario families of {KINDS[key.partition('_')[0]].words}, each left out once"],
 )  # fmt: skip

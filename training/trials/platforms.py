@@ -12,8 +12,10 @@ from pathlib import Path
 from shared_model.detector import Detector
 from training.artifact import ARTIFACTS
 from training.scenarios import Split
-from training.trials.audit_sets import CLOUDS, judged, stories
+from training.tasks import audit
+from training.trials.audit_sets import CLOUDS, stories
 from training.trials.stage import Document, Stage
+from training.trials.story_sets import judged
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 _HEADINGS = {"aws": "## API call → verdict, warm Lambda runtime", "azure": "## Azure: API call → verdict"}
@@ -31,7 +33,7 @@ def cells() -> list[str]:
 def run(key: str, _: Path) -> Document:
     """Counts at the detector's threshold, over windows."""
     detector = Detector.load(ARTIFACTS / "audit")
-    found = judged(stories(key, Split.TEST, seed=77))
+    found = judged(audit(), stories(key, Split.TEST, seed=77))
     probability, _kind = detector.score(found.examples.windows)
     alarm, hostile = probability >= detector.threshold, found.examples.hostile
     return {
