@@ -123,7 +123,8 @@ def _found_and_not(one: Document) -> str:
     """Which attack families were missed, wholly or mostly, and which benign ones alarmed."""
     missed = ", ".join(one["missed"]) or "none"
     seldom, alarming = (
-        ", ".join(f"{name} ({count})" for name, count in one[kind].items()) or "none" for kind in ("seldom", "alarming")
+        ", ".join(f"{name.removesuffix(' (benign)')} ({count})" for name, count in one[kind].items()) or "none"
+        for kind in ("seldom", "alarming")
     )
     return f"**Missed altogether:** {missed}. **Found in fewer than half of their stories:** {seldom}. **Benign, and alarmed:** {alarming}."
 
