@@ -13,6 +13,7 @@ from response.outside import outside_signals
 from response.policy import FourEyes, Policy, Rule
 from response.signals import Signal
 from response.switch import Switch
+from response.telling import span
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -21,8 +22,6 @@ _WHO = {
     FourEyes.OTHER: "nobody whom the verdict is about",
     FourEyes.TWO: "two people, neither of them whom the verdict is about",
 }
-#: Units in which a policy gives durations, from how many of them on.
-_UNITS = (("d", 86_400, 2), ("h", 3600, 1), ("m", 60, 1), ("s", 1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +55,10 @@ def terms_of(rule: Rule, policy: Policy) -> str:
     terms, entry = policy.terms(rule), f"actions.{rule.action}"
     held = [f"its mode {rule.mode} is held back by {entry}.mode"] if rule.mode not in (None, terms.mode) else []
     if rule.time_to_live_s not in (None, terms.time_to_live_s):
-        held.append(f"its time_to_live {_span(rule.time_to_live_s or 0)} is held back by {entry}.time_to_live")
-    return f"{terms.mode} for {_span(terms.time_to_live_s)}, then {policy.of(rule.action).at_end}" + (
+        held.append(f"its time_to_live {span(rule.time_to_live_s or 0)} is held back by {entry}.time_to_live")
+    return f"{terms.mode} for {span(terms.time_to_live_s)}, then {policy.of(rule.action).at_end}" + (
         f" ({'; '.join(held)})" if held else ""
     )
-
-
-def _span(seconds: int) -> str:
-    """Return a duration as a policy gives it."""
-    return next(f"{seconds // size}{unit}" for unit, size, least in _UNITS if seconds % size == 0 and seconds // size >= least)
 
 
 def explain(
@@ -176,4 +170,4 @@ def _course(
     else:
         yield "master switch: armed"
     yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}; what comes after waits for {asks}"
-    yield f"enforced: {rule.action} on {target.kind} {target.id}, for {_span(terms.time_to_live_s)}, then {action.at_end}"
+    yield f"enforced: {rule.action} on {target.kind} {target.id}, for {span(terms.time_to_live_s)}, then {action.at_end}"

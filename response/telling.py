@@ -9,12 +9,15 @@ from response.actions import Plan
 from response.containment import Stream
 from response.journal import Journal, JournalEntry, Step
 from response.notices import Notice, Notify, notice
-from response.proposals import ASKS, digest
+from response.policy import AtEnd, Policy
+from response.proposals import ASKS, Proposal, digest
 from response.room import Room
 from shared_model.verdicts import Verdict
 
 #: Steps of a containment that also another verdict's delivery may write, and those that only the verdict's own does.
 _FINISHING = frozenset({Step.APPLYING, Step.APPLIED, Step.FAILED, Step.VERIFIED, Step.DRIFTED, Step.UNREACHABLE})
+#: Units in which a policy gives durations, from how many of them on.
+_UNITS = (("d", 86_400, 2), ("h", 3600, 1), ("m", 60, 1), ("s", 1, 1))
 _DECIDING = _FINISHING | {Step.REFUSED, Step.NOOP, Step.OBSERVED, Step.PROPOSED, Step.EXTENDED}
 
 
@@ -111,7 +114,7 @@ def _words(room: Room, stream: Stream, entry: JournalEntry) -> tuple[str, str] |
         return None
     match entry.step:
         case Step.PROPOSED | Step.APPROVED | Step.DENIED:
-            return _of_proposal(stream, entry, reason)
+            return _of_proposal(room, stream, entry, reason)
         case Step.REFUSED if entry.detail.get("request"):
             return "Answer refused", f"{entry.actor}: {reason}"
         case Step.REFUSED:
@@ -129,17 +132,18 @@ def _words(room: Room, stream: Stream, entry: JournalEntry) -> tuple[str, str] |
     return None
 
 
-def _of_proposal(stream: Stream, entry: JournalEntry, reason: str) -> tuple[str, str] | None:
+def _of_proposal(room: Room, stream: Stream, entry: JournalEntry, reason: str) -> tuple[str, str] | None:
     missing = int(entry.detail.get("missing", 0))
+    how = _how_to_answer(stream.proposals[entry.containment_id], room.policy)
     match entry.step:
         case Step.PROPOSED if entry.detail.get("asks") == ASKS:
             question = entry.detail.get("question")
             others = f"What follows within this hour waits for the same answer and is not told one by one: {_OTHERS} {question}"
-            return "BUDGET USED UP, is this meant?", f"{reason}. {others}. {_MISTAKE}. {_how_to_answer(entry)}"
+            return "BUDGET USED UP, is this meant?", f"{reason}. {others}. {_MISTAKE}.\n{how}"
         case Step.PROPOSED:
-            return ("Changed since it was shown, approve?" if reason else "Approve?"), f"{reason}\n{_how_to_answer(entry)}"
+            return ("Changed since it was shown, approve?" if reason else "Approve?"), f"{reason}\n{how}"
         case Step.APPROVED if missing:
-            return "One more approval is needed", f"Approved by {entry.actor}. {_how_to_answer(entry, stream)}"
+            return "One more approval is needed", f"Approved by {entry.actor}.\n{how}"
         case Step.DENIED:
             return "Denied", f"By {entry.actor}: {reason}"
     return None  # what is approved by all whom it needs is told of when it is contained
@@ -149,15 +153,24 @@ _OTHERS = "breakwater proposals --question"
 _MISTAKE = "If it is a mistake: breakwater disarm --reason …"
 
 
-def _how_to_answer(entry: JournalEntry, stream: Stream | None = None) -> str:
-    proposal = stream.proposals.get(entry.containment_id) if stream else None
-    until, identifier = moment(proposal.expires_ms if proposal else entry.expires_ms or entry.time_ms), entry.containment_id
-    return f"To answer, until {until}: breakwater approve {identifier}, or breakwater deny {identifier} --reason …"
+def _how_to_answer(proposal: Proposal, policy: Policy) -> str:
+    """Say what a yes does, as the policy stands: for how long it contains, and what happens then; and how to say it."""
+    plan = proposal.plan
+    contains_s = max(policy.terms_under(proposal.actor, plan.action).time_to_live_s, plan.min_lifetime_s)
+    then = "a person is asked" if policy.of(plan.action).at_end is AtEnd.ASK else "it is undone"
+    yes = f"A yes contains for {span(contains_s)}; then {then}."
+    how = f"breakwater approve {proposal.id}, or breakwater deny {proposal.id} --reason …"
+    return f"{yes}\nTo answer, until {moment(proposal.expires_ms)}: {how}"
 
 
 def moment(time_ms: int) -> str:
     """Return a time as a person reads it, in UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def span(seconds: int) -> str:
+    """Return a duration as a policy gives it."""
+    return next(f"{seconds // size}{unit}" for unit, size, least in _UNITS if seconds % size == 0 and seconds // size >= least)
 
 
 def _plan_of(stream: Stream, entry: JournalEntry) -> Plan | None:

@@ -13,9 +13,10 @@ from response.approval import Answered, UnknownProposal
 from response.expiry import expire
 from response.journal import Step
 from response.lapsing import BY_TIME
-from response.policy import ActionPolicy, FourEyes
+from response.policy import ActionPolicy, AtEnd, FourEyes
 from response.proposals import digest
 from response.switch import turn
+from response.telling import span
 from shared_model.events import Telemetry
 
 OPEN, LOCKED = {"eni-a": "open", "eni-b": "web"}, {"eni-a": "locked", "eni-b": "locked"}
@@ -50,6 +51,7 @@ def test_two_signals_ask_a_person_and_change_nothing() -> None:
     (proposal,) = site.stream("i-1").proposals.values()
     assert told.subject.startswith("Approve?")
     assert f"breakwater approve {proposal.id}" in told.text
+    assert "A yes contains for 1h; then a person is asked." in told.text
     assert (told.proposal_id, told.until_ms) == (proposal.id, site.now_ms + 4 * HOUR_MS)
 
 
@@ -64,6 +66,29 @@ def test_approved_it_is_contained_in_the_name_of_who_approved() -> None:
     assert (applying.actor, applying.containment_id) == ("alice", answered.proposal_id)
     assert site.undo(answered.proposal_id).step is Step.UNDONE
     assert site.world["i-1"] == OPEN
+
+
+@pytest.mark.parametrize(
+    ("at_end", "rule_s", "least_s", "said"),
+    [
+        (AtEnd.ASK, 1800, 0, "for 30m; then a person is asked"),
+        (AtEnd.UNDO, 2 * 3600, 0, "for 1h; then it is undone"),
+        (AtEnd.UNDO, None, 12 * 3600, "for 12h; then it is undone"),
+    ],
+)
+def test_a_question_says_for_how_long_a_yes_contains_and_so_it_does(
+    at_end: AtEnd, rule_s: int | None, least_s: int, said: str
+) -> None:
+    site = Site(mode=Mode.APPROVE, at_end=at_end)
+    (rule,) = site.policy.rules
+    site.policy = replace(site.policy, rules=(replace(rule, time_to_live_s=rule_s),))
+    site.action.min_lifetime_s = least_s
+    site.contain("i-1")
+    assert f"A yes contains {said}." in site.notices[-1].text
+    site.answer("i-1")
+    (containment,) = site.stream("i-1").containments.values()
+    lives_s = ((containment.expires_ms or 0) - site.now_ms) // 1000
+    assert said.startswith(f"for {span(lives_s)};")
 
 
 def test_the_time_to_live_counts_from_the_approval() -> None:
