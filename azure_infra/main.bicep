@@ -40,6 +40,9 @@ param protectedPrincipalIds array = []
 @description('Role definitions (ids) that undo may assign back, and no others. Empty: the ordinary built-in ones.')
 param restorableRoles array = []
 
+@description('Ids of the firewall policies, in this subscription, that block_address_in_waf may write once armed. None by default.')
+param firewallPolicyIds array = []
+
 @description('Further ids of resources that no action may touch.')
 param protectedResourceIds array = []
 
@@ -189,6 +192,7 @@ module rights 'subscription.json' = {
     pagePrincipalId: room.outputs.pagePrincipalId
     protectedPrincipalIds: protectedPrincipalIds
     restorableRoles: restorableRoles
+    firewallPolicyIds: firewallPolicyIds
     diagnosticsRuleId: activityLog ? room.outputs.diagnosticsRuleId : ''
     workspaceId: sentinel.outputs.workspaceId
     exportTables: exportTables

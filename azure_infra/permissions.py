@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from azure_functions.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP, AzureAction
+from azure_functions.actions.permissions import WRITE_FIREWALL_POLICY
 from azure_functions.registry import Group
 
 #: Permissions of Microsoft Graph are declared with this prefix; a tenant administrator grants them (consent.py).
@@ -18,6 +19,8 @@ GRAPH = "graph:"
 INVENTORY = ("Microsoft.Network/networkInterfaces/read", "Microsoft.Network/virtualNetworks/read")
 #: Operations that read, though they are not named so.
 _READS = frozenset({"Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action"})
+#: Who may write a firewall policy may switch it off: granted on the policies that the operator names, and nowhere else.
+FIREWALL_WRITES = frozenset(name for name in WRITE_FIREWALL_POLICY if name.endswith("/write"))
 _ASSIGN, _UNASSIGN = "Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"
 
 #: With one of these somebody could give himself anything: they are put back only where the operator lists them.
@@ -65,20 +68,25 @@ class ActionRole:
         It changes something: assigned only once Breakwater is armed.
     operations : tuple of str
         Of Resource Manager, sorted.
+    of_firewalls : bool
+        Assigned on the firewall policies that are named, not in the subscription.
     """
 
     group: Group
     armed: bool
     operations: tuple[str, ...]
+    of_firewalls: bool = False
 
     @property
     def title(self) -> str:
         """End of its name."""
-        return f"{self.group} {'changes' if self.armed else 'reads'}"
+        return f"{self.group} {'changes firewalls' if self.of_firewalls else 'changes' if self.armed else 'reads'}"
 
     @property
     def description(self) -> str:
         """What it is for, and which actions asked for it."""
+        if self.of_firewalls:
+            return "Writes firewall policies. Changes: assigned only when armed, and on the policies that are named."
         what = {
             Group.DETECT: "Finds the machine behind an address.",
             Group.UNDO: "Takes containments back.",
@@ -92,7 +100,7 @@ class ActionRole:
 
 
 def action_roles() -> tuple[ActionRole, ...]:
-    """The roles: for each identity group one that reads (plans are made while observing, too) and one that changes.
+    """The roles: for each identity group one that reads (plans are made while observing, too) and one or two that change.
 
     Raises
     ------
@@ -105,9 +113,13 @@ def action_roles() -> tuple[ActionRole, ...]:
     roles = []
     for group, operations in needed.items():
         changes = {name for name in operations if _changes(name)}
-        for armed, these in ((False, operations - changes), (True, changes)):
+        for armed, of_firewalls, these in (
+            (False, False, operations - changes),
+            (True, False, changes - FIREWALL_WRITES),
+            (True, True, changes & FIREWALL_WRITES),
+        ):
             if these:
-                roles.append(ActionRole(group, armed, tuple(sorted(these))))
+                roles.append(ActionRole(group, armed, tuple(sorted(these)), of_firewalls))
     return tuple(roles)
 
 

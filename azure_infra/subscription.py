@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from azure_functions.registry import Group
 from azure_infra import names
-from azure_infra.arm import Json, Ref, Template, resource, text, value
+from azure_infra.arm import Json, Ref, Template, nested, resource, text, value
 from azure_infra.feeds import add_activity_log, add_comments, add_existing_flow_logs, add_flow_logs, add_workspace_exports
 from azure_infra.permissions import ActionRole, action_roles, assignment_condition
 
 TOUCHES = (
     "Touches the subscription: defines custom roles and assigns those that read; those that change something only when "
-    "`armed`. By parameter, and not otherwise: a diagnostic setting of the activity log, flow logs of the virtual networks that "
-    "are named, the right to read an existing account of flow logs, an export of the workspace's tables that are named, and the "
-    "right to comment on its incidents."
+    "`armed`, and those that write firewall policies on the policies alone that are named. By parameter, and not otherwise: a "
+    "diagnostic setting of the activity log, flow logs of the virtual networks that are named, the right to read an existing "
+    "account of flow logs, an export of the workspace's tables that are named, and the right to comment on its incidents."
 )
 
 
@@ -45,8 +47,20 @@ def subscription() -> Template:
         "ordinary built-in roles (docs/deploy-azure.md); none of your own, since nobody sees here what such a role may do.",
         defaultValue=[],
     )
+    template.take(
+        "firewallPolicyIds",
+        "array",
+        "Ids of the firewall policies (of Application Gateways or Front Door, in this subscription) that block_address_in_waf "
+        "may write once armed: those that the policy names. None by default. Whoever may write one may switch it off, so the "
+        "right is given on these alone.",
+        defaultValue=[],
+    )
+    of_firewalls = [role for role in action_roles() if role.of_firewalls]
     for role in action_roles():
-        template.add(_definition(role), _assignment(role))
+        template.add(_definition(role))
+        if role not in of_firewalls:
+            template.add(_assignment(role))
+    template.add(_on_firewalls(of_firewalls))
     add_activity_log(template)
     add_flow_logs(template)
     add_existing_flow_logs(template)
@@ -75,6 +89,39 @@ def _definition(role: ActionRole) -> Json:
             "permissions": [{"actions": list(role.operations), "notActions": [], "dataActions": [], "notDataActions": []}],
             "assignableScopes": ["[subscription().id]"],
         },
+    )
+
+
+def _on_firewalls(roles: Sequence[ActionRole]) -> Json:
+    """Assign the roles on each firewall policy that is named, in its own group."""
+    inner = Template("resourceGroup", "Lets Breakwater write one firewall policy.")
+    inner.take("policy", "string", "Id of the firewall policy.")
+    given = {"policy": "[parameters('firewallPolicyIds')[copyIndex()]]"}
+    for role in roles:
+        inner.take(f"{role.group}PrincipalId", "string", f"Object id of the identity {role.group}.")
+        inner.take(f"{role.group}Role", "string", f"Id of the role {role.title}.")
+        given |= {
+            f"{role.group}PrincipalId": f"[parameters('{role.group}PrincipalId')]",
+            f"{role.group}Role": value(_role_id(role)),
+        }
+        who = f"parameters('{role.group}PrincipalId')"
+        name = f"guid(parameters('policy'), {who}, {text(role.title)})"
+        properties = {
+            "roleDefinitionId": f"[parameters('{role.group}Role')]",
+            "principalId": value(who),
+            "principalType": "ServicePrincipal",
+            "description": f"Breakwater: {role.description}",
+        }
+        assignment = Ref("Microsoft.Authorization/roleAssignments", (name,))
+        inner.add(resource(assignment, names.AUTHORIZATION, properties, scope="[parameters('policy')]"))
+    return nested(
+        "[format('breakwater-firewall-{0}', copyIndex())]",
+        inner,
+        given,
+        resourceGroup="[split(parameters('firewallPolicyIds')[copyIndex()], '/')[4]]",
+        condition="[parameters('armed')]",
+        copy={"name": "firewalls", "count": "[length(parameters('firewallPolicyIds'))]"},
+        dependsOn=[value(_role_id(role)) for role in roles],
     )
 
 

@@ -43,6 +43,7 @@ _STANDS_FOR: tuple[tuple[str, str], ...] = (
     (r".*/dataCollectionRules/[\w-]+", "rule of Sentinel's table"),
     (r".*/components/[\w-]+", "telemetry of the apps"),
     (r".*/workspaces/[\w-]+", "workspace"),
+    (r".*/\w+WebApplicationFirewallPolicies/\w+", "a firewall policy"),
     (r"/subscriptions/[\w-]+", "subscription"),
 )
 _PATH = re.compile(r"StringLike '([^']+)'")

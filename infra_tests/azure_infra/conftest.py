@@ -18,6 +18,11 @@ WORKSPACE = f"{SOC}/providers/Microsoft.OperationalInsights/workspaces/sentinel"
 VNET = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Network/virtualNetworks/office"
 FLOW_LOGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/office/providers/Microsoft.Storage/storageAccounts/officeflowlogs"
 ROOM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+_EDGE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/edge/providers/Microsoft.Network"
+FIREWALLS = (
+    f"{_EDGE}/ApplicationGatewayWebApplicationFirewallPolicies/shop",
+    f"{_EDGE}/FrontDoorWebApplicationFirewallPolicies/shopdoor",
+)
 WRITER = f"{ROOM}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/breakwater-flow-log-writer"
 NAMESPACE = f"{ROOM}/providers/Microsoft.EventHub/namespaces/breakwater-events"
 PLAYBOOK, SENTINEL, BREAK_GLASS, OPERATOR, SWITCH_HOLDER = (f"99999999-0000-4000-8000-00000000000{n}" for n in range(5))
@@ -56,6 +61,7 @@ MOST: dict[str, dict[str, Any]] = {
         **LEAST["subscription"],
         "armed": True,
         "protectedPrincipalIds": [BREAK_GLASS],
+        "firewallPolicyIds": list(FIREWALLS),
         "diagnosticsRuleId": f"{NAMESPACE}/authorizationRules/diagnostics",
         "workspaceId": WORKSPACE,
         "exportTables": ["Syslog", "SecurityEvent"],

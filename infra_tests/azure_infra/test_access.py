@@ -13,9 +13,9 @@ from azure_functions import registry
 from azure_functions.actions.catalogue import ACTIONS, GROUPS
 from azure_functions.registry import FUNCTIONS, Group, Trigger
 from azure_infra.names import APPS
-from azure_infra.permissions import GRAPH, INVENTORY, ORDINARY_ROLES, PRIVILEGED_ROLES
+from azure_infra.permissions import FIREWALL_WRITES, GRAPH, INVENTORY, ORDINARY_ROLES, PRIVILEGED_ROLES
 from infra_tests.azure_infra.access import Right, rights
-from infra_tests.azure_infra.conftest import BREAK_GLASS, MOST, PRINCIPALS, deployed
+from infra_tests.azure_infra.conftest import BREAK_GLASS, FIREWALLS, MOST, PRINCIPALS, deployed
 from infra_tests.azure_infra.deployment import Deployment
 
 _ROOT = Path(__file__).parents[2]
@@ -63,7 +63,18 @@ def test_a_group_gets_what_its_actions_declare_and_nothing_else(given: list[Righ
         Group.DETECT: set(INVENTORY),
         Group.UNDO: {name for action in ACTIONS for name in action.undo_permissions},
     }.get(group, {name for action in ACTIONS if GROUPS[action.name] == group for name in action.permissions})
-    assert subscription_wide(given, group) == {name for name in declared if not name.startswith(GRAPH)}
+    assert subscription_wide(given, group) == {name for name in declared if not name.startswith(GRAPH)} - FIREWALL_WRITES
+
+
+def test_a_firewall_policy_is_written_only_where_it_is_named() -> None:
+    """Who may write one may switch it off."""
+    parameters = MOST["subscription"]
+    for given in (parameters, {**parameters, "firewallPolicyIds": []}, {**parameters, "armed": False}):
+        may = [right for right in rights([deployed("subscription", **given)]) if right.operations & FIREWALL_WRITES]
+        named = given["firewallPolicyIds"] if given["armed"] else []
+        assert {(right.who, right.on) for right in may} == {(who, on) for who in (Group.NETWORK, Group.UNDO) for on in named}
+        assert all(right.operations == FIREWALL_WRITES for right in may)
+    assert len(parameters["firewallPolicyIds"]) == 2
 
 
 def test_the_responder_itself_may_nothing_on_the_customers_resources(given: list[Right]) -> None:
@@ -292,4 +303,6 @@ def test_no_app_reaches_the_package_of_another(given: list[Right]) -> None:
 
 def test_identities_without_data_of_their_own_have_none(given: list[Right]) -> None:
     for group in (Group.NETWORK, Group.IDENTITY):
-        assert not [right for right in given if right.who == group and (right.data or "/resourceGroups/" in right.on)]
+        elsewhere = {right.on for right in given if right.who == group and "/resourceGroups/" in right.on}
+        assert elsewhere == (set(FIREWALLS) if group is Group.NETWORK else set())
+        assert not [right for right in given if right.who == group and right.data]

@@ -12,6 +12,7 @@ from infra_tests.azure_infra.bicep import BicepInvalid, template_of
 from infra_tests.azure_infra.conftest import (
     APPLICATION,
     BREAK_GLASS,
+    FIREWALLS,
     FLOW_LOGS,
     FOLDER,
     OPERATOR,
@@ -31,6 +32,7 @@ MOST: dict[str, Any] = {
     "sentinelPrincipalId": SENTINEL,
     "armed": True,
     "protectedPrincipalIds": [BREAK_GLASS],
+    "firewallPolicyIds": list(FIREWALLS),
     "activityLog": True,
     "entraRecords": True,
     "exportTables": ["Syslog"],

@@ -38,7 +38,7 @@ def deployed_rights(*, armed: bool) -> dict[str, frozenset[str]]:
     Graph's application permissions are granted by a tenant administrator, armed or not: see ``azure_infra/consent.py``.
     """
     rights: dict[str, set[str]] = {str(group): {GRAPH + name for name in names} for group, names in graph_permissions().items()}
-    for group, operations in _assigned(_read("subscription.json"), {}, armed=armed):
+    for group, operations in _assigned(_read("subscription.json"), {}, {}, armed=armed):
         rights.setdefault(group, set()).update(operations)
     for resource in _read("resource_group.json")["resources"]:
         if _is(resource, "roleAssignments") and _DATA_RULE in str(resource.get("scope")):
@@ -47,20 +47,26 @@ def deployed_rights(*, armed: bool) -> dict[str, frozenset[str]]:
     return {group: frozenset(operations) for group, operations in rights.items()}
 
 
-def _assigned(template: Json, given: Mapping[str, str], *, armed: bool) -> Iterator[tuple[str, list[str]]]:
+def _assigned(
+    template: Json, given: Mapping[str, str], known: Mapping[str, list[str]], *, armed: bool
+) -> Iterator[tuple[str, list[str]]]:
     """Yield the group and the operations of every custom role that a template assigns, in nested deployments as well."""
     resources = template["resources"]
-    roles = {
+    roles = dict(known) | {
         _guid(one["name"]): one["properties"]["permissions"][0]["actions"] for one in resources if _is(one, "roleDefinitions")
     }
     for one in resources:
-        if _is(one, "roleAssignments") and (armed or one.get("condition") != "[parameters('armed')]"):
-            role = roles.get(_guid(one["properties"]["roleDefinitionId"]))
+        if not armed and one.get("condition") == "[parameters('armed')]":
+            continue
+        if _is(one, "roleAssignments"):
+            said = str(one["properties"]["roleDefinitionId"])
+            parameter = _PARAMETER.fullmatch(said)
+            role = roles.get(_guid(given.get(parameter[1], said) if parameter else said))
             if role is not None:
                 yield _group(one, given), role
         elif str(one["type"]) == "Microsoft.Resources/deployments":
-            passed = {name: str(said.get("value")) for name, said in one["properties"].get("parameters", {}).items()}
-            yield from _assigned(one["properties"]["template"], passed, armed=armed)
+            passed = {name: str(sent.get("value")) for name, sent in one["properties"].get("parameters", {}).items()}
+            yield from _assigned(one["properties"]["template"], passed, roles, armed=armed)
 
 
 def _group(assignment: Json, given: Mapping[str, str]) -> str:
