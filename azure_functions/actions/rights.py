@@ -51,6 +51,7 @@ def cannot_apply(refused: CloudRefusal | CloudForbidden, instead: str) -> Cannot
     if isinstance(refused, CloudForbidden):
         return CannotApply(
             f"Breakwater's identity may look and not change: {refused}. Deploy with armed=true (docs/deploy-azure.md), also in "
-            f"the subscription of the resource (of a firewall policy: with its id in firewallPolicyIds), or take the policy back to observe. {instead}"
+            "the subscription of the resource (of a firewall policy: with its id in firewallPolicyIds), or take the policy back "
+            f"to observe. {instead}"
         )
     return CannotApply(f"{refused}. {instead}")
