@@ -47,7 +47,8 @@ class StoredObject:
 def notified(document: Mapping[str, Any]) -> tuple[StoredObject, ...] | None:
     """Return the objects that an S3 notification or an EventBridge ``Object Created`` event names.
 
-    None where the document is neither; empty for the test event that S3 sends when notifications are set up.
+    None where the document is neither, or one of its records names no object: what is left out here would be lost. Empty for
+    the test event that S3 sends when notifications are set up.
     Keys in S3's own notifications are URL-encoded, those of EventBridge are not.
     """
     if document.get("Event") == "s3:TestEvent":
@@ -59,7 +60,8 @@ def notified(document: Mapping[str, Any]) -> tuple[StoredObject, ...] | None:
     records = document.get("Records")
     if not isinstance(records, list) or not all(isinstance(r, Mapping) and isinstance(r.get("s3"), Mapping) for r in records):
         return None
-    return tuple(found for record in records if (found := _stored(record["s3"], encoded=True)))
+    named = tuple(each for record in records if (each := _stored(record["s3"], encoded=True)))
+    return named if named and len(named) == len(records) else None
 
 
 class Objects:
@@ -85,11 +87,13 @@ class Objects:
 def _stored(place: Mapping[str, Any], *, encoded: bool) -> StoredObject | None:
     try:
         bucket, item = place["bucket"]["name"], place["object"]
-        key = unquote_plus(item["key"]) if encoded else str(item["key"])
-        version = str(item.get("sequencer") or item.get("eTag") or item.get("etag") or "")
-        return StoredObject(str(bucket), key, version, next(iter(_ACCOUNT.findall(key)), ""))
-    except (KeyError, TypeError):
+        key, version = item["key"], str(item.get("sequencer") or item.get("eTag") or item.get("etag") or "")
+    except (AttributeError, KeyError, TypeError):
         return None
+    if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key):
+        return None
+    key = unquote_plus(key) if encoded else key
+    return StoredObject(bucket, key, version, next(iter(_ACCOUNT.findall(key)), ""))
 
 
 def chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
