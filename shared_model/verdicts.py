@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -42,6 +42,10 @@ def seen_in(names: Iterable[str]) -> tuple[str, ...]:
             kept.append(name)
             room -= takes
     return tuple(kept)
+
+
+#: The years 1970 to 9999: a time outside has no calendar day.
+_MILLISECONDS = range(253_402_300_800_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Verdict:
         """Read :meth:`to_json`, also of a later version. Raises ValueError naming the field that is missing or wrong."""
         try:
             data: dict[str, Any] = json.loads(text)
+            _hold_to_types(data)
             return cls(
                 **{
                     **known_fields(cls, data),
@@ -131,6 +136,37 @@ class Verdict:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a verdict: {error}") from error
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in _MILLISECONDS
+
+
+#: What fields hold that are taken as they stand.
+_HOLDS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("id", "correlation_id", "detector", "detector_version", "technique", "title"), _is_text),
+    **dict.fromkeys(("probability", "threshold"), _is_share),
+    "time_ms": _is_time,
+    "session_issued_ms": lambda value: value is None or _is_time(value),
+    "completed_flow": lambda value: isinstance(value, bool),
+    "evidence": lambda value: isinstance(value, list) and all(_is_time(each["time_ms"]) for each in value),
+    "seen": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+}
+
+
+def _hold_to_types(data: Mapping[str, Any]) -> None:
+    """Raise ValueError for what is of another type: a comparison far behind would fail on it, at every delivery."""
+    for name, holds in _HOLDS.items():
+        if name in data and not holds(data[name]):
+            raise ValueError(f"not a verdict: {name} cannot be {json.dumps(data[name])[:80]}")
 
 
 def known_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,4 +187,6 @@ def verdict_id(detector: str, version: str, entity: Entity, cause: str) -> str:
 
 
 def _entity(data: dict[str, str]) -> Entity:
+    if not (isinstance(data["id"], str) and isinstance(data["account"], str)):
+        raise ValueError(f"not a verdict: an entity's id and account are texts, not {json.dumps(data)[:160]}")
     return Entity(EntityKind(data["kind"]), data["id"], data["account"])

@@ -118,6 +118,32 @@ def test_a_verdict_that_lacks_what_it_must_have_is_none(name: str) -> None:
         Verdict.from_json(json.dumps(lacking))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", None),
+        ("title", 7),
+        ("technique", None),
+        ("probability", "0.9"),
+        ("probability", float("nan")),
+        ("probability", 1.5),
+        ("threshold", True),
+        ("time_ms", "2026-11-29"),
+        ("time_ms", 10**18),
+        ("session_issued_ms", "x"),
+        ("completed_flow", "no"),
+        ("evidence", [{"event_id": "e", "time_ms": "x", "weight": 0.5, "summary": "s"}]),
+        ("seen", "203.0.113.9"),
+        ("seen", [None]),
+        ("entity", {"kind": "instance", "id": 5, "account": ""}),
+        ("related", [{"kind": "instance", "id": "i-1", "account": None}]),
+    ],
+)
+def test_a_verdict_of_which_a_field_is_something_else_is_none(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"not a verdict: .*{'entity' if name == 'related' else name}"):
+        Verdict.from_json(json.dumps(json.loads(VERDICT.to_json()) | {name: value}))
+
+
 @pytest.mark.parametrize("name", ["action", "target", "before", "after", "touches", "summary"])
 def test_a_plan_that_lacks_what_it_must_have_is_none(name: str) -> None:
     with pytest.raises(ValueError, match=rf"not a plan: .*{name}"):
