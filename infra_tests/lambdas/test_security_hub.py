@@ -76,6 +76,7 @@ def test_a_verdict_is_a_finding_with_its_entities() -> None:
     ((finding,),) = made.calls
     assert finding["Id"] == f"{PRODUCT}/verdict/v1"
     assert finding["AwsAccountId"] == ACCOUNT
+    assert finding["Types"] == ["TTPs", "Unusual Behaviors"]
     assert [each["Type"] for each in finding["Resources"]] == ["AwsEc2Instance", "AwsIamRole", "AwsIamUser", "Other"]
     assert (len(finding["Title"]), len(finding["Description"])) == (256, 1024)
     assert log.errors == []

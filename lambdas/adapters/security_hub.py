@@ -29,6 +29,7 @@ _TOGETHER, _TITLE, _DESCRIPTION, _ID = 100, 256, 1024, 512
 _SEVERITY = {1: "INFORMATIONAL", 2: "LOW", 3: "MEDIUM", 4: "HIGH", 5: "CRITICAL", 6: "CRITICAL"}
 #: Steps at which a person should look; the others only inform.
 _LOOK = {Step.FAILED: "HIGH", Step.PROPOSED: "MEDIUM", Step.DRIFTED: "MEDIUM", Step.UNREACHABLE: "MEDIUM"}
+#: Two namespaces of its taxonomy: in one path the second would be a category that the first does not have.
 _TYPES = ("TTPs", "Unusual Behaviors")
 
 
@@ -128,7 +129,7 @@ class SecurityHub:
             "ProductArn": self._product,
             "GeneratorId": "breakwater",
             "AwsAccountId": self._product.split(":")[4],
-            "Types": ["/".join(_TYPES)],
+            "Types": [*_TYPES],
             "CreatedAt": time,
             "UpdatedAt": time,
             "Severity": {"Label": severity},
