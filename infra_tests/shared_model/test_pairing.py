@@ -62,13 +62,18 @@ def test_both_directions_become_one_flow():
         record(PEER, 443, OWN, 50000, eni="eni-0b"),
         record(PEER, 443, OWN, 50000, action="REJECT"),
         record("203.0.113.10", 443, OWN, 50000),
-        record(PEER, 443, OWN, 50000, start=ADJACENT_MS // 1000 + 1),
+        record(PEER, 443, OWN, 50000, start=61),
         record(OWN, 50000, PEER, 443),  # the same direction again
     ],
 )
 def test_what_does_not_mirror_stays_one_way(other):
     found = flows(record(OWN, 50000, PEER, 443), other)
     assert [flow["two_way"] for flow in found] == [False, False]
+
+
+def test_what_follows_within_a_minute_is_one_flow():
+    (flow,) = flows(record(OWN, 50000, PEER, 443), record(PEER, 443, OWN, 50000, start=60))
+    assert flow["two_way"]
 
 
 def test_every_interval_of_a_long_flow_is_paired_with_its_own():
