@@ -62,11 +62,23 @@ def add_flow_logs(template: Template) -> None:
         defaultValue="",
     )
     template.take("rawDays", "int", "Days after which flow logs are deleted.", defaultValue=90, minValue=1, maxValue=365)
-    template.take("networkWatcherGroup", "string", "Resource group of Azure's network watchers.", defaultValue="NetworkWatcherRG")
+    template.take(
+        "networkWatcherGroup",
+        "string",
+        "Resource group of the network watcher of flowLogLocation: there is one for each region and subscription.",
+        defaultValue="NetworkWatcherRG",
+    )
+    template.take(
+        "networkWatcherName",
+        "string",
+        "Its name, where it is not the one that Azure gives: empty is NetworkWatcher_ and the region.",
+        defaultValue="",
+    )
     inner = Template("resourceGroup", "Turns on flow logs of the virtual networks that are named.")
     for name, kind, what in (
         ("name", "string", "Prefix of every name."),
         ("location", "string", "Region."),
+        ("watcher", "string", "Name of the region's network watcher."),
         ("networks", "array", "Ids of virtual networks."),
         ("account", "string", "Id of the storage account."),
         ("identity", "string", "Id of the identity that they are written with."),
@@ -79,9 +91,7 @@ def add_flow_logs(template: Template) -> None:
         {
             "type": _FLOW_LOG,
             "apiVersion": names.NETWORK,
-            "name": value(
-                f"format('NetworkWatcher_{{0}}/{{1}}-{{2}}', parameters('location'), parameters('name'), uniqueString({each}))"
-            ),
+            "name": value(f"format('{{0}}/{{1}}-{{2}}', parameters('watcher'), parameters('name'), uniqueString({each}))"),
             "location": "[parameters('location')]",
             "identity": value(f"if(empty({who}), null(), {writer})"),
             "copy": {"name": "flowLogs", "count": "[length(parameters('networks'))]", "mode": "Serial", "batchSize": 1},
@@ -94,9 +104,12 @@ def add_flow_logs(template: Template) -> None:
             },
         }
     )
+    # A region may be given by its display name ("West Europe"); a watcher bears the other one.
+    region, watcher = "toLower(replace(parameters('flowLogLocation'), ' ', ''))", "parameters('networkWatcherName')"
     given = {
         "name": "[parameters('name')]",
-        "location": "[parameters('flowLogLocation')]",
+        "location": value(region),
+        "watcher": value(f"if(empty({watcher}), concat('NetworkWatcher_', {region}), {watcher})"),
         "networks": "[parameters('flowLogNetworks')]",
         "account": "[parameters('flowLogAccountId')]",
         "identity": "[parameters('flowLogIdentityId')]",

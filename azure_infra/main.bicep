@@ -61,6 +61,12 @@ param exportAlerts bool = false
 @description('Ids of virtual networks whose flow logs are turned on.')
 param flowLogNetworks array = []
 
+@description('Resource group of the network watcher of this region: az network watcher list shows it.')
+param networkWatcherGroup string = 'NetworkWatcherRG'
+
+@description('Its name; empty where it is the one that Azure gives, NetworkWatcher_ and the region.')
+param networkWatcherName string = ''
+
 @description('Id of an account of yours that flow logs are already written to, in this subscription and in this region. Empty makes one.')
 param flowLogAccountId string = ''
 
@@ -200,6 +206,8 @@ module rights 'subscription.json' = {
     eventHubNamespace: room.outputs.eventHubNamespace
     flowLogNetworks: flowLogNetworks
     flowLogLocation: location
+    networkWatcherGroup: networkWatcherGroup
+    networkWatcherName: networkWatcherName
     flowLogAccountId: room.outputs.flowLogAccountId
     flowLogIdentityId: empty(flowLogAccountId) ? room.outputs.flowLogIdentityId : ''
     readExistingFlowLogs: !empty(flowLogAccountId)

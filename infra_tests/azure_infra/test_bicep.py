@@ -117,11 +117,11 @@ def test_azd_deploys_the_package_to_every_app() -> None:
     assert {service["host"] for service in project["services"].values()} == {"function"}
     assert {service["remoteBuild"] for service in project["services"].values()} == {False}
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").is_file()
-    script = ROOT / project["hooks"]["postdeploy"]["run"].split()[0]
-    assert os.access(script, os.X_OK)
+    for hook in ("predeploy", "postdeploy"):
+        assert os.access(ROOT / project["hooks"][hook]["run"].split()[0], os.X_OK)
     target = project["hooks"]["prepackage"]["run"].removeprefix("make ")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    asked = set(re.findall(r'"\$(\w+)"', project["hooks"]["postdeploy"]["run"]))
+    asked = {name for hook in project["hooks"].values() for name in re.findall(r'"\$(\w+)"', hook["run"])}
     assert asked <= set(re.findall(r"^output (\w+)", text(), re.MULTILINE))
 
 
@@ -134,7 +134,7 @@ def test_the_provider_that_no_template_registers_is_registered_first() -> None:
     assert hook in (ROOT / "docs" / "deploy-azure.md").read_text()
 
 
-@pytest.mark.parametrize("script", ["connect.sh"])
+@pytest.mark.parametrize("script", ["connect.sh", "publish.sh"])
 def test_a_script_is_one_that_the_shell_understands(script: str) -> None:
     assert subprocess.run(["sh", "-n", FOLDER / script], check=False).returncode == 0
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from azure_functions.registry import CONSUMER_GROUP, CONTAINERS, EVENT_HUBS, FUNCTIONS, QUEUES, TABLES, Trigger
 from infra_tests.azure_infra.conftest import FLOW_LOGS, LEAST, MOST, PLAYBOOK, WRITER, deployed
 from infra_tests.azure_infra.deployment import Deployment
@@ -90,6 +92,24 @@ def test_flow_logs_are_written_by_identity_since_the_account_takes_no_keys(most:
     keys = deployed("subscription", **{**MOST["subscription"], "flowLogIdentityId": ""})
     assert "identity" not in keys.of("Microsoft.Network/networkWatchers/flowLogs")[0].content
     assert most["resource_group"].outputs["flowLogIdentityId"].endswith("/breakwater-flow-log-writer")
+
+
+@pytest.mark.parametrize(
+    ("given", "watcher"),
+    [
+        ({}, "NetworkWatcherRG/westeurope/NetworkWatcher_westeurope"),
+        ({"flowLogLocation": "West Europe"}, "NetworkWatcherRG/westeurope/NetworkWatcher_westeurope"),
+        (
+            {"networkWatcherGroup": "network", "networkWatcherName": "watcher-we"},
+            "network/westeurope/watcher-we",
+        ),
+    ],
+    ids=["as Azure makes it", "display name of the region", "of another name"],
+)
+def test_flow_logs_belong_to_the_one_watcher_of_their_region(given: dict[str, str], watcher: str) -> None:
+    made = deployed("subscription", **{**MOST["subscription"], **given}).of("Microsoft.Network/networkWatchers/flowLogs")
+    where = [(re.search(r"/resourceGroups/([^/]+)/.*/networkWatchers/([^/]+)/flowLogs/", one.id), one) for one in made]
+    assert [f"{found[1]}/{one.content['location']}/{found[2]}" for found, one in where if found] == [watcher]
 
 
 def test_event_grid_tells_each_function_of_its_own_container(most: dict[str, Deployment]) -> None:

@@ -1,0 +1,96 @@
+"""publish.sh against an ``az`` that says what the real one does while a right is not in force yet."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from azure_infra.__main__ import FOLDER
+
+_FORBIDDEN = (
+    "Failed to upload because Azure Storage responded with Forbidden : 403 (This request is not authorized to perform this "
+    "operation.)"
+)
+#: ``az`` by its first words. Uploads are counted; those up to ``$REFUSED`` are answered with ``$SAYS``.
+_AZ = """#!/bin/sh
+case "$1 $2 $3" in
+"functionapp list "*) [ -n "${NOBODY-}" ] || printf 'breakwater-detect-x\\nbreakwater-contain-x\\n' ;;
+"functionapp function list") case "$*" in *detect*) echo "${RUNS:-0}" ;; *) echo 0 ;; esac ;;
+"functionapp deployment source")
+    echo "$*" >>"$UPLOADS"
+    if [ "$(wc -l <"$UPLOADS")" -le "$REFUSED" ]; then echo "$SAYS" >&2; exit 1; fi ;;
+esac
+"""
+
+
+def _publish(
+    folder: Path, *arguments: str, refused: int = 0, says: str = _FORBIDDEN, **more: str
+) -> tuple[subprocess.CompletedProcess[str], list[str], int]:
+    sleeps = folder / "sleeps"
+    for name, script in (("az", _AZ), ("sleep", f"#!/bin/sh\necho >>{sleeps}\n")):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    package, uploads = folder / "cloud.zip", folder / "uploads"
+    package.touch()
+    given = {"UPLOADS": str(uploads), "REFUSED": str(refused), "SAYS": says, "PATH": f"{folder}:/usr/bin:/bin", **more}
+    done = subprocess.run(
+        ["sh", FOLDER / "publish.sh", *arguments, "breakwater", package],
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    lines = uploads.read_text().splitlines() if uploads.exists() else []
+    return done, lines, len(sleeps.read_text().splitlines()) if sleeps.exists() else 0
+
+
+def test_each_app_gets_the_package_and_nothing_is_built_on_the_other_side(tmp_path: Path) -> None:
+    done, uploads, waits = _publish(tmp_path)
+    assert (done.returncode, waits) == (0, 0), done.stderr
+    assert [line.split("--name ")[1].split()[0] for line in uploads] == ["breakwater-detect-x", "breakwater-contain-x"]
+    assert all("--build-remote false" in line and f"--src {tmp_path}/cloud.zip" in line for line in uploads)
+
+
+def test_a_right_that_is_not_in_force_yet_is_waited_for_and_each_try_is_told(tmp_path: Path) -> None:
+    done, uploads, waits = _publish(tmp_path, refused=3)
+    assert (done.returncode, len(uploads), waits) == (0, 5, 3), done.stderr
+    assert [line for line in done.stdout.splitlines() if "not write its own storage yet" in line][-1].count("try 3 of 60") == 1
+    assert done.stdout.splitlines()[-1] == "breakwater-contain-x has the package."
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "(AuthorizationFailed) The client has no authorization to perform action Microsoft.Web/sites/publish/action: 403",
+        "The package is too large",
+    ],
+)
+def test_what_waiting_does_not_help_is_told_at_once(tmp_path: Path, says: str) -> None:
+    done, uploads, waits = _publish(tmp_path, refused=99, says=says)
+    assert (done.returncode, len(uploads), waits) == (1, 1, 0)
+    assert says in done.stderr
+    assert "breakwater-detect-x does not have the package" in done.stderr
+
+
+def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
+    done, uploads, waits = _publish(tmp_path, refused=999)
+    assert (done.returncode, len(uploads), waits) == (1, 60, 59)
+    assert "after 15 minutes" in done.stderr
+    assert _FORBIDDEN in done.stderr
+
+
+def test_the_hook_leaves_apps_alone_that_run_a_package(tmp_path: Path) -> None:
+    done, uploads, _ = _publish(tmp_path, "--first", RUNS="7")
+    assert done.returncode == 0, done.stderr
+    assert len(uploads) == 1
+    assert "breakwater-contain-x" in uploads[0]
+    assert "breakwater-detect-x runs a package already." in done.stdout
+
+
+def test_without_apps_it_says_what_to_do_first(tmp_path: Path) -> None:
+    done, uploads, _ = _publish(tmp_path, NOBODY="yes")
+    assert (done.returncode, uploads) == (1, [])
+    assert "deploy azure_infra/main.bicep first" in done.stderr
