@@ -86,8 +86,10 @@ def test_a_notice_is_posted_to_the_address_that_is_kept_elsewhere(channel: Chann
 def test_what_is_no_address_is_logged_and_the_next_is_told(address: str) -> None:
     errors: list[dict[str, Any]] = []
     told: list[Notice] = []
-    to_all((Webhook(Channel.SLACK, lambda: address, errors.append), told.append))(NOTICE)
-    assert (errors[0]["notice_id"], told) == ("s/1", [NOTICE])
+    posted: list[str] = []
+    webhook = Webhook(Channel.SLACK, lambda: address, errors.append, lambda to, _: posted.append(to))
+    to_all((webhook, told.append))(NOTICE)
+    assert (errors[0]["notice_id"], told, posted) == ("s/1", [NOTICE], [])
 
 
 def test_a_channel_that_does_not_answer_holds_nothing_up_and_its_address_is_logged_nowhere() -> None:
