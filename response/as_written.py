@@ -13,22 +13,38 @@ from response.containment import Containment, Stream, containment_id, stream_nam
 from response.journal import Journal
 
 _DAY_MS = 86_400_000
-#: Days of anchors that are looked at: five minutes after it was written, each entry is in one.
-_MOST_DAYS = 40
+#: How many days of anchors before today's are looked at: five minutes after it was written, each entry is in one.
+_DAYS = 40
 _BY_HAND = "Nothing was undone. breakwater show has the state before: compare it with the cloud's own log, and restore by hand"
 
 
-def objection(journal: Journal, stream: Stream, containment: Containment, *, now_ms: int) -> str:
-    """Return why the journal is not believed about a containment, ``""`` where it is. Raises CloudUnavailable."""
-    plan = containment.plan
-    named = containment_id(plan.action, plan.target, containment.verdict_id)
-    if (stream.name, containment.id) != (stream_name(plan.action, plan.target), named):
-        return f"{stream.name} holds {containment.id} with a plan of something else: somebody has written it there. {_BY_HAND}"
-    known = anchors.Known()
-    began_ms = next(entry.time_ms for entry in stream.entries if entry.containment_id == containment.id)
-    times_ms = range(max(began_ms, now_ms - _MOST_DAYS * _DAY_MS), now_ms, _DAY_MS)
-    for day in dict.fromkeys(map(anchors.stream_of, (*times_ms, now_ms))):
-        for each in journal.stream(day):
-            known.add(each)
-    problem = next(check(stream.name, stream.entries, known.digests.get(stream.name, {})), None)
-    return f"The journal is not as it was written ({problem}). {_BY_HAND}" if problem else ""
+class Record:
+    """What the anchors of the last days hold: read when it is first asked for, and once.
+
+    All of these days, whatever the entries say when they were written: who writes a stream anew dates it as he likes.
+    """
+
+    def __init__(self, journal: Journal, now_ms: int) -> None:
+        self._journal = journal
+        self._now_ms = now_ms
+        self._known: anchors.Known | None = None
+
+    def objection(self, stream: Stream, containment: Containment) -> str:
+        """Return why the journal is not believed about a containment, ``""`` where it is. Raises CloudUnavailable."""
+        plan = containment.plan
+        named = containment_id(plan.action, plan.target, containment.verdict_id)
+        if (stream.name, containment.id) != (stream_name(plan.action, plan.target), named):
+            return (
+                f"{stream.name} holds {containment.id} with a plan of something else: somebody has written it there. {_BY_HAND}"
+            )
+        problem = next(check(stream.name, stream.entries, self._held().digests.get(stream.name, {})), None)
+        return f"The journal is not as it was written ({problem}). {_BY_HAND}" if problem else ""
+
+    def _held(self) -> anchors.Known:
+        if self._known is None:
+            known = anchors.Known()
+            for day in range(_DAYS, -1, -1):
+                for each in self._journal.stream(anchors.stream_of(self._now_ms - day * _DAY_MS)):
+                    known.add(each)
+            self._known = known
+        return self._known

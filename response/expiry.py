@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from response import as_written, orders
+from response import orders
 from response.actions import Action
+from response.as_written import Record
 from response.containment import Containment, Stream
 from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, SequenceTaken, Step
@@ -46,7 +47,7 @@ def expire(
     delivery : str
         Id of the message that brought the request, whose earlier deliveries are over.
     """
-    desk = Desk(actions, journal, now_ms, notify, delivery=delivery)
+    desk = Desk(actions, journal, now_ms, notify, Record(journal, now_ms), delivery=delivery)
     ended: list[Ended] = []
     errors: list[Exception] = []
     names = sorted(set(journal.expiring(now_ms)))
@@ -153,7 +154,7 @@ def _expire_one(desk: Desk, policy: Policy, stream: Stream, containment: Contain
         return None
     doubt = ""
     if by_itself and read_switch(desk.journal).armed:
-        doubt = as_written.objection(desk.journal, stream, containment, now_ms=desk.now_ms)
+        doubt = desk.record.objection(stream, containment)
         if not doubt:
             return end(desk, stream.name, containment.id, BY_EXPIRY)
     return None if containment.asked else _ask(desk, stream.name, containment, doubt)

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from response import as_written, orders
+from response import orders
 from response.acting import acting_for
 from response.actions import Action, CloudUnavailable, Overwriting, Plan
+from response.as_written import Record
 from response.containment import Containment, Stream
 from response.ends import Ended, ending, tell_of_end
 from response.journal import Journal, JournalEntry, SequenceTaken, Step
@@ -38,6 +39,8 @@ class Desk:
     Attributes
     ----------
     actions, journal, now_ms, notify
+    record : Record
+        What the anchors hold.
     person : Person or None
         None where it is the schedule's.
     order : Order or None
@@ -50,6 +53,7 @@ class Desk:
     journal: Journal
     now_ms: int
     notify: Notify
+    record: Record
     person: Person | None = None
     order: orders.Order | None = None
     overwrite: bool = False
@@ -96,7 +100,15 @@ def undo(
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
     desk = Desk(
-        actions, journal, now_ms, notify, approved_by, overwrite=overwrite, delivery=delivery, attested_only=attested_only
+        actions=actions,
+        journal=journal,
+        now_ms=now_ms,
+        notify=notify,
+        record=Record(journal, now_ms),
+        person=approved_by,
+        overwrite=overwrite,
+        delivery=delivery,
+        attested_only=attested_only,
     )
     return end(desk, name, containment_id, approved_by.name)
 
@@ -147,7 +159,7 @@ class _Undo:
             return self._refused(stream, containment, reason, sign_in=True)
         if reason := _not_now(desk, stream, containment):
             return self._refused(stream, containment, reason)
-        if reason := as_written.objection(desk.journal, stream, containment, now_ms=desk.now_ms):
+        if reason := desk.record.objection(stream, containment):
             return self._refused(stream, containment, reason)
         action = desk.actions.get(containment.plan.action)
         if action is None:

@@ -97,6 +97,13 @@ def test_a_stream_that_was_written_anew_since_it_was_anchored_is_not_undone(site
     assert_refused(site, site.undo(contained(site), ADA), "an anchor holds another digest")
 
 
+def test_nor_where_it_is_dated_to_another_day_than_its_anchors(site: Site) -> None:
+    anchors.anchor(site.journal, now_ms=site.now_ms)
+    site.now_ms += 70 * HOUR_MS
+    rewritten(site, lambda entry: replace(with_chosen_before(entry), time_ms=site.now_ms))
+    assert_refused(site, site.undo(contained(site), ADA), "an anchor holds another digest")
+
+
 def test_nor_by_time_and_a_person_is_told_once() -> None:
     site = Site(at_end=AtEnd.UNDO)
     site.contain("i-1")
