@@ -54,11 +54,21 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
             out(f"{options.file}: {line}")
         return None, text
     out(f"{options.file}: {_effect(policy, [*where.actions()])}")
+    hidden = _hidden(policy)
     for rule in policy.rules:
-        out(f"  {rule.name}: {rule.action}, {terms_of(rule, policy)}")
+        before = hidden.get(rule.name)
+        never = f"never decides: {before} stands before it and matches whatever it does" if before else ""
+        out(f"  {rule.name}: {rule.action}, {never or terms_of(rule, policy)}")
     if (by_two := _by_two(policy)) and not where.attests_answers:
         out(f"{by_two}: both people must answer by the link in the notice, since the queue attests nobody: {_PAGE}")
     return policy, text
+
+
+def _hidden(policy: Policy) -> dict[str, str]:
+    """Rules that never decide, by name, each with the one that stands before it."""
+    rules = policy.rules
+    pairs = ((later.name, rule.name) for at, later in enumerate(rules) for rule in rules[:at] if rule.leaves_nothing_to(later))
+    return dict(reversed([*pairs]))
 
 
 def _by_two(policy: Policy) -> str:
@@ -68,7 +78,9 @@ def _by_two(policy: Policy) -> str:
 
 def _effect(policy: Policy, actions: list[str]) -> str:
     """What each action may do, in several ways where its rules differ: the line to read before anything is armed."""
-    modes = {name: {policy.terms(rule).mode for rule in policy.rules if rule.action == name} for name in actions}
+    hidden = _hidden(policy)
+    deciding = [rule for rule in policy.rules if rule.name not in hidden]
+    modes = {name: {policy.terms(rule).mode for rule in deciding if rule.action == name} for name in actions}
     enforced = [name for name, these in modes.items() if Mode.ENFORCE in these]
     asked = [name for name, these in modes.items() if Mode.APPROVE in these]
     observed = [name for name, these in modes.items() if these == {Mode.OBSERVE}]

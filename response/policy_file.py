@@ -16,6 +16,7 @@ from response.policy import AtEnd, KnownAction, Policy, PolicyError
 from response.policy_schema import PolicyModel, one_thing
 from response.policy_text import Place, Text
 from response.resources import FORMS, form_of, in_one_spelling
+from shared_model.verdicts import DETECTORS
 
 #: What fits where the schema can only give a pattern.
 _FITS = {
@@ -27,6 +28,15 @@ _FITS = {
     "name": "begin with a small letter; then small letters, digits, - and _, 64 at most",
     "action": "give the name of an action, such as quarantine_instance",
     "actions": "give the name of an action, such as quarantine_instance",
+}
+
+
+#: The same, by the kind of value that is needed.
+_NEEDED = {
+    "model_type": "give keys and values below it, or take it out",
+    "dict_type": "give keys and values below it, or take it out",
+    "list_type": "give a list, or take it out",
+    "string_type": "give a text; what YAML takes for something else, such as a number, stands in quotes",
 }
 
 
@@ -80,7 +90,7 @@ def read(
         return sorted([*mistakes, *_placed(text, places)])
     if actions is not None:
         mistakes += _placed(text, _against(policy, actions))
-        safe = [*_placed(text, (*_ends_by_a_person(policy, actions), *_without_effect(text, actions)))]
+        safe = [*_placed(text, (*_ends_by_a_person(policy, actions), *_without_effect(text, actions), *_never_fits(policy)))]
         if warn is None:
             mistakes += safe
         elif not mistakes:
@@ -179,6 +189,18 @@ def _without_effect(text: Text, actions: Mapping[str, KnownAction]) -> Iterator[
                 )
 
 
+def _never_fits(policy: Policy) -> Iterator[tuple[Place, str]]:
+    """Conditions that no verdict meets: the rule reads as if it were armed, and never decides."""
+    for number, rule in enumerate(policy.rules):
+        for name in sorted(rule.detectors - {*DETECTORS}):
+            near = difflib.get_close_matches(name, DETECTORS, n=1)
+            fits = f"did you mean {near[0]}?" if near else f"there are {', '.join(DETECTORS)}"
+            yield ("rules", number, "when", "detectors"), f"there is no detector {name!r}: {fits}"
+        if len(rule.corroborate) == 1 and rule.corroborate == rule.telemetry:
+            what = f"the rule is about {min(rule.telemetry)}, and a second signal is one of another telemetry: there never is one"
+            yield ("rules", number, "corroborate"), what
+
+
 def _what(error: Mapping[str, Any]) -> str:
     place: Place = error["loc"]
     if error["type"] == "missing":
@@ -187,6 +209,8 @@ def _what(error: Mapping[str, Any]) -> str:
         keys = _keys_beside(place)
         near = difflib.get_close_matches(str(place[-1]), keys, n=1)
         return f"there is no such key: did you mean {near[0]}?" if near else f"there is no such key: here stand {', '.join(keys)}"
+    if needed := _NEEDED.get(error["type"]):
+        return f"{needed} (it is {error['input']!r})" if place else "a policy is keys and values, the first of them version: 1"
     said = f"{error['msg'].removeprefix('Value error, ')} (it is {error['input']!r})" if place else error["msg"]
     if error["type"] == "string_pattern_mismatch":
         fits = next((_FITS[part] for part in reversed([*map(str, place)]) if part in _FITS), "")

@@ -111,6 +111,24 @@ class Rule:
         if self.accounts and target is not None and target.account not in self.accounts:
             yield f"its account {target.account} is not {_one_of(self.accounts)}"
 
+    def leaves_nothing_to(self, later: Rule) -> bool:
+        """Say whether it matches whatever a later rule of the policy matches, so that the later one never decides."""
+        if self.looks or (self.action, self.target) != (later.action, later.target):
+            return False
+        if self.accounts and self.principals != later.principals:  # the account of another target
+            return False
+        conditions = (
+            (self.principals, later.principals),
+            (self.detectors, later.detectors),
+            (self.telemetry, later.telemetry),
+            (self.entities, later.entities),
+            (self.accounts, later.accounts),
+        )
+        # Empty matches everything.
+        wider = all(not mine or (theirs and theirs <= mine) for mine, theirs in conditions)
+        within = [any(_is_technique(each, wanted) for wanted in self.techniques) for each in later.techniques]
+        return wider and self.min_probability <= later.min_probability and (not self.techniques or (any(within) and all(within)))
+
     def pick(self, verdict: Verdict) -> Entity | None:
         """Return the entity to act on, None where the verdict names none of that kind."""
         named = (verdict.entity, *verdict.related, *verdict.opened)

@@ -24,6 +24,9 @@ class Evidence:
     summary: str
 
 
+#: In whose name verdicts are: the detectors that ship, and what the clouds' own findings are of.
+DETECTORS = ("network", "audit", "guardduty", "sentinel", "defender")
+
 #: Names that a verdict keeps of what its events show, the characters of each, and what they take together as JSON: a message
 #: holds no more than 48 KB.
 SEEN, _SEEN_LENGTH, _SEEN_BYTES = 64, 1024, 16 * 1024

@@ -27,7 +27,8 @@ actions:
     time_to_live: 24h
 """
 TWO_MORE = """\
-  - {name: at-night, action: quarantine_instance, target: instance, mode: approve, time_to_live: 12h}
+  - {name: at-night, action: quarantine_instance, target: instance, when: {hours: ["22:00-06:00"]}, mode: approve,
+     time_to_live: 12h}
   - {name: too-far, action: quarantine_instance, target: instance, mode: enforce, time_to_live: 7d}
 """
 
@@ -91,6 +92,20 @@ def test_it_says_of_each_rule_how_far_it_goes_and_what_holds_it_back(tmp_path: P
     ]
 
 
+def test_a_rule_that_another_leaves_nothing_to_is_not_said_to_be_armed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    narrow = (
+        "  - {name: on-canaries, action: quarantine_instance, target: instance, when: {min_probability: 0.9}, mode: enforce}\n"
+    )
+    file.write_text(GOOD.replace("0.5", "0.5\n    mode: observe").replace("actions:", f"{narrow}actions:"), encoding="utf-8")
+    status, (effect, _, hidden) = check(file, "aws")
+    assert status == 0
+    assert "enforces" not in effect
+    assert hidden == (
+        "  on-canaries: quarantine_instance, never decides: quarantine-instance stands before it and matches whatever it does"
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -140,8 +155,22 @@ def test_it_says_of_each_rule_how_far_it_goes_and_what_holds_it_back(tmp_path: P
             "  Quarantine:",
             ["9: actions.Quarantine: 'Quarantine' does not fit: give the name of an action"],
         ),
-        (GOOD, "", ["1: Input should be a valid dictionary"]),
-        (GOOD, "- 1\n", ["1: Input should be a valid dictionary"]),
+        (GOOD, "", ["1: a policy is keys and values, the first of them version: 1"]),
+        (GOOD, "- 1\n", ["1: a policy is keys and values, the first of them version: 1"]),
+        (GOOD, "version: 1\nnever_touch:\n", ["2: never_touch: give keys and values below it, or take it out (it is None)"]),
+        (GOOD, "version: 1\nrules:\n", ["2: rules: give a list, or take it out (it is None)"]),
+        (
+            "min_probability: 0.5",
+            "accounts: [123456789012]",
+            ["7: rules.0.when.accounts.0: give a text; * a number, stands in quotes"],
+        ),
+        ("min_probability: 0.5", "detectors: [netwrok]", ["7: rules.0.when.detectors: * 'netwrok': did you mean network?"]),
+        ("min_probability: 0.5", "detectors: [ids]", ["7: rules.0.when.detectors: * there are network, audit, guardduty,"]),
+        (
+            "    when:\n",
+            "    corroborate: [flow_logs]\n    when:\n      telemetry: [flow_logs]\n",
+            ["6: rules.0.corroborate: the rule is about flow_logs, and a second signal is one of another telemetry"],
+        ),
         (
             GOOD,
             "version: 1\nnever_touch:\n  principals: [admin]\n",

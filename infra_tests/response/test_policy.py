@@ -11,11 +11,14 @@ import pytest
 from azure_functions.actions.catalogue import KNOWN as AZURE
 from infra_tests.response.world import verdict
 from lambdas.actions.catalogue import KNOWN
+from lambdas.adapters.senders import SPEAKS
 from response.actions import Mode
 from response.policy import AtEnd, PolicyError, Rule, load_policy, parse_policy, policy_json
 from shared_model.events import EntityKind, Telemetry
+from shared_model.verdicts import DETECTORS
 
-DEFAULT = Path(__file__).parents[2] / "policy" / "default.yaml"
+ROOT = Path(__file__).parents[2]
+DEFAULT = ROOT / "policy" / "default.yaml"
 
 
 def test_the_default_policy_only_observes_and_fits_the_actions() -> None:
@@ -203,3 +206,8 @@ def test_every_condition_of_a_rule_must_hold(rule: Rule, matches: bool) -> None:
 def test_a_technique_covers_its_sub_techniques() -> None:
     rule = Rule("r", "a", EntityKind.INSTANCE, techniques=("T1110",))
     assert rule.matches(verdict("i-1", "v", Telemetry.FLOW_LOGS, technique="T1110.001"))
+
+
+def test_every_detector_that_verdicts_are_in_the_name_of_is_known_to_the_policy() -> None:
+    shipped = {folder.name for folder in (ROOT / "model_artifacts").iterdir() if folder.is_dir()}
+    assert shipped | {detector for spoken in SPEAKS.values() for detector in spoken} <= {*DETECTORS}

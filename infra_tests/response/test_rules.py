@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, Killed, Site, verdict
 from response.actions import Plan
 from response.hours import parse_hours
 from response.journal import Step
 from response.policy import PolicyError, Rule, parse_policy
+from response.rules import PrincipalKind
 from shared_model.events import Entity, EntityKind, Telemetry
+from shared_model.verdicts import Verdict
 
 OPEN = {"eni-a": "open", "eni-b": "web"}
 FLOWS = verdict("i-1", "v", Telemetry.FLOW_LOGS)
@@ -204,6 +208,56 @@ def test_alone_an_old_signal_is_not_enough() -> None:
     site = with_rules(rule_from(alone=True))
     assert site.respond(replace(FLOWS, time_ms=site.now_ms - HOUR_MS - 1)).decisions[0].step is Step.REFUSED
     assert site.world["i-1"] == OPEN
+
+
+_KINDS = st.frozensets(st.sampled_from(PrincipalKind))
+_RULES = st.builds(
+    Rule,
+    name=st.just("r"),
+    action=st.sampled_from(["isolate", "revoke"]),
+    target=st.sampled_from([EntityKind.INSTANCE, EntityKind.PRINCIPAL]),
+    detectors=st.frozensets(st.sampled_from(["network", "audit"])),
+    techniques=st.lists(st.sampled_from(["T1046", "T1110", "T1110.001"]), max_size=2).map(tuple),
+    telemetry=st.frozensets(st.sampled_from([Telemetry.FLOW_LOGS, Telemetry.API_CALLS])),
+    principals=_KINDS,
+    min_probability=st.sampled_from([0.0, 0.5, 0.9]),
+    accounts=st.frozensets(st.sampled_from([ACCOUNT, "210987654321"])),
+    hours=st.sampled_from([(), (parse_hours("22:00-06:00"),)]),
+)
+_VERDICTS = st.builds(
+    lambda **changes: verdict("i-1", "v", changes.pop("telemetry"), **changes),
+    telemetry=st.sampled_from([Telemetry.FLOW_LOGS, Telemetry.API_CALLS]),
+    detector=st.sampled_from(["network", "audit"]),
+    technique=st.sampled_from(["T1046", "T1110", "T1110.001"]),
+    probability=st.sampled_from([0.3, 0.7, 0.95]),
+    related=st.lists(st.sampled_from([ALICE, WEB, replace(WEB, account="210987654321")]), max_size=2).map(tuple),
+)
+
+
+@given(earlier=_RULES, later=_RULES, about=_VERDICTS)
+def test_what_leaves_nothing_to_a_later_rule_matches_whatever_that_one_matches(
+    earlier: Rule, later: Rule, about: Verdict
+) -> None:
+    if earlier.leaves_nothing_to(later):
+        assert earlier.matches(about) or not later.matches(about)
+        assert (earlier.action, earlier.looks) == (later.action, False)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "nothing"),
+    [
+        ({}, {"detectors": frozenset({"audit"}), "min_probability": 0.9}, True),
+        ({"techniques": ("T1110",)}, {"techniques": ("T1110.001",)}, True),
+        ({"techniques": ("T1110",)}, {"techniques": ("T1110.001", "T1046")}, False),
+        ({"techniques": ("T1110",)}, {}, False),
+        ({"min_probability": 0.9}, {}, False),
+        ({"hours": (parse_hours("22:00-06:00"),)}, {}, False),
+        ({}, {"hours": (parse_hours("22:00-06:00"),)}, True),
+        ({"target": EntityKind.SESSION}, {}, False),
+    ],
+)
+def test_a_rule_leaves_nothing_to_a_narrower_one_behind_it(earlier: dict[str, Any], later: dict[str, Any], nothing: bool) -> None:
+    assert replace(RULE, **earlier).leaves_nothing_to(replace(RULE, **later)) is nothing
 
 
 @pytest.mark.parametrize(
