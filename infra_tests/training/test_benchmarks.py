@@ -15,10 +15,11 @@ from training.benchmarks import cicids2017, distilled, ledger, novelty, nsl_kdd,
 from training.benchmarks.assess import FORMS, Outcome, at_budget, calibration, precision_recall
 from training.benchmarks.encoding import Category, Encoding, fit_encoding, plain_numbers
 from training.benchmarks.intervals import allows, at_rate
-from training.benchmarks.jobs import NETWORKS, SEEDS, Job, final_tests, jobs
+from training.benchmarks.jobs import NETWORKS, SEEDS, Job, final_tests, jobs, recipe
 from training.benchmarks.records import DataNotAsPublished, Records, checked_files, drop_repeated
 from training.benchmarks.rivals import RIVALS
 from training.data_root import data_root
+from training.reached_code import reached
 from training.trials.measures import average_precision
 
 NSL_ROW = "0,tcp,http,SF,181,5450" + ",0" * 35 + ",{attack},21"
@@ -245,13 +246,27 @@ def test_every_seed_runs_every_model_under_the_protocols_of_the_tables():
 
 def test_a_look_is_counted_once_for_each_recipe(tmp_path):
     path = tmp_path / "looks.jsonl"
-    for recipe, seed in (("one", 1), ("one", 1), ("two", 1), ("two", 2)):
-        ledger.record(ledger.Look("KDDTest+", "cnn_lstm", seed, recipe), path)
+    for made_by, seed in (("one", 1), ("one", 1), ("two", 1), ("two", 2)):
+        ledger.record(ledger.Look("KDDTest+", "cnn_lstm", seed, made_by), path)
     assert len(ledger.looks(path)) == 3
     ledger.record(ledger.Look("IoT-23 8-1", "flows", 1, "one"), path)
     assert ledger.counts(ledger.looks(path)) == {
         "IoT-23 8-1": {"flows": ledger.Counts(1, 1)}, "KDDTest+": {"cnn_lstm": ledger.Counts(2, 3)},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["cnn_lstm", "lightgbm"])
+def test_a_networks_recipe_knows_how_it_is_exported_and_seeded_and_trees_know_nothing_of_it(model, monkeypatch):
+    monkeypatch.setattr("training.benchmarks.jobs.version", lambda _: "1")
+    job = Job("nsl_random", model, 1)
+    before = recipe(job)
+    told = reached("training.benchmarks.jobs", "fit_network")
+    assert {"training.export", "training.fitting"} <= {text.partition(":")[0] for text in told}
+    for place in ("training.export: def quantize", "training.fitting: def seed_everything"):
+        changed = tuple(text + " " if text.startswith(place) else text for text in told)
+        assert changed != told
+        monkeypatch.setattr("training.benchmarks.jobs.reached", lambda *_, changed=changed: changed)
+        assert (recipe(job) != before) == (model == "cnn_lstm")
 
 
 def test_every_protocol_but_the_one_that_makes_choices_has_final_tests():

@@ -26,6 +26,7 @@ from training.benchmarks.records import Records
 from training.benchmarks.rivals import RIVALS, boosted, fit_rival
 from training.datasets import catalogue
 from training.export import attack_probability, run_tflite
+from training.reached_code import reached
 
 WORK = Path(__file__).resolve().parents[2] / "build" / "benchmarks"
 NETWORKS: tuple[Kind, ...] = ("lstm", "cnn_lstm")
@@ -85,7 +86,7 @@ def training_of(job: Job) -> Training:
 
 
 def recipe(job: Job) -> str:
-    """Hash of what decides the result: this room's code, versions, the data's checksums, the job."""
+    """Hash of what decides the result: this room's code and what a network's fit reaches beyond it, versions, data, the job."""
     if job.protocol not in RANDOM:
         return _hashed(job, {"novelty", "unseen"})
     return _hashed(job, {"distilled", "unseen"} if job.model in NETWORKS else set())
@@ -94,10 +95,16 @@ def recipe(job: Job) -> str:
 def _hashed(job: Job, besides: set[str]) -> str:
     decisive = _DECIDES | besides
     parts = [_code(path) for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem in decisive]
+    parts += [text for text in reached(__name__, "fit_network") if _beyond(text)] if job.model in NETWORKS else []
     parts += [f"{name} {version(name)}" for name in ("numpy", "scikit-learn", "lightgbm", "keras", "tensorflow-cpu")]
     parts += [file.sha256 for file in catalogue() if file.dataset in {"nsl_kdd", "cicids2017"}]
     parts.append(repr((job.protocol, job.model, job.seed, training_of(job) if job.model in NETWORKS else None, MIXED)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _beyond(definition: str) -> bool:
+    """It stands in another room: how a network is exported and scored, say."""
+    return not definition.startswith(f"{__package__}.")
 
 
 @cache
