@@ -15,7 +15,7 @@ from typing import Any
 
 from response.chain import Problem, check
 from response.containment import LONGEST_RUN_MS
-from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
+from response.journal import Journal, JournalEntry, SequenceTaken, Step, following
 from response.notices import Notice, notice
 from response.orders import Book
 
@@ -161,19 +161,7 @@ def _write(journal: Journal, today: str, before: list[JournalEntry], new: list[H
         detail: dict[str, Any] = {"heads": [[head.stream, head.sequence, head.digest] for head in some]}
         if not of_today and after:
             detail["after"] = after
-        entry = JournalEntry(
-            stream=today,
-            sequence=len(of_today) + 1,
-            containment_id=today,
-            step=Step.ANCHORED,
-            time_ms=now_ms,
-            correlation_id=today,
-            verdict_id="",
-            actor=ACTOR,
-            plan=None,
-            detail=detail,
-            previous=link(today, of_today),
-        )
+        entry = following(today, of_today, Step.ANCHORED, about=today, actor=ACTOR, now_ms=now_ms, detail=detail)
         journal.append(entry)
         of_today = [*of_today, entry]
         yield entry

@@ -187,6 +187,45 @@ def link(stream: str, before: Sequence[JournalEntry]) -> str:
     return before[-1].digest if before else _digest({"stream": stream})
 
 
+def following(
+    stream: str,
+    before: Sequence[JournalEntry],
+    step: Step,
+    *,
+    about: str,
+    actor: str,
+    now_ms: int,
+    detail: Mapping[str, Any],
+    expires_ms: int | None = None,
+) -> JournalEntry:
+    """Return the next entry of a stream that is about no verdict: orders of a day, anchors of a day, the master switch.
+
+    Parameters
+    ----------
+    stream : str
+    before : sequence of JournalEntry
+        All that the stream has.
+    step, actor, now_ms, detail, expires_ms
+        As of the entry.
+    about : str
+        What it is found by, where others have the id of a containment.
+    """
+    return JournalEntry(
+        stream=stream,
+        sequence=len(before) + 1,
+        containment_id=about,
+        step=step,
+        time_ms=now_ms,
+        correlation_id=stream,
+        verdict_id="",
+        actor=actor,
+        plan=None,
+        detail=detail,
+        expires_ms=expires_ms,
+        previous=link(stream, before),
+    )
+
+
 def _digest(written: Mapping[str, Any]) -> str:
     text = json.dumps(written, separators=(",", ":"), sort_keys=True)
     return f"{_VERSION}:{hashlib.sha256(text.encode()).hexdigest()}"

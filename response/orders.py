@@ -15,7 +15,7 @@ from typing import Any
 
 from response.chain import Fault, Problem
 from response.containment import AT_WORK_MS, Containment, Stream, fold
-from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
+from response.journal import Journal, JournalEntry, SequenceTaken, Step, following
 from response.proposals import fingerprint
 from shared_model.errors import CloudUnavailable
 
@@ -134,6 +134,7 @@ def give(journal: Journal, containment: Containment, *, actor: str, now_ms: int,
     ------
     CloudUnavailable
     """
+    today = stream_of(now_ms)
     said = {
         "containment": containment.id,
         "stream": containment.stream,
@@ -143,9 +144,12 @@ def give(journal: Journal, containment: Containment, *, actor: str, now_ms: int,
 
     def unless_given(entries: Sequence[JournalEntry]) -> JournalEntry:
         known = next((order.entry for order in standing(entries) if order.is_for(containment)), None)
-        return known or _entry(Step.ORDERED, stream_of(now_ms), entries, actor=actor, now_ms=now_ms, detail=said)
+        if known is not None:
+            return known
+        # By the containment's id its own stream is found, and not this one; by the time, the schedule finds what is to be done.
+        return following(today, entries, Step.ORDERED, about=today, actor=actor, now_ms=now_ms, detail=said, expires_ms=now_ms)
 
-    return _order(_append(journal, stream_of(now_ms), unless_given))
+    return _order(_append(journal, today, unless_given))
 
 
 def settle(journal: Journal, order: Order, *, now_ms: int, reason: str = "") -> None:
@@ -155,7 +159,8 @@ def settle(journal: Journal, order: Order, *, now_ms: int, reason: str = "") -> 
     def unless_settled(entries: Sequence[JournalEntry]) -> JournalEntry:
         if order not in standing(entries):
             return order.entry
-        return _entry(Step.SETTLED, order.entry.stream, entries, actor=order.entry.actor, now_ms=now_ms, detail=said)
+        name, actor = order.entry.stream, order.entry.actor
+        return following(name, entries, Step.SETTLED, about=name, actor=actor, now_ms=now_ms, detail=said)
 
     _append(journal, order.entry.stream, unless_settled)
 
@@ -190,22 +195,3 @@ def _append(journal: Journal, name: str, next_of: Callable[[Sequence[JournalEntr
             continue
         return entry
     raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
-
-
-def _entry(
-    step: Step, name: str, entries: Sequence[JournalEntry], *, actor: str, now_ms: int, detail: Mapping[str, Any]
-) -> JournalEntry:
-    return JournalEntry(
-        stream=name,
-        sequence=len(entries) + 1,
-        containment_id=name,  # whoever looks for a containment finds the stream in which it stands, and not this one
-        step=step,
-        time_ms=now_ms,
-        correlation_id=name,
-        verdict_id="",
-        actor=actor,
-        plan=None,
-        detail=detail,
-        expires_ms=now_ms if step is Step.ORDERED else None,  # so the schedule finds it
-        previous=link(name, entries),
-    )

@@ -8,10 +8,10 @@ changed. A person's undo stays possible; what would end by itself waits, and a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from response.journal import Journal, JournalEntry, SequenceTaken, Step, link
+from response.journal import Journal, JournalEntry, SequenceTaken, Step, following
 from shared_model.errors import CloudUnavailable
 
 #: Name of the stream. No containment has it: theirs are ``<action>#<entity key>``.
@@ -79,19 +79,9 @@ def turn(journal: Journal, *, armed: bool, by: str, reason: str, now_ms: int) ->
         standing = _switch(entries)
         if standing.armed is armed:
             return standing
-        entry = JournalEntry(
-            stream=STREAM,
-            sequence=len(entries) + 1,
-            containment_id=ID,
-            step=Step.ARMED if armed else Step.DISARMED,
-            time_ms=now_ms,
-            correlation_id=f"{STREAM}/{len(entries) + 1}",
-            verdict_id="",
-            actor=by,
-            plan=None,
-            detail={"reason": reason},
-            previous=link(STREAM, entries),
-        )
+        step = Step.ARMED if armed else Step.DISARMED
+        turned = following(STREAM, entries, step, about=ID, actor=by, now_ms=now_ms, detail={"reason": reason})
+        entry = replace(turned, correlation_id=turned.id)
         try:
             journal.append(entry)
         except SequenceTaken:
