@@ -73,6 +73,7 @@ def test_the_page_reads_the_journal_sends_answers_and_may_nothing_else(most: dic
     on_ours = {(right.role, right.on.rpartition("/")[2]) for right in given if "/tables/" in right.on or "/queues/" in right.on}
     assert on_ours == {
         ("Storage Table Data Reader", registry.JOURNAL),
+        ("Storage Table Data Reader", registry.UNDOS),  # whether an undo that the journal tells of was ordered
         ("Storage Queue Data Message Sender", registry.LINK_ANSWERS),
         ("Storage Queue Data Message Sender", registry.LINK_UNDOS),
     }
