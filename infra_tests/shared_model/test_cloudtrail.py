@@ -109,6 +109,14 @@ def test_both_delivery_paths_give_the_same_call():
     assert fast == read(json.dumps({"Records": records()[:1]}).encode())[0]
 
 
+def test_a_call_is_known_by_its_event_id_whatever_else_a_delivery_says_of_it():
+    first, second = event("envelope")["detail"], event("envelope")["detail"]
+    second["additionalEventData"] = {"said": "by one path alone"}
+    another = first | {"eventID": "00000000-0000-4000-8000-000000000000"}
+    ids = [call.event_id for call in parse_cloudtrail([first, second, another], source="test")]
+    assert ids == [first["eventID"], first["eventID"], another["eventID"]]
+
+
 @pytest.mark.parametrize(
     "data",
     [
