@@ -65,10 +65,10 @@ class Browser:
         self.last = reply
         return reply
 
-    def post(self, url: str, *, origin: str = ADDRESS, **filled: str) -> Reply:
-        """Send the form of the page that was opened last, filled in."""
+    def post(self, url: str, *, origin: str = ADDRESS, fetched: str = "same-origin", **filled: str) -> Reply:
+        """Send the form of the page that was opened last, filled in; ``fetched`` is what the browser says of where it was sent."""
         fields = inputs(self.last.body if self.last else "") | filled
-        headers = {"origin": origin, "sec-fetch-site": "same-origin" if origin == ADDRESS else "cross-site"}
+        headers = {"origin": origin, **({"sec-fetch-site": fetched} if fetched else {})}
         visit = replace(self._visit(url), headers=headers, form=fields, sign_in=self.sign_in)
         return self.page.answer(visit, now_ms=self.account.now_ms)
 

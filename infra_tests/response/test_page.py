@@ -185,10 +185,17 @@ def test_nobody_answers_without_having_signed_in(linked: Linked) -> None:
     assert (browser.post(url, answer="approve", **fields).status, linked.sent) == (401, [])
 
 
+@pytest.mark.parametrize("fetched", ["same-origin", ""], ids=["", "an old browser"])
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://approve.example.com", f"{ADDRESS}.evil.example"])
-def test_another_site_cannot_answer_in_a_persons_name(linked: Linked, origin: str) -> None:
+def test_another_site_cannot_answer_in_a_persons_name(linked: Linked, origin: str, fetched: str) -> None:
     browser, url = opened(linked)
-    assert (browser.post(url, origin=origin, answer="approve").status, linked.sent) == (403, [])
+    assert (browser.post(url, origin=origin, fetched=fetched, answer="approve").status, linked.sent) == (403, [])
+
+
+@pytest.mark.parametrize("fetched", ["cross-site", "same-site", "none"])
+def test_what_the_browser_itself_says_was_sent_from_elsewhere_is_no_answer(linked: Linked, fetched: str) -> None:
+    browser, url = opened(linked)
+    assert (browser.post(url, fetched=fetched, answer="approve").status, linked.sent) == (403, [])
 
 
 def test_a_form_of_another_browser_or_link_does_not_fit(linked: Linked) -> None:
