@@ -11,7 +11,7 @@ from pathlib import Path
 from console.deployment import Deployment, NotPossible, Print
 from response.actions import Plan
 from response.containment import Stream, stream_name
-from response.explain import Explanation, explain
+from response.explain import Explanation, asked_about, explain
 from response.journal import Journal
 from response.orders import Book
 from response.plan_text import diff_lines
@@ -37,12 +37,13 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What could be read: plans by action, how the switch stands, what was undone and what stands; and why the rest was not."""
+    """What could be read: plans by action, the switch, what was undone, stands and was asked; and why the rest was not."""
 
     plans: dict[str, Plan] = field(default_factory=dict)
     switch: Switch | None = None
     undone: dict[str, str] | None = None
     standing: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,7 +56,7 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     except ValueError as error:
         raise NotPossible(f"{options.verdict}: {error}: give one verdict, as JSON") from error
     now_ms = time.time_ns() // 1_000_000 if options.at is None else options.at
-    seen = _Seen() if options.offline else _look(where, verdict, policy)
+    seen = _Seen() if options.offline else _look(where, verdict, policy, now_ms)
     if "" in seen.unread:
         out(f"The journal was not read, and in it the master switch: {seen.unread['']}")
     elif seen.switch is not None and seen.switch.objection:
@@ -68,6 +69,7 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         switch=seen.switch,
         undone=seen.undone,
         standing=seen.standing,
+        asked=seen.asked,
     )
     for each in said:
         said_no = "" if each.applies else ": does not apply"
@@ -79,15 +81,17 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     return 0
 
 
-def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
+def _look(where: Deployment, verdict: Verdict, policy: Policy, now_ms: int) -> _Seen:
     """Read what the rules that may decide would change, and the switch, as far as whoever runs this may."""
-    switch, undone, standing, plans, unread = None, None, dict[str, str](), dict[str, Plan](), dict[str, str]()
+    switch, undone, plans = None, None, dict[str, Plan]()
+    standing, asked, unread = dict[str, str](), dict[str, str](), dict[str, str]()
     try:
         switch = read_switch(where.journal)
         streams = _streams(where.journal, verdict, policy)
         settled = {each.name: undone_with(each, verdict) for each in streams}
         undone = {name: begins_nothing(containment) for name, containment in settled.items() if containment is not None}
         standing = {each.name: each.current.id for each in streams if each.current is not None}
+        asked = {each.name: asked_about(each, now_ms) for each in streams}
     except BreakwaterError as error:
         unread[""] = str(error)
     for rule in policy.rules:
@@ -98,7 +102,7 @@ def _look(where: Deployment, verdict: Verdict, policy: Policy) -> _Seen:
             plans[rule.action] = where.plan(rule.action, target, verdict, policy)
         except BreakwaterError as error:
             unread[rule.action] = str(error)
-    return _Seen(plans, switch, undone, standing, unread)
+    return _Seen(plans, switch, undone, standing, asked, unread)
 
 
 def _streams(journal: Journal, verdict: Verdict, policy: Policy) -> list[Stream]:

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 from response import guard
 from response.actions import Mode, Plan
-from response.containment import stream_name
+from response.containment import Stream, stream_name
 from response.outside import outside_signals
 from response.policy import FourEyes, Policy, Rule
 from response.signals import Signal
 from response.switch import Switch
-from response.telling import span
+from response.telling import moment, span
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -70,6 +70,7 @@ def explain(
     switch: Switch | None = None,
     undone: Mapping[str, str] | None = None,
     standing: Mapping[str, str] | None = None,
+    asked: Mapping[str, str] | None = None,
 ) -> tuple[Explanation, ...]:
     """Return what each rule of the policy says about a verdict, in the policy's order.
 
@@ -88,6 +89,8 @@ def explain(
         None where nobody looked into the journal.
     standing : mapping of stream name to str
         Id of the containment that stands there. Whether it covers the verdict, its action says when it is decided.
+    asked : mapping of stream name to str
+        What a person is asked there, or said (:func:`asked_about`). Whether that covers the verdict, its action says likewise.
     """
     decides: dict[str, str] = {}
     found = []
@@ -97,13 +100,24 @@ def explain(
         misses = (*rule.misses(verdict), *rule.misfits(plan, now_ms))
         applies = not misses and rule.action not in decides
         if applies and target is not None:
-            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch, undone, standing or {}))
+            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch, undone, standing or {}, asked or {}))
             if plan is not None or not (rule.tags or rule.regions):  # else a later rule may decide
                 decides[rule.action] = rule.name
         else:
             why = misses or (f"rule {decides[rule.action]} decides about {rule.action} before it",)
         found.append(Explanation(rule.name, rule.action, target, applies, terms_of(rule, policy), why))
     return tuple(found)
+
+
+def asked_about(stream: Stream, now_ms: int) -> str:
+    """Say what a person is asked about a target, or said, and for how long that counts; ``""`` where nothing of it stands."""
+    for each in reversed([*stream.proposals.values()]):
+        if each.holds_denied(now_ms) and each.answer is not None:
+            said = f"{each.answer.actor} denied {each.id} ({each.answer.detail.get('reason', '')})"
+            return f"{said}: what that covers is refused, and not asked about again, before {moment(each.expires_ms)}"
+        if each.is_open(now_ms):
+            return f"{each.id} asks a person until {moment(each.expires_ms)}: what that covers is not asked about again"
+    return ""
 
 
 def _course(
@@ -116,15 +130,21 @@ def _course(
     switch: Switch | None,
     undone: Mapping[str, str] | None,
     standing: Mapping[str, str],
+    asked: Mapping[str, str],
 ) -> Iterator[str]:
     action, terms = policy.of(rule.action), policy.terms(rule)
     current = standing.get(stream_name(rule.action, target))
     if current:
         yield f"already contained by {current}: what that covers is noted, or extends it; anything else is decided as follows"
+    if terms.mode is not Mode.OBSERVE and (said := asked.get(stream_name(rule.action, target))):
+        yield said
     if plan is None:
-        for name, asked in (("tags", ", ".join(f"{key}={value}" for key, value in rule.tags.items())), ("regions", rule.regions)):
-            if asked:
-                yield f"if the resource's {name} fit ({asked if isinstance(asked, str) else ', '.join(sorted(asked))})"
+        for name, wanted in (
+            ("tags", ", ".join(f"{key}={value}" for key, value in rule.tags.items())),
+            ("regions", rule.regions),
+        ):
+            if wanted:
+                yield f"if the resource's {name} fit ({wanted if isinstance(wanted, str) else ', '.join(sorted(wanted))})"
     if plan is not None and plan.is_noop:
         yield "nothing to do: it is so already"
         return

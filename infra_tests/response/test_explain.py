@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode, Plan
-from response.explain import Explanation, explain
+from response.explain import Explanation, asked_about, explain
 from response.journal import Step
-from response.policy import NeverTouch, Rule
+from response.policy import NeverTouch, Policy, Rule
 from response.switch import turn
 from shared_model.events import EntityKind, Telemetry
 
@@ -64,6 +64,28 @@ def test_the_master_switch_is_named() -> None:
     switch = turn(site.journal, armed=False, by="alice", reason="drill", now_ms=NOW_MS)
     (each,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, switch=switch)
     assert each.why[-1].startswith("refused: disarmed by alice")
+
+
+def test_what_a_person_is_asked_or_said_is_named_and_counts() -> None:
+    site = Site(mode=Mode.APPROVE)
+    site.contain("i-1")
+    piece = verdict("i-1", "later", Telemetry.FLOW_LOGS)
+
+    def said(policy: Policy = site.policy) -> tuple[str, ...]:
+        stream = site.stream("i-1")
+        asked = {stream.name: asked_about(stream, site.now_ms)}
+        (each,) = explain(piece, policy=policy, now_ms=site.now_ms, asked=asked)
+        return each.why
+
+    assert "asks a person until" in said()[0]
+    site.answer("i-1", approves=False, reason="a scanner of ours")
+    assert said()[0].startswith("alice denied ")
+    assert "(a scanner of ours): what that covers is refused" in said()[0]
+    assert site.respond(piece).decisions[0].step is Step.REFUSED
+    observing = replace(site.policy, actions={"isolate": replace(site.policy.of("isolate"), mode=Mode.OBSERVE)})
+    assert not any("alice" in line for line in said(observing)), "what only observes asks nobody"
+    site.now_ms += 5 * HOUR_MS
+    assert not any("alice" in line for line in said())
 
 
 @settings(max_examples=100, deadline=None)
