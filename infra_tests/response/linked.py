@@ -66,7 +66,7 @@ class Browser:
         return reply
 
     def post(self, url: str, *, origin: str = ADDRESS, fetched: str = "same-origin", **filled: str) -> Reply:
-        """Send the form of the page that was opened last, filled in; ``fetched`` is what the browser says of where it was sent."""
+        """Send the form of the page that was opened last, filled in; ``fetched`` is what the browser says of whence."""
         fields = inputs(self.last.body if self.last else "") | filled
         headers = {"origin": origin, **({"sec-fetch-site": fetched} if fetched else {})}
         visit = replace(self._visit(url), headers=headers, form=fields, sign_in=self.sign_in)
