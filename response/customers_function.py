@@ -6,12 +6,13 @@ docs/actions/aws/invoke_function.md and docs/actions/azure/invoke_function.md ha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from response.actions import Difference, Plan, UndoResult, Verification
+from response.actions import CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.containment import containment_id
 from response.signals import kept
+from shared_model.errors import RefusedByCloud
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -34,6 +35,34 @@ def read_understands(settings: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(understands, list | tuple) or not {*map(str, understands)} <= {*_FURTHER}:
         raise ValueError(f"understands: give a list of {', '.join(_FURTHER)} (it is {understands!r})")
     return tuple(phase for phase in _FURTHER if phase in understands)
+
+
+def planned(action: str, target: Entity, verdict: Verdict, named: Mapping[str, Any], resources: tuple[str, ...]) -> Plan:
+    """Return the plan to ask a function.
+
+    ``named`` is what the policy says of it: ``function`` (what it is called), ``understands``, and what the cloud needs beside.
+    """
+    function = named["function"]
+    return Plan(
+        action=action,
+        target=target,
+        before={**named, "payload": None},
+        after={**named, "payload": payload_of(action, target, verdict)},
+        touches=(f"whatever {function} does", *not_understood(named["understands"])),
+        summary=f"invoke {function} about {target.kind} {target.id}",
+        resources=resources,
+    )
+
+
+def refused(action: str, target: Entity, reason: str, resources: tuple[str, ...]) -> Plan:
+    """Return the plan of which nothing comes."""
+    summary = f"invoke a function about {target.kind} {target.id}"
+    return Plan.refused(action=action, target=target, summary=summary, refusal=reason, resources=resources)
+
+
+def unnamed(action: str) -> str:
+    """Say what is missing where the policy names no function."""
+    return f"the policy names no function: name one under actions.{action}.settings.function"
 
 
 def not_understood(understands: Iterable[str]) -> tuple[str, ...]:
@@ -67,6 +96,27 @@ def read_answer(text: bytes) -> Any:
         return json.loads(text or b"null")
     except ValueError:
         return None
+
+
+def seen(plan: Plan, ask: Callable[[], Any]) -> Verification:
+    """Ask for ``verify``, where the function understands it, and return what it says."""
+    if "verify" not in plan.after["understands"]:
+        return Verification.UNREACHABLE
+    try:
+        return contained(ask())
+    except (CloudUnavailable, RefusedByCloud, FunctionFailed):
+        return Verification.UNREACHABLE
+
+
+def undone(plan: Plan, ask: Callable[[], Any]) -> UndoResult:
+    """Ask for ``undo``, where the function understands it, and return what came of it. Raises CloudUnavailable."""
+    name = plan.after["function"]
+    if "undo" not in plan.after["understands"]:
+        return UndoResult((), (f"{name} understands no undo, as the policy says: take back by hand what it did",))
+    try:
+        return taken_back(name, ask())
+    except (RefusedByCloud, FunctionFailed) as failure:
+        return UndoResult((), (f"{failure}: take back by hand what it did",))
 
 
 def contained(answer: Any) -> Verification:

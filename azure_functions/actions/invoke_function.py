@@ -19,7 +19,7 @@ from azure_functions.clients import Clients
 from azure_functions.cloud_errors import in_core_words
 from azure_functions.registry import Group
 from response import customers_function as customers
-from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
+from response.actions import CannotApply, Difference, Plan, UndoResult, Verification
 from response.customers_function import LONGEST_ERROR, FunctionFailed
 from response.resources import WEB_ADDRESS
 from shared_model.events import Entity, EntityKind
@@ -91,22 +91,15 @@ class InvokeFunction:
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         function = self._function
         if function is None:
-            return self._refused(target, f"the policy names no function: name one under actions.{self.name}.settings.function")
+            return customers.refused(self.name, target, customers.unnamed(self.name), (target.id.lower(),))
+        resources = (target.id.lower(), function.address.lower())
         try:
             with _failing("token"):
                 self._client(function.address, function.audience, self.group).authorization()
         except FunctionFailed as refusal:
-            return self._refused(target, f"{function.address} cannot be invoked: {refusal}. {_MEND}", function.address)
-        state = {"function": function.address, "audience": function.audience, "understands": list(function.understands)}
-        return Plan(
-            action=self.name,
-            target=target,
-            before={**state, "payload": None},
-            after={**state, "payload": customers.payload_of(self.name, target, verdict)},
-            touches=(f"whatever {function.address} does", *customers.not_understood(function.understands)),
-            summary=f"invoke {function.address} about {target.kind} {target.id}",
-            resources=(target.id.lower(), function.address.lower()),
-        )
+            return customers.refused(self.name, target, f"{function.address} cannot be invoked: {refusal}. {_MEND}", resources)
+        named = {"function": function.address, "audience": function.audience, "understands": list(function.understands)}
+        return customers.planned(self.name, target, verdict, named, resources)
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:
         """The function knows of the target, and what it does about it lasts until it is undone."""
@@ -130,22 +123,10 @@ class InvokeFunction:
         return customers.compared(plan.after["function"], plan.target, self._seen(plan, Group.UNDO))
 
     def undo(self, plan: Plan) -> UndoResult:
-        address = plan.after["function"]
-        if "undo" not in plan.after["understands"]:
-            return UndoResult((), (f"{address} understands no undo, as the policy says: take back by hand what it did",))
-        try:
-            answer = self._invoke(plan, "undo", Group.UNDO)
-        except FunctionFailed as failure:
-            return UndoResult((), (f"{failure}: take back by hand what it did",))
-        return customers.taken_back(address, answer)
+        return customers.undone(plan, lambda: self._invoke(plan, "undo", Group.UNDO))
 
     def _seen(self, plan: Plan, group: Group) -> Verification:
-        if "verify" not in plan.after["understands"]:
-            return Verification.UNREACHABLE
-        try:
-            return customers.contained(self._invoke(plan, "verify", group))
-        except (CloudUnavailable, FunctionFailed):
-            return Verification.UNREACHABLE
+        return customers.seen(plan, lambda: self._invoke(plan, "verify", group))
 
     def _invoke(self, plan: Plan, phase: str, group: Group) -> Any:
         """Ask for a phase; return what the function answered, None where that is no JSON.
@@ -166,15 +147,6 @@ class InvokeFunction:
     def _client(self, address: str, audience: str, group: Group) -> PlainRest:
         parts = urlsplit(address)
         return self._clients.to_customers(f"{parts.scheme}://{parts.netloc}", audience, group)
-
-    def _refused(self, target: Entity, reason: str, *resources: str) -> Plan:
-        return Plan.refused(
-            action=self.name,
-            target=target,
-            summary=f"invoke a function about {target.kind} {target.id}",
-            refusal=reason,
-            resources=(target.id.lower(), *(each.lower() for each in resources)),
-        )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from lambdas.clients import Clients
 from lambdas.cloud_errors import AccessDenied, CloudRefusal, in_core_words
 from lambdas.registry import Group
 from response import customers_function as customers
-from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
+from response.actions import CannotApply, Difference, Plan, UndoResult, Verification
 from response.customers_function import LONGEST_ERROR, FunctionFailed
 from response.resources import FUNCTION
 from shared_model.events import Entity, EntityKind
@@ -67,24 +67,16 @@ class InvokeFunction:
     def plan(self, target: Entity, verdict: Verdict) -> Plan:
         function = self._function
         if function is None:
-            return self._refused(target, f"the policy names no function: name one under actions.{self.name}.settings.function")
+            return customers.refused(self.name, target, customers.unnamed(self.name), (target.id,))
+        resources = (target.id, function.arn)
         try:
             with in_core_words("Invoke (dry run)"):
                 self._lambda(function.arn).invoke(FunctionName=function.arn, InvocationType="DryRun")
         except (AccessDenied, CloudRefusal) as refusal:  # a tag, or its owner, may forbid it: no reason to keep verdicts waiting
-            return self._refused(
-                target, f"{function.arn} cannot be invoked: {refusal}. Mend the policy, or the function", function.arn
-            )
-        state = {"function": function.arn, "understands": list(function.understands)}
-        return Plan(
-            action=self.name,
-            target=target,
-            before={**state, "payload": None},
-            after={**state, "payload": customers.payload_of(self.name, target, verdict)},
-            touches=(f"whatever {function.arn} does", *customers.not_understood(function.understands)),
-            summary=f"invoke {function.arn} about {target.kind} {target.id}",
-            resources=(target.id, function.arn),
-        )
+            reason = f"{function.arn} cannot be invoked: {refusal}. Mend the policy, or the function"
+            return customers.refused(self.name, target, reason, resources)
+        named = {"function": function.arn, "understands": list(function.understands)}
+        return customers.planned(self.name, target, verdict, named, resources)
 
     def covers(self, plan: Plan, verdict: Verdict) -> bool:
         """The function knows of the target, and what it does about it lasts until it is undone."""
@@ -103,26 +95,14 @@ class InvokeFunction:
             raise CannotApply(f"{refusal}. Mend the policy, or the function") from refusal
 
     def verify(self, plan: Plan) -> Verification:
-        if "verify" not in plan.after["understands"]:
-            return Verification.UNREACHABLE
-        try:
-            return customers.contained(self._invoke(plan, "verify"))
-        except (CloudUnavailable, CloudRefusal, FunctionFailed):
-            return Verification.UNREACHABLE
+        return customers.seen(plan, lambda: self._invoke(plan, "verify"))
 
     def compare(self, plan: Plan) -> tuple[Difference, ...]:
         """Only what the function itself says of it: what it changed, it alone knows."""
         return customers.compared(plan.after["function"], plan.target, self.verify(plan))
 
     def undo(self, plan: Plan) -> UndoResult:
-        arn = plan.after["function"]
-        if "undo" not in plan.after["understands"]:
-            return UndoResult((), (f"{arn} understands no undo, as the policy says: take back by hand what it did",))
-        try:
-            answer = self._invoke(plan, "undo")
-        except (CloudRefusal, FunctionFailed) as failure:
-            return UndoResult((), (f"{failure}: take back by hand what it did",))
-        return customers.taken_back(arn, answer)
+        return customers.undone(plan, lambda: self._invoke(plan, "undo"))
 
     def _invoke(self, plan: Plan, phase: str) -> Any:
         """Ask for a phase; return what the function answered, None where that is no JSON."""
@@ -141,12 +121,3 @@ class InvokeFunction:
     def _lambda(self, arn: str) -> Any:
         # A function that was asked and did not answer in time is asked again by the queue, not at once.
         return self._clients("lambda", arn.split(":")[3], once=True)
-
-    def _refused(self, target: Entity, reason: str, *resources: str) -> Plan:
-        return Plan.refused(
-            action=self.name,
-            target=target,
-            summary=f"invoke a function about {target.kind} {target.id}",
-            refusal=reason,
-            resources=(target.id, *resources),
-        )
