@@ -16,7 +16,7 @@ from azure_functions.adapters.memory import TableMemory
 from azure_functions.adapters.queues import VerdictQueue
 from azure_functions.adapters.sentinel import SentinelTable, verdict_row
 from azure_functions.function import Function, Poison
-from azure_functions.waiting import patient
+from azure_functions.waiting import meanwhile, patient
 from azure_functions.waiting import waiting as on_the_clock
 from shared_model.detection import Detection, EntityScore
 from shared_model.events import ApiCall, Rejected, SystemEvent
@@ -83,14 +83,21 @@ class DetectionRoom:
         return Heartbeat(self._function.clients, self._function.name)
 
     def aside(self, write: Callable[[], None]) -> None:
-        """Write what the scoring does not need, beside it: :meth:`score_together` waits for it, and raises what it raised."""
+        """Write what the scoring does not need, beside it: :meth:`score_together` begins when it first waits for the memory.
+
+        It waits for it, and raises what it raised.
+        """
+        self._of_thread.__dict__.setdefault("put_aside", []).append(write)
+
+    def _begin_asides(self) -> None:
         computed = self._computed
 
-        def written() -> None:
+        def written(write: Callable[[], None]) -> None:
             with patient(computed):
                 write()
 
-        self._asides.append(self._writers.submit(written))
+        writes: list[Callable[[], None]] = self._of_thread.__dict__.pop("put_aside", [])
+        self._asides.extend(self._writers.submit(written, write) for write in writes)
 
     @property
     def _asides(self) -> list[Future[None]]:
@@ -122,13 +129,13 @@ class DetectionRoom:
         """Send the verdicts, log the scores, store what is remembered, and count. The order matters.
 
         Killed after the first step, the function scores the same events again, and sends verdicts of the same ids whatever
-        came behind them (docs/decisions/114); the other way round they would be lost. Lines travel to the host beside the
-        waiting for the table; behind it the answer would wait for them.
+        came behind them (docs/decisions/114); the other way round they would be lost. Scores are logged while the table is
+        waited for: before it they would hold it up, and behind it the answer.
         """
         self.publish(detection.verdicts)
-        self.log_scores(detection.scores, detector.threshold)
         self._computed.set()
-        self.memory.store(detection.states, now_ms=self._function.now_ms())
+        with meanwhile(lambda: self.log_scores(detection.scores, detector.threshold)):
+            self.memory.store(detection.states, now_ms=self._function.now_ms())
         self._function.count("Events", events)
         self._function.count("Duplicates", detection.duplicates)
         self._function.count("Late", detection.late)
@@ -195,7 +202,8 @@ class DetectionRoom:
         taken = waiting.copy()
         waiting.clear()
         try:
-            self._score_together(taken, score)
+            with meanwhile(self._begin_asides):
+                self._score_together(taken, score)
         finally:
             self._settle()
 

@@ -10,6 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -31,6 +32,8 @@ _CONNECTIONS = 20
 #: A token is renewed while it still holds, as azure-core does.
 _RENEWED_BEFORE_S = 300
 _REDIRECTED, _UNAUTHORIZED = 300, 401
+#: Ids of requests, for whoever looks for one in the service's log: of this process, and in it one after another.
+_PROCESS, _NUMBERS = uuid.uuid4().hex[:20], count()
 
 
 class PlainRest:
@@ -106,7 +109,7 @@ class PlainRest:
         said = {
             "User-Agent": "breakwater",
             "Authorization": self.authorization(),
-            "x-ms-client-request-id": uuid.uuid4().hex,
+            "x-ms-client-request-id": f"{_PROCESS}{next(_NUMBERS):012x}",
             **headers,
         }
         try:
@@ -142,10 +145,10 @@ class _Answer:
 
 
 class _Connection(urllib3.connection.HTTPConnection):
-    """One on which an answer may lie unread for a while (:func:`azure_functions.waiting.patient`)."""
+    """One on which an answer may lie unread for a while (:func:`~azure_functions.waiting.meanwhile`, ``patient``)."""
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 itself
-        before_an_answer()
+        before_an_answer(lambda: self.sock is not None and urllib3.util.wait_for_read(self.sock, timeout=0))
         return super().getresponse()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
 
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import in_core_words
+from azure_functions.http_date import http_date
 from azure_functions.registry import LAKE, Group
 from shared_model.events import Rejected
 from shared_model.lake import anchor_file, ocsf_files, rejected_files
@@ -48,5 +48,5 @@ class Lake:
 
     def _put(self, path: str, data: bytes) -> None:
         with in_core_words("data lake"):
-            headers = {**_PUT, "x-ms-date": formatdate(usegmt=True)}
+            headers = {**_PUT, "x-ms-date": http_date()}
             self._clients("lake", self._group).put(f"/{LAKE}/{quote(path, safe='/~')}", data, headers=headers)

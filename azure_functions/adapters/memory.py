@@ -20,7 +20,7 @@ from azure_functions.adapters.table_rows import LARGEST, encode_key, pack, sorta
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal, in_core_words
 from azure_functions.registry import MEMORY, Group
-from azure_functions.waiting import waiting
+from azure_functions.waiting import before_an_answer, waiting
 from shared_model.memory import Remembered
 
 #: Partitions of each detector: enough for 2,000 rows a second in each, few enough that transactions are full.
@@ -88,7 +88,9 @@ class TableMemory:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_AT_ONCE, "entity-memory")
         with waiting():
-            return list(self._pool.map(work, items))
+            done = self._pool.map(work, items)
+            before_an_answer()
+            return list(done)
 
     @cached_property
     def _rows(self) -> SingleRows:

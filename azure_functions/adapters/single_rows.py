@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from email.utils import formatdate
 from typing import Any
-from urllib.parse import quote
 
 from azure_functions.clients import Clients
+from azure_functions.http_date import http_date
 from azure_functions.registry import Group
 
 _HEADERS = {
@@ -25,8 +24,6 @@ _HEADERS = {
 #: Made once: ``json.dumps`` with settings of its own makes one for each row.
 _JSON = json.JSONEncoder(separators=(",", ":"))
 _TYPE, _BINARY = "@odata.type", "Edm.Binary"
-#: What an address may hold as it is, of what :func:`azure_functions.adapters.table_rows.encode_key` leaves.
-_PLAIN = "!:@~"
 
 
 class SingleRows:
@@ -61,8 +58,9 @@ class SingleRows:
         return self._clients("rows", self._group)
 
     def _place(self, partition: str | bytes, row: str | bytes) -> str:
-        return f"/{self._table}(PartitionKey='{quote(partition, safe=_PLAIN)}',RowKey='{quote(row, safe=_PLAIN)}')"
+        # No encoded key holds what an address may not.
+        return f"/{self._table}(PartitionKey='{partition!s}',RowKey='{row!s}')"
 
 
 def _headers() -> dict[str, str]:
-    return {**_HEADERS, "x-ms-date": formatdate(usegmt=True)}
+    return {**_HEADERS, "x-ms-date": http_date()}

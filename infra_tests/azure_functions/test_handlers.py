@@ -14,6 +14,7 @@ from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.adapters.queues import VerdictQueue
 from azure_functions.function import Message
 from azure_functions.registry import VNET_FLOW_LOGS
+from azure_functions.waiting import before_an_answer
 from infra_tests.azure_functions.app import EVENTS, NOW_MS, App, event
 from infra_tests.response.world import Killed, verdict
 from response.journal import Step
@@ -158,6 +159,30 @@ class TestApiCalls:
         monkeypatch.setattr(type(detect_api_calls.ROOM.memory), "store", stored)
         app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())
         assert done == [True]
+
+    def test_scores_are_logged_while_the_table_is_waited_for(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stored(*_: Any, **__: Any) -> None:
+            logged.append(len(app.lines("scored")))
+            before_an_answer()
+            logged.append(len(app.lines("scored")))
+
+        logged: list[int] = []
+        monkeypatch.setattr(type(detect_api_calls.ROOM.memory), "store", stored)
+        app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())
+        assert logged[0] == 0 < logged[1] == len(app.lines("scored"))
+
+    @pytest.mark.parametrize("failing", ["load", "store"])
+    def test_a_memory_that_fails_takes_neither_the_lakes_lines_nor_the_log_with_it(
+        self, app: App, monkeypatch: pytest.MonkeyPatch, failing: str
+    ) -> None:
+        def down(*_: Any, **__: Any) -> None:
+            raise CloudUnavailable("tables do not answer")
+
+        monkeypatch.setattr(type(detect_api_calls.ROOM.memory), failing, down)
+        with pytest.raises(CloudUnavailable, match="tables"):
+            app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())
+        assert any("class=6003" in name for name in app.lake())
+        assert bool(app.lines("scored")) is (failing == "store")
 
     def test_what_is_written_beside_belongs_to_its_own_batch(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         def down(*_: Any, **__: Any) -> None:

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import certifi
@@ -15,8 +17,9 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import AzureError
 
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, CloudThrottled, in_core_words
+from azure_functions.http_date import http_date
 from azure_functions.plain_rest import PlainRest
-from azure_functions.waiting import WAITED, patient
+from azure_functions.waiting import WAITED, before_an_answer, meanwhile, patient
 from shared_model.errors import CloudUnavailable
 
 HEADERS = {"x-ms-version": "2021-12-02"}
@@ -255,3 +258,60 @@ def test_an_answer_does_not_wait_for_long_and_those_behind_it_not_at_all(service
     with patient(never):
         client(service.url).put("/lake/a", b"x", headers=HEADERS)
     assert never.is_set()
+
+
+def test_what_is_done_meanwhile_is_done_once_when_the_request_has_left(service: Service) -> None:
+    def work() -> None:
+        assert service.arrived.wait(30)
+        done.append(len(service.asked))
+
+    done: list[int] = []
+    service.answers = [Answer(200)] * 2
+    rest = client(service.url)
+    with meanwhile(work):
+        rest.get("/a", headers=HEADERS)
+        assert done == [1]
+        rest.get("/b", headers=HEADERS)
+    assert done == [1]
+
+
+def test_what_fails_meanwhile_is_no_failure_of_the_request(service: Service, slept: list[float]) -> None:
+    def work() -> None:
+        raise ConnectionResetError("the work's own")
+
+    service.answers = [Answer(200, body=b"x")]
+    answers = []
+    with pytest.raises(ConnectionResetError, match="own"), meanwhile(work):
+        answers.append(client(service.url).get("/a", headers=HEADERS))
+    assert answers == [b"x"]
+    assert (len(service.asked), slept) == (1, [])
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_what_was_done_while_the_answer_lay_there_was_no_waiting(arrived: bool) -> None:
+    before = WAITED.seconds
+    with meanwhile(lambda: None):
+        before_an_answer(lambda: arrived)
+        assert (WAITED.seconds < before) is arrived
+
+
+def test_whether_the_answer_lies_there_is_asked_of_the_connection(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float | None] = []
+    monkeypatch.setattr(urllib3.util, "wait_for_read", lambda _, timeout=None: asked.append(timeout))
+    service.answers = [Answer(200)] * 2
+    rest = client(service.url)
+    rest.get("/a", headers=HEADERS)
+    assert 0 not in asked
+    with meanwhile(lambda: None):
+        rest.get("/b", headers=HEADERS)
+    assert 0 in asked
+
+
+def test_requests_are_told_apart_and_dated_as_http_dates_are(service: Service) -> None:
+    service.answers = [Answer(200)] * 2
+    rest = client(service.url)
+    for _ in range(2):
+        rest.get("/a", headers={"x-ms-date": http_date()})
+    (one, other) = (headers for _, _, headers, _ in service.asked)
+    assert one["x-ms-client-request-id"] != other["x-ms-client-request-id"]
+    assert parsedate_to_datetime(one["x-ms-date"]).tzinfo is UTC
