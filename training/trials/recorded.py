@@ -21,11 +21,13 @@ from training.audit_data import recorded, recorded_stories
 from training.benchmarks.intervals import counted
 from training.evaluation import report
 from training.evaluation_sample import scored
+from training.loaders.cloudtrail_logs import RecordedAttack
 from training.recorded_logs import PIECE, invictus_calls, invictus_stories, system_log_stories
 from training.scenarios import Split
 from training.sequences import Story
 from training.tasks import audit
 from training.trials.stage import Document, Stage
+from training.trials.words import told_before
 
 #: The seed of the shipped model's own evaluation: its card counts the same stories.
 _SEED = 1
@@ -53,15 +55,20 @@ def run(key: str, root: Path) -> Document:
         "alarming_strict": round(sharp.entities.fpr * int((~attack).sum())) if (~attack).any() else 0,
         "alerts": benign.alerts(detector.threshold), "alerts_strict": benign.alerts(strict),
         "entity_days": round(benign.entity_days, 3), "events": benign.events,
+        "told_before": sorted(f"{each.source}/{each.name}" for each in _unseen(key, root) if told_before(each, root)),
     }  # fmt: skip
 
 
 def _held_out(source: str) -> Callable[[Path], list[Story]]:
     def read(root: Path) -> list[Story]:
-        unseen = [attack for attack in recorded(root).held_out if attack.source == source]
-        return list(recorded_stories(unseen, Split.TEST, seed=_SEED))
+        return list(recorded_stories(_unseen(source, root), Split.TEST, seed=_SEED))
 
     return read
+
+
+def _unseen(source: str, root: Path) -> list[RecordedAttack]:
+    """Held-out attacks of a source; none where a log is recorded throughout."""
+    return [attack for attack in recorded(root).held_out if attack.source == source]
 
 
 def _invictus(root: Path) -> list[Story]:
@@ -105,6 +112,10 @@ def _counts(found: Document) -> Document:
     summary = dict(found)
     for name in ("attacks", "attacks_strict"):
         parts = found[name].values()
+        summary[f"{name}_counted"] = _k_of_n(sum(hit for hit, _ in parts), sum(of for _, of in parts))
+    before = set(found["told_before"])
+    for name, told in (("attacks_new", False), ("attacks_told_before", True)):
+        parts = [counts for each, counts in found["attacks"].items() if (each in before) == told]
         summary[f"{name}_counted"] = _k_of_n(sum(hit for hit, _ in parts), sum(of for _, of in parts))
     for name in ("alarming", "alarming_strict"):
         summary[f"{name}_counted"] = _k_of_n(found[name], found["benign"])

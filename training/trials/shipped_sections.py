@@ -15,6 +15,7 @@ _SOURCES = {
     "stratus": "held-out Stratus techniques, behind benign history", "panther": "held-out Panther cases, behind benign history",
     "invictus": "Invictus: an account under attack, one hour", "system_logs": "OpenSSH and Linux system logs, pieces of 64 records",
 }  # fmt: skip
+_HELD_OUT = ("stratus", "panther")
 
 
 def _shipped(document: Document) -> str:
@@ -181,7 +182,29 @@ aws_sts_getcalleridentity_trufflehog, is a single call that everybody makes, and
 
 {chr(10).join(lists)}
 
+{_by_words(document)}
+
 {run_line(document)}"""
+
+
+def _by_words(document: Document) -> str:
+    """Held-out techniques apart by whether training told an attack in the same words."""
+    rows, before = [], []
+    for name, one in document["sources"].items():
+        if name in _HELD_OUT:
+            rows.append([_SOURCES[name], k_of_n(one["attacks_new_counted"]), k_of_n(one["attacks_told_before_counted"])])
+            before += one["told_before"]
+    head = (
+        "found at its own threshold",
+        "no call that training told of an attack",
+        "a call in words that training told of an attack",
+    )
+    return f"""These techniques are held out by the names of their calls: no attack in training holds one of them. The detector reads no names but words (service, verb, object, what is granted), and an
+operation of another name can have the same ones: `ssm:GetParameter` and `ssm:GetParameters` read alike. Where training told an attack in the words of one of a technique's calls, it is new in name alone:
+
+{table(head, rows)}
+
+Such are {", ".join(before)}."""
 
 
 def _named(name: str, one: Document) -> str:
