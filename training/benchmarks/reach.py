@@ -136,7 +136,8 @@ def _techniques(trials: Mapping[str, Document | None]) -> list[list[str]]:
     found = one["attacks_counted"]
     some = sum(hit > 0 for hit, _ in one["attacks"].values())
     seeds, mean = _over_builds(trials, "audit", _STRATUS, "recall")
-    measured = f"{k_of_n(found)} stories; of {some} of {len(one['attacks'])} techniques some story alerts; {seeds} builds: {percent(mean)} %"
+    new = f"{k_of_n(one['attacks_new_counted'])} of those in words that training told of no attack"
+    measured = f"{k_of_n(found)} stories; of {some} of {len(one['attacks'])} techniques some story alerts; {new}; {seeds} builds: {percent(mean)} %"
     invictus = recorded["sources"].get("invictus")
     alarms = f"benign: {one['alarming']} of {one['benign']} beside the techniques"
     real = f", {invictus['alarming']} of {invictus['benign']} real ones (Invictus)" if invictus is not None else ""

@@ -199,7 +199,7 @@ def _by_words(document: Document) -> str:
         "no call that training told of an attack",
         "a call in words that training told of an attack",
     )
-    return f"""These techniques are held out by the names of their calls: no attack in training holds one of them. The detector reads no names but words (service, verb, object, what is granted), and an
+    return f"""These techniques are held out by the names of their calls: no attack in training holds one of them (but `ConsoleLogin`, which every sign-in attack is). The detector reads no names but words (service, verb, object, what is granted), and an
 operation of another name can have the same ones: `ssm:GetParameter` and `ssm:GetParameters` read alike. Where training told an attack in the words of one of a technique's calls, it is new in name alone:
 
 {table(head, rows)}
