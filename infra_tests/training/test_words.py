@@ -27,8 +27,8 @@ def test_a_held_out_technique_is_held_against_the_words_of_training(technique, b
     assert told_before(attack, ROOT) is before
 
 
+@pytest.mark.training
 def test_what_was_told_before_is_counted_apart():
-    pytest.importorskip("scipy", reason="scipy lives in the training environment (make train makes it)")
     found = {
         "attacks": {"stratus/old": [5, 5], "stratus/new": [1, 5]}, "attacks_strict": {}, "told_before": ["stratus/old"],
         "alarming": 0, "alarming_strict": 0, "benign": 9,
