@@ -121,6 +121,8 @@ def is_orders(stream: str) -> bool:
 def give(journal: Journal, containment: Containment, *, actor: str, now_ms: int, detail: Mapping[str, Any]) -> Order:
     """Write down that a containment is to be undone, unless an order for the same stands that day already.
 
+    What a person decides does not rest on what time decided, which an extension takes back.
+
     Parameters
     ----------
     journal, containment
@@ -143,7 +145,8 @@ def give(journal: Journal, containment: Containment, *, actor: str, now_ms: int,
     }
 
     def unless_given(entries: Sequence[JournalEntry]) -> JournalEntry:
-        known = next((order.entry for order in standing(entries) if order.is_for(containment)), None)
+        given = (order.entry for order in standing(entries) if order.is_for(containment))
+        known = next((entry for entry in given if (entry.actor == BY_EXPIRY) is (actor == BY_EXPIRY)), None)
         if known is not None:
             return known
         # By the containment's id its own stream is found, and not this one; by the time, the schedule finds what is to be done.

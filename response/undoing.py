@@ -231,11 +231,8 @@ class _Undo:
 
 
 def _not_due(containment: Containment, now_ms: int) -> str:
-    """Why time does not undo it, ``""`` where it does: it may have been extended since it was found due, or since the order.
-
-    What has begun to be undone is not extended any more.
-    """
-    if containment.step is Step.UNDOING or containment.expires_ms is None or containment.expires_ms <= now_ms:
+    """Why time does not undo it, ``""`` where it does: it may have been extended since it was found due, or since the order."""
+    if containment.expires_ms is None or containment.expires_ms <= now_ms:
         return ""
     return f"a further verdict has extended it until {moment(containment.expires_ms)}: time does not undo it before"
 

@@ -154,3 +154,16 @@ def test_an_order_that_came_after_the_day_was_read_is_found(site: Site) -> None:
     site.journal._streams[STREAM].pop()
     site.undo(contained(site), ADA)
     assert book.stream(STREAM).disbelieved == {}
+
+
+def test_what_a_person_decides_does_not_rest_on_what_time_decided(site: Site) -> None:
+    """Time's order ends when it is extended: an undo by that order would not be believed."""
+    containment = site.stream("i-1").containments[contained(site)]
+
+    def given_by(actor: str) -> str:
+        return orders.give(site.journal, containment, actor=actor, now_ms=site.now_ms, detail={}).entry.id
+
+    by_time, by_ada = given_by(orders.BY_EXPIRY), given_by(ADA.name)
+    assert by_time != by_ada
+    assert given_by(orders.BY_EXPIRY) == by_time
+    assert given_by("bob") == by_ada

@@ -20,7 +20,7 @@ from response.actions import Mode, Plan
 from response.budget import HOUR_MS, Limits, contain, line_for
 from response.containment import containment_id
 from response.journal import JournalEntry, Step
-from response.orders import BY_EXPIRY, standing
+from response.orders import BY_EXPIRY, Book, standing
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
 
@@ -160,6 +160,9 @@ class Invariants(Watching):
                 )
         left = {one: step for one, step in self.step.items() if step is not Step.UNDONE}
         must(not left, f"these could not be undone: {left}")
+        book, names = Book(self.stage.journal), {entry.stream for entry in self.stage.journal.written}
+        doubted = {name: book.without_order(self.stage.journal.entries(name)) for name in names}
+        must(not any(doubted.values()), f"who undoes is not believed: {doubted}")
         self._nothing_is_counted()
 
     def _nothing_is_counted(self) -> None:

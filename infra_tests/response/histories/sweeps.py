@@ -139,7 +139,7 @@ def crashes() -> Iterator[History]:
 
 
 def interruptions() -> Iterator[History]:
-    """Each meeting: the first stops before each of its calls, the second before each of its, the third runs; then they go on."""
+    """Each meeting: the first stops before each of its calls, the second before each of its; the third runs after or between."""
     for meeting in _MEETINGS:
         last = len(meeting.jobs) - 1
         alone = meeting.calls()
@@ -150,6 +150,7 @@ def interruptions() -> Iterator[History]:
                 yield meeting.told(((0, first), (1, second), (0, 0), *between, (1, 0)))
                 if between:
                     yield meeting.told(((0, first), (1, second), *between, (1, 0), (0, 0)))
+                    yield meeting.told(((0, first), *between, (1, second), (0, 0), (1, 0)))
 
 
 def net() -> Iterator[History]:
