@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from azure_functions.registry import Group
+from infra_tests.azure_functions import test_detecting_flows as detecting_flows
 from infra_tests.azure_functions import test_handlers as handlers
 from infra_tests.azure_functions.adapters import test_people as people
 from infra_tests.azure_functions.app import EVENTS, App
@@ -58,7 +59,7 @@ def everything_is_detected(app: App) -> None:
     app.events("detect_system_logs", (EVENTS / "system_logs.json").read_bytes(), b"{")
     app.events("triage_alerts", (EVENTS / "exported_alerts.json").read_bytes(), b"{")
     app.incident(handlers.incident(app))
-    flows = handlers.TestFlows()
+    flows = detecting_flows.TestFlows()
     flows.write(app, range(3))
     app.written(flows.BLOB)
     flows.write(app, range(3, 5))
