@@ -11,21 +11,27 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from infra_tests.azure_infra.bicep_parts import (
+    BicepInvalid,
+    Expression,
+    Object,
+    Words,
+    inner,
+    inner_of,
+    kind_of,
+    tokens_of,
+    written,
+)
+
+__all__ = ["BicepInvalid", "template_of"]
+
 #: Of the scopes that a module may have: the template's kind.
 SCOPES = {"group": "deploymentTemplate", "subscription": "subscriptionDeploymentTemplate", "tenant": "tenantDeploymentTemplate"}
-_TOKEN = re.compile(
-    r"(?P<space>(?:\s|//[^\n]*)+)|(?P<text>'(?:[^'\\\n]|\\.)*')|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<sign>\|\||&&|\?\?|==|!=|<=|>=|[-+*/%<>!?:=.,(){}\[\]@])"
-)
 _ESCAPES = {"\\'": "'", "\\\\": "\\", "\\n": "\n", "\\t": "\t", "\\$": "$"}
 #: Two-sided operators, the loosest first, and what ARM calls them.
 _OPERATORS = (("??", "coalesce"), ("||", "or"), ("&&", "and"), ("==", "equals"))
 _BOUNDS = {"minValue", "maxValue", "minLength", "maxLength"}
 _DEPLOYMENT = "Microsoft.Resources/deployments"
-
-
-class BicepInvalid(ValueError):
-    """A compiler would refuse it, or this reader does not know it."""
 
 
 def template_of(text: str, module: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
@@ -44,10 +50,9 @@ def template_of(text: str, module: Callable[[str], dict[str, Any]]) -> dict[str,
     return _File(text, module).template()
 
 
-class _File:
+class _File(Words):
     def __init__(self, text: str, module: Callable[[str], dict[str, Any]]) -> None:
-        self._tokens = _tokens(text)
-        self._at = 0
+        super().__init__(text)
         self._module = module
         self._parameters: dict[str, Any] = {}
         self._variables: dict[str, Any] = {}
@@ -98,27 +103,27 @@ class _File:
             else:
                 raise BicepInvalid(f"{name}: there is no decorator @{word}")
         if self._accept("="):
-            rules["defaultValue"] = _written(self._expression())
+            rules["defaultValue"] = written(self._expression())
         self._declare(name, self._parameters, rules)
 
     def _variable(self, decorators: list[tuple[str, Any]]) -> None:
         name = self._name()
         self._expect("=")
-        self._declare(name, self._variables, _written(self._expression()))
+        self._declare(name, self._variables, written(self._expression()))
 
     def _output(self, decorators: list[tuple[str, Any]]) -> None:
         name, kind = self._name(), self._name()
         self._expect("=")
         if name in self._outputs:
             raise BicepInvalid(f"output {name} is there twice")
-        self._outputs[name] = {"type": kind, "value": _written(self._expression())}
+        self._outputs[name] = {"type": kind, "value": written(self._expression())}
 
     def _resource(self, decorators: list[tuple[str, Any]]) -> None:
         name, (kind, _, version) = self._name(), self._literal().partition("@")
         self._expect("=")
         content = self._object()
         self._declare(
-            name, self._resources, {"type": kind, "apiVersion": version, **{key: _written(part) for key, part in content.items()}}
+            name, self._resources, {"type": kind, "apiVersion": version, **{key: written(part) for key, part in content.items()}}
         )
 
     def _module_(self, decorators: list[tuple[str, Any]]) -> None:
@@ -129,7 +134,7 @@ class _File:
         self._asked = set()
         if self._accept("if"):
             self._expect("(")
-            made["condition"] = _written(self._expression())
+            made["condition"] = written(self._expression())
             self._expect(")")
         scope_of: dict[str, str] = {"kind": "subscription"}
         content: dict[str, Any] = {}
@@ -145,7 +150,7 @@ class _File:
                 raise BicepInvalid(f"module {name} has no property {key}")
         if f"/{SCOPES[scope_of.pop('kind')]}.json" not in template["$schema"]:
             raise BicepInvalid(f"module {name}: {path} is no template for its scope")
-        given = dict(content.get("params", _Object()))
+        given = dict(content.get("params", Object()))
         declared = template["parameters"]
         if unknown := given.keys() - declared.keys():
             raise BicepInvalid(f"module {name}: {path} has no parameter {', '.join(sorted(unknown))}")
@@ -153,16 +158,16 @@ class _File:
             raise BicepInvalid(f"module {name}: {path} needs {', '.join(sorted(missing))}")
         for one, expression in given.items():
             kind = declared[one]["type"].lower().removeprefix("secure")
-            if _kind(expression) not in ("any", kind):
-                raise BicepInvalid(f"module {name}: {one} is a {kind}, and is given a {_kind(expression)}")
+            if kind_of(expression) not in ("any", kind):
+                raise BicepInvalid(f"module {name}: {one} is a {kind}, and is given a {kind_of(expression)}")
         made |= {
-            "name": _written(content["name"]),
+            "name": written(content["name"]),
             **scope_of,
             "dependsOn": [f"[{self._id_of(other)}]" for other in sorted(self._asked)],
             "properties": {
                 "mode": "Incremental",
                 "expressionEvaluationOptions": {"scope": "inner"},
-                "parameters": {one: {"value": _written(expression)} for one, expression in given.items()},
+                "parameters": {one: {"value": written(expression)} for one, expression in given.items()},
                 "template": template,
             },
         }
@@ -179,7 +184,7 @@ class _File:
         arguments = self._arguments()
         if name == "resourceGroup" and len(arguments) == 2:
             subscription, group = arguments
-            return {"kind": "group", "subscriptionId": _written(subscription), "resourceGroup": _written(group)}
+            return {"kind": "group", "subscriptionId": written(subscription), "resourceGroup": written(group)}
         if name == "tenant" and not arguments:
             return {"kind": "tenant"}
         raise BicepInvalid(f"{name}: a scope that this reader does not know")
@@ -198,10 +203,10 @@ class _File:
         yes = self._expression()
         self._expect(":")
         no = self._expression()
-        if _kind(condition) not in ("bool", "any"):
-            raise BicepInvalid(f"a condition is a bool, not a {_kind(condition)}")
-        kinds = {_kind(yes), _kind(no)}
-        return _Expression(f"if({_inner(condition)}, {_inner(yes)}, {_inner(no)})", kinds.pop() if len(kinds) == 1 else "any")
+        if kind_of(condition) not in ("bool", "any"):
+            raise BicepInvalid(f"a condition is a bool, not a {kind_of(condition)}")
+        kinds = {kind_of(yes), kind_of(no)}
+        return Expression(f"if({inner(condition)}, {inner(yes)}, {inner(no)})", kinds.pop() if len(kinds) == 1 else "any")
 
     def _operation(self, level: int) -> Any:
         if level == len(_OPERATORS):
@@ -210,17 +215,17 @@ class _File:
         left = self._operation(level + 1)
         while self._accept(sign):
             right = self._operation(level + 1)
-            if word in ("or", "and") and {_kind(left), _kind(right)} - {"bool", "any"}:
+            if word in ("or", "and") and {kind_of(left), kind_of(right)} - {"bool", "any"}:
                 raise BicepInvalid(f"{sign} is between two bools")
-            left = _Expression(f"{word}({_inner(left)}, {_inner(right)})", "any" if word == "coalesce" else "bool")
+            left = Expression(f"{word}({inner(left)}, {inner(right)})", "any" if word == "coalesce" else "bool")
         return left
 
     def _one(self) -> Any:
         if self._accept("!"):
             operand = self._one()
-            if _kind(operand) not in ("bool", "any"):
-                raise BicepInvalid(f"! is before a bool, not a {_kind(operand)}")
-            return _Expression(f"not({_inner(operand)})", "bool")
+            if kind_of(operand) not in ("bool", "any"):
+                raise BicepInvalid(f"! is before a bool, not a {kind_of(operand)}")
+            return Expression(f"not({inner(operand)})", "bool")
         kind, said = self._peek()
         if kind == "number":
             self._at += 1
@@ -241,15 +246,15 @@ class _File:
         if name in ("true", "false"):
             return name == "true"
         if self._accept("("):
-            called = _Expression(f"{name}({', '.join(map(_inner, self._arguments()))})", _RESULTS.get(name, "any"))
+            called = Expression(f"{name}({', '.join(map(inner, self._arguments()))})", _RESULTS.get(name, "any"))
             return self._after(called)
         return self._symbol(name)
 
     def _symbol(self, name: str) -> Any:
         if name in self._parameters:
-            return self._after(_Expression(f"parameters('{name}')", self._parameters[name]["type"]))
+            return self._after(Expression(f"parameters('{name}')", self._parameters[name]["type"]))
         if name in self._variables:
-            return self._after(_Expression(f"variables('{name}')", "any"))
+            return self._after(Expression(f"variables('{name}')", "any"))
         if name not in self._resources:
             raise BicepInvalid(f"there is no {name}")
         self._asked.add(name)
@@ -257,7 +262,7 @@ class _File:
         self._expect(".")
         asked = self._name()
         if asked == "name":
-            return _Expression(_inner_of(made["name"]), "string")
+            return Expression(inner_of(made["name"]), "string")
         if asked != "outputs" or made["type"] != _DEPLOYMENT:
             raise BicepInvalid(f"{name}.{asked}: not known to this reader")
         self._expect(".")
@@ -265,22 +270,22 @@ class _File:
         declared = made["properties"]["template"]["outputs"]
         if output not in declared:
             raise BicepInvalid(f"module {name} has no output {output}")
-        return _Expression(f"reference({self._id_of(name)}).outputs.{output}.value", declared[output]["type"].lower())
+        return Expression(f"reference({self._id_of(name)}).outputs.{output}.value", declared[output]["type"].lower())
 
-    def _after(self, expression: _Expression) -> _Expression:
+    def _after(self, expression: Expression) -> Expression:
         """Properties and elements that are taken of a value."""
         while True:
             if self._accept("."):
-                expression = _Expression(f"{expression.text}.{self._name()}", "any")
+                expression = Expression(f"{expression.text}.{self._name()}", "any")
             elif self._accept("["):
-                expression = _Expression(f"{expression.text}[{_inner(self._expression())}]", "any")
+                expression = Expression(f"{expression.text}[{inner(self._expression())}]", "any")
                 self._expect("]")
             else:
                 return expression
 
     def _id_of(self, name: str) -> str:
         made = self._resources[name]
-        return f"subscriptionResourceId('{made['type']}', {_inner_of(made['name'])})"
+        return f"subscriptionResourceId('{made['type']}', {inner_of(made['name'])})"
 
     def _text(self, said: str) -> Any:
         parts = re.split(r"(?<!\\)\$\{([^}]*)\}", said[1:-1])
@@ -289,7 +294,7 @@ class _File:
             return plain[0]
         inside = [_Inside(self, part) for part in parts[1::2]]
         pattern = "".join(f"{text}{{{number}}}" for number, text in enumerate(plain[:-1])) + plain[-1]
-        return _Expression(f"format({_inner(pattern)}, {', '.join(one.text for one in inside)})", "string")
+        return Expression(f"format({inner(pattern)}, {', '.join(one.text for one in inside)})", "string")
 
     def _array(self) -> list[Any]:
         self._expect("[")
@@ -299,9 +304,9 @@ class _File:
             self._accept(",")
         return found
 
-    def _object(self) -> _Object:
+    def _object(self) -> Object:
         self._expect("{")
-        found = _Object()
+        found = Object()
         while not self._accept("}"):
             key = self._literal() if self._peek()[0] == "text" else self._name()
             self._expect(":")
@@ -323,29 +328,6 @@ class _File:
         (argument,) = self._arguments()
         return argument
 
-    # tokens
-
-    def _peek(self) -> tuple[str, str]:
-        if self._at >= len(self._tokens):
-            raise BicepInvalid("it ends too early")
-        return self._tokens[self._at]
-
-    def _accept(self, sign: str) -> bool:
-        found = self._at < len(self._tokens) and self._tokens[self._at] in (("sign", sign), ("name", sign))
-        self._at += found
-        return found
-
-    def _expect(self, sign: str) -> None:
-        if not self._accept(sign):
-            raise BicepInvalid(f"{sign} is needed at {self._peek()[1]}")
-
-    def _name(self) -> str:
-        kind, said = self._peek()
-        if kind != "name":
-            raise BicepInvalid(f"a name is needed at {said}")
-        self._at += 1
-        return said
-
     def _literal(self) -> str:
         kind, said = self._peek()
         self._at += 1
@@ -355,28 +337,17 @@ class _File:
         return text
 
 
-class _Expression:
-    """What is evaluated: ARM's own text of it, and its type where that is known."""
-
-    def __init__(self, text: str, kind: str) -> None:
-        self.text, self.kind = text, kind
-
-
-class _Object(dict[str, Any]):
-    """An object that is written out."""
-
-
-class _Inside(_Expression):
+class _Inside(Expression):
     """An expression inside of a text."""
 
     def __init__(self, file: _File, text: str) -> None:
         before = file._tokens, file._at
-        file._tokens, file._at = _tokens(text), 0
+        file._tokens, file._at = tokens_of(text), 0
         found = file._expression()
         if file._at != len(file._tokens):
             raise BicepInvalid(f"${{{text}}}: one expression is needed")
         file._tokens, file._at = before
-        super().__init__(_inner(found), _kind(found))
+        super().__init__(inner(found), kind_of(found))
 
 
 _STATEMENTS: dict[str, Callable[[_File, list[tuple[str, Any]]], None]] = {
@@ -388,55 +359,3 @@ _STATEMENTS: dict[str, Callable[[_File, list[tuple[str, Any]]], None]] = {
 }
 #: Types of what functions return; of all others it is not known.
 _RESULTS = {"empty": "bool", "split": "array", "uniqueString": "string", "format": "string", "length": "int"}
-
-
-def _tokens(text: str) -> list[tuple[str, str]]:
-    found, at = [], 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise BicepInvalid(f"not read: {text[at : at + 20]!r}")
-        at = match.end()
-        if match.lastgroup and match.lastgroup != "space":
-            found.append((match.lastgroup, match.group()))
-    return found
-
-
-def _kind(part: Any) -> str:
-    if isinstance(part, _Expression):
-        return part.kind
-    for kind, name in ((bool, "bool"), (int, "int"), (str, "string"), (list, "array"), (dict, "object")):
-        if isinstance(part, kind):
-            return name
-    return "any"
-
-
-def _inner(part: Any) -> str:
-    """A part within an expression."""
-    if isinstance(part, _Expression):
-        return part.text
-    if isinstance(part, bool):
-        return f"{str(part).lower()}()"
-    if isinstance(part, str):
-        return "'" + part.replace("'", "''") + "'"
-    if isinstance(part, list):
-        return f"createArray({', '.join(map(_inner, part))})"
-    if isinstance(part, dict):
-        return f"createObject({', '.join(f'{_inner(key)}, {_inner(value)}' for key, value in part.items())})"
-    return str(part)
-
-
-def _inner_of(written: str) -> str:
-    """The same of what is written in a template already."""
-    return written[1:-1] if written.startswith("[") else _inner(written)
-
-
-def _written(part: Any) -> Any:
-    """A part as a template holds it."""
-    if isinstance(part, _Expression):
-        return f"[{part.text}]"
-    if isinstance(part, list):
-        return [_written(one) for one in part]
-    if isinstance(part, dict):
-        return {key: _written(one) for key, one in part.items()}
-    return f"[{part}" if isinstance(part, str) and part.startswith("[") else part
