@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +47,18 @@ def test_listening_addresses_tells_all_interfaces_from_loopback() -> None:
     assert processes._address("00000000") == "0.0.0.0"
     assert processes._address("0100007F") == "127.0.0.1"
     assert processes._address("00000000000000000000000001000000") == "::1"
+
+
+def test_a_process_is_kept_on_one_core_with_all_of_its_threads() -> None:
+    script = "import threading, sys; threading.Thread(target=sys.stdin.read).start(); print(flush=True); sys.stdin.read()"
+    child = processes.spawn([sys.executable, "-c", script], env=dict(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        threads = [int(each.name) for each in Path(f"/proc/{child.pid}/task").iterdir()]
+        assert len(threads) == 2
+        processes.on_one_core(child.pid)
+        (cores,) = {frozenset(os.sched_getaffinity(thread)) for thread in threads}
+        assert len(cores) == 1
+    finally:
+        processes.end(child)
