@@ -2,10 +2,12 @@
 
 A **row** is 37 bytes (:data:`ROW`): codes of the vocabulary, the time, hashes of operation, source and target that
 only answer "the same as before?", and what a call shows that its principal never did before (:mod:`shared_model.habits`).
- But the operation of a system-log record is its template, and templates are words: its hash
-says which, by two buckets (:data:`TEMPLATE_BUCKETS`). **Features** are made from a window of rows by :func:`expand`: pure, and
-the same in training and in serving. What relates an event to others (new here, same as the one before, the gap in time) is
-taken within the window, so it does not depend on how the events were batched.
+But the operation of a system-log record is its template, and templates are words: its hash says which, by two buckets
+(:data:`TEMPLATE_BUCKETS`).
+
+**Features** are made from a window of rows by :func:`expand`: pure, and the same in training and in serving. What relates an
+event to others (new here, same as the one before, the gap in time) is taken within the window, so it does not depend on how the
+events were batched.
 
 Each feature and what a missing value becomes is described in ``docs/features-audit.md``.
 """
