@@ -17,8 +17,9 @@ from lambdas.registry import FunctionSpec
 
 #: A message must stay invisible while its function may still work on it: six times, as Lambda's documentation asks.
 VISIBILITY_FACTOR = 6
-#: Deliveries before a message is a dead letter. Lambda asks for 5 or more: a throttled poller counts as one.
-MAX_RECEIVES = 5
+#: Deliveries before a message is a dead letter. With the delays of ``lambdas/function.py`` what fails is tried for half an hour,
+#: most of them in its first minutes. Lambda asks for 5 or more: a throttled poller counts as one.
+MAX_RECEIVES = 10
 _KEPT = Duration.days(14)
 
 

@@ -3,13 +3,15 @@
 A message has three ends. It is handled; or it can never succeed (:class:`Poison`) and goes to the dead letters at once,
 its body untouched and the reason beside it; or it may succeed later and is returned in ``batchItemFailures``. Every
 error that is not known to be final counts as the last: the queue gives up after its own number of deliveries, and keeps it.
+What is returned comes again soon, and each time later; where the function ended without a word, only when the queue's own
+visibility timeout is over, because it might still be at work.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +19,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from lambdas.adapters.queues import DeadLetters
+from lambdas.adapters.queues import DeadLetters, SourceQueue
 from lambdas.clients import Clients, LazyClients
 from lambdas.registry import spec_of
 from lambdas.settings import Settings
@@ -25,6 +27,9 @@ from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 
 #: Namespace of every metric.
 NAMESPACE = "Breakwater"
+#: Seconds until a message comes again, by how often it was delivered; then as long as its queue hides it. Throttling and a
+#: failover are over in the first of these, and an hour's outage is for a person: with ``cdk/queues.py`` they make half an hour.
+RETRY_AFTER_S = (10, 20, 40, 80, 160, 320)
 
 
 class Poison(Exception):
@@ -55,6 +60,8 @@ class Message:
         How often it was delivered, this time included.
     account : str
         The queue's, which is the function's own.
+    receipt : str
+        Of this delivery.
     """
 
     id: str
@@ -64,6 +71,12 @@ class Message:
     sent_ms: int = 0
     deliveries: int = 1
     account: str = ""
+    receipt: str = ""
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """When it should come again if it fails now, None where the queue says it."""
+        return RETRY_AFTER_S[self.deliveries - 1] if self.deliveries <= len(RETRY_AFTER_S) else None
 
     def document(self, source: str) -> dict[str, Any]:
         """Read the body as a JSON object. Raises Poison."""
@@ -106,7 +119,7 @@ class Function:
         self.now_ms = clock
         self.clients: Clients = clients or LazyClients()
         roles = (f"{group}_role_arn" for group in self.spec.groups)
-        self._needs = (*(("dead_letter_queue_url",) if by_queue else ()), *roles, *needs)
+        self._needs = (*(("queue_url", "dead_letter_queue_url") if by_queue else ()), *roles, *needs)
         self._settings = settings
         self._buried: set[str] = set()
         self.logger = Logger(service=name, level="INFO")
@@ -121,6 +134,11 @@ class Function:
     def dead_letters(self) -> DeadLetters:
         """The dead letters of this function's queue."""
         return DeadLetters(self.clients, self.settings.dead_letter_queue_url)
+
+    @cached_property
+    def queue(self) -> SourceQueue:
+        """The queue that feeds this function."""
+        return SourceQueue(self.clients, self.settings.queue_url)
 
     def count(self, metric: str, value: float = 1) -> None:
         """Add to a counter of this invocation's metrics."""
@@ -145,20 +163,21 @@ class Function:
         ``finish`` does together what the messages left to be done; when it fails, all that are no dead letters come again.
         """
         started, waited = time.perf_counter(), self.clients.waited_s
-        failures: list[dict[str, str]] = []
+        messages = [_message(record) for record in event["Records"]]
+        failed: list[Message] = []
         self._buried.clear()
-        stopped_groups: set[str] = set()
-        for record in event["Records"]:
-            message = _message(record)
+        stopped: dict[str, Message] = {}
+        for message in messages:
             # In a FIFO group the order is part of the meaning: what follows a failure waits with it.
-            done = message.group not in stopped_groups and self._one(message, handle)
-            if not done:
-                failures.append({"itemIdentifier": message.id})
-                stopped_groups.update({message.group} if message.group else ())
+            if message.group not in stopped and self._one(message, handle):
+                continue
+            failed.append(message)
+            if message.group:
+                stopped.setdefault(message.group, message)
         if finish is not None and not self._attempt(finish):
-            failures = [
-                {"itemIdentifier": each["messageId"]} for each in event["Records"] if each["messageId"] not in self._buried
-            ]
+            failed = [message for message in messages if message.id not in self._buried]
+        self._retry_soon(failed, stopped)
+        failures = [{"itemIdentifier": message.id} for message in failed]
         self.count("MessagesHandled", len(event["Records"]) - len(failures))
         self.count("MessagesToRetry", len(failures))
         services_ms = (self.clients.waited_s - waited) * 1000
@@ -189,6 +208,14 @@ class Function:
             return False
         return True
 
+    def _retry_soon(self, failed: Iterable[Message], stopped: Mapping[str, Message]) -> None:
+        """Let what failed come again soon. Where that cannot be said, it comes when the queue's visibility timeout is over."""
+        # While any message of a FIFO group is hidden, none of the group comes: all of it as soon as the one that failed.
+        delays = {each.receipt: stopped.get(each.group, each).retry_after_s for each in failed}
+        soon = {receipt: delay for receipt, delay in delays.items() if delay is not None}
+        if soon:
+            self._attempt(lambda: self.queue.show_again(soon))
+
     def _bury(self, message: Message, poison: Poison | UnreadableTelemetry) -> bool:
         record, field = (poison.record, poison.field) if isinstance(poison, Poison) else (0, "")
         place = {"reason": poison.reason, "source": poison.source, "record": record, "field": field}
@@ -213,4 +240,5 @@ def _message(record: Mapping[str, Any]) -> Message:
         sent_ms=int(attributes.get("SentTimestamp", 0)),
         deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
         account=queue.split(":")[4] if queue else "",
+        receipt=record.get("receiptHandle", ""),
     )

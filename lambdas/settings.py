@@ -26,8 +26,10 @@ class Settings:
         DynamoDB table of recent signals and the budget's ledgers (keys ``pk``, ``sk``, TTL ``expires``).
     journal_table : str
         DynamoDB table of the journal (keys ``pk``, ``sk``; no TTL; indexes ``expiring``, ``written``, ``containments``).
-    verdict_queue_url, dead_letter_queue_url : str
-        FIFO queue of verdicts; the dead-letter queue of this function's own source queue.
+    verdict_queue_url : str
+        FIFO queue of verdicts.
+    queue_url, dead_letter_queue_url : str
+        The queue that feeds this function, and its dead letters.
     lake_bucket : str
     policy_parameter : str
         SSM parameter that holds the operator's policy as JSON.
@@ -64,6 +66,7 @@ class Settings:
     signals_table: str = ""
     journal_table: str = ""
     verdict_queue_url: str = ""
+    queue_url: str = ""
     dead_letter_queue_url: str = ""
     lake_bucket: str = ""
     policy_parameter: str = ""

@@ -108,7 +108,12 @@ class DataStack(Stack):
 
     def environment_of(self, spec: FunctionSpec) -> dict[str, str]:
         """What a function is told, by the names of ``lambdas/settings.py``."""
-        told = {"dead_letter_queue_url": self.queues[spec.queue].dead_letters.queue_url, "lake_bucket": self.lake_name}
+        fed = self.queues[spec.queue]
+        told = {
+            "queue_url": fed.queue.queue_url,
+            "dead_letter_queue_url": fed.dead_letters.queue_url,
+            "lake_bucket": self.lake_name,
+        }
         if sends_verdicts(spec):
             told |= {
                 "memory_table": self.tables.memory.table_name,

@@ -17,6 +17,7 @@ from cdk import explanations
 from cdk.delivery import FLOW_LOG_FIELDS
 from infra_tests.cdk.conftest import ACCOUNT, LOG_GROUP, REGION, VPC
 from infra_tests.cdk.templates import Templates, principals
+from lambdas.function import RETRY_AFTER_S
 from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 from lambdas.settings import PREFIX, Settings
 from shared_model.parsers.vpc_flow_logs import DEFAULT_LAYOUT
@@ -59,7 +60,7 @@ def test_a_function_runs_on_arm64_with_what_the_registry_says(templates: Templat
 def test_a_function_is_told_only_settings_that_there_are(templates: Templates, spec: FunctionSpec) -> None:
     told = set(templates.functions()[function_name(spec)]["Environment"]["Variables"])
     assert told <= {PREFIX + field.name.upper() for field in fields(Settings)}
-    assert f"{PREFIX}DEAD_LETTER_QUEUE_URL" in told
+    assert {f"{PREFIX}QUEUE_URL", f"{PREFIX}DEAD_LETTER_QUEUE_URL"} <= set(told)
 
 
 def test_every_exception_from_the_rules_of_cdk_nag_has_a_reason_that_is_written_down(templates: Templates) -> None:
@@ -109,6 +110,9 @@ def test_dead_letters_are_kept_for_two_weeks_in_a_queue_of_their_own(templates: 
     logical = queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
     assert templates.resources("AWS::SQS::Queue")[logical]["Properties"] == dead
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    # What a function gives back is tried for about as long as a person needs to hear of it.
+    later = [*RETRY_AFTER_S, *[queue["VisibilityTimeout"]] * (queue["RedrivePolicy"]["maxReceiveCount"] - 1 - len(RETRY_AFTER_S))]
+    assert 25 * 60 <= sum(later) <= 60 * 60
     assert dead["MessageRetentionPeriod"] == 14 * 86400
     assert dead["RedriveAllowPolicy"]["sourceQueueArns"] == [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue_name(spec)}"]
 

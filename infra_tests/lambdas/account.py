@@ -244,6 +244,7 @@ _QUEUES = {
         "verdicts": "verdicts.fifo",
         "dead-letters": "dead-letters",
         "verdicts-dead-letters": "verdicts-dead-letters.fifo",
+        "source": "source",
         "notices": "notices",
     }.items()
 }
@@ -258,6 +259,7 @@ _SETTINGS = Settings(
     signals_table="signals",
     journal_table="journal",
     verdict_queue_url=_QUEUES["verdicts"],
+    queue_url=_QUEUES["source"],
     dead_letter_queue_url=_QUEUES["dead-letters"],
     lake_bucket="lake",
     policy_parameter="/breakwater/policy",

@@ -134,7 +134,7 @@ EXPLAINED: tuple[tuple[str, str], ...] = (
     ("logs:* on *", "Lambda itself writes what a function prints"),
     ("sqs:ReceiveMessage on *", "Lambda itself takes messages, as the function's role"),
     ("sqs:DeleteMessage on *", "as above"),
-    ("sqs:ChangeMessageVisibility on *", "as above"),
+    ("sqs:ChangeMessageVisibility on *", "Lambda itself too; what fails comes again soon by it, and nothing fails in this story"),
     ("sqs:GetQueueAttributes on *", "as above"),
     (
         "sqs:SendMessage on *-dead-letters*",

@@ -1,10 +1,10 @@
-"""SQS: the queue of verdicts, and the dead letters of a function."""
+"""SQS: the queue of verdicts, the queue that feeds a function, and its dead letters."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdas.clients import Clients
@@ -50,6 +50,30 @@ class AnswerQueue:
                 self._clients("sqs").send_message(QueueUrl=self._url, MessageBody=body)
         except CloudRefusal as refusal:
             raise CloudUnavailable(str(refusal)) from refusal
+
+
+class SourceQueue:
+    """The queue that feeds a function: it hides each message for as long as the function may work on it."""
+
+    def __init__(self, clients: Clients, url: str) -> None:
+        self._clients = clients
+        self._url = url
+
+    def show_again(self, after_s: Mapping[str, int]) -> None:
+        """Let messages, by their receipts, come again after so many seconds. Raises CloudUnavailable where one stays hidden."""
+        every = [
+            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+            for number, (receipt, seconds) in enumerate(after_s.items())
+        ]
+        late = list[str]()
+        for start in range(0, len(every), _BATCH):
+            with in_core_words("source queue"):
+                answer = self._clients("sqs").change_message_visibility_batch(
+                    QueueUrl=self._url, Entries=every[start : start + _BATCH]
+                )
+            late += [each.get("Message", "") for each in answer.get("Failed", ())]
+        if late:
+            raise CloudUnavailable(f"source queue: {len(late)} messages stay hidden as long as their queue hides them: {late[0]}")
 
 
 class DeadLetters:
