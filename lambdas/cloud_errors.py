@@ -25,17 +25,30 @@ _ABOUT_THE_REQUEST = (
 _ABOUT_THE_REQUEST_EXACT = frozenset(
     {"ConditionalCheckFailedException", "ResourceContention", "UnmodifiableEntity", "WAFOptimisticLockException"}
 )
-#: Throttling that is named like a limit, and credentials that are named like a mistake.
-_LATER = frozenset({"RequestLimitExceeded", "InvalidClientTokenId"})
+#: Throttling that is named like a limit, what is a limit of a moment, and credentials that are named like a mistake: those of a
+#: session that has just begun are known to IAM before they are to every service.
+_LATER = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "ConcurrentSnapshotLimitExceeded",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidIdentityToken",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "RequestLimitExceeded",
+    }
+)
 #: What stays so until somebody changes a permission, and what until the state of a machine or volume changes.
 _DENIED = frozenset(
     {
         "AccessDenied",
         "AccessDeniedException",
-        "OperationNotPermitted",
         "UnauthorizedOperation",
     }
 )
+#: What a setting of the account or of the resource forbids, whoever asks (block public access of images and snapshots).
+_NOT_PERMITTED = "OperationNotPermitted"
 _WRONG_STATE = frozenset({"IncorrectInstanceState", "IncorrectState"})
 
 
@@ -57,6 +70,10 @@ class AccessDenied(CloudUnavailable):
     """A permission is missing, or the state of the resource forbids it: it may succeed when an operator has seen to it."""
 
 
+class NotPermitted(AccessDenied):
+    """A setting forbids it, and no permission would help."""
+
+
 class WrongState(AccessDenied):
     """The state of the resource forbids it: of a machine that has ended, for good."""
 
@@ -72,7 +89,14 @@ def in_core_words(operation: str) -> Iterator[None]:
         code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
         if code not in _LATER and (code in _ABOUT_THE_REQUEST_EXACT or any(part in code for part in _ABOUT_THE_REQUEST)):
             raise CloudRefusal(operation, code, message) from error
-        later = WrongState if code in _WRONG_STATE else AccessDenied if code in _DENIED else CloudUnavailable
-        raise later(f"{operation}: {code}: {message}") from error
+        raise _later(code)(f"{operation}: {code}: {message}") from error
     except BotoCoreError as error:
         raise CloudUnavailable(f"{operation}: {error}") from error
+
+
+def _later(code: str) -> type[CloudUnavailable]:
+    if code in _WRONG_STATE:
+        return WrongState
+    if code == _NOT_PERMITTED:
+        return NotPermitted
+    return AccessDenied if code in _DENIED else CloudUnavailable

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdas.actions.pages import tags_of
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
 from response.actions import Difference
@@ -99,10 +100,7 @@ class Evidence:
 
     def tags(self, instance_id: str) -> dict[str, str]:
         """Return the tags of an instance."""
-        filters = [{"Name": "resource-id", "Values": [instance_id]}]
-        with in_core_words("DescribeTags"):
-            found = self._clients("ec2").describe_tags(Filters=filters)["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in found}
+        return tags_of(self._clients, instance_id)
 
     def tag(self, instance_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of an instance."""

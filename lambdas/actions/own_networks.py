@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from lambdas.actions.pages import interfaces_with
 from lambdas.clients import Clients
 from lambdas.cloud_errors import in_core_words
 from response.addresses import Address, not_of_another_host
@@ -46,9 +47,7 @@ class OwnNetworks:
     def _public(self, address: Address) -> str:
         if address.version == 6:
             return ""  # what an interface has of version 6 lies within its network's blocks
-        filters = [{"Name": "association.public-ip", "Values": [str(address)]}]
-        with in_core_words("DescribeNetworkInterfaces"):
-            found = self._clients("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+        found = interfaces_with(self._clients, "association.public-ip", str(address))
         return next((str(interface["NetworkInterfaceId"]) for interface in found), "")
 
 

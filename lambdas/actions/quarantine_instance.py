@@ -9,6 +9,7 @@ from lambdas.actions.auto_scaling import STANDBY, AutoScaling, Membership, canno
 from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.forensics import CONTAINMENT_TAG, Forensics, read_forensics
 from lambdas.actions.instance_protection import WANTED, InstanceProtection, touched
+from lambdas.actions.pages import interfaces_with
 from lambdas.actions.population import Instances
 from lambdas.actions.quarantine_groups import QuarantineGroups, allows_nothing
 from lambdas.actions.safekeeping import Safekeeping
@@ -248,9 +249,7 @@ class QuarantineInstance:
         return f"is {state}" if instance is None or state in _GONE else ""
 
     def _interfaces(self, instance_id: str) -> list[dict[str, Any]]:
-        filters = [{"Name": "attachment.instance-id", "Values": [instance_id]}]
-        with in_core_words("DescribeNetworkInterfaces"):
-            found: list[dict[str, Any]] = self._clients("ec2").describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+        found = interfaces_with(self._clients, "attachment.instance-id", instance_id)
         return sorted(found, key=lambda interface: str(interface["NetworkInterfaceId"]))
 
     def _quarantine_group(self, vpc: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambdas.actions.pages import interfaces_with
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from response.actions import CloudUnavailable
@@ -60,10 +61,7 @@ class SecurityGroupRules:
 
     def used_by(self, group_id: str) -> list[str]:
         """Return the interfaces that have the group."""
-        filters = [{"Name": "group-id", "Values": [group_id]}]
-        with in_core_words("DescribeNetworkInterfaces"):
-            pages = self._clients("ec2").get_paginator("describe_network_interfaces").paginate(Filters=filters)
-            return sorted(one["NetworkInterfaceId"] for page in pages for one in page["NetworkInterfaces"])
+        return sorted(str(each["NetworkInterfaceId"]) for each in interfaces_with(self._clients, "group-id", group_id))
 
     def revoke(self, group_id: str, rules: Mapping[str, Rule]) -> None:
         """Take rules away by their ids. Raises CloudUnavailable where one of them went meanwhile: look again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lambdas.actions.pages import tags_of
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
 from shared_model.events import Entity, EntityKind
@@ -61,13 +62,10 @@ class Shares:
 
     def tags(self, shared: Entity) -> dict[str, str]:
         """Return its tags. Raises CloudRefusal where it is gone."""
-        if _of_database(shared):
-            with in_core_words("ListTagsForResource"):
-                found = self._clients("rds").list_tags_for_resource(ResourceName=shared.id)["TagList"]
-        else:
-            filters = [{"Name": "resource-id", "Values": [shared.id]}]
-            with in_core_words("DescribeTags"):
-                found = self._clients("ec2").describe_tags(Filters=filters)["Tags"]
+        if not _of_database(shared):
+            return tags_of(self._clients, shared.id)
+        with in_core_words("ListTagsForResource"):
+            found = self._clients("rds").list_tags_for_resource(ResourceName=shared.id)["TagList"]
         return {tag["Key"]: tag["Value"] for tag in found}
 
     def _of_volume(self, snapshot: str) -> list[str]:

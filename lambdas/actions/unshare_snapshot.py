@@ -8,7 +8,7 @@ from typing import ClassVar
 from lambdas.actions.consistency import verified_in_time
 from lambdas.actions.shares import EVERYBODY, Shares
 from lambdas.clients import Clients
-from lambdas.cloud_errors import CloudRefusal
+from lambdas.cloud_errors import CloudRefusal, NotPermitted
 from lambdas.registry import Group
 from response.actions import CannotApply, CloudUnavailable, Difference, Plan, UndoResult, Verification
 from response.resources import DATABASE_SNAPSHOT, IMAGE, SNAPSHOT
@@ -121,7 +121,7 @@ class UnshareSnapshot:
         left = (f"{plan.target.id} is shared with {', '.join(others)} too: someone did that since",) if others else ()
         try:
             self._shares.write(plan.target, add=shares - set(now), remove=away)
-        except CloudRefusal as refusal:
+        except (CloudRefusal, NotPermitted) as refusal:  # block public access of snapshots or images may be on since
             return UndoResult((), (*left, f"{plan.target.id} cannot be shared again with {', '.join(sorted(shares))}: {refusal}"))
         return UndoResult(tuple(f"{plan.target.id} {_say(share)}" for share in sorted(shares)), left)
 

@@ -133,3 +133,21 @@ def test_organizations_are_written_as_what_they_are(account: Account, monkeypatc
     Shares(account.clients).write(Entity(EntityKind.IMAGE, "ami-1", ACCOUNT), add=[organization], remove=[unit])
     wanted = {"Add": [{"OrganizationArn": organization}], "Remove": [{"OrganizationalUnitArn": unit}]}
     assert asked == [{"ImageId": "ami-1", "LaunchPermission": wanted}]
+
+
+def test_where_block_public_access_is_on_since_the_undo_says_so_instead_of_trying_for_ever(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, action = image(account), UnshareSnapshot(account.clients)
+    Shares(account.clients).write(shared.entity, add=["all"])
+    made = action.plan(shared.entity, verdict(shared.entity.id, "v", Telemetry.API_CALLS))
+    action.apply(made)
+
+    def forbidden(**_: object) -> None:
+        message = "You can't publicly share this image because block public access for AMIs is enabled"
+        raise ClientError({"Error": {"Code": "OperationNotPermitted", "Message": message}}, "ModifyImageAttribute")
+
+    monkeypatch.setattr(account.clients("ec2"), "modify_image_attribute", forbidden)
+    result = action.undo(made)
+    assert result.restored == ()
+    assert "block public access" in result.left[0]
