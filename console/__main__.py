@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from console import containments, explain, journal, policy, proposals, switch
+from console import containments, doctor, explain, journal, policy, proposals, switch
 from console.clouds import VARIABLE, Cloud, meant, open_deployment
 from console.deployment import Deployment, Print
 from shared_model.errors import BreakwaterError
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     undoing.add_argument("--dry-run", action="store_true", help="look what it would find, and change nothing; show ID says it")
     undoing.add_argument("--overwrite", action="store_true", help="give back what was there though it was changed since")
     undoing.add_argument("--entity", default="", help="kind and id, such as instance:i-0123: all that contains it")
+    _add(commands, "doctor", "look whether telemetry comes, nothing is stuck and the switch is armed", doctor.doctor)
     proposals.add_to(commands)
     switch.add_to(commands)
     journals = journal.add_to(commands)

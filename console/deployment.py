@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from response.actions import Plan
@@ -17,6 +19,22 @@ Print = Callable[[str], None]
 
 class NotPossible(BreakwaterError):
     """What was asked for cannot be done from here. Says how it is done."""
+
+
+class Health(StrEnum):
+    """What a sign of life says."""
+
+    GOOD = "good"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One sign of life, for a person."""
+
+    health: Health
+    what: str
 
 
 class Deployment(Protocol):
@@ -89,6 +107,17 @@ class Deployment(Protocol):
         ------
         NotPossible
             Where the policy comes with the infrastructure.
+        """
+        ...
+
+    def signs(self) -> Iterable[Sign]:
+        """Return whether telemetry comes and nothing is stuck. Only reads.
+
+        Raises
+        ------
+        NotPossible
+            It is seen elsewhere on this cloud.
+        CloudUnavailable
         """
         ...
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from console.deployment import NotPossible
+from console.aws.signs import of_alarms, of_queues
+from console.deployment import NotPossible, Sign
 from lambdas.actions.catalogue import KNOWN, make_actions
 from lambdas.actions.never_touch import objections
 from lambdas.adapters.journal import DynamoJournal
@@ -120,6 +121,11 @@ class Deployment:
             "on AWS the policy is deployed with the roles that it limits: name the file in cdk.json (breakwater:policy-file), "
             "then `cdk diff` and `cdk deploy --all`"
         )
+
+    def signs(self) -> Iterator[Sign]:
+        """What alarms and queues say."""
+        yield from of_alarms(self.clients, self.name)
+        yield from of_queues(self.clients, self.name)
 
     def advice(self, error: BreakwaterError) -> str:
         """What a person does about it."""

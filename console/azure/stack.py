@@ -14,6 +14,7 @@ from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB,
 from azure_functions.settings import Settings
 from console.azure.account import Account, locate
 from console.azure.person import Person, PersonsClients
+from console.deployment import NotPossible, Sign
 from response.actions import Plan
 from response.policy import KnownAction, Policy
 from shared_model.errors import BreakwaterError
@@ -126,6 +127,13 @@ class Deployment:
                 unchanged = {"etag": download.properties.etag, "match_condition": MatchConditions.IfNotModified}
                 blob.upload_blob(text, overwrite=True, **unchanged)
             return before
+
+    def signs(self) -> tuple[Sign, ...]:
+        """Refuse: the app that detects says it itself, and Azure Monitor's alerts tell of silence."""
+        raise NotPossible(
+            "on Azure the app that detects answers that itself: GET https://APP/api/health as one of healthCallers "
+            "(docs/deploy-azure.md); the alerts of the resource group and *-poison queues of the state account say what is stuck"
+        )
 
     def advice(self, error: BreakwaterError) -> str:
         """What a person does about it."""
