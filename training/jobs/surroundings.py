@@ -12,6 +12,8 @@ from training.jobs.hyperparameters import Hyperparameters, JobError
 
 #: The channel that recorded data comes in.
 CHANNEL = "data"
+#: With the channel's name in capitals: where it is.
+_CHANNEL_VARIABLE = "SM_CHANNEL_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Surroundin
     model = folder("model_dir", "SM_MODEL_DIR")
     if model is None:
         raise JobError("where to leave the model is not said: give --model-dir, or set SM_MODEL_DIR")
-    data = folder("data", f"SM_CHANNEL_{CHANNEL.upper()}")
+    data = folder("data", f"{_CHANNEL_VARIABLE}{CHANNEL.upper()}")
+    if data is None and (other := _other_channel(environment)):
+        raise JobError(f"recorded data comes in the channel {CHANNEL!r}, and this job has {other!r}: give it that name")
     if data is not None and not data.is_dir():
         raise JobError(f"there is no data in {data}: check the job's {CHANNEL} channel or input, or leave it out")
     names = {field.name for field in fields(Hyperparameters)}
@@ -82,6 +86,12 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Surroundin
         checkpoints=folder("checkpoints", "SM_CHECKPOINT_DIR"),
         hyperparameters=Hyperparameters.read({**_of_sagemaker(environment), **own}),
     )
+
+
+def _other_channel(environment: Mapping[str, str]) -> str:
+    """Name a channel that may be meant for the data; to train without it unasked would cost a whole job."""
+    named = (name.removeprefix(_CHANNEL_VARIABLE).lower() for name in sorted(environment) if name.startswith(_CHANNEL_VARIABLE))
+    return next((name for name in named if name not in (CHANNEL, "code")), "")
 
 
 def failure_file(environment: Mapping[str, str]) -> Path | None:

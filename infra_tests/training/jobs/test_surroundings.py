@@ -43,6 +43,15 @@ def test_sagemaker_says_it_by_variables_and_a_file(tmp_path):
     assert failure_file(environment) == tmp_path / "output" / "failure"
 
 
+def test_data_in_a_channel_of_another_name_is_not_left_out_without_a_word(tmp_path):
+    environment = sagemaker(tmp_path)
+    environment["SM_CHANNEL_TRAINING"] = environment.pop("SM_CHANNEL_DATA")
+    with pytest.raises(JobError, match="channel 'data', and this job has 'training'"):
+        read([], environment)
+    assert read(["--data", environment.pop("SM_CHANNEL_TRAINING")], environment).data == tmp_path / "channel"
+    assert read([], environment | {"SM_CHANNEL_CODE": str(tmp_path)}).data is None
+
+
 def test_values_as_the_sagemaker_sdk_quotes_them_are_read(tmp_path):
     told = read([], sagemaker(tmp_path, detector='"audit"', seed='"2"'))
     assert told.hyperparameters == Hyperparameters("audit", seed=2)
