@@ -164,6 +164,7 @@ def _course(
         return
     if undone is None:
         yield "journal: not read; what belongs to a containment that was undone would be refused"
+    once = ""
     if rule.alone:
         yield "corroboration: none is needed, the rule says alone: true"
     elif outside := [each for each in outside_signals(verdict, policy) if rule.takes(each.telemetry)]:
@@ -172,13 +173,17 @@ def _course(
         drawn = " or ".join(sorted(rule.corroborate)) or f"any telemetry but {verdict.telemetry}"
         names = ", ".join(Signal.of(verdict).names)
         window = timedelta(milliseconds=policy.window_ms)
-        yield f"corroboration: refused until a second signal from {drawn}, within {window}, names one of {names}"
+        once = " once that signal is there"
+        yield (
+            f"corroboration: refused until a second signal from {drawn}, within {window}, names one of {names};"
+            " whether there is one is not read"
+        )
     if terms.mode is Mode.OBSERVE:
-        yield f"observed: {rule.action} on {target.kind} {target.id} would be journalled and told, and nothing changed"
+        yield f"observed{once}: {rule.action} on {target.kind} {target.id} would be journalled and told, and nothing changed"
         return
     asks = f"who answers within {timedelta(seconds=action.answer_within_s)} ({_WHO[action.four_eyes]})"
     if terms.mode is Mode.APPROVE:
-        yield f"proposed: {rule.action} on {target.kind} {target.id} waits for {asks}; switch, budget and state count then"
+        yield f"proposed{once}: {rule.action} on {target.kind} {target.id} waits for {asks}; switch, budget and state count then"
         if switch is not None and switch.objection:
             yield f"a yes would be refused now: {switch.objection}"
         return
@@ -189,5 +194,8 @@ def _course(
         return
     else:
         yield "master switch: armed"
-    yield f"budget: at most {policy.containments_per_hour} an hour in account {target.account}; what comes after waits for {asks}"
-    yield f"enforced: {rule.action} on {target.kind} {target.id}, for {span(terms.time_to_live_s)}, then {action.at_end}"
+    yield (
+        f"budget: at most {policy.containments_per_hour} an hour in account {target.account}, of which what is left is not read;"
+        f" what comes after waits for {asks}"
+    )
+    yield f"enforced{once}: {rule.action} on {target.kind} {target.id}, for {span(terms.time_to_live_s)}, then {action.at_end}"

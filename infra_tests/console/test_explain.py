@@ -37,7 +37,7 @@ def test_it_says_rule_guard_and_end(tmp_path: Path) -> None:
     printed = run(str(file))
     assert printed[0] == "→ quarantine-instance: quarantine_instance, observe for 24h, then ask"
     assert any("corroboration: refused until a second signal" in line for line in printed)
-    assert any(line.startswith("    observed: quarantine_instance on instance i-0a") for line in printed)
+    assert any(line.startswith("    observed once that signal is there: quarantine_instance on instance") for line in printed)
     assert "  revoke-role: revoke_sessions, observe for 12h, then undo: does not apply" in printed
     assert any(line.startswith("    plan: not read (no cloud was asked)") for line in printed)
 

@@ -82,7 +82,7 @@ def test_where_it_is_held_back_both_are_named() -> None:
     )
     (said,) = explain(verdict("i-1", "v", Telemetry.FLOW_LOGS), policy=policy, now_ms=NOW_MS)
     assert said.terms == terms_of(one, policy)
-    assert said.why[-1].startswith("proposed: isolate on instance i-1")
+    assert said.why[-1].startswith("proposed once that signal is there: isolate on instance i-1")
 
 
 def test_two_rules_of_one_action_go_differently_far_and_last_differently_long() -> None:
