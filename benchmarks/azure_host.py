@@ -4,9 +4,10 @@ Each cold start is a process of its own over the packaged folder, from its start
 Each warm invocation brings one Activity-log record as an event hub delivers it, in a batch of one. Its time is the worker's,
 taken on the wire between it and the host (:mod:`benchmarks.wire`): protocol, library and function. What the embedded host takes
 besides stands apart, since on Azure another program is the host; so do the emulated services, by the function's own metric. The
-worker has one core, as an instance of 2,048 MB. Its processor time stands beside: all of its threads, HTTP and TLS to the
-services included, whatever else the machine does. Two baselines: in turn with the records, the same function with an export that
-holds none, which is what protocol and library take for a batch of an event hub whatever the function does; and a refused request.
+worker has one core, as an instance of 2,048 MB, and where there are more, host and services are kept off it: they are other
+machines on Azure. Its processor time stands beside: all of its threads, HTTP and TLS to the services included, whatever else the
+machine does. Two baselines: in turn with the records, the same function with an export that holds none, which is what protocol
+and library take for a batch of an event hub whatever the function does; and a refused request.
 ``python -m benchmarks.azure_host``
 """
 

@@ -34,8 +34,8 @@ def in_turn(apps: list[Path], python: Interpreter, folder: Path) -> list[list[Ti
             running.enter_context(EmbeddedAzure.start(folder / str(number), app=app, python=python, way=wire.way))
             for number, app in enumerate(apps)
         ]
+        on_one_core(*(azure.host.invoker.pid for azure in azures))
         for azure in azures:
-            on_one_core(azure.host.invoker.pid)
             warm(azure, wire, records, _WARM_UP)
         timings: list[list[Timing]] = [[] for _ in azures]
         for _ in range(_ROUNDS):

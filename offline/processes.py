@@ -109,11 +109,24 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def on_one_core(pid: int) -> None:
-    """Keep a process, all of its threads, on the last of the cores that this one may use. Raises OSError when it is gone."""
-    core = max(os.sched_getaffinity(0))
+def on_one_core(*pids: int) -> None:
+    """Give children the last of the cores that this process may use, and keep itself and all else below it off that core.
+
+    Where there is one core only, all share it. Raises OSError when a child is gone.
+    """
+    cores = os.sched_getaffinity(0)
+    core = {max(cores)}
+    for pid in pids:
+        _keep_on(core, pid)
+    for other in {os.getpid(), *descendants(os.getpid())}.difference(pids, *map(descendants, pids)):
+        with contextlib.suppress(OSError):  # it has ended
+            _keep_on(cores - core or cores, other)
+
+
+def _keep_on(cores: set[int], pid: int) -> None:
+    """Keep a process, all of its threads, on these cores. Raises OSError when it is gone."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
+        os.sched_setaffinity(int(thread.name), cores)
 
 
 def free_port() -> int:

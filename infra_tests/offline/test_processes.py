@@ -49,16 +49,27 @@ def test_listening_addresses_tells_all_interfaces_from_loopback() -> None:
     assert processes._address("00000000000000000000000001000000") == "::1"
 
 
-def test_a_process_is_kept_on_one_core_with_all_of_its_threads() -> None:
-    script = "import threading, sys; threading.Thread(target=sys.stdin.read).start(); print(flush=True); sys.stdin.read()"
-    child = processes.spawn([sys.executable, "-c", script], env=dict(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def test_children_have_a_core_that_nothing_else_of_ours_takes() -> None:
+    wait = [sys.executable, "-c", "import threading, sys; threading.Thread(target=sys.stdin.read).start(); print(flush=True)"]
+    before = os.sched_getaffinity(0)
+    measured, beside = (
+        processes.spawn(wait, env=dict(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)
+    )
     try:
-        assert child.stdout is not None
-        child.stdout.readline()
-        threads = [int(each.name) for each in Path(f"/proc/{child.pid}/task").iterdir()]
-        assert len(threads) == 2
-        processes.on_one_core(child.pid)
-        (cores,) = {frozenset(os.sched_getaffinity(thread)) for thread in threads}
-        assert len(cores) == 1
+        for child in (measured, beside):
+            assert child.stdout is not None
+            child.stdout.readline()
+        processes.on_one_core(measured.pid)
+        (core,) = {core for cores in _cores(measured.pid) for core in cores}
+        assert core in before
+        if len(before) > 1:
+            assert all(core not in cores for pid in (beside.pid, os.getpid()) for cores in _cores(pid))
     finally:
-        processes.end(child)
+        processes._keep_on(before, os.getpid())
+        processes.end(measured)
+        processes.end(beside)
+
+
+def _cores(pid: int) -> list[set[int]]:
+    """On which cores each thread of a process may run."""
+    return [os.sched_getaffinity(int(each.name)) for each in Path(f"/proc/{pid}/task").iterdir()]
