@@ -35,6 +35,15 @@ def _seconds(value: object) -> object:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def _no_truth(value: object) -> object:
+    """YAML reads yes, on and true alike, and Python counts them as 1."""
+    if isinstance(value, bool):
+        raise ValueError("give a number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_no_truth)]
+Probability = Annotated[float, BeforeValidator(_no_truth), Field(ge=0, le=1)]
 Duration = Annotated[int, BeforeValidator(_seconds), Field(ge=60, le=90 * 86400)]
 Technique = Annotated[str, Field(pattern=r"^T\d{4}(\.\d{3})?$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
@@ -138,7 +147,7 @@ class WhenModel(_Strict):
     telemetry: list[Telemetry] = []
     entities: list[EntityKind] = []
     principals: list[PrincipalKind] = []
-    min_probability: float = Field(default=0.0, ge=0, le=1)
+    min_probability: Probability = 0.0
     min_severity: Severity | None = None
     accounts: list[Account] = []
     tags: dict[Annotated[str, Field(min_length=1, max_length=512)], str] = {}
@@ -223,8 +232,8 @@ class FreshnessModel(_Strict):
 class BudgetModel(_Strict):
     """How much may be contained at most."""
 
-    containments_per_hour: int = Field(default=5, ge=0, le=1000)
-    percent_at_once: int = Field(default=100, ge=1, le=100)
+    containments_per_hour: Count = Field(default=5, ge=0, le=1000)
+    percent_at_once: Count = Field(default=100, ge=1, le=100)
 
     @model_validator(mode="before")
     @classmethod
@@ -249,7 +258,7 @@ class NeverTouchModel(_Strict):
 class PolicyModel(_Strict):
     """The whole file."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_no_truth)]
     rules: list[RuleModel] = []
     actions: dict[Name, ActionModel] = {}
     corroboration: CorroborationModel = CorroborationModel()

@@ -37,6 +37,9 @@ def test_yaml_and_the_json_that_functions_read_say_the_same() -> None:
     ("change", "place"),
     [
         ({"version": 2}, "version"),
+        ({"version": True}, "version"),
+        ({"budget": {"containments_per_hour": True}}, "budget.containments_per_hour"),
+        ({"budget": {"percent_at_once": False}}, "budget.percent_at_once"),
         ({"rulez": []}, "rulez"),
         ({"budget": {"containments_per_hour": -1}}, "budget.containments_per_hour"),
         ({"corroboration": {"window": "soon"}}, "corroboration.window"),
