@@ -10,10 +10,22 @@ from collections.abc import Iterator
 import pytest
 
 from infra_tests.response.histories import history as histories
-from infra_tests.response.histories.history import Fails, History, drawn, written
+from infra_tests.response.histories.history import (
+    Does,
+    Fails,
+    Fault,
+    History,
+    Job,
+    Moment,
+    Setting,
+    Signalled,
+    drawn,
+    written,
+)
 from infra_tests.response.histories.mutations import MUTATIONS, Mutation
-from infra_tests.response.histories.playing import Figures, failing, smallest
+from infra_tests.response.histories.playing import Figures, failing, fails, smallest
 from infra_tests.response.histories.sweeps import crashes, interruptions, net
+from shared_model.events import Telemetry
 
 #: How many are drawn here; the sweeps come on top.
 DRAWN = 10_000
@@ -53,6 +65,21 @@ def test_each_story_survives_every_fault_at_every_call() -> None:
 
 def test_two_and_three_that_interrupt_each_other_anywhere_keep_every_invariant() -> None:
     assert assert_none_fails(interruptions()).histories > 2_000
+
+
+def test_an_undo_that_saw_its_target_as_it_was_a_minute_ago_may_be_asked_for_again() -> None:
+    """A person changed the lock, the undo leaves it, and reads too early that it is held: the next undo finds nothing to do."""
+    stale = Fault(at=10, fails=Fails.STALE)
+    story = History(
+        verdicts=tuple(Signalled(Telemetry.DNS_LOGS, (about,)) for about in (0, 1, 0)),
+        moments=(
+            Moment((Job(Does.DELIVER, 1),), then_ms=3_660_000),
+            Moment((Job(Does.CHANGE, 2),)),
+            Moment((Job(Does.UNDO, 1, faults=(stale,)),)),
+        ),
+        setting=Setting(gives_back=True),
+    )
+    assert fails(story) == ""
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
