@@ -79,7 +79,12 @@ def play(record: DemoRecord, console: Console) -> None:
 def make_stage(azure: EmbeddedAzure, console: Console, *, more_machines: Iterable[str] = ()) -> AzureStage:
     """Seed the subscription and arm what the templates and the policy leave unarmed."""
     estate, operator = Estate(azure.services, (*MACHINES, *more_machines)), Operator(azure)
-    protected = (azure.services.world.break_glass,)
-    azure.services.grant_deployed(armed=True, protected=protected)
-    operator.arm(asks=(approval.ACTION,), never_touch=protected, containments_per_hour=_CONTAINMENTS_PER_HOUR)
+    azure.services.grant_deployed(armed=True, protected=(azure.services.world.break_glass,))
+    put_policy(operator, azure)
     return AzureStage(azure, estate, Timeline(FollowedAzure(azure), console), operator)
+
+
+def put_policy(operator: Operator, azure: EmbeddedAzure) -> None:
+    """Put the policy in place that every scene is played under."""
+    protected = (azure.services.world.break_glass,)
+    operator.arm(asks=(approval.ACTION,), never_touch=protected, containments_per_hour=_CONTAINMENTS_PER_HOUR)

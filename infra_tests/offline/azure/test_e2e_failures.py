@@ -13,6 +13,7 @@ from azure_functions.registry import API_CALLS, CONTAINMENTS, VERDICTS, VNET_FLO
 from azure_infra.packaging.folder import build
 from azure_infra.packaging.targets import LOCAL
 from infra_tests.offline.azure.following import Followed
+from offline import demo_azure
 from offline.azure.calls import Call
 from offline.azure.embedded import ROOT
 from offline.azure.functions_host.delivery import Delivery, Fate
@@ -72,7 +73,7 @@ def test_what_fails_five_times_is_in_the_platforms_poison_queue_and_succeeds_whe
         assert [each.fate for each in tries] == [Fate.AGAIN] * 4 + [Fate.POISON]
         assert not follow.isolated(machine)
     finally:
-        stage.operator.arm(never_touch=(stage.estate.services.world.break_glass,), containments_per_hour=500)
+        demo_azure.put_policy(stage.operator, stage.azure)
     (letter,) = stage.operator.letters(f"{VERDICTS}-poison")
     stage.azure.storage.queues.get_queue_client(f"{VERDICTS}-poison").clear_messages()
     stage.operator.send(VERDICTS, letter)
