@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -122,19 +122,17 @@ class ResponseRoom:
         """Put entries into the lake. Of one that lies there the same line is written under the same name."""
         for entry in entries:
             self.lake.put_ocsf([of_entry(entry)], cause=entry.id)
-        if not self.security_hub.is_on:
-            return
-        findings = (self.security_hub.containment(entry) for entry in entries)
-        self._import([finding for finding in findings if finding is not None])
+        if self.security_hub.is_on:
+            self._count_lost(self.security_hub.put_steps(entries, self.journal))
 
     def keep_verdict(self, verdict: Verdict) -> None:
         """Tell Security Hub of a verdict; the lake has it from its detector."""
         if self.security_hub.is_on:
-            self._import([self.security_hub.verdict(verdict)])
+            self._count_lost(self.security_hub.put([self.security_hub.verdict(verdict)]))
 
-    def _import(self, findings: Sequence[Mapping[str, Any]]) -> None:
-        if lost := self.security_hub.put(findings):
-            self._function.count("SecurityHubFailures", lost)
+    def _count_lost(self, findings: int) -> None:
+        if findings:
+            self._function.count("SecurityHubFailures", findings)
 
     def anchor(self) -> tuple[CloudUnavailable, ...]:
         """Anchor the journal; returns why that is not possible now, empty when it is done."""

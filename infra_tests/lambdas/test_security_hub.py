@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import botocore.session
@@ -15,7 +17,8 @@ from infra_tests.lambdas.test_finding_to_undo import contain
 from infra_tests.response.world import NOW_MS, verdict
 from lambdas import expire_containments, respond, triage_findings
 from lambdas.adapters.security_hub import SecurityHub
-from response.journal import JournalEntry, Step
+from response.journal import InProcessJournal, JournalEntry, Step
+from shared_model.errors import CloudUnavailable
 from shared_model.events import Entity, EntityKind, Telemetry
 
 PRODUCT = f"arn:aws:securityhub:eu-central-1:{ACCOUNT}:product/{ACCOUNT}/default"
@@ -76,43 +79,72 @@ def test_a_verdict_is_a_finding_with_its_entities() -> None:
     ((finding,),) = made.calls
     assert finding["Id"] == f"{PRODUCT}/verdict/v1"
     assert finding["AwsAccountId"] == ACCOUNT
-    assert finding["Types"] == ["TTPs", "Unusual Behaviors"]
+    assert finding["FindingProviderFields"]["Types"] == ["TTPs", "Unusual Behaviors"]
+    assert finding["CreatedAt"] == finding["UpdatedAt"]
     assert [each["Type"] for each in finding["Resources"]] == ["AwsEc2Instance", "AwsIamRole", "AwsIamUser", "Other"]
     assert (len(finding["Title"]), len(finding["Description"])) == (256, 1024)
     assert log.errors == []
 
 
+def of_steps(*entries: JournalEntry, journal: InProcessJournal | None = None) -> list[dict[str, Any]]:
+    """What is sent of these steps, each in a call of its own, after they were appended."""
+    made, journal = Hub(), journal or InProcessJournal()
+    sent, _ = hub(made)
+    for each in entries:
+        journal.append(each)
+        assert sent.put_steps([each], journal) == 0
+    return [finding for call in made.calls for finding in call]
+
+
 @pytest.mark.parametrize("step", [*Step])
 def test_a_containment_is_one_finding_at_each_step(step: Step) -> None:
-    made = Hub()
-    sent, _ = hub(made)
-    found = sent.containment(entry(step))
+    sent = of_steps(entry(step))
     if step in (Step.NOOP, Step.COMPARED, Step.ARMED, Step.DISARMED, Step.ANCHORED, Step.ORDERED, Step.SETTLED):
-        assert found is None
+        assert sent == []
         return
-    assert found is not None
-    sent.put([found])
+    (found,) = sent
     assert found["Id"] == f"{PRODUCT}/containment/c1"
     assert found["ProductFields"]["breakwater/step"] == step
     assert found["RecordState"] == ("ARCHIVED" if step in (Step.UNDONE, Step.DENIED, Step.LAPSED) else "ACTIVE")
 
 
 def test_what_an_undo_left_held_is_not_put_away() -> None:
-    made = Hub()
-    sent, _ = hub(made)
-    found = sent.containment(entry(Step.UNDONE, detail={"left": ["eni-1"], "held": True}))
-    assert found is not None
-    sent.put([found])
-    assert (found["RecordState"], found["Severity"]["Label"]) == ("ACTIVE", "MEDIUM")
+    (found,) = of_steps(entry(Step.UNDONE, detail={"left": ["eni-1"], "held": True}))
+    assert (found["RecordState"], found["FindingProviderFields"]["Severity"]["Label"]) == ("ACTIVE", "MEDIUM")
     assert "still holds" in found["Description"]
 
 
+def test_a_finding_keeps_when_it_was_created_and_each_step_is_later() -> None:
+    """Security Hub leaves out an import that is no later than what stands there; two of one moment are, and two clocks."""
+    times_ms = {Step.PROPOSED: 0, Step.APPROVED: 60_000, Step.APPLYING: 60_000, Step.APPLIED: 59_000, Step.UNDONE: 3_600_000}
+    steps = [
+        entry(step, sequence=number, time_ms=NOW_MS + time_ms) for number, (step, time_ms) in enumerate(times_ms.items(), start=2)
+    ]
+    journal = InProcessJournal()
+    journal.append(entry(Step.REFUSED, containment_id="another", time_ms=NOW_MS - 60_000))
+    sent = of_steps(*steps, journal=journal)
+    moments = [datetime.fromisoformat(each["UpdatedAt"]) for each in sent]
+    assert {each["CreatedAt"] for each in sent} == {sent[0]["UpdatedAt"]}
+    assert [later > earlier for earlier, later in pairwise(moments)] == [True] * 4
+    again = hub(made := Hub())[0].put_steps(steps[:1], journal)  # told again after all of it
+    assert (again, made.calls) == (0, [sent[:1]])
+
+
+def test_what_a_person_has_made_of_it_is_not_written_over() -> None:
+    """Of severity and types the customer's own stand at the top of a finding, which an import would replace."""
+    (found,) = of_steps(entry(Step.PROPOSED))
+    assert found["FindingProviderFields"]["Severity"] == {"Label": "MEDIUM"}
+    assert not found.keys() & {"Severity", "Types", "Confidence", "Criticality", "Note", "Workflow", "UserDefinedFields"}
+
+
 def test_the_last_of_several_steps_is_sent_and_many_go_in_parts() -> None:
-    made = Hub()
+    made, journal = Hub(), InProcessJournal()
     sent, _ = hub(made)
-    steps = [sent.containment(entry(step)) for step in (Step.APPLYING, Step.APPLIED, Step.VERIFIED)]
-    many = [sent.containment(entry(Step.REFUSED, containment_id=str(number))) for number in range(150)]
-    assert sent.put([each for each in (*steps, *many) if each]) == 0
+    steps = [entry(step, sequence=number) for number, step in enumerate((Step.APPLYING, Step.APPLIED, Step.VERIFIED), start=1)]
+    many = [entry(Step.REFUSED, containment_id=str(number), sequence=number) for number in range(4, 154)]
+    for each in (*steps, *many):
+        journal.append(each)
+    assert sent.put_steps((*steps, *many), journal) == 0
     assert [len(call) for call in made.calls] == [100, 51]
     assert made.calls[0][0]["ProductFields"]["breakwater/step"] == "VERIFIED"
 
@@ -124,6 +156,16 @@ def test_what_it_does_not_take_is_said_and_holds_nothing_up() -> None:
     assert log.errors == [{"reasons": ["InvalidInput: no"]}]
     off, log = hub(Hub(), product="")
     assert off.put([found]) == 0
+
+
+def test_a_journal_that_cannot_be_read_holds_nothing_up_either() -> None:
+    class Away(InProcessJournal):
+        def stream(self, name: str) -> list[JournalEntry]:
+            raise CloudUnavailable("DynamoDB does not answer")
+
+    sent, log = hub(made := Hub())
+    assert sent.put_steps([entry(Step.APPLIED), entry(Step.VERIFIED), entry(Step.NOOP)], Away()) == 2
+    assert (made.calls, log.errors) == ([], [{"findings": 2}])
 
 
 def test_from_a_verdict_to_the_undo(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,9 +184,13 @@ def test_from_a_verdict_to_the_undo(account: Account, monkeypatch: pytest.Monkey
 
     assert sum(name.startswith("verdict/") for name in findings()) == 2
     assert findings()[f"containment/{contained}"]["ProductFields"]["breakwater/step"] == "VERIFIED"
+    created = findings()[f"containment/{contained}"]["CreatedAt"]
+    account.now_ms += 60_000
     undo = f'{{"undo": "{contained}", "approved_by": "{ON_CALL}"}}'
     assert expire_containments.handler(sqs_event(undo), None) == {"batchItemFailures": []}
-    assert findings()[f"containment/{contained}"]["RecordState"] == "ARCHIVED"
+    undone = findings()[f"containment/{contained}"]
+    assert (undone["RecordState"], undone["CreatedAt"]) == ("ARCHIVED", created)
+    assert undone["UpdatedAt"] > created
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ it did not take is logged as an error and counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.journal import JournalEntry, Step
+from response.journal import Journal, JournalEntry, Step
 from response.remediation import is_remediation
 from shared_model.errors import CloudUnavailable
 from shared_model.events import Entity, EntityKind
@@ -75,7 +75,7 @@ class SecurityHub:
         )
         return self._finding(
             f"verdict/{verdict.id}",
-            verdict.time_ms,
+            (verdict.time_ms, verdict.time_ms),
             verdict.title,
             text,
             severity=_SEVERITY[of_verdict(verdict)["severity_id"]],
@@ -83,10 +83,18 @@ class SecurityHub:
             said={"technique": verdict.technique, "correlation_id": verdict.correlation_id, "telemetry": verdict.telemetry},
         )
 
-    def containment(self, entry: JournalEntry) -> dict[str, Any] | None:
-        """Return the finding of a containment as it stands after a step, None where the entry is about none."""
-        if not is_remediation(entry) or entry.step in (Step.NOOP, Step.COMPARED):
-            return None
+    def put_steps(self, entries: Iterable[JournalEntry], journal: Journal) -> int:
+        """Send the finding of each containment as it stands after these steps; return how many were not taken."""
+        told = [entry for entry in entries if _is_told(entry)]
+        try:
+            streams = {name: journal.stream(name) for name in dict.fromkeys(entry.stream for entry in told)}
+        except CloudUnavailable:
+            self._logger.exception("findings not made for Security Hub", extra={"findings": len(told)})
+            return len(told)
+        return self.put([self.containment(entry, streams[entry.stream]) for entry in told])
+
+    def containment(self, entry: JournalEntry, stream: Iterable[JournalEntry]) -> dict[str, Any]:
+        """Return the finding of a containment as it stands after a step, given all that its stream holds."""
         action, _, key = entry.stream.partition("#")
         target = Entity.from_key(key)
         reason = str(entry.detail.get("reason", ""))
@@ -101,7 +109,7 @@ class SecurityHub:
         }
         finding = self._finding(
             f"containment/{entry.containment_id}",
-            entry.time_ms,
+            _moments(entry, stream),
             f"{action} of {target.kind} {target.id}: {entry.step}",
             f"{reason or entry.step}{held}. Decided by {entry.actor}. breakwater show {entry.containment_id}",
             severity="MEDIUM" if entry.left_held else _LOOK.get(entry.step, "INFORMATIONAL"),
@@ -114,7 +122,7 @@ class SecurityHub:
     def _finding(
         self,
         name: str,
-        time_ms: int,
+        moments_ms: tuple[int, int],
         title: str,
         text: str,
         *,
@@ -122,17 +130,20 @@ class SecurityHub:
         entities: Sequence[Entity],
         said: Mapping[str, str],
     ) -> dict[str, Any]:
-        time = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        created, updated = (
+            datetime.fromtimestamp(each / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            for each in moments_ms
+        )
         return {
             "SchemaVersion": _SCHEMA,
             "Id": f"{self._product}/{name}",
             "ProductArn": self._product,
             "GeneratorId": "breakwater",
             "AwsAccountId": self._product.split(":")[4],
-            "Types": [*_TYPES],
-            "CreatedAt": time,
-            "UpdatedAt": time,
-            "Severity": {"Label": severity},
+            "CreatedAt": created,
+            "UpdatedAt": updated,
+            # What the provider says of it. The same fields at the top are the customer's: an import would write over them.
+            "FindingProviderFields": {"Severity": {"Label": severity}, "Types": [*_TYPES]},
             "Title": title[:_TITLE],
             "Description": text[:_DESCRIPTION],
             "Resources": [self._resource(entity) for entity in dict.fromkeys(entities)][:32],
@@ -149,3 +160,21 @@ class SecurityHub:
             kind = "AwsIamUser" if ":user/" in entity.id else "AwsIamRole"
             return {"Type": kind, "Id": entity.id[:_ID], **place}
         return {"Type": "Other", "Id": entity.key[:_ID], **place}
+
+
+def _is_told(entry: JournalEntry) -> bool:
+    """Whether a person may want to know of it: an entry about a containment, and not only a note."""
+    return is_remediation(entry) and entry.step not in (Step.NOOP, Step.COMPARED)
+
+
+def _moments(entry: JournalEntry, stream: Iterable[JournalEntry]) -> tuple[int, int]:
+    """Return when the finding of an entry's containment was created, and updated by this entry, in ms.
+
+    An import that is no later than what stands there is left out by Security Hub, and clocks differ: each step counts as later
+    than the one before it.
+    """
+    created_ms = updated_ms = 0
+    for each in stream:
+        if each.containment_id == entry.containment_id and each.sequence <= entry.sequence and _is_told(each):
+            created_ms, updated_ms = created_ms or each.time_ms, max(each.time_ms, updated_ms + 1)
+    return created_ms or entry.time_ms, updated_ms or entry.time_ms
