@@ -280,6 +280,8 @@ def _who(entry: JournalEntry) -> str:
 
 def _without(those: Mapping[str, int], entry: JournalEntry) -> dict[str, int]:
     """Return those that may still be at it when the writer of this entry is not; entries that name nobody end a single one."""
+    # Of those who were killed long ago none can be at it any more, whoever it is that ends.
+    those = {who: since_ms for who, since_ms in those.items() if entry.time_ms <= since_ms + AT_WORK_MS}
     if len(those) == 1 and not entry.detail.get("delivery"):
         return {}
     return {who: since_ms for who, since_ms in those.items() if who != _who(entry)}

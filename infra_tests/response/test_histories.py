@@ -82,6 +82,19 @@ def test_an_undo_that_saw_its_target_as_it_was_a_minute_ago_may_be_asked_for_aga
     assert fails(story) == ""
 
 
+def test_a_verdict_waits_for_who_ends_an_undo_and_not_for_who_was_killed_in_it() -> None:
+    killed = Fault(at=13, fails=Fails.KILLED_BEFORE)
+    story = History(
+        verdicts=(Signalled(Telemetry.DNS_LOGS, (0,)), Signalled(Telemetry.FLOW_LOGS, (0,))),
+        moments=(
+            Moment((Job(Does.DELIVER, 0),), then_ms=3_660_000),
+            Moment((Job(Does.EXPIRE, faults=(killed,)), Job(Does.DELIVER, 1))),
+        ),
+        setting=Setting(),
+    )
+    assert fails(story) == ""
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_what_keeps_an_invariant_is_missed_when_it_is_gone(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation(monkeypatch)
