@@ -197,8 +197,12 @@ def written(history: History) -> str:
 
 def drawn(seed: int) -> History:
     """Return the history of this seed: the same on every machine and Python."""
-    random = Random(seed)
-    if seed % _ASKED == _ASKED - 1:
+    return told(Random(seed), asked=seed % _ASKED == _ASKED - 1)
+
+
+def told(random: Random, *, asked: bool) -> History:
+    """Return the history that these choices make; in one that is ``asked``, people are asked."""
+    if asked:
         return _asked(random)
     if random.random() < 0.3:
         return _crowded(random)
