@@ -132,7 +132,7 @@ class DetectionRoom:
         came behind them (docs/decisions/114); the other way round they would be lost. Scores are logged while the table is
         waited for: before it they would hold it up, and behind it the answer.
         """
-        self.publish(detection.verdicts)
+        self.publish(detection.verdicts, detector)
         self._computed.set()
         with meanwhile(lambda: self.log_scores(detection.scores, detector.threshold)):
             self.memory.store(detection.states, now_ms=self._function.now_ms())
@@ -141,8 +141,8 @@ class DetectionRoom:
         self._function.count("Late", detection.late)
         self._function.milliseconds("Decision", (time.perf_counter() - started) * 1000)
 
-    def publish(self, verdicts: Sequence[Verdict]) -> None:
-        """Send verdicts, and log and count them."""
+    def publish(self, verdicts: Sequence[Verdict], detector: Detector | None = None) -> None:
+        """Send verdicts, and log and count them; ``detector`` is what scored, where something did."""
         self.verdicts.send(verdicts)
         now_ms, rows = self._function.now_ms(), []
         for verdict in verdicts:
@@ -167,7 +167,8 @@ class DetectionRoom:
         if not self.sentinel.put(rows):
             self._function.count("SentinelFailures")
         self._function.count("Verdicts", len(verdicts))
-        self.heartbeat.beat(now_ms, verdicts=len(verdicts))
+        scored_with = f"{detector.name} {detector.version}" if detector else ""
+        self.heartbeat.beat(now_ms, verdicts=len(verdicts), detector=scored_with)
 
     def log_scores(self, scores: Sequence[EntityScore], threshold: float | None = None) -> None:
         """Log the highest scores."""

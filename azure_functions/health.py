@@ -25,7 +25,8 @@ from shared_model.errors import BreakwaterError
 
 FUNCTION = Function("health", needs=("table_endpoint",))
 BLUEPRINT = func.Blueprint()
-_WATCHED = (
+#: Every function that needs something.
+WATCHED = (
     detect_flows.FUNCTION,
     detect_flows.NSG_FUNCTION,
     detect_api_calls.FUNCTION,
@@ -48,7 +49,7 @@ _WATCHED = (
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Entry point: 200 when everything is there that the functions need, else 503 with what is not."""
     given = Settings.from_environment()
-    missing = sorted({name for function in _WATCHED for name in given.missing(function.needs)})
+    missing = sorted({name for function in WATCHED for name in given.missing(function.needs)})
     models, seconds, reason = _models(), {}, ""
     try:
         seconds = _seconds_since()
@@ -74,8 +75,8 @@ def _models() -> dict[str, str]:
 def _seconds_since() -> dict[str, Any]:
     """How long ago each function last read events, and any of them last sent a verdict."""
     now_ms, beats = FUNCTION.now_ms(), last_beats(FUNCTION.clients)
-    verdicts = [verdict_ms for _, verdict_ms in beats.values() if verdict_ms is not None]
+    verdicts = [beat.verdict_ms for beat in beats.values() if beat.verdict_ms is not None]
     return {
         "verdict": (now_ms - max(verdicts)) // 1000 if verdicts else None,
-        "events": {name: (now_ms - events_ms) // 1000 for name, (events_ms, _) in sorted(beats.items())},
+        "events": {name: (now_ms - beat.events_ms) // 1000 for name, beat in sorted(beats.items())},
     }

@@ -147,7 +147,7 @@ FUNCTIONS: tuple[FunctionSpec, ...] = (
     FunctionSpec("health", "health", Trigger.HTTP, "health", Group.DETECT),
 )
 
-#: Queues of the state account. The host makes ``<name>-poison`` for the first five when it first needs them.
+#: Queues of the state account.
 QUEUES: tuple[str, ...] = (
     VERDICTS,
     CONTAINMENTS,
@@ -156,6 +156,9 @@ QUEUES: tuple[str, ...] = (
     LINK_UNDOS,
     *dict.fromkeys(spec.dead_letters for spec in FUNCTIONS if spec.dead_letters),
 )
+
+#: What the host gave up, of each queue that feeds a function.
+POISON_QUEUES: tuple[str, ...] = tuple(f"{spec.source}-poison" for spec in FUNCTIONS if spec.trigger is Trigger.QUEUE)
 
 #: What the app carries: distribution names (versions come from ``requirements/azure_functions.lock``), and our own folders.
 REQUIREMENTS: tuple[str, ...] = (

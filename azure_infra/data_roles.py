@@ -161,13 +161,13 @@ SWITCH_HOLDER = "Breakwater: turns the master switch, an entry of the journal."
 
 
 def operator_grants() -> Iterator[tuple[str, Ref]]:
-    """What an operator needs: to see the journal, to answer and ask for an undo, to set the policy, to look at dead letters."""
-    for table in (registry.JOURNAL, registry.UNDOS, registry.ANCHORS):
+    """What an operator needs: to see the journal, to answer and ask for an undo, to set the policy, to see what is stuck."""
+    for table in (registry.JOURNAL, registry.UNDOS, registry.ANCHORS, registry.PROGRESS):
         yield "Storage Table Data Reader", names.table(table)
     for queue in (registry.CONTAINMENTS, registry.ANSWERS):
         yield "Storage Queue Data Message Sender", names.queue(queue)
     yield "Storage Blob Data Contributor", names.container(names.STATE, registry.POLICY)
-    for queue in dict.fromkeys(spec.dead_letters for spec in registry.FUNCTIONS if spec.dead_letters):
+    for queue in (*registry.QUEUES, *registry.POISON_QUEUES):
         yield "Storage Queue Data Reader", names.queue(queue)
 
 

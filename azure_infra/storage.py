@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from azure_functions import registry
-from azure_functions.registry import Trigger
 from azure_infra import names
 from azure_infra.arm import Json, Ref, Template, parameter, resource, text, value
 from azure_infra.network import storage_rules
@@ -14,8 +13,6 @@ from azure_infra.network import storage_rules
 #: Container of what Event Grid could not deliver.
 UNDELIVERED = "undelivered-events"
 PACKAGES = "packages"
-#: Written by the Functions host when a message has failed so often that it gives up.
-POISON = tuple(f"{spec.source}-poison" for spec in registry.FUNCTIONS if spec.trigger is Trigger.QUEUE)
 _LOCK = Ref("Microsoft.Authorization/locks", (text("breakwater-journal"),))
 
 
@@ -77,7 +74,7 @@ def _state(template: Template, redundancy: str, raw_days: str) -> None:
     template.add(resource(tables, names.STORAGE, {}, after=[here]), resource(queues, names.STORAGE, {}, after=[here]))
     for name in registry.TABLES:
         template.add(resource(names.table(name), names.STORAGE, {}, after=[tables]))
-    for name in (*registry.QUEUES, *POISON):
+    for name in (*registry.QUEUES, *registry.POISON_QUEUES):
         template.add(resource(names.queue(name), names.STORAGE, {}, after=[queues]))
     rules = [
         _lifecycle("undelivered", [f"{UNDELIVERED}/", f"{registry.LAKE}/dead-letters/"], {"delete": _after(value(raw_days))}),

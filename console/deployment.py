@@ -31,10 +31,19 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One sign of life, for a person."""
+    """One sign of life, for a person.
+
+    Attributes
+    ----------
+    health : Health
+    what : str
+    cure : str
+        What to do about it, ``""`` where there is nothing to do.
+    """
 
     health: Health
     what: str
+    cure: str = ""
 
 
 class Deployment(Protocol):
@@ -110,14 +119,13 @@ class Deployment(Protocol):
         """
         ...
 
-    def signs(self) -> Iterable[Sign]:
+    def signs(self, now_ms: int) -> Iterable[Sign]:
         """Return whether telemetry comes and nothing is stuck. Only reads.
 
         Raises
         ------
-        NotPossible
-            It is seen elsewhere on this cloud.
         CloudUnavailable
+        CloudRefusal
         """
         ...
 

@@ -53,7 +53,7 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
         for line in too_much:
             out(f"{options.file}: {line}")
         return None, text
-    out(f"{options.file}: {_effect(policy, [*where.actions()])}")
+    out(f"{options.file}: {effect(policy, [*where.actions()])}")
     hidden = _hidden(policy)
     for rule in policy.rules:
         before = hidden.get(rule.name)
@@ -76,7 +76,7 @@ def _by_two(policy: Policy) -> str:
     return ", ".join(sorted(name for name, action in policy.actions.items() if action.four_eyes is FourEyes.TWO))
 
 
-def _effect(policy: Policy, actions: list[str]) -> str:
+def effect(policy: Policy, actions: list[str]) -> str:
     """What each action may do, in several ways where its rules differ: the line to read before anything is armed."""
     hidden = _hidden(policy)
     deciding = [rule for rule in policy.rules if rule.name not in hidden]

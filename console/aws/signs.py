@@ -10,6 +10,7 @@ from lambdas.cloud_errors import in_core_words
 from lambdas.registry import FUNCTIONS
 
 _SILENT = "-silent"
+_LETTERS = "each says its reason (attribute `reason`): mend that, then redrive them; what can never be handled, delete"
 
 
 def of_alarms(clients: Clients, name: str) -> Iterator[Sign]:
@@ -18,7 +19,7 @@ def of_alarms(clients: Clients, name: str) -> Iterator[Sign]:
         pages = clients("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{name}-")
         alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
     if not alarms:
-        yield Sign(Health.BAD, "there are no alarms: nobody would hear of telemetry that stops (deploy the stack Observability)")
+        yield Sign(Health.BAD, "there are no alarms: nobody would hear of telemetry that stops", "deploy the stack Observability")
         return
     quiet = 0
     for alarm in alarms:
@@ -39,11 +40,12 @@ def of_queues(clients: Clients, name: str) -> Iterator[Sign]:
         waiting = _length(clients, f"{name}-{spec.queue}{suffix}")
         dead = _length(clients, f"{name}-{spec.queue}-dead-letters{suffix}")
         if waiting is None or dead is None:
-            yield Sign(Health.BAD, f"the queue of {spec.name} is not there: is this the deployment's account, region and --name?")
-        elif dead:
             yield Sign(
-                Health.BAD, f"{spec.name}: {dead} dead letters in {name}-{spec.queue}-dead-letters{suffix}, {waiting} waiting"
+                Health.BAD, f"the queue of {spec.name} is not there", "is this the deployment's account, region and --name?"
             )
+        elif dead:
+            letters = f"{name}-{spec.queue}-dead-letters{suffix}"
+            yield Sign(Health.BAD, f"{spec.name}: {dead} dead letters in {letters}, {waiting} waiting", _LETTERS)
         else:
             yield Sign(Health.GOOD, f"{spec.name}: no dead letters, {waiting} waiting")
 

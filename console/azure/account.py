@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azure_functions.cloud_errors import in_core_words
 from azure_functions.rest import RestClient
@@ -69,6 +70,29 @@ def locate(name: str, given: str, environment: Mapping[str, str], credential: To
     return _found(name, settings, credential)
 
 
+def group_of(name: str, account: Account, environment: Mapping[str, str], credential: TokenCredential) -> tuple[RestClient, str]:
+    """Return Resource Manager, and the ARM id of the resource group that the account of a deployment is in.
+
+    Raises
+    ------
+    NotPossible
+        Whoever is signed in cannot read it there.
+    """
+    settings = Settings.from_environment(environment)
+    arm, found, _ = _all_of(name, settings, credential)
+    called = _account_at(account.table)
+    here = [each for each in found if not called or str(each["name"]).lower() == called]
+    if len(here) != 1:
+        raise NotPossible(f"the resource group of {account.table} is not among those that you can read: you need Reader on it")
+    return arm, str(here[0]["id"]).partition("/providers/")[0]
+
+
+def _account_at(endpoint: str) -> str:
+    """Name of the storage account that an endpoint of Azure's belongs to, ``""`` for an address of another form."""
+    called, _, rest = (urlsplit(endpoint).hostname or "").partition(".")
+    return called if rest.startswith("table.core.") else ""
+
+
 def _named(given: str, settings: Settings) -> Account:
     name = given.rstrip("/").rpartition("/")[2].lower()
     if _NAME.fullmatch(name) is None:
@@ -77,16 +101,22 @@ def _named(given: str, settings: Settings) -> Account:
     return Account(*(f"https://{name}.{service}.{domain}" for service in ("table", "queue", "blob")))
 
 
-def _found(name: str, settings: Settings, credential: TokenCredential) -> Account:
+def _all_of(name: str, settings: Settings, credential: TokenCredential) -> tuple[RestClient, list[dict[str, Any]], int]:
+    """Return Resource Manager, the state accounts of deployments of that name, and in how many subscriptions it looked."""
     endpoint = settings.arm_endpoint.rstrip("/")
     arm = RestClient(endpoint, credential, f"{endpoint}/.default", retry_total=1)
     with in_core_words("Resource Manager"):
         subscriptions = [each["subscriptionId"] for each in arm.each("/subscriptions", query={"api-version": _SUBSCRIPTIONS})]
         found = [each for subscription in subscriptions for each in _state_accounts(arm, subscription, name)]
+    return arm, found, len(subscriptions)
+
+
+def _found(name: str, settings: Settings, credential: TokenCredential) -> Account:
+    _, found, looked_in = _all_of(name, settings, credential)
     how = f"say which: --account, or {VARIABLE} (the deployment's output), or {variable('table_endpoint')} and its like"
     if not found:
         raise NotPossible(
-            f"none of the {len(subscriptions)} subscriptions that you can read in this tenant has the state account of a "
+            f"none of the {looked_in} subscriptions that you can read in this tenant has the state account of a "
             f"deployment called {name!r} (--name). It may be there all the same, where you may not list accounts; {how}"
         )
     if len(found) > 1:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from azure_functions.actions.catalogue import KNOWN, make_actions
+from azure_functions.adapters.heartbeat import last_beats
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.clients import Clients, LazyClients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
 from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
 from azure_functions.settings import Settings
-from console.azure.account import Account, locate
-from console.azure.person import Person, PersonsClients
-from console.deployment import NotPossible, Sign
-from response.actions import Plan
-from response.policy import KnownAction, Policy
-from shared_model.errors import BreakwaterError
+from console.azure.account import Account, group_of, locate
+from console.azure.person import NotSignedIn, Person, PersonsClients
+from console.azure.signs import of_policy, of_queues, of_tables, of_telemetry, policy_in_force
+from console.deployment import Health, NotPossible, Sign
+from response.actions import Mode, Plan
+from response.policy import KnownAction, Policy, PolicyError
+from shared_model.errors import BreakwaterError, CloudUnavailable
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
@@ -29,6 +31,7 @@ _RIGHTS = (
 _ACCOUNT = "is that the state account of the deployment? --account names another"
 _NETWORK = f"no answer from there: {_ACCOUNT}; or this machine does not reach it"
 _TENANT = "the account does not take your sign-in: `az login --tenant` with the tenant of the deployment"
+_READER = "Reader on the deployment's resource group, and on its subscription for rights and alerts, lets you see the rest"
 #: The firewall's word; a missing role is AuthorizationPermissionMismatch.
 _NOT_FROM_HERE = "AuthorizationFailure"
 #: No containment's id.
@@ -128,12 +131,44 @@ class Deployment:
                 blob.upload_blob(text, overwrite=True, **unchanged)
             return before
 
-    def signs(self) -> tuple[Sign, ...]:
-        """Refuse: the app that detects says it itself, and Azure Monitor's alerts tell of silence."""
-        raise NotPossible(
-            "on Azure the app that detects answers that itself: GET https://APP/api/health as one of healthCallers "
-            "(docs/deploy-azure.md); the alerts of the resource group and *-poison queues of the state account say what is stuck"
-        )
+    def signs(self, now_ms: int) -> Iterator[Sign]:
+        """What the state account says, and what Resource Manager does where whoever is signed in may read there."""
+        yield from self._looked("telemetry", lambda: of_telemetry(last_beats(self._clients), now_ms))
+        yield from self._looked("queues", lambda: of_queues(self._clients, now_ms))
+        yield from self._looked("tables", lambda: of_tables(self._clients))
+        yield from self._looked("policy", lambda: of_policy(self._clients))
+        from console.azure import estate, rights  # here, because they bring every function with them
+
+        try:
+            arm, group = group_of(self._name, self._account, os.environ, self._person)
+        except (CloudUnavailable, CloudRefusal, NotPossible) as error:
+            if isinstance(error, NotSignedIn):
+                raise
+            yield Sign(Health.UNKNOWN, f"alerts, apps, hubs, Sentinel, rights: {error}", _READER)
+            return
+        here = estate.Estate(arm, group, self._name)
+        yield from self._looked("alerts", lambda: estate.of_alerts(here))
+        yield from self._looked("apps", lambda: estate.of_apps(here))
+        yield from self._looked("event hubs", lambda: estate.of_hubs(here))
+        yield from self._looked("Sentinel", lambda: estate.of_sentinel(here))
+        yield from self._looked("rights", lambda: rights.of_rights(here, enforces=self._enforces()))
+
+    def _looked(self, what: str, look: Callable[[], Iterable[Sign]]) -> Iterator[Sign]:
+        """Yield the signs; what could not be looked at is said instead, and is bad only where it is no right that is missing."""
+        try:
+            yield from look()
+        except CloudForbidden as error:
+            yield Sign(Health.UNKNOWN, f"{what}: {error}", self.advice(error))
+        except (CloudUnavailable, CloudRefusal) as error:
+            yield Sign(Health.BAD, f"{what}: {error}", self.advice(error))
+
+    def _enforces(self) -> bool:
+        """Whether the policy in force changes anything; one that is not there, or does not validate, does not."""
+        try:
+            policy = policy_in_force(self._clients)
+        except (CloudUnavailable, CloudRefusal, PolicyError):
+            return False
+        return any(policy.terms(rule).mode is not Mode.OBSERVE for rule in policy.rules)
 
     def advice(self, error: BreakwaterError) -> str:
         """What a person does about it."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from azure_functions import detect_api_calls
+from azure_functions.adapters.heartbeat import last_beats
 from azure_functions.function import Message
 from azure_functions.waiting import before_an_answer
 from infra_tests.azure_functions.app import EVENTS, App, event
@@ -102,7 +103,7 @@ class TestApiCalls:
         body = (EVENTS / "activity_log.json").read_bytes()
         with monkeypatch.context() as patch:
             patch.setattr(detect_api_calls.FUNCTION.lake, "put_ocsf", down)
-            patch.setattr(type(detect_api_calls.ROOM), "publish", lambda room, verdicts: room.verdicts.send(verdicts))
+            patch.setattr(type(detect_api_calls.ROOM), "publish", lambda room, verdicts, _: room.verdicts.send(verdicts))
             with pytest.raises(CloudUnavailable, match="lake"):
                 app.events("detect_api_calls", body)
         assert app.verdicts()
@@ -110,6 +111,12 @@ class TestApiCalls:
         assert any("class=6003" in name for name in app.lake())
         again = app.lines("metrics")[-1]["metrics"]
         assert again["Duplicates"] == again["Events"] > 0
+
+    def test_the_heartbeat_says_which_detector_scored(self, app: App) -> None:
+        app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())
+        beat = last_beats(app.clients)["detect_api_calls"]
+        detector = detect_api_calls.ROOM.detector("audit")
+        assert (beat.events_ms, beat.detector) == (app.now_ms, f"audit {detector.version}")
 
     def test_the_lakes_answer_is_read_while_the_table_is_waited_for(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
         def stored(*_: Any, **__: Any) -> None:

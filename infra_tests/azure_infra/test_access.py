@@ -20,6 +20,8 @@ from infra_tests.azure_infra.deployment import Deployment
 
 _ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "rights.json"
+#: It sees messages and takes none: neither hides them nor deletes them.
+LOOKS = ("an operator", "Storage Queue Data Reader")
 _ENTITIES = "Microsoft.Storage/storageAccounts/tableServices/tables/entities"
 
 
@@ -200,11 +202,15 @@ def test_only_detectors_send_verdicts_and_only_the_responder_takes_them(given: l
         for right in given
         if right.on.endswith(f"/queues/{registry.VERDICTS}")
     }
-    assert here == {(Group.DETECT, "Storage Queue Data Message Sender"), (Group.RESPOND, "breakwater queue consumer")}
+    assert here - {LOOKS} == {(Group.DETECT, "Storage Queue Data Message Sender"), (Group.RESPOND, "breakwater queue consumer")}
 
 
 def test_operators_alone_ask_for_an_undo_and_set_the_policy(given: list[Right]) -> None:
-    asks = {right.who: right for right in given if right.on.endswith(f"/queues/{registry.CONTAINMENTS}")}
+    asks = {
+        right.who: right
+        for right in given
+        if right.on.endswith(f"/queues/{registry.CONTAINMENTS}") and (right.who, right.role) != LOOKS
+    }
     assert set(asks) == {Group.UNDO, "an operator"}
     assert asks["an operator"].role == "Storage Queue Data Message Sender"
     assert asks[Group.UNDO].data
@@ -213,6 +219,11 @@ def test_operators_alone_ask_for_an_undo_and_set_the_policy(given: list[Right]) 
         right.who for right in given if right.on.endswith(f"/containers/{registry.POLICY}") and right.role.endswith("Contributor")
     }
     assert sets == {"an operator"}
+
+
+def test_operators_see_what_is_stuck_in_every_queue(given: list[Right]) -> None:
+    seen = {right.on.rpartition("/")[2] for right in given if (right.who, right.role) == LOOKS}
+    assert seen == {*registry.QUEUES, *registry.POISON_QUEUES}
 
 
 def test_operators_see_the_journal_but_change_nothing_in_it(given: list[Right]) -> None:

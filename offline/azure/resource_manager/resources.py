@@ -8,6 +8,7 @@ from typing import Any
 
 from offline.azure.endpoint import Link
 from offline.azure.resource_manager.addresses import Address, parse_address
+from offline.azure.resource_manager.deployed import DEPLOYED, SETTINGS, Deployed, settings_of
 from offline.azure.resource_manager.effective import effective_groups
 from offline.azure.resource_manager.errors import ArmError, not_found, unknown_type
 from offline.azure.resource_manager.firewall_policies import GATEWAYS, FirewallPolicies
@@ -57,6 +58,7 @@ class Resources:
             FirewallPolicies(),
             FrontDoorPolicies(),
             *map(Kind, _PLAIN),
+            *map(Deployed, DEPLOYED),
         )
         self._kinds = {kind.type.lower(): kind for kind in kinds}
 
@@ -199,6 +201,8 @@ class Resources:
         if address.operation("POST") == "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action":
             effective_groups(present, self._store)  # what can never be answered is refused at once
             return self._writes.work_out(present, request, lambda: effective_groups(present, self._store))
+        if address.operation("POST") == SETTINGS:
+            return Answer(200, settings_of(present))
         raise ArmError(404, "InvalidAction", f"{address.action} on {address.type} is not served here.")
 
     def _is_child(self, address: Address) -> bool:

@@ -86,6 +86,10 @@ class Roles:
         self._keep(scope, name, body, "00000000-0000-0000-0000-000000000000")
         return f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{name}"
 
+    def unassign(self, assignment_id: str) -> None:
+        """Somebody takes an assignment away."""
+        del self._assignments[assignment_id.lower()]
+
     def add_group(self, object_id: str, *members: str) -> None:
         """Seed who is in a group, directly: ``assignedTo()`` finds what the group may do."""
         self._groups[object_id.lower()] = frozenset(member.lower() for member in members)
