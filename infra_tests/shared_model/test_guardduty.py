@@ -108,6 +108,94 @@ def test_an_attack_sequence_names_its_actors_and_endpoints():
     assert result.remote_addresses == ("198.51.100.40", "198.51.100.41")
 
 
+def _of_machines() -> Any:
+    """An attack sequence on two instances, as EventBridge sends it (GuardDuty API reference, type Sequence)."""
+    document = event("attack_sequence")
+    document["detail"]["type"] = "AttackSequence:EC2/CompromisedInstanceGroup"
+    at = f"arn:aws:ec2:eu-central-1:{ACCOUNT}"
+    interface = {"privateIpAddresses": [{"privateIpAddress": "10.0.1.5"}], "publicIp": "203.0.113.10", "vpcId": "vpc-0a"}
+    document["detail"]["service"]["detection"]["sequence"] |= {
+        "resources": [
+            {"resourceType": "EC2_INSTANCE", "uid": f"{at}:instance/i-0123456789abcdef0", "data": {"ec2Instance": {}}},
+            {"resourceType": "EC2_INSTANCE", "uid": "i-0fedcba9876543210", "name": "web"},
+            {
+                "resourceType": "EC2_NETWORK_INTERFACE",
+                "uid": f"{at}:network-interface/eni-0a",
+                "data": {"ec2NetworkInterface": interface},
+            },
+            {"resourceType": "EC2_VPC", "uid": "vpc-0a"},
+            "no resource",
+        ],
+        "signals": [{"type": "FLOW_LOGS", "name": "x"}, {"type": "FINDING", "name": "CryptoCurrency:EC2/BitcoinTool.B!DNS"}],
+    }
+    return document
+
+
+def test_an_attack_sequence_names_its_machines_first_and_then_its_actors():
+    result = only(_of_machines())
+    assert isinstance(result, Finding)
+    assert [(entity.kind, entity.id) for entity in result.entities] == [
+        (EntityKind.INSTANCE, "i-0123456789abcdef0"),
+        (EntityKind.INSTANCE, "i-0fedcba9876543210"),
+        (EntityKind.INTERFACE, "eni-0a"),
+        (EntityKind.PRINCIPAL, f"arn:aws:iam::{ACCOUNT}:user/alice"),
+    ]
+    assert result.local_addresses == ("203.0.113.10", "10.0.1.5")
+    assert result.telemetry is Telemetry.FLOW_LOGS, "with a verdict on these flows it is one signal"
+
+
+def test_an_attack_sequence_names_buckets_and_the_keys_that_were_used():
+    document = event("attack_sequence")
+    document["detail"]["type"] = "AttackSequence:S3/CompromisedData"
+    owner = {"principalId": "AIDAOTHER", "userName": "bob", "userType": "IAMUser"}
+    document["detail"]["service"]["detection"]["sequence"]["resources"] = [
+        {"resourceType": "S3_BUCKET", "uid": "arn:aws:s3:::payroll", "name": "payroll"},
+        {"resourceType": "ACCESS_KEY", "name": "AKIAIOSFODNN7EXAMPLE", "data": {"accessKey": owner}},
+    ]
+    result = only(document)
+    assert isinstance(result, Finding)
+    assert [(entity.kind, entity.id.rpartition("/")[2]) for entity in result.entities] == [
+        (EntityKind.PRINCIPAL, "alice"),
+        (EntityKind.PRINCIPAL, "bob"),
+        (EntityKind.ACCESS_KEY, "AKIAIOSFODNN7EXAMPLE"),
+        (EntityKind.BUCKET, "payroll"),
+    ]
+
+
+def test_an_attack_sequence_names_no_more_resources_than_are_asked_about():
+    document = _of_machines()
+    many = [{"resourceType": "EC2_INSTANCE", "uid": f"i-{number:017x}"} for number in range(400)]
+    document["detail"]["service"]["detection"]["sequence"]["resources"] = many
+    result = only(document)
+    assert isinstance(result, Finding)
+    assert [entity.kind for entity in result.entities] == [EntityKind.INSTANCE] * 32 + [EntityKind.PRINCIPAL]
+
+
+@pytest.mark.parametrize(
+    ("finding_type", "signals", "telemetry"),
+    [
+        ("EC2/CompromisedInstanceGroup", [("RUNTIME_MONITORING", ""), ("FLOW_LOGS", "")], Telemetry.RUNTIME),
+        ("ECS/CompromisedCluster", [("FINDING", "Execution:Runtime/ReverseShell"), ("CLOUD_TRAIL", "")], Telemetry.RUNTIME),
+        ("EC2/CompromisedInstanceGroup", [("CLOUD_TRAIL", ""), ("FINDING", "Backdoor:EC2/Spambot")], Telemetry.FLOW_LOGS),
+        ("EC2/CompromisedInstanceGroup", [("FINDING", "Backdoor:EC2/C&CActivity.B!DNS")], Telemetry.DNS_LOGS),
+        ("EC2/CompromisedInstanceGroup", [("FINDING", "Discovery:IAMUser/AnomalousBehavior")], Telemetry.API_CALLS),
+        ("EKS/CompromisedCluster", [("FINDING", "Discovery:Kubernetes/TorIPCaller")], Telemetry.DATA_EVENTS),
+        ("EC2/CompromisedInstanceGroup", [], Telemetry.FLOW_LOGS),
+        ("S3/CompromisedData", [("S3_DATA_EVENTS", "")], Telemetry.API_CALLS),
+        ("IAM/CompromisedCredentials", [("RUNTIME_MONITORING", "")], Telemetry.API_CALLS),
+    ],
+)
+def test_an_attack_sequence_is_no_second_signal_of_what_it_was_drawn_from(
+    finding_type: str, signals: list[tuple[str, str]], telemetry: Telemetry
+):
+    document = _of_machines()
+    document["detail"]["type"] = f"AttackSequence:{finding_type}"
+    document["detail"]["service"]["detection"]["sequence"]["signals"] = [{"type": kind, "name": name} for kind, name in signals]
+    result = only(document)
+    assert isinstance(result, Finding)
+    assert result.telemetry is telemetry
+
+
 def test_a_sample_is_marked_also_where_the_flag_is_json_in_text():
     result = finding("sample")
     assert result.sample

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shared_model.events import Entity, EntityKind, Finding, Rejected, access_key
+from shared_model.events import Entity, EntityKind, Finding, Rejected, Telemetry, access_key
 from shared_model.parsers.fields import (
     ID_LIMIT,
     FieldError,
@@ -25,7 +25,8 @@ from shared_model.parsers.fields import (
     time_ms,
     within,
 )
-from shared_model.parsers.guardduty_types import technique_of, telemetry_of
+from shared_model.parsers.guardduty_sequence import credentials_in, interfaces_in, named_in
+from shared_model.parsers.guardduty_types import is_sequence, technique_of, telemetry_of, telemetry_of_sequence
 
 _DETAIL_TYPE = "GuardDuty Finding"
 #: Keys that hold remote addresses: connections and probes, Kubernetes calls, the endpoints of an attack sequence.
@@ -92,7 +93,7 @@ def _finding(record: object) -> Finding:
         type=finding_type,
         title=text(detail, "title") or finding_type,
         severity=_severity(detail),
-        telemetry=telemetry_of(finding_type, text(action, "actionType")),
+        telemetry=_telemetry(finding_type, detail, action),
         entities=_entities(detail, account, action),
         remote_addresses=_addresses(lookup(detail, "service"), *_REMOTE),
         local_addresses=_local_addresses(detail, action),
@@ -119,6 +120,13 @@ def _updated_ms(detail: Mapping[str, Any], envelope: Mapping[str, Any]) -> int:
         if value is not None:
             return time_ms(value, field)
     return time_ms(envelope.get("time"), "updatedAt")
+
+
+def _telemetry(finding_type: str, detail: Mapping[str, Any], action: Mapping[str, Any]) -> Telemetry:
+    if is_sequence(finding_type):
+        signals = _items(lookup(detail, "service.detection.sequence.signals"))
+        return telemetry_of_sequence(finding_type, [(text(each, "type"), text(each, "name")) for each in signals])
+    return telemetry_of(finding_type, text(action, "actionType"))
 
 
 def _severity(detail: Mapping[str, Any]) -> float:
@@ -161,18 +169,24 @@ def _entities(detail: Mapping[str, Any], account: str, action: Mapping[str, Any]
         caller += _caller(text(user, "type"), text(user, "name"), text(user, "uid"), account, partition)
         if used := access_key(text(user, "credentialUid"), account):
             caller.append(used)
-    buckets = [
-        Entity(EntityKind.BUCKET, name, account)
-        for bucket in _items(lookup(detail, "resource.s3BucketDetails"))
-        if (name := text(bucket, "name"))
-    ]
+    for identifier, key in credentials_in(_sequence(detail)):
+        caller += _caller(text(key, "userType"), text(key, "userName"), text(key, "principalId"), account, partition)
+        if used := access_key(identifier, account):
+            caller.append(used)
+    names = [text(bucket, "name") for bucket in _items(lookup(detail, "resource.s3BucketDetails"))]
+    names += named_in(_sequence(detail), "S3_BUCKET")
+    buckets = [Entity(EntityKind.BUCKET, name, account) for name in names if name]
     # An instance may stand beside the credentials that it lost: what the finding is about comes first.
     by_type = {
         "AccessKey": (caller, machine, buckets),
         "S3Bucket": (caller, buckets, machine),
         "S3Object": (caller, buckets, machine),
+        "AttackSequence:IAM": (caller, machine, buckets),
+        "AttackSequence:S3": (caller, buckets, machine),
     }
-    groups = by_type.get(text(detail, "resource.resourceType"), (machine, caller, buckets))
+    finding_type = text(detail, "type")
+    about = finding_type.partition("/")[0] if is_sequence(finding_type) else text(detail, "resource.resourceType")
+    groups = by_type.get(about, (machine, caller, buckets))
     entities = tuple(dict.fromkeys(entity for group in groups for entity in group))
     for entity in entities:
         within(entity.id, ID_LIMIT, f"resource ({entity.kind})")
@@ -182,6 +196,7 @@ def _entities(detail: Mapping[str, Any], account: str, action: Mapping[str, Any]
 def _machine(detail: Mapping[str, Any], account: str, action: Mapping[str, Any]) -> Iterator[Entity]:
     if instance := text(detail, "resource.instanceDetails.instanceId"):
         yield Entity(EntityKind.INSTANCE, instance, account)
+    yield from (Entity(EntityKind.INSTANCE, each, account) for each in named_in(_sequence(detail), "EC2_INSTANCE"))
     # The interface that talked, then the others of the instance.
     names = [text(action, "networkConnectionAction.localNetworkInterface")]
     names += [text(interface, "networkInterfaceId") for interface in _interfaces(detail)]
@@ -205,7 +220,11 @@ def _caller(kind: str, name: str, principal_id: str, account: str, partition: st
 
 
 def _interfaces(detail: Mapping[str, Any]) -> Sequence[object]:
-    return _items(lookup(detail, "resource.instanceDetails.networkInterfaces"))
+    return [*_items(lookup(detail, "resource.instanceDetails.networkInterfaces")), *interfaces_in(_sequence(detail))]
+
+
+def _sequence(detail: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(detail, "service.detection.sequence")
 
 
 def _local_addresses(detail: Mapping[str, Any], action: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,12 +6,15 @@ pages on the finding format and on the finding types (their column "data source"
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared_model.events import Telemetry
 
 # Looked up longest prefix first, so that a family overrides its threat purpose.
 _TECHNIQUES: dict[str, str] = {
     "AttackSequence:IAM/CompromisedCredentials": "T1078.004",
     "AttackSequence:S3/CompromisedData": "T1530",
+    "AttackSequence:ECS/CompromisedCluster": "T1610",
     "AttackSequence:EKS/CompromisedCluster": "T1610",
     "Backdoor:EC2/C&CActivity": "T1071",
     "Backdoor:EC2/C&CActivity.B!DNS": "T1071.004",
@@ -111,6 +114,16 @@ _BY_ACTION: dict[str, Telemetry] = {
     "RDS_LOGIN_ATTEMPT": Telemetry.DATA_EVENTS,
 }
 
+_BY_SIGNAL: dict[str, Telemetry] = {
+    "CLOUD_TRAIL": Telemetry.API_CALLS,
+    "S3_DATA_EVENTS": Telemetry.DATA_EVENTS,
+    "EKS_AUDIT_LOGS": Telemetry.DATA_EVENTS,
+    "FLOW_LOGS": Telemetry.FLOW_LOGS,
+    "DNS_LOGS": Telemetry.DNS_LOGS,
+    "RUNTIME_MONITORING": Telemetry.RUNTIME,
+}
+_OF_MACHINES = (Telemetry.RUNTIME, Telemetry.FLOW_LOGS, Telemetry.DNS_LOGS, Telemetry.API_CALLS, Telemetry.DATA_EVENTS)
+
 
 def technique_of(finding_type: str) -> str:
     """MITRE ATT&CK technique of a finding type, ``""`` where the type maps to none."""
@@ -120,13 +133,45 @@ def technique_of(finding_type: str) -> str:
 def telemetry_of(finding_type: str, action_type: str) -> Telemetry:
     """Telemetry that GuardDuty drew the finding from.
 
-    An attack sequence, and a type that is unknown here, count as API calls: the cautious choice,
-    because it denies independence from a verdict that may rest on the same records.
+    A type that is unknown here counts as API calls: the cautious choice, because it denies independence from a verdict
+    that may rest on the same records.
     """
     if ":Runtime/" in finding_type or "MaliciousFile" in finding_type:
         return Telemetry.RUNTIME  # the agent, or a scan of the disk or object: seen by no log that is read here
-    if finding_type.startswith("AttackSequence:"):
-        return Telemetry.API_CALLS
     if ":S3/" in finding_type and not finding_type.startswith(_S3_FROM_MANAGEMENT_EVENTS):
         return Telemetry.DATA_EVENTS
     return _BY_ACTION.get(action_type, Telemetry.API_CALLS)
+
+
+def is_sequence(finding_type: str) -> bool:
+    """Say whether it is an attack sequence: several signals of GuardDuty, told as one finding."""
+    return finding_type.startswith("AttackSequence:")
+
+
+def telemetry_of_sequence(finding_type: str, signals: Sequence[tuple[str, str]]) -> Telemetry:
+    """Telemetry that stands for all that an attack sequence was drawn from: in doubt one that a detector here reads too.
+
+    Parameters
+    ----------
+    finding_type : str
+    signals : sequence of (str, str)
+        Type and name of each signal (``FLOW_LOGS``; ``FINDING`` with the finding's type as its name).
+
+    Returns
+    -------
+    Telemetry
+        Of credentials and buckets: API calls, whatever else was seen. Of machines: the agent's where it saw any of it, as no log
+        here did; else that of the flows first, so that a verdict on them and a sequence drawn from them are one signal.
+    """
+    if finding_type.startswith(("AttackSequence:IAM/", "AttackSequence:S3/")):
+        return Telemetry.API_CALLS
+    drawn_from = {_of_signal(*signal) for signal in signals}
+    return next((each for each in _OF_MACHINES if each in drawn_from), Telemetry.FLOW_LOGS)
+
+
+def _of_signal(kind: str, name: str) -> Telemetry:
+    if kind != "FINDING":
+        return _BY_SIGNAL.get(kind, Telemetry.FLOW_LOGS)
+    if ":EC2/" in name:
+        return Telemetry.DNS_LOGS if "!DNS" in name else Telemetry.FLOW_LOGS
+    return telemetry_of(name, "KUBERNETES_API_CALL" if ":Kubernetes/" in name else "")
