@@ -29,7 +29,7 @@ BLUEPRINT = func.Blueprint()
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=ANSWERS, connection=STATE_CONNECTION)
 def answer_proposals(msg: func.QueueMessage) -> None:
     """Entry point: an operator's answer, as :func:`response.answers.answer_body` writes it."""
-    message = Message.of(ANSWERS, msg.get_body(), queued_as=msg.id or "")
+    message = Message.queued(ANSWERS, msg)
     FUNCTION.run((message,), lambda m: _answer(FUNCTION, ROOM, m, _said)).or_raise()
 
 
@@ -37,7 +37,7 @@ def answer_proposals(msg: func.QueueMessage) -> None:
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=LINK_ANSWERS, connection=STATE_CONNECTION)
 def answer_links(msg: func.QueueMessage) -> None:
     """Entry point: the answer of a person who signed in to the page, which alone may send here."""
-    message = Message.of(LINK_ANSWERS, msg.get_body(), queued_as=msg.id or "")
+    message = Message.queued(LINK_ANSWERS, msg)
     LINKS_FUNCTION.run((message,), lambda m: _answer(LINKS_FUNCTION, LINKS_ROOM, m, _signed_in)).or_raise()
 
 

@@ -40,7 +40,7 @@ def expire_containments(timer: func.TimerRequest) -> None:
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=CONTAINMENTS, connection=UNDO_CONNECTION)
 def undo_containment(msg: func.QueueMessage) -> None:
     """Entry point: an operator's ``{"undo": "<id>", "approved_by": "<object id or name>"}``."""
-    message = Message.of(CONTAINMENTS, msg.get_body(), queued_as=msg.id or "")
+    message = Message.queued(CONTAINMENTS, msg)
     UNDO_FUNCTION.run((message,), lambda m: _undo(UNDO_FUNCTION, UNDO_ROOM, m, _said)).or_raise()
 
 
@@ -48,7 +48,7 @@ def undo_containment(msg: func.QueueMessage) -> None:
 @BLUEPRINT.queue_trigger(arg_name="msg", queue_name=LINK_UNDOS, connection=UNDO_CONNECTION)
 def undo_links(msg: func.QueueMessage) -> None:
     """Entry point: the request of a person who signed in to the page: nobody else may send here but who takes from it."""
-    message = Message.of(LINK_UNDOS, msg.get_body(), queued_as=msg.id or "")
+    message = Message.queued(LINK_UNDOS, msg)
     LINKS_FUNCTION.run((message,), lambda m: _undo(LINKS_FUNCTION, LINKS_ROOM, m, _signed_in)).or_raise()
 
 

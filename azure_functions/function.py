@@ -10,31 +10,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure_functions.adapters.lake import Lake
-from azure_functions.adapters.queues import DeadLetters
+from azure_functions.adapters.queues import DeadLetters, SourceQueue
 from azure_functions.clients import Clients, LazyClients
-from azure_functions.registry import spec_of
-from azure_functions.settings import Settings
-from shared_model.errors import CloudUnavailable, UnreadableTelemetry
+from azure_functions.logger import Logger
+from azure_functions.registry import CONNECTIONS, spec_of
+from azure_functions.settings import SettingMissing, Settings
+from shared_model.errors import CloudUnavailable, RefusedByCloud, UnreadableTelemetry
+
+if TYPE_CHECKING:
+    import azure.functions as func
 
 #: Tries of a batch after which each of its events is tried alone, and buried when it fails for no reason of the cloud's.
 _TRIES = 5
 #: When all of them fail, the events are hardly to blame (a model that is missing, a setting): longer, for someone to mend it.
 _TRIES_OF_ALL = 60
-#: Made once: ``json.dumps`` with settings of its own makes one for each line.
-_JSON = json.JSONEncoder(separators=(",", ":"), default=str)
-#: Every request, and every invocation, would be a line of theirs, at the level that our own lines have. The host says itself
-#: which function it calls.
-for _name in ("azure.core", "azure.identity", "azure.functions", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+#: Seconds until a queue's message comes again, by how often it was delivered: as on AWS, half an hour in all. The host then gives
+#: it up: its ``maxDequeueCount`` is one more than there are of these.
+RETRY_AFTER_S = (10, 20, 40, 80, 160, 320, 360, 360, 360)
 
 
 class Poison(Exception):
@@ -61,17 +61,35 @@ class Message:
         Who sent it, where the platform attests it.
     queued_as : str
         Names the message of a queue, which is not delivered to two at once; of an equal body there may be several.
+    receipt : str
+        Of this delivery of a queue's message: who has it may say when the message is to come again.
+    deliveries : int
+        How often it was delivered, this time included; 0 where the platform does not say.
     """
 
     id: str
     body: bytes
     sender: str = ""
     queued_as: str = ""
+    receipt: str = ""
+    deliveries: int = 0
 
     @classmethod
-    def of(cls, source: str, body: bytes, sender: str = "", queued_as: str = "") -> Message:
+    def of(cls, source: str, body: bytes, sender: str = "") -> Message:
         """Return the message that a source brought: ``<source>/<hash of the body>``."""
-        return cls(f"{source}/{hashlib.sha256(body).hexdigest()[:32]}", body, sender, queued_as)
+        return cls(f"{source}/{hashlib.sha256(body).hexdigest()[:32]}", body, sender)
+
+    @classmethod
+    def queued(cls, queue: str, msg: func.QueueMessage) -> Message:
+        """Return the message that a queue's trigger brought."""
+        known = cls.of(queue, msg.get_body())
+        return replace(known, queued_as=msg.id or "", receipt=msg.pop_receipt or "", deliveries=msg.dequeue_count or 0)
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """When it should come again if it fails now, None where the host says it, or gives it up."""
+        known = self.receipt and 0 < self.deliveries <= len(RETRY_AFTER_S)
+        return RETRY_AFTER_S[self.deliveries - 1] if known else None
 
     def json(self, source: str) -> Any:
         """Read the body as JSON. Raises Poison."""
@@ -86,43 +104,6 @@ class Message:
         if not isinstance(document, dict):
             raise Poison(f"a JSON object is needed, this is a {type(document).__name__}", source=source)
         return document
-
-
-class Logger(logging.LoggerAdapter[logging.Logger]):
-    """One JSON object per line: what the call says, the function, and the ids of the message at hand.
-
-    The same calls as on AWS: ``logger.info("verdict", extra={...})``. In Application Insights: ``parse_json(message)``.
-    """
-
-    def __init__(self, function: str) -> None:
-        logger = logging.getLogger(f"breakwater.{function}")
-        logger.setLevel(logging.INFO)
-        super().__init__(logger, {})
-        self._function = function
-        self._keys: ContextVar[dict[str, Any] | None] = ContextVar(f"keys of {function}", default=None)
-
-    def append_keys(self, **keys: Any) -> None:
-        """Put keys into every following line of this invocation."""
-        self._keys.set({**(self._keys.get() or {}), **keys})
-
-    def clear_keys(self) -> None:
-        """Forget them."""
-        self._keys.set(None)
-
-    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        """As logging.Logger, without a walk up the stack for who called: the line names the function."""
-        if kwargs.keys() - {"extra"}:
-            super().log(level, msg, *args, **kwargs)
-        elif self.isEnabledFor(level):
-            line, _ = self.process(msg, kwargs)
-            self.logger.handle(self.logger.makeRecord(self.logger.name, level, "", 0, line, (), None))
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        """Make one JSON object of message, keys and ``extra``."""
-        extra: Mapping[str, Any] = kwargs.pop("extra", None) or {}
-        line = {"message": msg, "function": self._function, **(self._keys.get() or {}), **extra}
-        # The text is the whole line: no "%" in it asks for an argument.
-        return _JSON.encode(line), kwargs
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +171,11 @@ class Function:
         return Lake(self.clients, self.spec.group)
 
     @cached_property
+    def queue(self) -> SourceQueue:
+        """The queue that feeds this function, as whoever takes from it."""
+        return SourceQueue(self.clients, self.spec.source, CONNECTIONS[self.spec.connection][0])
+
+    @cached_property
     def dead_letters(self) -> DeadLetters:
         """The dead letters of what feeds this function."""
         return DeadLetters(self.clients, self.spec.dead_letters, self.lake, self.spec.group)
@@ -239,6 +225,8 @@ class Function:
         self._metrics.set({})
         self.logger.clear_keys()
         outcome = self._run(messages, handle, finish) if tries < _TRIES else self._each_alone(messages, handle, finish, tries)
+        if outcome.failure is not None:
+            self._retry_soon(messages)
         self.count("MessagesHandled" if outcome.failure is None else "MessagesToRetry", len(messages))
         services_ms = (self.clients.waited_s - waited) * 1000
         self.milliseconds("OwnTime", (time.perf_counter() - started) * 1000 - services_ms)
@@ -282,6 +270,15 @@ class Function:
             buried.append(poison)
             failures += self._attempt(partial(self._bury, message, poison))
         return Outcome(tuple(buried), failures[0] if failures else None)
+
+    def _retry_soon(self, messages: Sequence[Message]) -> None:
+        """Let what failed come again soon. Where that cannot be said, it comes when the host's own timeout is over."""
+        for message in messages:
+            if (after_s := message.retry_after_s) is not None:
+                try:
+                    self.queue.show_again(message.queued_as, message.receipt, after_s)
+                except (CloudUnavailable, RefusedByCloud, SettingMissing) as error:
+                    self.logger.info("comes again when the host says", extra={"reason": str(error)})
 
     def _attempt(self, work: Callable[[], None]) -> list[Exception]:
         """Do it, and return what may succeed later; what is known to be final is raised."""

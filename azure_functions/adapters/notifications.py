@@ -8,7 +8,7 @@ from azure_functions.adapters.sentinel import Incidents
 from response.notices import Notice
 
 if TYPE_CHECKING:
-    from azure_functions.function import Logger
+    from azure_functions.logger import Logger
 
 
 class Notices:

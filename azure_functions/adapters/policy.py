@@ -12,7 +12,7 @@ from azure_functions.registry import POLICY, POLICY_BLOB, Group
 from response.policy import KnownAction, Policy, PolicyError, parse_policy_yaml
 
 if TYPE_CHECKING:
-    from azure_functions.function import Logger
+    from azure_functions.logger import Logger
 
 #: How long a change of the policy may go unnoticed by a function that is warm.
 _KEEP_MS = 60_000

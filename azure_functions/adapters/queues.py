@@ -57,6 +57,33 @@ class PageQueues:
             raise CloudUnavailable(str(refusal)) from refusal
 
 
+class SourceQueue:
+    """The queue that feeds a function.
+
+    Parameters
+    ----------
+    clients : Clients
+    queue : str
+    group : Group
+        As which the host takes its messages: it may change them too.
+    """
+
+    def __init__(self, clients: Clients, queue: str, group: Group) -> None:
+        self._clients = clients
+        self._queue = queue
+        self._group = group
+
+    def show_again(self, message_id: str, receipt: str, after_s: int) -> None:
+        """Say when a message that was not handled is to be delivered again.
+
+        It takes the message out of the host's hands, which then leaves it as it is: what it put back itself would come after
+        its one timeout (docs/decisions/157). Raises CloudUnavailable, CloudRefusal.
+        """
+        with in_core_words(f"queue {self._queue}"):
+            queue = self._clients("queues", self._group).get_queue_client(self._queue)
+            queue.update_message(message_id, receipt, visibility_timeout=after_s)
+
+
 class DeadLetters:
     """Where a message goes that can never succeed: its body untouched, and beside it what is wrong with it.
 

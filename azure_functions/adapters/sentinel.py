@@ -22,7 +22,7 @@ from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from azure_functions.function import Logger
+    from azure_functions.logger import Logger
 
 STREAM = "Custom-Breakwater_CL"
 #: A column takes 64 KB; what is longer would be cut in the middle.

@@ -12,7 +12,7 @@ from azure_functions.settings import Settings
 from response.webhooks import Channel, Webhook
 
 if TYPE_CHECKING:
-    from azure_functions.function import Logger
+    from azure_functions.logger import Logger
 
 _API_VERSION = "7.4"
 #: How long a new address may go unnoticed by a function that is warm.

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from azure_functions.function import RETRY_AFTER_S
 from azure_functions.registry import CONNECTIONS, CONSUMER_GROUP, EVENT_HUBS, FUNCTIONS, QUEUES, FunctionSpec, Trigger
 from azure_functions.settings import SettingMissing, Settings, variable
 from infra_tests.azure_functions.app import INDEXED
@@ -87,18 +88,18 @@ def test_an_empty_variable_is_none() -> None:
 
 
 def test_every_function_needs_settings_that_there_are() -> None:
-    from azure_functions.health import _WATCHED
+    from azure_functions.health import WATCHED
 
-    assert {function.name for function in _WATCHED} == {spec.name for spec in FUNCTIONS} - {"health"}
-    assert {need for function in _WATCHED for need in function.needs} <= {each.name for each in fields(Settings)}
+    assert {function.name for function in WATCHED} == {spec.name for spec in FUNCTIONS} - {"health"}
+    assert {need for function in WATCHED for need in function.needs} <= {each.name for each in fields(Settings)}
 
 
 class TestHostJson:
     HOST = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
 
-    def test_queues_hold_what_failed_and_give_it_up_after_five_tries(self) -> None:
+    def test_queues_hold_what_failed_and_give_it_up_when_every_pause_was_made(self) -> None:
         queues = self.HOST["extensions"]["queues"]
-        assert (queues["messageEncoding"], queues["maxDequeueCount"]) == ("base64", 5)
+        assert (queues["messageEncoding"], queues["maxDequeueCount"]) == ("base64", len(RETRY_AFTER_S) + 1)
         assert queues["visibilityTimeout"] > "00:00:00"
 
     def test_no_error_is_sampled_away(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from azure_functions.adapters.webhooks import webhooks
 from azure_functions.clients import LazyClients
-from azure_functions.function import Logger
+from azure_functions.logger import Logger
 from azure_functions.registry import Group
 from azure_functions.settings import Settings
 from response import posting

@@ -128,6 +128,8 @@ def _asked(kind: str, method: str, url: str, headers: Mapping[str, str], body: A
     elif kind == "queue" and account == STATE_ACCOUNT and method == "POST" and rest[1:] == ["messages"]:
         # A sender's role has the first; the second, with which messages can be changed too, is enough as well.
         yield Asked((frozenset({f"{MESSAGES}/add/action"}), frozenset({f"{MESSAGES}/write"})), f"state/queues/{rest[0]}")
+    elif kind == "queue" and account == STATE_ACCOUNT and method == "PUT" and rest[1:2] and rest[1].startswith("messages/"):
+        yield Asked((frozenset({f"{MESSAGES}/write"}),), f"state/queues/{rest[0]}")
     elif kind == "blob" and account in (STATE_ACCOUNT, FLOW_LOG_ACCOUNT) and rest:
         on = f"state/containers/{rest[0]}" if account == STATE_ACCOUNT else "flow logs"
         yield Asked(_of_blobs(method, query, headers), on, rest[1] if len(rest) > 1 else "")

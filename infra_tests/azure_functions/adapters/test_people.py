@@ -10,7 +10,7 @@ import pytest
 from azure_functions.adapters.inventory import Inventory
 from azure_functions.adapters.notifications import Notices
 from azure_functions.adapters.sentinel import Incidents, SentinelTable, action_row, verdict_row
-from azure_functions.function import Logger
+from azure_functions.logger import Logger
 from azure_functions.registry import Group
 from infra_tests.azure_functions.app import NOW_MS, App
 from infra_tests.response.world import verdict

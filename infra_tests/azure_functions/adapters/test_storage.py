@@ -16,7 +16,7 @@ from azure_functions.adapters.lake import Lake
 from azure_functions.adapters.policy import PolicyBlob
 from azure_functions.adapters.queues import LARGEST, DeadLetters, VerdictQueue
 from azure_functions.cloud_errors import CloudRefusal
-from azure_functions.function import Logger
+from azure_functions.logger import Logger
 from azure_functions.registry import CONTAINERS, LAKE, POLICY, POLICY_BLOB, QUEUES, Group
 from infra_tests.response.world import verdict
 from offline.azure.storage import Storage

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from azure_functions.function import RETRY_AFTER_S
 from azure_functions.registry import API_CALLS, CONTAINMENTS, VERDICTS, VNET_FLOW_LOGS
 from azure_infra.packaging.folder import build
 from azure_infra.packaging.targets import LOCAL
@@ -61,7 +62,7 @@ def test_an_undo_of_what_never_was_is_a_dead_letter_with_its_field(follow: Follo
     assert (letter["field"], "no-such-containment" in letter["reason"]) == ("undo", True)
 
 
-def test_what_fails_five_times_is_in_the_platforms_poison_queue_and_succeeds_when_sent_again(follow: Followed) -> None:
+def test_what_fails_at_every_try_is_in_the_platforms_poison_queue_and_succeeds_when_sent_again(follow: Followed) -> None:
     stage, machine = follow.stage, follow.fresh_machine()
     follow.signal(machine, PORT_PROBE)
     since = len(stage.azure.host.deliveries)
@@ -70,7 +71,7 @@ def test_what_fails_five_times_is_in_the_platforms_poison_queue_and_succeeds_whe
     try:
         follow.signal(machine)
         tries = deliveries_of(follow, "respond", since)
-        assert [each.fate for each in tries] == [Fate.AGAIN] * 4 + [Fate.POISON]
+        assert [each.fate for each in tries] == [Fate.AGAIN] * len(RETRY_AFTER_S) + [Fate.POISON]
         assert not follow.isolated(machine)
     finally:
         demo_azure.put_policy(stage.operator, stage.azure)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from offline.azure.functions_host.delivery import Delivery, Fate, document, text
@@ -24,6 +24,7 @@ from offline.azure.functions_host.library import messages
 
 #: The host hides what it works on for so long, and renews that while it works.
 _LEASE_S = 600
+_TAKEN_OVER = frozenset({"PopReceiptMismatch", "MessageNotFound", "QueueNotFound", "QueueBeingDeleted"})
 
 
 class QueueListener:
@@ -55,7 +56,8 @@ class QueueListener:
         Parameters
         ----------
         wait : bool
-            Hide what failed for the visibility timeout of ``host.json``. False shows it again at once, as if it had passed.
+            Hide what failed for as long as its function says, else for the visibility timeout of ``host.json``. False shows it
+            again at once, as if that had passed.
         """
         try:
             taken = list(self._queue.receive_messages(max_messages=self._settings.batch_size, visibility_timeout=_LEASE_S))
@@ -69,6 +71,7 @@ class QueueListener:
 
     def _work_on(self, message: QueueMessage, *, wait: bool) -> Delivery:
         body, problem = _decoded(str(message.content), self._settings)
+        held = message if wait else self._renewed(message)
         if problem:
             outcome = Outcome(self.function.name, "", problem, None, 0.0)
             delivery = Delivery(self.queue_name, (body,), message.dequeue_count or 1, outcome, Fate.POISON)
@@ -76,15 +79,26 @@ class QueueListener:
             delivery = self._invoke(message, body)
         match delivery.fate:
             case Fate.DONE:
-                self._queue.delete_message(message)
+                with _unless_taken_over():
+                    self._queue.delete_message(held)
             case Fate.POISON:
                 _send(self._poison, str(message.content))
-                self._queue.delete_message(message)
+                with _unless_taken_over():
+                    self._queue.delete_message(held)
             case _:
                 hidden_s = round(self._settings.visibility_timeout.total_seconds()) if wait else 0
-                self._queue.update_message(message, visibility_timeout=hidden_s)
+                with _unless_taken_over():
+                    self._queue.update_message(held, visibility_timeout=hidden_s)
         self._watch(delivery)
         return delivery
+
+    def _renewed(self, message: QueueMessage) -> QueueMessage:
+        """Hold a message on, as the host does when a function takes long: what the function was given of it holds no more.
+
+        So where waits are skipped, the function cannot hide the message for longer than that.
+        """
+        held: QueueMessage = self._queue.update_message(message.id, message.pop_receipt, visibility_timeout=_LEASE_S)
+        return held
 
     def _invoke(self, message: QueueMessage, body: bytes) -> Delivery:
         attempt = message.dequeue_count or 1
@@ -92,6 +106,19 @@ class QueueListener:
         last = attempt >= self._settings.max_dequeue_count
         fate = Fate.DONE if outcome.ok else Fate.POISON if last else Fate.AGAIN
         return Delivery(self.queue_name, (body,), attempt, outcome, fate)
+
+
+@contextlib.contextmanager
+def _unless_taken_over() -> Iterator[None]:
+    """What somebody else has taken over meanwhile, or deleted, is left to them: the host says nothing of it.
+
+    Source: ``QueueProcessor.ReleaseMessageAsync`` and ``DeleteMessageAsync`` of the host's extension for storage queues.
+    """
+    try:
+        yield
+    except HttpResponseError as error:
+        if getattr(error, "error_code", "") not in _TAKEN_OVER:
+            raise
 
 
 def _decoded(content: str, settings: QueueSettings) -> tuple[bytes, str]:
