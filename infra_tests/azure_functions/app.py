@@ -121,7 +121,10 @@ class App:
 
     def events(self, function: str, *bodies: bytes, tries: int = 0) -> None:
         """Hand a batch to an event hub's function."""
-        events = [func.EventHubEvent(body=body) for body in bodies]
+        self.triggered(function, [func.EventHubEvent(body=body) for body in bodies], tries=tries)
+
+    def triggered(self, function: str, events: Any, *, tries: int = 0) -> None:
+        """Hand events over as the library has made them of what the host sent."""
         _FUNCTIONS[function](events, Context.after(tries))
 
     def message(self, function: str, body: str | bytes) -> None:

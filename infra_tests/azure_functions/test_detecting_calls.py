@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from azure.functions.eventhub import EventHubTriggerConverter
+from azure.functions.meta import Datum
 
 from azure_functions import detect_api_calls
 from azure_functions.adapters.heartbeat import last_beats
@@ -14,6 +19,19 @@ from azure_functions.function import Message
 from azure_functions.waiting import before_an_answer
 from infra_tests.azure_functions.app import EVENTS, App, event
 from shared_model.errors import CloudUnavailable
+
+
+@contextmanager
+def away(monkeypatch: pytest.MonkeyPatch, service: Any, method: str) -> Iterator[pytest.MonkeyPatch]:
+    """Let a method find that its service does not answer, and what is done within fail for that."""
+
+    def down(*_: Any, **__: Any) -> None:
+        raise CloudUnavailable(f"{method} finds nobody")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service, method, down)
+        with pytest.raises(CloudUnavailable, match=f"{method} finds nobody"):
+            yield patch
 
 
 class TestApiCalls:
@@ -63,14 +81,9 @@ class TestApiCalls:
         assert app.dead_letters("api-calls") == []
 
     def test_storage_that_does_not_answer_brings_the_batch_back(self, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-        def down(*_: Any, **__: Any) -> None:
-            raise CloudUnavailable("tables do not answer")
-
         body = (EVENTS / "activity_log.json").read_bytes()
-        with monkeypatch.context() as patch:
-            patch.setattr(type(detect_api_calls.ROOM.memory), "store", down)
-            with pytest.raises(CloudUnavailable):
-                app.events("detect_api_calls", body, tries=1000)
+        with away(monkeypatch, type(detect_api_calls.ROOM.memory), "store"):
+            app.events("detect_api_calls", body, tries=1000)
         assert app.dead_letters("api-calls") == []
         sent = [each.id for each in app.verdicts()]
         app.events("detect_api_calls", body)
@@ -79,14 +92,9 @@ class TestApiCalls:
     def test_a_batch_that_comes_again_with_one_more_event_gives_the_same_verdicts(
         self, app: App, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def down(*_: Any, **__: Any) -> None:
-            raise CloudUnavailable("tables do not answer")
-
         body = (EVENTS / "activity_log.json").read_bytes()
-        with monkeypatch.context() as patch:
-            patch.setattr(type(detect_api_calls.ROOM.memory), "store", down)
-            with pytest.raises(CloudUnavailable):
-                app.events("detect_api_calls", body)
+        with away(monkeypatch, type(detect_api_calls.ROOM.memory), "store"):
+            app.events("detect_api_calls", body)
         sent = {each.entity: each.id for each in app.verdicts()}
         one_more = body.replace(b"2026-03-02T", b"2026-03-03T").replace(b"cdab1f54", b"cdab1f55")  # other operations, a day later
         app.events("detect_api_calls", body, one_more)
@@ -97,20 +105,28 @@ class TestApiCalls:
     def test_a_lake_that_does_not_answer_brings_the_batch_back_and_holds_no_verdict_up(
         self, app: App, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def down(*_: Any, **__: Any) -> None:
-            raise CloudUnavailable("the lake does not answer")
-
         body = (EVENTS / "activity_log.json").read_bytes()
-        with monkeypatch.context() as patch:
-            patch.setattr(detect_api_calls.FUNCTION.lake, "put_ocsf", down)
+        with away(monkeypatch, detect_api_calls.FUNCTION.lake, "put_ocsf") as patch:
             patch.setattr(type(detect_api_calls.ROOM), "publish", lambda room, verdicts, _: room.verdicts.send(verdicts))
-            with pytest.raises(CloudUnavailable, match="lake"):
-                app.events("detect_api_calls", body)
+            app.events("detect_api_calls", body)
         assert app.verdicts()
         app.events("detect_api_calls", body)
         assert any("class=6003" in name for name in app.lake())
         again = app.lines("metrics")[-1]["metrics"]
         assert again["Duplicates"] == again["Events"] > 0
+
+    @pytest.mark.parametrize("zone", ["", "Z", "+00:00"])
+    @pytest.mark.parametrize("fraction", ["", ".25", ".2512345"])
+    def test_however_the_host_writes_when_an_event_was_enqueued_it_is_read(self, app: App, zone: str, fraction: str) -> None:
+        """Bundle 4's extension names no zone, those before wrote ``Z``; .NET leaves out zeros and has seven digits."""
+        written = f"2026-03-13T01:25:02{fraction}{zone}"
+        told = {"SystemPropertiesArray": [{"EnqueuedTimeUtc": written}], "EnqueuedTimeUtcArray": [written]}
+        metadata = {name: Datum(json.dumps(value), "json") for name, value in told.items()}
+        bodies = SimpleNamespace(bytes=[(EVENTS / "activity_log.json").read_bytes()])
+        events = EventHubTriggerConverter.decode(Datum(bodies, "collection_bytes"), trigger_metadata=metadata)
+        app.triggered("detect_api_calls", events)
+        assert app.verdicts()
+        assert app.dead_letters("api-calls") == []
 
     def test_the_heartbeat_says_which_detector_scored(self, app: App) -> None:
         app.events("detect_api_calls", (EVENTS / "activity_log.json").read_bytes())

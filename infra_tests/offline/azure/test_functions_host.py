@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -118,6 +119,16 @@ def test_events_come_in_batches_of_one_partition_in_order(host: FunctionsHost) -
     deliveries = host.drain()
     assert [len(delivery.bodies) for delivery in deliveries] == [3, 2]
     assert [json.loads(body)["event"] for delivery in deliveries for body in delivery.bodies] == [0, 1, 2, 3, 4]
+
+
+def test_an_event_says_when_it_was_enqueued_as_the_platforms_host_writes_it(host: FunctionsHost) -> None:
+    """In UTC without saying so: the host's extension of bundle 4 takes a .NET DateTime of no kind."""
+    host.hub("patient").send(b"{}", partition_key="vm-1")
+    (delivery,) = host.drain()
+    (line,) = [each for each in said(host, delivery.outcome.invocation_id) if each.startswith("enqueued ")]
+    enqueued = datetime.fromisoformat(line.removeprefix("enqueued "))
+    assert enqueued.tzinfo is None
+    assert abs(enqueued.replace(tzinfo=UTC) - datetime.now(UTC)) < timedelta(hours=1)
 
 
 def test_an_unlimited_retry_policy_holds_the_checkpoint_until_the_batch_is_done(host: FunctionsHost) -> None:

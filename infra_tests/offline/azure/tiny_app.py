@@ -47,6 +47,7 @@ def on_message(message: func.QueueMessage) -> None:
 @app.retry(strategy="fixed_delay", max_retry_count="-1", delay_interval="00:00:10")
 def on_events(events: typing.List[func.EventHubEvent], context: func.Context) -> None:
     log.info("batch %s retry %s", json.dumps([event.sequence_number for event in events]), context.retry_context.retry_count)
+    log.info("enqueued %s", events[0].enqueued_time)
     for event in events:
         obey(event.get_body().decode())
 
