@@ -25,12 +25,20 @@ def main(arguments: Sequence[str] | None = None, *, out: Print = print) -> int:
     where: Deployment | None = None
     try:
         where = open_deployment(meant(options.cloud, os.environ, Path.home()), options.name, options.account)
-        return run(where, options, out)
+        status = run(where, options, out)
+        sys.stdout.flush()
+        return status
     except BreakwaterError as error:
         for line in (str(error), where.advice(error) if where else ""):
             if line:
                 sys.stderr.write(f"breakwater: {line}\n")
         return 1
+    except BrokenPipeError:  # whoever reads has read enough, as in `breakwater journal export | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes out the rest when it ends
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("breakwater: interrupted; breakwater show ID says what was asked for by then\n")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 
 from console import switch
-from console.deployment import Deployment, Print
+from console.deployment import Deployment, NotPossible, Print
 from response.answers import answer_body
 from response.containment import Stream, fold
 from response.journal import Step
@@ -16,8 +16,16 @@ from response.plan_text import diff_lines
 from response.proposals import Proposal, digest
 from response.telling import moment
 
+
+def _at_the_terminal(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        raise NotPossible("nobody is there to ask: read the plan above, and say --yes; nothing was sent") from None
+
+
 #: Asks the person at the terminal; tests answer by themselves.
-ask: Callable[[str], str] = input
+ask: Callable[[str], str] = _at_the_terminal
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -16,6 +16,8 @@ Place: TypeAlias = Sequence[str | int]
 _At: TypeAlias = tuple[str, ...]
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
+# Far more than any policy has: names (&, *) can make a short text say more than fits into memory.
+_MOST_PARTS = 100_000
 _ENDLESS = "nested too deeply, or in itself"
 
 
@@ -61,10 +63,11 @@ def parse_yaml(text: str | bytes) -> Text:
     """Read YAML. Raises Unreadable."""
     import yaml  # here, because PyYAML is not in the functions on AWS
 
+    said = Text(None)
     try:
-        root, said = yaml.compose(text, Loader=yaml.SafeLoader), Text(yaml.safe_load(text))
-        if root is not None:
+        if (root := yaml.compose(text, Loader=yaml.SafeLoader)) is not None:
             _walk(root, (), said)
+            said.document = yaml.load(text, Loader=_loader())  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error).partition("\n")[0]
@@ -94,8 +97,27 @@ def as_json(said: Text) -> str:
     return "".join(_written(said.document, (), said.lines, [1]))
 
 
+def _loader() -> type[yaml.SafeLoader]:
+    """PyYAML's own, but for values that are none of what they look like (2026-99-99, !!int x), which it leaves to Python."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+            try:
+                return super().construct_object(node, deep)
+            except (ValueError, LookupError, AttributeError, TypeError) as error:
+                reason = f"{str(node.value)[:40]!r} is no {node.tag.rpartition(':')[2]}"
+                raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark) from error
+
+    return Loader
+
+
 def _walk(node: yaml.Node, at: _At, said: Text) -> None:
     said.lines.setdefault(at, node.start_mark.line + 1)
+    if len(said.lines) > _MOST_PARTS:
+        raise Unreadable(
+            node.start_mark.line + 1, f"not a policy: more than {_MOST_PARTS:,} parts, perhaps by what is named (&, *)"
+        )
     if isinstance(node.value, str):
         return
     for number, child in enumerate(node.value):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from console.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,6 +31,24 @@ def test_a_link_to_it_is_it(tmp_path: Path) -> None:
     done = run("policy", "check", "none.yaml", "--cloud", "aws", folder=tmp_path, command=tmp_path / "breakwater")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "breakwater: cannot read none.yaml: No such file or directory\n"
+
+
+def test_a_reader_that_has_read_enough_is_no_mistake(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [str(ROOT / "console" / "breakwater"), "policy", "check", str(ROOT / "policy" / "default.yaml"), "--cloud", "aws"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_whoever_interrupts_it_reads_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("console.doctor.doctor", interrupted)
+    assert main(["doctor", "--cloud", "aws"]) == 130
+    assert capsys.readouterr().err.startswith("breakwater: interrupted; ")
 
 
 def test_the_set_up_makes_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 
@@ -70,6 +71,16 @@ def test_without_a_yes_nothing_is_sent(console: Console, site: Site, monkeypatch
     proposal = site.contain("i-1").decisions[0].containment_id
     says(monkeypatch, word)
     assert console("approve", proposal) == 1
+    assert console.answers() == []
+
+
+def test_where_nobody_can_be_asked_nothing_is_sent(
+    console: Console, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proposal = site.contain("i-1").decisions[0].containment_id
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+    assert console("approve", proposal) == 1
+    assert "nobody is there to ask" in capsys.readouterr().err
     assert console.answers() == []
 
 

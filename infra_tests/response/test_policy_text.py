@@ -80,3 +80,17 @@ def test_what_cannot_be_read_says_where(parse: Any, text: str | bytes, line: int
     with pytest.raises(Unreadable) as caught:
         parse(text)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize("value", ["2026-99-99", "!!int x", "!!float x", "!!bool x", "!!timestamp x", "1" * 5000])
+def test_a_value_that_is_not_what_it_looks_like_is_a_mistake_in_its_line(value: str) -> None:
+    with pytest.raises(Unreadable, match=r"^not YAML: .* is no (timestamp|int|float|bool)$") as caught:
+        parse_yaml(f"version: 1\nbudget: {value}\n")
+    assert caught.value.line == 2
+
+
+def test_a_short_text_that_says_more_than_fits_into_memory_is_no_policy() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(Unreadable, match="more than 100,000 parts"):
+        parse_yaml("\n".join(lines))
