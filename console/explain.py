@@ -21,6 +21,8 @@ from response.undone import begins_nothing, undone_with
 from shared_model.errors import BreakwaterError
 from shared_model.verdicts import Verdict
 
+_LATEST_MS = 10**14  # in the year 5138
+
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to those about the policy."""
@@ -53,9 +55,11 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         verdict, policy = Verdict.from_json(options.verdict.read_bytes()), load_policy(options.policy, where.actions())
     except OSError as error:
         raise NotPossible(f"cannot read {error.filename}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotPossible(f"{options.verdict}: {error}: give one verdict, as JSON") from error
     now_ms = time.time_ns() // 1_000_000 if options.at is None else options.at
+    if not 0 <= now_ms < _LATEST_MS:
+        raise NotPossible(f"--at {now_ms}: give milliseconds since 1970, such as {time.time_ns() // 1_000_000} for now")
     seen = _Seen() if options.offline else _look(where, verdict, policy, now_ms)
     if "" in seen.unread:
         out(f"The journal was not read, and in it the master switch: {seen.unread['']}")

@@ -26,7 +26,7 @@ HERE = Deployment("breakwater")
 def run(*arguments: str) -> list[str]:
     parser, printed = argparse.ArgumentParser(), list[str]()
     explain.add_to(parser.add_subparsers())
-    options = parser.parse_args(["explain", *arguments, "--policy", str(DEFAULT), "--at", str(NOW_MS), "--offline"])
+    options = parser.parse_args(["explain", "--policy", str(DEFAULT), "--at", str(NOW_MS), "--offline", *arguments])
     assert options.run(HERE, options, printed.append) == 0
     return printed
 
@@ -40,6 +40,16 @@ def test_it_says_rule_guard_and_end(tmp_path: Path) -> None:
     assert any(line.startswith("    observed once that signal is there: quarantine_instance on instance") for line in printed)
     assert "  revoke-role: revoke_sessions, observe for 12h, then undo: does not apply" in printed
     assert any(line.startswith("    plan: not read (no cloud was asked)") for line in printed)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "says"), [("[" * 100_000, NOW_MS, "give one verdict"), (None, 10**20, "milliseconds since")]
+)
+def test_what_cannot_be_explained_is_said(tmp_path: Path, text: str | None, at: int, says: str) -> None:
+    file = tmp_path / "verdict.json"
+    file.write_text(verdict("i-0a", "v", Telemetry.FLOW_LOGS).to_json() if text is None else text, encoding="utf-8")
+    with pytest.raises(NotPossible, match=says):
+        run(str(file), "--at", str(at))
 
 
 class Unread(Deployment):
