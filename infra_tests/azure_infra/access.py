@@ -9,8 +9,8 @@ from typing import Any
 
 from azure_infra.data_roles import BUILT_IN
 from infra_tests.azure_infra.conftest import OPERATOR, PRINCIPALS, SENTINEL, SWITCH_HOLDER
-from infra_tests.azure_infra.deployment import Deployed, Deployment
-from infra_tests.azure_infra.expressions import DEPLOYER
+from offline.azure.templates.deployment import Deployed, Deployment
+from offline.azure.templates.expressions import DEPLOYER
 
 _BUILT_IN = {identifier: title for title, identifier in BUILT_IN.items()} | {
     "8d289c81-5878-46d4-8554-54e1e3d8b5cb": "Microsoft Sentinel Reader",

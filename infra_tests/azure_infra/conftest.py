@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from azure_functions.registry import Group
-from infra_tests.azure_infra.deployment import GROUP, SUBSCRIPTION, Deployment, deploy
+from offline.azure.templates.deployment import GROUP, SUBSCRIPTION, Deployment, deploy
 
 FOLDER = Path(__file__).parents[2] / "azure_infra"
 SOC = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/soc"

@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema import Draft4Validator
 
-from infra_tests.azure_infra.expressions import Later
+from offline.azure.templates.expressions import Later
 
 
 def _one_of(*values: str) -> dict[str, Any]:

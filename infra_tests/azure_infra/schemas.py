@@ -14,8 +14,8 @@ from jsonschema import Draft4Validator, ValidationError
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from infra_tests.azure_infra.expressions import Later
 from infra_tests.azure_infra.restated import RESTATED
+from offline.azure.templates.expressions import Later
 
 _ROOT = "https://schema.management.azure.com/schemas/"
 

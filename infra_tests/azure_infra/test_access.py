@@ -16,7 +16,7 @@ from azure_infra.names import APPS
 from azure_infra.permissions import FIREWALL_WRITES, GRAPH, INVENTORY, ORDINARY_ROLES, PRIVILEGED_ROLES
 from infra_tests.azure_infra.access import Right, rights
 from infra_tests.azure_infra.conftest import BREAK_GLASS, FIREWALLS, MOST, PRINCIPALS, deployed
-from infra_tests.azure_infra.deployment import Deployment
+from offline.azure.templates.deployment import Deployment
 
 _ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden" / "rights.json"

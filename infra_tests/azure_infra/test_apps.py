@@ -10,7 +10,7 @@ from azure_functions.actions.catalogue import GROUPS, UNDO_GROUP
 from azure_functions.registry import CONNECTIONS, FUNCTIONS, Group
 from azure_functions.settings import Settings, variable
 from azure_infra.names import APPS, App
-from infra_tests.azure_infra.deployment import Deployed, Deployment
+from offline.azure.templates.deployment import Deployed, Deployment
 
 each_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
 

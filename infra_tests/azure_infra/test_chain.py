@@ -8,8 +8,8 @@ import pytest
 
 from azure_functions.registry import Group
 from infra_tests.azure_infra.conftest import APPLICATION, FOLDER, MOST, SENTINEL, VNET, WORKSPACE, deployed
-from infra_tests.azure_infra.deployment import Deployment
-from infra_tests.azure_infra.expressions import Later
+from offline.azure.templates.deployment import Deployment
+from offline.azure.templates.expressions import Later
 
 SUFFIX = "abcdefghijklm"
 

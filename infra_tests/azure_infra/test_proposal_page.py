@@ -12,7 +12,7 @@ from azure_functions import registry
 from azure_functions.registry import Group
 from infra_tests.azure_infra.access import rights
 from infra_tests.azure_infra.conftest import LEAST, MOST, OPERATOR, PAGE_APPLICATION, deployed
-from infra_tests.azure_infra.deployment import Deployment
+from offline.azure.templates.deployment import Deployment
 
 NEEDED = ("keyVaultEndpoint", "linkKey", "pageApplicationId", "operatorPrincipalIds")
 NOBODY = "00000000-0000-0000-0000-000000000000"

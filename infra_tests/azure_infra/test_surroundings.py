@@ -8,7 +8,7 @@ import pytest
 
 from azure_functions.registry import CONSUMER_GROUP, CONTAINERS, EVENT_HUBS, FUNCTIONS, QUEUES, TABLES, Trigger
 from infra_tests.azure_infra.conftest import FLOW_LOGS, LEAST, MOST, PLAYBOOK, WRITER, deployed
-from infra_tests.azure_infra.deployment import Deployment
+from offline.azure.templates.deployment import Deployment
 
 
 def test_what_is_named_in_the_registry_is_there_and_nothing_else(most: dict[str, Deployment]) -> None:

@@ -12,10 +12,10 @@ from azure_infra.__main__ import FOLDER, TEMPLATES
 from azure_infra.arm import SCHEMA
 from infra_tests.azure_infra import restated
 from infra_tests.azure_infra.conftest import LEAST, MOST, deployed, read
-from infra_tests.azure_infra.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
-from infra_tests.azure_infra.expressions import calls, parse
 from infra_tests.azure_infra.restated import RESTATED
 from infra_tests.azure_infra.schemas import BY_DEFINITION, MISTAKEN, WITHOUT_SCHEMA, Schemas, SchemaUnknown
+from offline.azure.templates.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
+from offline.azure.templates.expressions import calls, parse
 from training.data_root import data_root
 
 NAMES = [file.partition(".")[0] for file in TEMPLATES]

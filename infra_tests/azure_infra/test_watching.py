@@ -13,9 +13,9 @@ from azure_functions.registry import FUNCTIONS
 from azure_infra.__main__ import FOLDER
 from azure_infra.columns import COLUMNS, RESERVED
 from infra_tests.azure_infra.conftest import FLOW_LOGS, MOST, WORKSPACE, deployed, read
-from infra_tests.azure_infra.deployment import Deployment
-from infra_tests.azure_infra.expressions import Later
 from infra_tests.response.world import Site, verdict
+from offline.azure.templates.deployment import Deployment
+from offline.azure.templates.expressions import Later
 from response.actions import Mode
 from response.journal import JournalEntry, Step
 from shared_model.events import Telemetry

@@ -13,13 +13,13 @@ import pytest
 from azure_functions.adapters.heartbeat import Heartbeat
 from azure_functions.registry import FUNCTIONS, POISON_QUEUES
 from infra_tests.azure_infra.conftest import MOST, read
-from infra_tests.azure_infra.deployment import Deployed, Deployment, deploy
-from infra_tests.azure_infra.expressions import Later
 from offline.azure.certificates import Certificates
 from offline.azure.resource_manager.deployed import DEPLOYED
 from offline.azure.seed import SUBSCRIPTION_ID
 from offline.azure.services import Services
 from offline.azure.storage import Storage
+from offline.azure.templates.deployment import Deployed, Deployment, deploy
+from offline.azure.templates.expressions import Later
 from response.anchors import anchor
 
 if TYPE_CHECKING:

@@ -198,7 +198,7 @@ def test_what_somebody_puts_in_its_place_between_look_and_write_is_theirs(cloud:
 def test_a_lock_is_no_reason_to_come_back(cloud: Cloud, action: CloseSecurityGroupRules) -> None:
     open_rules(cloud)
     made = plan(action, opened(cloud, "open-ssh"))
-    cloud.arm.groups.lock(cloud.world.edge_group, read_only=True)
+    cloud.arm.locks.lock(cloud.world.edge_group, read_only=True)
     with pytest.raises(CannotApply, match="close the rules by hand"):
         action.apply(made)
 

@@ -119,7 +119,7 @@ class TestApply:
 
     def test_a_lock_says_what_to_do_instead(self, cloud: Cloud, action: CloseStorageAccount) -> None:
         made = plan(action, verdict(cloud.world.storage))
-        cloud.arm.groups.lock(cloud.world.group, read_only=True)
+        cloud.arm.locks.lock(cloud.world.group, read_only=True)
         with pytest.raises(CannotApply, match=r"ScopeLocked.*Renew its keys"):
             action.apply(made)
 
@@ -175,7 +175,7 @@ class TestUndo:
 
     def test_a_lock_is_named(self, cloud: Cloud, action: CloseStorageAccount) -> None:
         made = closed(cloud, action)
-        cloud.arm.groups.lock(cloud.world.group, read_only=True)
+        cloud.arm.locks.lock(cloud.world.group, read_only=True)
         (left,) = action.undo(made).left
         assert "stays closed" in left
         assert settings(cloud) == CLOSED

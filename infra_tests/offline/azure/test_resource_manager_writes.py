@@ -251,15 +251,15 @@ def test_a_group_in_use_cannot_be_deleted(services, network):
 
 def test_a_lock_keeps_from_deleting_or_from_changing_what_is_below_it(services, network):
     put_rule(network)
-    services.arm.groups.lock(services.world.group, read_only=False)
+    services.arm.locks.lock(services.world.group, read_only=False)
     with pytest.raises(ResourceExistsError, match="ScopeLocked"):
         network.security_rules.begin_delete("shop", "edge", "deny").result()
     put_rule(network)
-    services.arm.groups.lock(services.world.edge_group, read_only=True)
+    services.arm.locks.lock(services.world.edge_group, read_only=True)
     with pytest.raises(ResourceExistsError, match="ScopeLocked"):
         put_rule(network)
-    services.arm.groups.unlock(services.world.edge_group)
-    services.arm.groups.unlock(services.world.group)
+    services.arm.locks.unlock(services.world.edge_group)
+    services.arm.locks.unlock(services.world.group)
     network.security_rules.begin_delete("shop", "edge", "deny").result()
 
 

@@ -6,6 +6,7 @@ assignment, an incident) stands below another resource's path; the last ``/provi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from offline.azure.resource_manager.errors import ArmError
@@ -15,15 +16,23 @@ _NAMES = (
     "Microsoft.Authorization",
     "Microsoft.Cdn",
     "Microsoft.Compute",
+    "Microsoft.EventGrid",
+    "Microsoft.EventHub",
+    "Microsoft.Insights",
+    "Microsoft.Logic",
+    "Microsoft.ManagedIdentity",
     "Microsoft.Network",
     "Microsoft.OperationalInsights",
     "Microsoft.Resources",
     "Microsoft.SecurityInsights",
+    "Microsoft.Storage",
+    "Microsoft.Web",
     "applicationGateways",
     "applicationSecurityGroups",
     "comments",
     "default",
     "defaultSecurityRules",
+    "deployments",
     "effectiveNetworkSecurityGroups",
     "flowLogs",
     "frontDoorWebApplicationFirewallPolicies",
@@ -31,10 +40,12 @@ _NAMES = (
     "instanceView",
     "ipConfigurations",
     "locations",
+    "locks",
     "networkInterfaces",
     "networkSecurityGroups",
     "networkWatchers",
     "operationResults",
+    "operationStatuses",
     "operations",
     "profiles",
     "publicIPAddresses",
@@ -43,15 +54,22 @@ _NAMES = (
     "roleDefinitions",
     "securityPolicies",
     "securityRules",
+    "sites",
+    "storageAccounts",
     "subnets",
     "subscriptions",
     "tags",
+    "userAssignedIdentities",
     "virtualMachineScaleSets",
     "virtualMachines",
     "virtualNetworks",
+    "whatIf",
+    "workflows",
     "workspaces",
 )
 _CANONICAL = {name.lower(): name for name in _NAMES}
+#: What belongs to a deployment has a short path, too.
+_DEPLOYMENT = re.compile(r"(/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?)/(deployments/.*)", re.IGNORECASE)
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
 
@@ -121,6 +139,9 @@ def parse_address(method: str, path: str) -> Address:
     """
     scope, provider, rest = _split(path)
     words = [word for word in rest.split("/") if word]
+    if not provider and (deployment := _DEPLOYMENT.match(path)):
+        scope, provider, rest = deployment[1], "/providers/", f"Microsoft.Resources/{deployment[2]}"
+        words = rest.split("/")
     if provider:
         namespace, words = canonical(words[0]) if words else "", words[1:]
         scope = _canonical_scope(scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from offline.azure.resource_manager.addresses import Address
-from offline.azure.resource_manager.errors import ArmError, group_not_found, not_found, scope_locked
+from offline.azure.resource_manager.errors import ArmError, group_not_found, not_found
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.web import EMPTY, Answer, Request, member
 
@@ -18,7 +18,6 @@ class Groups:
     def __init__(self, store: Store, tenant_id: str) -> None:
         self._store, self._tenant_id = store, tenant_id
         self.subscriptions: dict[str, str] = {}
-        self._locks: dict[str, bool] = {}
 
     def add_subscription(self, subscription_id: str, name: str) -> None:
         self.subscriptions[subscription_id.lower()] = name
@@ -35,27 +34,6 @@ class Groups:
         }
         self._store.put(group)
         return group
-
-    def lock(self, scope: str, *, read_only: bool) -> None:
-        """Put a management lock on a scope: nothing at or below it can be deleted, and if ``read_only`` nothing changed."""
-        self._locks[scope] = read_only
-
-    def unlock(self, scope: str) -> None:
-        """Take the lock of a scope away."""
-        del self._locks[scope]
-
-    def check_locks(self, path: str, method: str) -> None:
-        """Refuse a write that a lock forbids.
-
-        Raises
-        ------
-        ArmError
-        """
-        if method in ("GET", "HEAD"):
-            return
-        for scope, read_only in self._locks.items():
-            if (method == "DELETE" or read_only) and f"{path}/".lower().startswith(f"{scope}/".lower()):
-                raise scope_locked(path, "delete" if method == "DELETE" else "write", scope)
 
     def has(self, path: str) -> bool:
         """Whether a resource group is there."""

@@ -12,9 +12,12 @@ from offline.azure.credential import TENANT_ID
 from offline.azure.endpoint import Endpoint, Link, Refusal, Wanted, base_url
 from offline.azure.incidents import Incidents
 from offline.azure.resource_manager.addresses import Address, parse_address
+from offline.azure.resource_manager.deployments import Deployments
 from offline.azure.resource_manager.errors import ArmError, link_unauthorized, unauthorized, unknown_type
+from offline.azure.resource_manager.ground import Ground
 from offline.azure.resource_manager.groups import Groups
 from offline.azure.resource_manager.kinds import Kind
+from offline.azure.resource_manager.locks import Locks
 from offline.azure.resource_manager.operations import Operations
 from offline.azure.resource_manager.resources import Resources
 from offline.azure.resource_manager.roles import Roles
@@ -42,7 +45,7 @@ class ResourceManager(Endpoint):
 
     Attributes
     ----------
-    groups, roles, incidents
+    groups, locks, roles, incidents
         The state that is no resource of a resource group: subscriptions and groups, access control, Sentinel's incidents.
     """
 
@@ -68,8 +71,17 @@ class ResourceManager(Endpoint):
         self.writes = Writes(self._store, self._operations, self.faults, conflict_status, retry_after_s)
         self._resources = Resources(self._store, self.writes)
         self.groups = Groups(self._store, tenant_id)
+        self.locks = Locks()
         self.roles = Roles()
         self.incidents = Incidents()
+        self._deployments = Deployments(
+            self._operations,
+            self.faults,
+            retry_after_s,
+            lambda caller, request, looking: Ground(
+                self._store, self.answer, self._resources.serve, tenant_id, caller, request, looking
+            ),
+        )
 
     def put(self, resource_id: str, body: dict[str, Any], *, power: str = "") -> Resource:
         """Keep a resource at once, as if its operation had ended; return it as it is answered.
@@ -164,13 +176,17 @@ class ResourceManager(Endpoint):
                 return self.writes.look(address, request)
             self._operations.settle()
             self.groups.require(address.parent if kind == "subscriptions/resourcegroups" else address)
-            self.groups.check_locks(request.path, request.method)
-            match address.namespace.lower():
-                case "microsoft.authorization":
+            self.locks.check(request.path, request.method)
+            match address.namespace.lower(), kind.partition("/")[0]:
+                case "microsoft.authorization", "locks":
+                    answer = self.locks.answer(address, request)
+                case "microsoft.authorization", _:
                     answer = self.roles.answer(address, request, caller)
-                case "microsoft.securityinsights":
+                case "microsoft.securityinsights", "incidents":
                     answer = self.incidents.answer(address, request, caller)
-                case "microsoft.resources":
+                case "microsoft.resources", "deployments":
+                    answer = self._deployments.answer(address, request, caller)
+                case "microsoft.resources", _:
                     answer = self._group_or_tags(address, request, kind)
                 case _:
                     answer = self._resources.answer(address, request)

@@ -80,6 +80,10 @@ class Resources:
         self._store.put(kept)
         return kind.show(kept, self._store)
 
+    def serve(self, type_name: str) -> None:
+        """Keep resources of this type from now on, where it is none that is looked into."""
+        self._kinds.setdefault(type_name.lower(), Deployed(type_name))
+
     def get(self, address: Address) -> Resource:
         """A resource, or a child that lives in one, as it is answered.
 
@@ -103,10 +107,13 @@ class Resources:
         """What a write needs on the resources that its body points to."""
         if request.method != "PUT" or address.is_list:
             return ()
-        body, kind = request.object(), self._kinds.get(address.type.lower())
+        kind = self._kinds.get(address.type.lower())
         find = _CHILD_LINKS.get(address.type.lower()) or (kind.links if kind else None)
+        if find is None:
+            return ()
+        body = request.object()
         try:
-            return tuple(find(body)) if find else ()
+            return tuple(find(body))
         except (AttributeError, KeyError, TypeError) as error:
             raise BadBody(f"{type(error).__name__} {error}") from error
 
@@ -151,6 +158,8 @@ class Resources:
         if request.method == "DELETE" and present is None:
             return Answer(204)
         self._writes.check(address.path, present, request)
+        if isinstance(kind, Deployed) and request.method != "PATCH":
+            return self._write_at_once(address, present, request)
         if request.method == "PUT":
             headers = self._writes.put(kind, _named(address, request.object(), present), present, request)
             return Answer(200 if present else 201, self.get(address), headers)
@@ -160,6 +169,12 @@ class Resources:
             return self._patch(kind, present, request)
         kind.check_delete(present, self._store)
         return self._writes.delete(kind, present, request, lambda: self._store.delete(present["id"]))
+
+    def _write_at_once(self, address: Address, present: Resource | None, request: Request) -> Answer:
+        if request.method == "DELETE":
+            self._store.delete(address.path)
+            return Answer(200)
+        return Answer(200 if present else 201, self.keep(address.path, request.object(), ""))
 
     def _write_child(self, address: Address, request: Request) -> Answer:
         """Write one child of a resource: all else of the resource stays as it is, and its ETag changes with it."""

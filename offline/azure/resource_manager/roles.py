@@ -25,7 +25,18 @@ BUILT_IN = {
     "Network Contributor": "4d97b98b-1d4f-4787-a291-c67834d212e7",
     "Virtual Machine Contributor": "9980e02c-c2be-4d73-94e8-173b1dc7cf3c",
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
     "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
+    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+    "Storage Queue Data Message Sender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
+    "Storage Queue Data Reader": "19e7f393-937e-4f77-808e-94535e297925",
+    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+    "Storage Table Data Reader": "76199698-9eea-4c19-bc75-cec21354c6b6",
+    "Azure Event Hubs Data Receiver": "a638d3c7-ab3a-418d-83e6-5f17a39d4fde",
+    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "Microsoft Sentinel Reader": "8d289c81-5878-46d4-8554-54e1e3d8b5cb",
+    "Microsoft Sentinel Automation Contributor": "f4c81013-99ee-4d62-a7ee-b3f1f648599a",
 }
 _ACTIONS = {
     "Owner": ["*"],
@@ -119,6 +130,8 @@ class Roles:
             return self._assignment(address, request, caller)
         if kind == "roledefinitions" and request.method == "GET":
             return self._definition(address, request)
+        if kind == "roledefinitions" and request.method in ("PUT", "DELETE"):
+            return self._write_definition(address, request)
         raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served here for {address.type}.")
 
     def _assignment(self, address: Address, request: Request, caller: Caller) -> Answer:
@@ -243,6 +256,29 @@ class Roles:
                 404, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{address.names[0]}' does not exist."
             )
         return Answer(200, _at(one, address.scope))
+
+    def _write_definition(self, address: Address, request: Request) -> Answer:
+        guid = address.names[0].lower()
+        before = self._definitions.get(guid)
+        if before and before["properties"]["type"] == "BuiltInRole":
+            raise ArmError(403, "RoleDefinitionIsBuiltIn", "A built-in role can be neither changed nor deleted.")
+        if request.method == "DELETE":
+            if any(_role_of(one) == guid for one in self._assignments.values()):
+                raise ArmError(400, "RoleDefinitionHasAssignments", "There are existing role assignments referencing role.")
+            return Answer(200, _at(self._definitions.pop(guid), address.scope)) if before else Answer(204, EMPTY)
+        sent = member(request.object(), "properties")
+        name, permissions, scopes = (sent.get(one) for one in ("roleName", "permissions", "assignableScopes"))
+        if not (name and isinstance(permissions, list) and permissions and isinstance(scopes, list) and scopes):
+            raise ArmError(400, "RoleDefinitionBodyInvalid", "A role needs roleName, permissions and assignableScopes.")
+        for key, other in self._definitions.items():
+            if key != guid and other["properties"]["roleName"] == name:
+                raise ArmError(
+                    409, "RoleDefinitionWithSameNameExists", f"A custom role with the same name already exists: {name} ({key})."
+                )
+        self._define(guid, str(name), "CustomRole", [], scopes)
+        made = self._definitions[guid]
+        made["properties"] |= {"description": sent.get("description", ""), "permissions": permissions}
+        return Answer(201, _at(made, address.scope))
 
     def _define(self, guid: str, name: str, kind: str, actions: list[str], scopes: list[str]) -> None:
         permissions = [{"actions": actions, "notActions": [], "dataActions": [], "notDataActions": []}]

@@ -1,7 +1,7 @@
 """``main.bicep`` → the ARM template that it stands for: the part of the language that it uses, and an error for everything else.
 
 No compiler of Microsoft's can be had where this is tested (docs/decisions/109). What comes out is what a compiler makes of
-modules: nested deployments, for :func:`infra_tests.azure_infra.deployment.deploy` to evaluate, with all that is checked there.
+modules: nested deployments, for :func:`offline.azure.templates.deployment.deploy` to evaluate, with all that is checked there.
 Language: https://learn.microsoft.com/azure/azure-resource-manager/bicep/file and ``…/bicep/operators`` (precedence).
 """
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from infra_tests.azure_infra.bicep_parts import (
+from azure_infra.bicep_parts import (
     BicepInvalid,
     Expression,
     Object,
@@ -80,6 +80,7 @@ class _File(Words):
             raise BicepInvalid(f"targetScope is {scope!r}")
         return {
             "$schema": f"https://schema.management.azure.com/schemas/2018-05-01/{SCOPES[scope]}.json#",
+            "contentVersion": "1.0.0.0",
             "parameters": self._parameters,
             "variables": self._variables,
             "resources": list(self._resources.values()),
@@ -148,8 +149,11 @@ class _File(Words):
                 content[key] = self._expression()
             else:
                 raise BicepInvalid(f"module {name} has no property {key}")
-        if f"/{SCOPES[scope_of.pop('kind')]}.json" not in template["$schema"]:
+        kind_of_scope = scope_of.pop("kind")
+        if f"/{SCOPES[kind_of_scope]}.json" not in template["$schema"]:
             raise BicepInvalid(f"module {name}: {path} is no template for its scope")
+        if kind_of_scope != "group":  # the record of a deployment lies in a region; of one in a group, in the group's
+            scope_of["location"] = "[deployment().location]"
         given = dict(content.get("params", Object()))
         declared = template["parameters"]
         if unknown := given.keys() - declared.keys():
@@ -186,7 +190,7 @@ class _File(Words):
             subscription, group = arguments
             return {"kind": "group", "subscriptionId": written(subscription), "resourceGroup": written(group)}
         if name == "tenant" and not arguments:
-            return {"kind": "tenant"}
+            return {"kind": "tenant", "scope": "/"}
         raise BicepInvalid(f"{name}: a scope that this reader does not know")
 
     def _declare(self, name: str, kind: dict[str, Any], content: Any) -> None:
@@ -270,7 +274,8 @@ class _File(Words):
         declared = made["properties"]["template"]["outputs"]
         if output not in declared:
             raise BicepInvalid(f"module {name} has no output {output}")
-        return Expression(f"reference({self._id_of(name)}).outputs.{output}.value", declared[output]["type"].lower())
+        asked = f"reference({self._id_of(name)}, '{made['apiVersion']}').outputs.{output}.value"
+        return Expression(asked, declared[output]["type"].lower())
 
     def _after(self, expression: Expression) -> Expression:
         """Properties and elements that are taken of a value."""
@@ -284,8 +289,16 @@ class _File(Words):
                 return expression
 
     def _id_of(self, name: str) -> str:
+        """A deployment lies where it deploys to."""
         made = self._resources[name]
-        return f"subscriptionResourceId('{made['type']}', {inner_of(made['name'])})"
+        kind, own = made["type"], inner_of(made["name"])
+        if made.get("scope") == "/":
+            return f"tenantResourceId('{kind}', {own})"
+        if "resourceGroup" not in made:
+            return f"subscriptionResourceId('{kind}', {own})"
+        subscription = inner_of(made["subscriptionId"]) if "subscriptionId" in made else "subscription().subscriptionId"
+        group = f"format('/subscriptions/{{0}}/resourceGroups/{{1}}', {subscription}, {inner_of(made['resourceGroup'])})"
+        return f"extensionResourceId({group}, '{kind}', {own})"
 
     def _text(self, said: str) -> Any:
         parts = re.split(r"(?<!\\)\$\{([^}]*)\}", said[1:-1])

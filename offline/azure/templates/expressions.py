@@ -1,6 +1,7 @@
 """ARM's expressions, as far as the templates use them: read into a tree, and evaluated with what a deployment would know.
 
-What only a deployment knows (``reference``) becomes a :class:`Later`, which goes through texts unchanged.
+What only the platform knows (``reference``) is asked of it where there is one (:attr:`Scope.platform`); else it becomes a
+:class:`Later`, which goes through texts unchanged.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urljoin
 
 _TOKEN = re.compile(r"\s*(?:'((?:[^']|'')*)'|(-?\d+)|([A-Za-z_]\w*)|(.))", re.DOTALL)
 
 
-#: Who deploys, and in which tenant.
+#: Who deploys, and in which tenant, where no platform says it.
 DEPLOYER, _TENANT = "99999999-0000-4000-8000-0000000000de", "72f988bf-0000-4000-8000-000000000000"
 
 
@@ -90,12 +91,32 @@ class Later:
         return f"<{self.of}>"
 
 
+class Platform(Protocol):
+    """What a deployment meets: who deploys, what is there, and what is made of it."""
+
+    deployer: str
+    tenant: str
+
+    def location(self, group_id: str) -> str:
+        """Region of a resource group."""
+
+    def read(self, identifier: str) -> Any:
+        """A resource as it is answered now, or a :class:`Later` where that is not known yet."""
+
+    def make(self, deployed: Any) -> None:
+        """Make a resource (:class:`~offline.azure.templates.deployment.Deployed`): all that it waits for is there."""
+
+
 @dataclass
 class Scope:
     """Where a template is deployed, and what its expressions may ask for.
 
     Attributes
     ----------
+    name, location : str
+        The deployment's own.
+    platform : Platform, optional
+        Without one everything is evaluated, and nothing made.
     parameters, variables : mapping
         Variables as the template has them: evaluated when they are asked for.
     referenced : list of str
@@ -106,6 +127,9 @@ class Scope:
 
     subscription: str
     group: str = ""
+    name: str = "deployment"
+    location: str = "westeurope"
+    platform: Platform | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
     referenced: list[str] = field(default_factory=list)
@@ -150,7 +174,7 @@ class Scope:
         else:
             function = _FUNCTIONS.get(tree.name)
             if function is None:
-                raise ExpressionInvalid(f"there is no function {tree.name}, or the test does not know it")
+                raise ExpressionInvalid(f"there is no function {tree.name}, or it is not known here")
             result = function(self, *(self.evaluate(argument) for argument in tree.arguments))
         for part in tree.path:
             key = self.evaluate(part)
@@ -203,7 +227,22 @@ def _format(scope: Scope, pattern: str, *parts: Any) -> str:
 
 def _reference(scope: Scope, identifier: str, api: str = "", full: str = "") -> Any:
     scope.referenced.append(identifier)
-    return scope.deployed.get(identifier, Later(identifier))
+    if identifier in scope.deployed or scope.platform is None:
+        return scope.deployed.get(identifier, Later(identifier))
+    found = scope.platform.read(identifier)
+    return found if full or isinstance(found, Later) else found["properties"]
+
+
+def _resource_group(scope: Scope) -> Any:
+    location = scope.platform.location(scope.group_id) if scope.platform else scope.location
+    return {"id": scope.group_id, "name": scope.group, "location": location}
+
+
+def _deployer(scope: Scope) -> Any:
+    return {
+        "objectId": scope.platform.deployer if scope.platform else DEPLOYER,
+        "tenantId": scope.platform.tenant if scope.platform else _TENANT,
+    }
 
 
 def _hash(*parts: Any) -> bytes:
@@ -221,7 +260,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "copyIndex": lambda scope: scope.copy_index,
     "createArray": lambda scope, *parts: list(parts),
     "createObject": lambda scope, *parts: dict(zip(parts[::2], parts[1::2], strict=True)),
-    "deployment": lambda scope: {"location": "westeurope", "name": "deployment"},
+    "deployment": lambda scope: {"location": scope.location, "name": scope.name},
     "empty": lambda scope, content: not content,
     "environment": lambda scope: _CLOUD,
     "equals": lambda scope, a, b: a == b,
@@ -242,7 +281,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "range": lambda scope, start, count: list(range(start, start + count)),
     "reference": _reference,
     "replace": lambda scope, content, old, new: str(content).replace(old, new),
-    "resourceGroup": lambda scope: {"id": scope.group_id, "name": scope.group, "location": "westeurope"},
+    "resourceGroup": _resource_group,
     "resourceId": lambda scope, kind, *names: resource_id(scope.id, kind, names),
     "split": lambda scope, content, at: content.split(at),
     "string": lambda scope, content: str(content),
@@ -251,8 +290,9 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "subscriptionResourceId": lambda scope, kind, *names: resource_id(scope.subscription_id, kind, names),
     "substring": lambda scope, content, start, count: content[start : start + count],
     "take": lambda scope, content, count: content[:count],
-    "deployer": lambda scope: {"objectId": DEPLOYER, "tenantId": _TENANT},
-    "tenant": lambda scope: {"tenantId": _TENANT},
+    "deployer": _deployer,
+    "tenant": lambda scope: {"tenantId": _deployer(scope)["tenantId"]},
+    "tenantResourceId": lambda scope, kind, *names: resource_id("", kind, names),
     "toLower": lambda scope, content: str(content).lower(),
     "true": lambda scope: True,
     "union": lambda scope, *parts: {key: content for part in parts for key, content in part.items()},
