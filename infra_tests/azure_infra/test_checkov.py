@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from azure_infra.__main__ import COMPILED
 from azure_infra.explanations import EXCEPTIONS
 from infra_tests.azure_infra.conftest import FOLDER
 
@@ -17,7 +18,9 @@ CHECKOV = FOLDER.parent / ".venv-checkov" / "bin" / "checkov"
 def test_what_checkov_finds_is_explained_and_every_explanation_is_needed() -> None:
     if not CHECKOV.is_file():
         pytest.skip("checkov's environment is not here: make test makes it")
-    command = [CHECKOV, "--directory", FOLDER, "--framework", "arm", "bicep", "--skip-download", "--quiet", "--output", "json"]
+    # What main.json nests is read from its own file: of a nested template checkov takes expressions for wrong values.
+    only = ["--directory", FOLDER, "--skip-path", COMPILED, "--framework", "arm", "bicep"]
+    command = [CHECKOV, *only, "--skip-download", "--quiet", "--output", "json"]
     environment = {**os.environ, "LOG_LEVEL": "ERROR"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     reports = json.loads(done.stdout)

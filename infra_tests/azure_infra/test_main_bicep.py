@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from azure_functions.registry import Group
-from infra_tests.azure_infra.bicep import BicepInvalid, template_of
+from azure_infra.__main__ import COMPILED, TEMPLATES
+from azure_infra.__main__ import compiled as compile_main
+from azure_infra.bicep import BicepInvalid, template_of
 from infra_tests.azure_infra.conftest import (
     APPLICATION,
     BREAK_GLASS,
@@ -23,8 +25,8 @@ from infra_tests.azure_infra.conftest import (
     WORKSPACE,
     read,
 )
-from infra_tests.azure_infra.deployment import GROUP, SUBSCRIPTION, Deployment, ParameterRefused, deploy
-from infra_tests.azure_infra.expressions import Later
+from offline.azure.templates.deployment import GROUP, SUBSCRIPTION, Deployment, ParameterRefused, deploy
+from offline.azure.templates.expressions import Later
 
 MOST: dict[str, Any] = {
     "workspaceId": WORKSPACE,
@@ -80,11 +82,32 @@ def test_each_template_is_deployed_where_it_says(most: Deployment) -> None:
 
 
 def test_modules_wait_for_what_they_take() -> None:
-    resources = compiled(text())["resources"]
-    ids = [f"[subscriptionResourceId('{one['type']}', {one['name'][1:-1]})]" for one in resources]
-    waits = [[ids.index(before) for before in one.get("dependsOn", ())] for one in resources]
+    names = [one["name"][1:-1] for one in compiled(text())["resources"]]
+
+    def position(identifier: str) -> int:
+        return next(at for at, name in enumerate(names) if identifier.endswith(f", {name})]"))
+
+    waits = [sorted(map(position, one.get("dependsOn", ()))) for one in compiled(text())["resources"]]
     group, sentinel, room = 0, 1, 2
-    assert waits == [[], [], [group, sentinel], [room, sentinel], [room]]
+    assert waits == [[], [], [group, sentinel], [sentinel, room], [room]]
+
+
+def test_a_deployment_lies_where_it_deploys_to(most: Deployment) -> None:
+    """Azure takes a module's outputs by the id that its deployment has there, and by no other."""
+    names = {identifier.rpartition("/")[2]: identifier.partition("/providers/")[0] for identifier in most.nested}
+    here = f"/subscriptions/{SUBSCRIPTION}"
+    wanted = {"workspace": f"{here}/resourceGroups/soc", "resource-group": f"{here}/resourceGroups/{GROUP}", "subscription": here}
+    assert {f"{GROUP}-{name}": scope for name, scope in {**wanted, "tenant": ""}.items()}.items() <= names.items()
+
+
+def test_the_record_of_a_deployment_has_a_region_or_a_group() -> None:
+    for one in compiled(text())["resources"][1:]:
+        assert ("location" in one) != ("resourceGroup" in one), one["name"]
+
+
+def test_what_is_shipped_for_those_without_a_compiler_is_current() -> None:
+    templates = {file: (FOLDER / file).read_text(encoding="utf-8") for file in TEMPLATES}
+    assert (FOLDER / COMPILED).read_text(encoding="utf-8") == compile_main(templates)
 
 
 def test_what_is_not_asked_for_is_not_deployed() -> None:
