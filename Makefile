@@ -19,7 +19,7 @@ setup: .venv/bin/breakwater node_modules/.ready .cache/emulator/.ready .cache/az
 demo: setup ## the main job: both embedded clouds, recorded attacks replayed, contained, undone; writes demo-report.html
 	@$(RUN) -m offline.demo
 
-test: setup .venv-train/.ready .venv-checkov/.ready .venv-azureml/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
+test: setup .venv-train/.ready .venv-checkov/.ready .venv-azureml/.ready .venv-az/.ready tflite-runtime ## every test, the end-to-end ones on the embedded clouds included
 	@$(TRAIN) -m pytest -p no:cacheprovider --confcutdir infra_tests/training -m training infra_tests/training
 	@$(RUN) -m pytest -m "not training" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
@@ -61,12 +61,13 @@ histories: .venv/.ready ## the response under 100,000 generated histories, and b
 	@$(RUN) -m infra_tests.response.histories --out docs/histories.md
 
 clean: ## remove everything that the other targets made
-	rm -rf .venv .venv-train .venv-tflite .venv-checkov .venv-azureml .cache build cdk.out node_modules demo-report.html
+	rm -rf .venv .venv-train .venv-tflite .venv-checkov .venv-azureml .venv-az .cache build cdk.out node_modules demo-report.html
 
 lock: .venv/.ready ## resolve requirements/*.in anew
 	@for name in functions azure_functions dev train train_gpu azureml bootstrap checkov; do \
 		uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/$$name.in -o requirements/$$name.lock; done
-	@uv pip compile -q --universal --no-deps --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/emulator.in -o requirements/emulator.lock
+	@for name in emulator az; do \
+		uv pip compile -q --universal --no-deps --python-version 3.11 --generate-hashes --no-annotate --no-header requirements/$$name.in -o requirements/$$name.lock; done
 	@uv pip compile -q --universal --no-deps --python-version 3.13 --generate-hashes --no-annotate --no-header requirements/azure_runtime.in -o requirements/azure_runtime.lock
 	@uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux2014 --generate-hashes --no-annotate --no-header requirements/tflite-runtime.in -o requirements/tflite-runtime.lock
 
@@ -103,6 +104,11 @@ node_modules/.ready: package-lock.json .venv/.ready
 .venv-checkov/.ready: requirements/checkov.lock requirements/sync
 	@echo "checkov environment (scans the Azure templates; it pins older versions of what the others need)"
 	@requirements/sync $(CURDIR)/.venv-checkov requirements/checkov.lock $(PYTHON)
+	@touch $@
+
+.venv-az/.ready: requirements/az.lock requirements/sync
+	@echo "Azure CLI environment (deploys the templates to the embedded Azure)"
+	@requirements/sync $(CURDIR)/.venv-az requirements/az.lock $(PYTHON)
 	@touch $@
 
 azureml: .venv-azureml/.ready ## create the environment that submits training to Azure ML (SageMaker needs none of its own)
