@@ -55,7 +55,7 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         verdict, policy = Verdict.from_json(options.verdict.read_bytes()), load_policy(options.policy, where.actions())
     except OSError as error:
         raise NotPossible(f"cannot read {error.filename}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise NotPossible(f"{options.verdict}: {error}: give one verdict, as JSON") from error
     now_ms = time.time_ns() // 1_000_000 if options.at is None else options.at
     if not 0 <= now_ms < _LATEST_MS:

@@ -137,7 +137,7 @@ class Verdict:
                     "seen": tuple(data.get("seen", ())),
                 }
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a verdict: {error}") from error
 
 

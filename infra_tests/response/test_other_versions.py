@@ -118,6 +118,11 @@ def test_a_verdict_that_lacks_what_it_must_have_is_none(name: str) -> None:
         Verdict.from_json(json.dumps(lacking))
 
 
+def test_what_is_nested_without_end_is_no_verdict() -> None:
+    with pytest.raises(ValueError, match="not a verdict: "):
+        Verdict.from_json('{"id": ' + "[" * 100_000)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
