@@ -18,7 +18,7 @@ from cdk.policy import read_policy
 from cdk.settings import SettingInvalid, Settings
 from cdk.stacks.data import DataStack
 from cdk.stacks.detection import DetectionStack
-from cdk.stacks.global_events import GLOBAL_REGION, GlobalEventsStack
+from cdk.stacks.global_events import GLOBAL_REGION, GlobalEventsStack, forwards_to
 from cdk.stacks.observability import ObservabilityStack
 from cdk.stacks.response import ResponseStack
 from response.policy import PolicyError
@@ -44,7 +44,7 @@ def build(app: cdk.App, settings: Settings) -> dict[str, cdk.Stack]:
         stack.add_stack_dependency(data)
     stacks: dict[str, cdk.Stack] = {"data": data, "detection": detection, "response": response, "observability": observability}
     home = shared["env"].region if shared["env"] else GLOBAL_REGION
-    if home != GLOBAL_REGION:
+    if forwards_to(home):
         shared["env"] = cdk.Environment(account=shared["env"].account, region=GLOBAL_REGION)
         del shared["settings"]
         title = f"Breakwater: events that are only said in {GLOBAL_REGION}."

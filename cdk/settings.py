@@ -236,7 +236,7 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
             raise SettingInvalid(key, value, f"a JSON list ({error})") from error
     if not isinstance(value, list):
         raise SettingInvalid(key, value, "a list of texts")
-    return tuple(_text(key, part) for part in value)
+    return tuple(dict.fromkeys(_text(key, part) for part in value))
 
 
 _READERS = {str: _text, int: _number, tuple: _texts}

@@ -8,6 +8,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
 from cdk.explanations import UNDELIVERABLE, acknowledge
@@ -18,6 +19,14 @@ from cdk.rules import API_CALLS, WITH_READS
 #: Where AWS says them [EventBridge user guide, *Events from global services*].
 GLOBAL_REGION = "us-east-1"
 GLOBAL_SERVICES = ["iam.amazonaws.com", "sts.amazonaws.com", "signin.amazonaws.com", "organizations.amazonaws.com"]
+
+
+def forwards_to(home: str) -> bool:
+    """Say whether global events reach a home region by being handed on: not where they are said, nor from another partition.
+
+    GovCloud, China and the others have no us-east-1, and no bus of another region is a target there.
+    """
+    return home != GLOBAL_REGION and RegionInfo.get(home).partition in (None, "aws")
 
 
 class GlobalEventsStack(Stack):

@@ -64,6 +64,11 @@ def test_text_of_the_command_line_and_lists_of_cdk_json_mean_the_same() -> None:
     assert as_list.log_groups == ("/var/log/secure", "/var/log/auth")
 
 
+def test_what_is_named_twice_is_there_once() -> None:
+    twice = {"breakwater:log-groups": "/var/log/secure, /var/log/auth,/var/log/secure"}
+    assert Settings.from_context(twice, ROOT).log_groups == ("/var/log/secure", "/var/log/auth")
+
+
 def test_an_existing_trail_is_a_bucket_and_a_prefix() -> None:
     settings = Settings.from_context({"breakwater:trail": "audit-logs/AWSLogs/123456789012/"}, ROOT)
     assert (settings.trail_bucket, settings.trail_prefix) == ("audit-logs", "AWSLogs/123456789012/")

@@ -15,6 +15,7 @@ import pytest
 
 from cdk import explanations
 from cdk.delivery import FLOW_LOG_FIELDS
+from cdk.stacks.global_events import forwards_to
 from infra_tests.cdk.conftest import ACCOUNT, LOG_GROUP, REGION, VPC
 from infra_tests.cdk.templates import Templates, principals
 from lambdas.function import RETRY_AFTER_S
@@ -282,6 +283,22 @@ def test_nothing_is_forwarded_where_home_is_us_east_1(synthesise: Callable[..., 
         "BreakwaterObservability",
         "BreakwaterResponse",
     }
+
+
+def test_another_partition_has_arns_of_its_own_and_no_us_east_1(synthesise: Callable[..., Templates]) -> None:
+    gov = synthesise(region="us-gov-west-1", flow_log_vpcs=(VPC,), log_groups=(LOG_GROUP,), security_hub="send")
+    assert "BreakwaterGlobalEvents" not in gov.by_stack
+    text = json.dumps(gov.by_stack)
+    assert "arn:aws-us-gov:" in text
+    assert "arn:aws:" not in text
+
+
+@pytest.mark.parametrize(
+    ("home", "forwards"),
+    [("eu-central-1", True), ("us-east-1", False), ("us-gov-east-1", False), ("cn-north-1", False), ("xx-new-1", True)],
+)
+def test_events_are_handed_on_within_their_partition_alone(home: str, forwards: bool) -> None:
+    assert forwards_to(home) is forwards
 
 
 def test_flow_logs_carry_the_fields_of_version_5_every_minute(templates: Templates) -> None:
