@@ -14,9 +14,10 @@ import pytest
 
 from azure_infra.__main__ import COMPILED
 from infra_tests.azure_infra.azure_cli import AZ, ROOT, Az, commands_of_the_guide, line_of_the_guide
-from infra_tests.azure_infra.conftest import APPLICATION, LEAST, SENTINEL, deployed, read
+from infra_tests.azure_infra.conftest import APPLICATION, LEAST, SENTINEL, WORKSPACE, deployed, read
 from offline.azure.certificates import make_certificates
 from offline.azure.services import Services
+from offline.azure.templates.deployment import SUBSCRIPTION, deploy
 
 pytestmark = pytest.mark.skipif(not AZ.is_file(), reason="Azure CLI's environment is not here: make test makes it")
 SUFFIX = "x1y2z3"
@@ -136,6 +137,54 @@ def test_what_azure_refuses_of_a_deployment_is_told_with_its_place_and_deploying
     assert len(cloud.arm.roles.assignments()) == before
 
 
+def test_the_script_that_connects_flow_logs_finds_the_app_and_its_key(cloud: Services, by_itself: Az) -> None:
+    """connect.sh as it is. The key is what the host makes when the package is there."""
+    room = f"/subscriptions/{cloud.world.subscription_id}/resourceGroups/breakwater/providers"
+    app = f"breakwater-detect-{SUFFIX}"
+    cloud.arm.put(f"{room}/Microsoft.Web/sites/{app}/host/default", {"properties": {"systemKeys": {"blobs_extension": "a/b=="}}})
+    assert by_itself.sh("azure_infra/connect.sh breakwater").splitlines() == [f"Flow logs are announced to {app}."]
+    topic = f"{room}/Microsoft.EventGrid/systemTopics/breakwater-flow-logs/eventSubscriptions"
+    listed = by_itself("rest", "--url", f"{cloud.arm.url}{topic}?api-version=2025-02-15")["value"]
+    addresses = {one["properties"]["destination"]["properties"]["endpointUrl"] for one in listed}
+    assert len(addresses) == 2
+    assert all(one.startswith(f"https://{app}.azurewebsites.net/") and one.endswith("&code=a%2Fb%3D%3D") for one in addresses)
+
+
+def test_the_provider_that_no_template_registers_can_be_registered(by_itself: Az) -> None:
+    by_itself.sh("az provider register --namespace Microsoft.App")  # with --wait it looks after ten seconds
+    assert by_itself("provider", "show", "-n", "Microsoft.App")["registrationState"] == "Registered"
+
+
+def test_rights_under_the_lock_are_taken_away_as_the_guide_says(cloud: Services, by_itself: Az) -> None:
+    """The block after an update; here it takes those of the app that undoes, since no new deployment has the old ones."""
+    (state,) = by_itself("storage", "account", "list", "-g", "breakwater", "--query", "[?isHnsEnabled].name")
+    block = commands_of_the_guide('queues="$(az storage account show').replace("STATE_ACCOUNT", state)
+    assert "respond is" in block
+
+    def holders() -> list[str]:
+        wanted = f"/storageaccounts/{state}/queueservices/default/queues/containments"
+        there = (one["properties"] for one in cloud.arm.roles.assignments())
+        return [one["description"] for one in there if one["scope"].lower().endswith(wanted) and one["description"]]
+
+    assert any("undo is" in one for one in holders())
+    by_itself.sh(block.replace("respond is", "undo is"))
+    assert not any("undo is" in one for one in holders())
+    levels = by_itself("lock", "list", "-g", "breakwater", "--query", "[].[name, level]")
+    assert levels == [["breakwater-journal", "CanNotDelete"]]
+
+
+def test_the_two_roles_on_the_key_of_links_can_be_made_and_given(cloud: Services, by_itself: Az) -> None:
+    vault, respond, page = f"{cloud.world.group}/providers/Microsoft.KeyVault/vaults/soc", "r" * 8, "p" * 8
+    block = commands_of_the_guide('az role definition create --role-definition \'{"Name": "Breakwater link signer"')
+    for placeholder, chosen in (("<vault id>", vault), ("<respondPrincipalId>", respond), ("<pagePrincipalId>", page)):
+        assert placeholder in block
+        block = block.replace(placeholder, chosen)
+    by_itself.sh(block)
+    for principal in (respond, page):
+        (given,) = cloud.arm.roles.assignments(principal)
+        assert given["properties"]["scope"] == f"{vault}/keys/breakwater-links"
+
+
 def test_without_bicep_everything_at_once(tmp_path: Path) -> None:
     """The lines of the guide for main.bicep, with main.json: the compiler of Bicep is what is not here."""
     preview, create = (
@@ -158,6 +207,8 @@ def test_without_bicep_everything_at_once(tmp_path: Path) -> None:
         assert services.arm.has(made["outputs"]["BREAKWATER_STATE_ACCOUNT_ID"]["value"])
         assert services.arm.has(made["outputs"]["BREAKWATER_PLAYBOOK_ID"]["value"])
         kinds = Counter(_kind(one["id"]) for one in made["outputResources"])
+        evaluated = deploy(read("main"), SUBSCRIPTION, "", **(given | {"workspaceId": WORKSPACE}), activityLog=True)
+        assert kinds.total() == len(evaluated.resources) > 200
         assert kinds["microsoft.web/sites"] == 4
         assert kinds["microsoft.securityinsights/automationrules"] == 2
 

@@ -120,6 +120,7 @@ def test_deploying_again_changes_nothing(services: Services, asked: Asked) -> No
     [
         ({"parameters": {"size": {"type": "int", "maxValue": 3}}}, "'size' is not provided"),
         ({"parameters": {"size": {"type": "int", "defaultValue": 4, "maxValue": 3}}}, "less than or equal to '3'"),
+        ({"resources": [{"type": 7}]}, "KeyError"),
         ({"outputs": {"x": {"type": "string", "value": "[nonsense()]"}}}, "no function nonsense"),
         ({"resources": [IDENTITY | {"dependsOn": [f"[resourceId('{IDENTITIES}', 'robot')]"]}]}, "Circular dependency"),
     ],

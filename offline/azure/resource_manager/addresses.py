@@ -137,6 +137,7 @@ def parse_address(method: str, path: str) -> Address:
     ArmError
         Where it is no path of Resource Manager's.
     """
+    path = re.sub("/{2,}", "/", path)  # Azure CLI names an empty parent between two slashes
     scope, provider, rest = _split(path)
     words = [word for word in rest.split("/") if word]
     if not provider and (deployment := _DEPLOYMENT.match(path)):
@@ -149,7 +150,7 @@ def parse_address(method: str, path: str) -> Address:
         namespace, scope = "Microsoft.Resources", ""
         if not words or words[0].lower() != "subscriptions":
             raise ArmError(404, "InvalidPath", f"The path {path} is none of Resource Manager's.")
-    if not namespace or not words:
+    if not namespace or (not words and method != "GET"):
         raise ArmError(404, "InvalidResourceNamespace", f"The path {path} names no type of resource.")
     action = ""
     if method == "POST":

@@ -31,9 +31,11 @@ DEPLOYED = (
     "Microsoft.Web/sites",
     "Microsoft.Web/sites/config",
     "Microsoft.Web/sites/functions",
+    "Microsoft.Web/sites/host",
 )
-#: Reading an app's settings is an action of its own, since others keep secrets there: Reader does not have it.
+#: Reading an app's settings is an action of its own, since others keep secrets there: Reader does not have it. So are its keys.
 SETTINGS = "Microsoft.Web/sites/config/list/action"
+HOST_KEYS = "Microsoft.Web/sites/host/listkeys/action"
 
 
 class Deployed(Kind):
@@ -57,8 +59,12 @@ class Deployed(Kind):
 
 def settings_of(config: Resource) -> Resource:
     """An app's settings as ``list`` answers them."""
-    given = {name: value for name, value in config["properties"].items() if name != "provisioningState"}
-    return {"id": config["id"], "name": config["name"], "type": config["type"], "properties": given}
+    return {"id": config["id"], "name": config["name"], "type": config["type"], "properties": said_in(config)}
+
+
+def said_in(resource: Resource) -> dict[str, Any]:
+    """A resource's properties as they were put."""
+    return {name: value for name, value in resource["properties"].items() if name != "provisioningState"}
 
 
 def made_up(resource_id: str, what: str) -> str:

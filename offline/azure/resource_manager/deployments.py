@@ -170,6 +170,8 @@ class Deployments:
             return carry_out(template, scope, {name: one["value"] for name, one in given.items()}, got)
         except (ParameterRefused, ExpressionInvalid) as problem:
             raise _invalid(str(problem)) from problem
+        except (AttributeError, LookupError, TypeError, ValueError) as problem:
+            raise _invalid(f"{type(problem).__name__} {problem}") from problem
 
 
 def _content(request: Request) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Groups:
     def __init__(self, store: Store, tenant_id: str) -> None:
         self._store, self._tenant_id = store, tenant_id
         self.subscriptions: dict[str, str] = {}
+        self._registered: set[str] = set()
 
     def add_subscription(self, subscription_id: str, name: str) -> None:
         self.subscriptions[subscription_id.lower()] = name
@@ -77,6 +78,21 @@ class Groups:
         if request.method == "PATCH":
             group["tags"] = member(request.object(), "tags") or group["tags"]
         return Answer(200, group)
+
+    def provider(self, address: Address, request: Request) -> Answer:
+        """Answer ``{subscription}/providers/{namespace}``: whether it is registered, and ``register``.
+
+        Raises
+        ------
+        ArmError
+        """
+        provider = f"{address.scope}/providers/{address.namespace}"
+        if address.action.lower() == "register":
+            self._registered.add(provider.lower())
+        elif address.action or request.method != "GET":
+            raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served here for providers.")
+        state = "Registered" if provider.lower() in self._registered else "NotRegistered"
+        return Answer(200, {"id": provider, "namespace": address.namespace, "registrationState": state, "resourceTypes": []})
 
     def _subscription(self, address: Address, request: Request) -> Answer:
         if request.method != "GET":

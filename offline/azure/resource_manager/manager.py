@@ -178,6 +178,8 @@ class ResourceManager(Endpoint):
             self.groups.require(address.parent if kind == "subscriptions/resourcegroups" else address)
             self.locks.check(request.path, request.method)
             match address.namespace.lower(), kind.partition("/")[0]:
+                case _, "":
+                    answer = self.groups.provider(address, request)
                 case "microsoft.authorization", "locks":
                     answer = self.locks.answer(address, request)
                 case "microsoft.authorization", _:

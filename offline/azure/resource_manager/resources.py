@@ -8,7 +8,7 @@ from typing import Any
 
 from offline.azure.endpoint import Link
 from offline.azure.resource_manager.addresses import Address, parse_address
-from offline.azure.resource_manager.deployed import DEPLOYED, SETTINGS, Deployed, settings_of
+from offline.azure.resource_manager.deployed import DEPLOYED, HOST_KEYS, SETTINGS, Deployed, said_in, settings_of
 from offline.azure.resource_manager.effective import effective_groups
 from offline.azure.resource_manager.errors import ArmError, not_found, unknown_type
 from offline.azure.resource_manager.firewall_policies import GATEWAYS, FirewallPolicies
@@ -218,6 +218,8 @@ class Resources:
             return self._writes.work_out(present, request, lambda: effective_groups(present, self._store))
         if address.operation("POST") == SETTINGS:
             return Answer(200, settings_of(present))
+        if address.operation("POST") == HOST_KEYS:
+            return Answer(200, said_in(present))
         raise ArmError(404, "InvalidAction", f"{address.action} on {address.type} is not served here.")
 
     def _is_child(self, address: Address) -> bool:
