@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,9 @@ FUNCTION = Function("detect_api_calls", needs=("memory_table", "verdict_queue_ur
 ROOM = DetectionRoom(FUNCTION)
 #: Records that are scored together.
 _CHUNK = 2000
+# What lies beside a trail's log files where its prefix ends in AWSLogs/: their signatures, Insights (of a rate, and of no call),
+# and what other services deliver there (Config, load balancers, flow logs).
+_BESIDE = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}/(?!CloudTrail/|CloudTrail-(?!Digest/|Insight/))")
 #: Of the setting ``trail``.
 _NO_TRAIL = "none"
 
@@ -48,7 +52,8 @@ def _route(message: Message, waiting: list[tuple[ApiCall, str]]) -> None:
 
 
 def _read_object(stored: StoredObject, source: str) -> None:
-    if "/CloudTrail-Digest/" in stored.key:  # signatures of the log files, not records
+    if _BESIDE.search(stored.key):
+        FUNCTION.count("OtherObjects", 1)
         return
     for number, chunk in enumerate(chunks(read_cloudtrail(ROOM.objects.open(stored), source=source), _CHUNK)):
         cause = f"{stored.correlation_id}/{number}"

@@ -196,6 +196,28 @@ def test_a_broken_record_of_an_object_is_kept_beside_the_good_ones(functions: Ac
     assert functions.take("dead-letters") == []
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_read"),
+    [
+        ("CloudTrail/eu-central-1/2026/01/01/log.json", True),
+        ("CloudTrail-NetworkActivity/eu-central-1/log.json", True),
+        ("CloudTrail-Digest/eu-central-1/log.json", False),
+        ("CloudTrail-Insight/eu-central-1/log.json", False),
+        ("Config/eu-central-1/2026/1/1/ConfigSnapshot/log.json", False),
+        ("vpcflowlogs/eu-central-1/2026/01/01/log.json", False),
+    ],
+)
+@pytest.mark.parametrize("root", ["AWSLogs/", "audit/AWSLogs/o-ab12cd34ef/"])
+def test_of_a_bucket_that_services_share_the_trails_records_are_read(
+    functions: Account, root: str, beside: str, is_read: bool
+) -> None:
+    body = json.dumps({"Records": [record(0, failed=False)]}).encode()
+    notification = put(functions, f"{root}{ACCOUNT}/{beside}", body, event_bridge=True)
+    assert detect_api_calls.handler(sqs_event(notification), None) == {"batchItemFailures": []}
+    assert len(lake(functions, "ocsf/class=6003")) == is_read
+    assert functions.take("dead-letters") == []
+
+
 @pytest.mark.parametrize("time", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
 def test_a_record_of_a_year_that_no_calendar_has_costs_itself_only(functions: Account, time: str) -> None:
     records = [record(number, failed=True) for number in range(4)]
