@@ -85,12 +85,13 @@ def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[s
         raise NotPossible("--dry-run changes nothing: say --overwrite once you have seen what it found")
     if bool(options.id) == bool(options.entity):
         raise NotPossible("say what to undo: the id of a containment or of a case, or --entity instance:i-…")
+    about = None if options.id else _entity(options.entity)
     if options.id and not is_case(options.id):
         return [options.id] if _entries(where, options.id, out) else []
     found, wanted = False, []
     for stream in _streams(where):
         for containment in stream.containments.values():
-            if containment.case == options.id if options.id else _is_about(containment, options.entity):
+            if containment.case == options.id if about is None else _is_about(containment, *about):
                 found = True
                 wanted += [containment] if containment.may_hold else []
     for containment in wanted:
@@ -101,11 +102,16 @@ def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[s
     return [containment.id for containment in wanted]
 
 
-def _is_about(containment: Containment, entity: str) -> bool:
-    """Whether it is about ``<kind>:<id>``. Azure's ids know no capitals."""
-    kind, _, identifier = entity.partition(":")
+def _entity(said: str) -> tuple[str, str]:
+    """Kind and id of ``<kind>:<id>``."""
+    kind, _, identifier = said.partition(":")
     if kind not in [*EntityKind] or not identifier:
-        raise NotPossible(f"--entity {entity}: say kind and id, such as instance:i-0123; kinds are {', '.join(EntityKind)}")
+        raise NotPossible(f"--entity {said}: say kind and id, such as instance:i-0123; kinds are {', '.join(EntityKind)}")
+    return kind, identifier
+
+
+def _is_about(containment: Containment, kind: str, identifier: str) -> bool:
+    """Whether it is about the entity. Azure's ids know no capitals."""
     target = containment.plan.target
     return target.kind == kind and target.id.casefold() == identifier.casefold()
 

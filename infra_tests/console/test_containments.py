@@ -195,3 +195,10 @@ def test_a_dry_run_and_an_overwrite_are_asked_for_as_such(
     assert console("undo", contained, "--dry-run", "--overwrite") == 1
     assert "changes nothing" in capsys.readouterr().err
     assert console.take() == []
+
+
+@pytest.mark.parametrize("entity", ["i-1", "instances:i-1", "instance:"])
+def test_what_is_no_entity_is_not_looked_for(console: Console, capsys: pytest.CaptureFixture[str], entity: str) -> None:
+    """Where nothing was ever contained, a slip of the pen read as if the entity was not contained."""
+    assert console("undo", "--entity", entity) == 1
+    assert "say kind and id" in capsys.readouterr().err
