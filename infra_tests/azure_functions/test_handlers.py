@@ -12,7 +12,7 @@ import pytest
 from azure_functions.actions.quarantine_instance import QuarantineInstance
 from azure_functions.adapters.queues import VerdictQueue
 from infra_tests.azure_functions.app import EVENTS, App, event
-from infra_tests.response.world import Killed, verdict
+from infra_tests.response.world import SCRIPTS, Killed, verdict
 from response.journal import Step
 from shared_model.errors import CloudUnavailable
 from shared_model.events import Entity, EntityKind, Telemetry
@@ -177,6 +177,15 @@ class TestContainment:
             app.message("respond", body)
         assert set(app.steps()) == {Step.REFUSED}
         assert "never-touch" in app.journal()[-1].detail["reason"]
+
+    @pytest.mark.parametrize(("listed", "tag"), SCRIPTS)
+    def test_a_tag_in_any_script_protects(self, app: App, listed: str, tag: str) -> None:
+        app.set_policy(never_touch={"tags": [listed]})
+        app.services.arm.change(app.services.world.web, lambda machine: machine.update(tags={tag: "1"}))
+        for body in two_signals(app):
+            app.message("respond", body)
+        assert set(app.steps()) == {Step.REFUSED}
+        assert tag.lower() in app.journal()[-1].detail["reason"].lower()
 
     @pytest.mark.parametrize("body", ["{", "[]", "{}", '{"id":"v"}'])
     def test_what_is_no_verdict_is_buried(self, app: App, body: str) -> None:

@@ -90,3 +90,21 @@ def test_an_account_is_named_by_credentials_only(on_aws: Console, capsys: pytest
 def test_the_policy_is_deployed_with_the_roles_that_it_limits(on_aws: Console, capsys: pytest.CaptureFixture[str]) -> None:
     assert on_aws("policy", "upload", "policy/default.yaml") == 1
     assert "cdk deploy --all" in capsys.readouterr().err
+
+
+def test_a_queue_that_is_gone_is_told_as_such(
+    account: Account, on_aws: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signed_in_as(ON_CALL, monkeypatch)
+    vpc = account.vpc()
+    instance = account.instance(vpc, [account.group(vpc, "web")])
+    for module in (triage_findings, respond):
+        account.install(monkeypatch, module)
+    contain(account, instance)
+    on_aws("status")
+    account.clients("sqs").delete_queue(QueueUrl=account.queues["containments"])
+    assert on_aws("undo", on_aws.printed[0].split()[0]) == 1
+    error, what_to_do = capsys.readouterr().err.splitlines()
+    assert "containments queue: " in error
+    assert "NonExistentQueue" in error
+    assert "--name" in what_to_do

@@ -14,7 +14,7 @@ import pytest
 
 from infra_tests.lambdas.account import ACCOUNT, DETECTORS, NOW_MS, ON_CALL, ON_CALL_ID, Account, redelivered, sqs_event
 from infra_tests.lambdas.test_finding_to_undo import contain, finding, two_findings
-from infra_tests.response.world import Killed, verdict
+from infra_tests.response.world import SCRIPTS, Killed, verdict
 from lambdas import expire_containments, respond, triage_findings
 from lambdas.actions.quarantine_instance import QuarantineInstance
 from lambdas.adapters.lake import Lake
@@ -115,6 +115,20 @@ def test_a_policy_that_does_not_validate_stops_the_function_and_keeps_the_verdic
     triage_findings.handler(two_findings(instance), None)
     assert len(deliver(functions)["batchItemFailures"]) == 2
     assert functions.steps() == []
+
+
+@pytest.mark.parametrize(("listed", "tag"), SCRIPTS)
+def test_a_tag_in_any_script_protects(functions: Account, listed: str, tag: str) -> None:
+    """So does the code; what IAM cannot be told of is refused before a deployment (test_never_touch.py)."""
+    functions.set_policy(never_touch={"tags": [listed]})
+    vpc = functions.vpc()
+    instance = functions.instance(vpc, [functions.group(vpc, "web")], tags={tag: "1"})
+    before = functions.groups_of(instance)
+    triage_findings.handler(two_findings(instance), None)
+    respond.handler(redelivered(functions.take("verdicts")), None)
+    assert functions.groups_of(instance) == before
+    assert functions.steps()[-1] == "REFUSED"
+    assert tag in functions.journal()[-1].detail["reason"]
 
 
 def test_a_break_glass_instance_is_never_touched(functions: Account) -> None:

@@ -23,6 +23,8 @@ from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
 
 ACCOUNT = "123456789012"
+#: Keys of tags as a policy lists them, and as somebody has written them on a resource.
+SCRIPTS = (("не-трогать", "Не-Трогать"), ("触れないで", "触れないで"), ("berühren", "BERÜHREN"))
 NOW_MS = 1_790_000_000_000
 HOUR_MS = 3_600_000
 

@@ -45,6 +45,8 @@ _DENIED: Mapping[str, tuple[str, str]] = {
     resources.FUNCTION: ("lambda", "{}"),
     resources.AUTO_SCALING_GROUP: ("autoscaling", "{}"),
 }
+#: Last character of a policy document: ``[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+`` [IAM API reference, *PutRolePolicy*].
+_LAST_OF_IAM = 0xFF
 _READS = ("Describe", "Get", "List")
 _NAMED = 5
 
@@ -157,8 +159,13 @@ def laid_out(every: Iterable[Denial]) -> Layout:
 
 
 def objections(never: NeverTouch) -> list[str]:
-    """What keeps a never-touch list from being deployed: for each role, how much too long it is, by what, and what helps."""
-    found = []
+    """What keeps a never-touch list from being deployed: what IAM cannot write, and for each role how much too long it is."""
+    found = [
+        f"never_touch: IAM takes no character beyond Latin-1 in a policy, so no role can be denied what carries the tag {key!r}: "
+        "give it one more tag, in Latin letters, and list that"
+        for key in never.tags
+        if any(ord(character) > _LAST_OF_IAM for character in key)
+    ]
     for group in (each for each in Group if each is not UNDO_GROUP):
         if left := laid_out(denials(never, changes_of(group))).left:
             names = [entry for denial in left for entry, _ in denial.entries]

@@ -88,3 +88,18 @@ def test_a_list_that_is_far_too_long_names_some_and_counts_the_rest() -> None:
     said = objections(NeverTouch(tags=tuple(f"keep-{number}" for number in range(300))))
     assert len(said) == len(GROUPS)
     assert all(" more. " in each and "tag keep-" in each for each in said)
+
+
+@pytest.mark.parametrize("key", ["не-трогать", "触れないで", "nie-dotykać"])
+def test_a_tag_that_iam_cannot_write_is_refused_before_anything_is_deployed(key: str) -> None:
+    """IAM would refuse the whole policy, in the middle of a deployment."""
+    (said,) = objections(NeverTouch(tags=("break-glass", key, "nicht-berühren")))
+    assert repr(key) in said
+    assert "one more tag, in Latin letters" in said
+
+
+def test_a_tag_in_latin_1_is_denied_as_it_is_written() -> None:
+    never = NeverTouch(tags=("nicht-berühren",))
+    assert objections(never) == []
+    (denial,) = denials(never, changes_of(Group.NETWORK))
+    assert denial.conditions["Null"] == {"aws:ResourceTag/nicht-berühren": "false"}
