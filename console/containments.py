@@ -26,6 +26,8 @@ def status(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         for containment in stream.containments.values():
             if options.all or containment.may_hold:
                 out(_line(containment))
+                for line in _holds(containment):
+                    out(line)
                 shown += 1
         for line in _disbelieved(stream):
             out(line)
@@ -165,6 +167,7 @@ def _case(case: str, streams: list[Stream]) -> Iterator[str]:
         for each in held:
             still = f"  {_STILL_HELD}" if isinstance(each, Containment) and each.is_held else ""
             yield f"    {each.id}  {each.step:<8}  {each.plan.summary}{still}"
+            yield from _holds(each) if isinstance(each, Containment) else ()
         yield from _disbelieved(stream)
         if not held:
             last = next(entry for entry in reversed(stream.entries) if entry.case == case)
@@ -187,6 +190,11 @@ def _line(containment: Containment) -> str:
     return (
         f"{containment.id}  {containment.step:<8}  {_time(containment.applied_ms)}  {containment.plan.summary}  {ends}".rstrip()
     )
+
+
+def _holds(containment: Containment) -> Iterator[str]:
+    """Name what an undo left as the action had made it, and why."""
+    return (f"    STILL CONTAINED: {each}" for each in containment.holds)
 
 
 def _entry(entry: JournalEntry) -> str:

@@ -63,7 +63,7 @@ class CloudRefusal(RefusedByCloud):
     @property
     def is_missing(self) -> bool:
         """The resource is not there."""
-        return self.code.endswith("NotFound")
+        return self.code.endswith("NotFound") or self.code in ("NoSuchEntity", "NoSuchBucket")
 
 
 class AccessDenied(CloudUnavailable):

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from shared_model.errors import BreakwaterError, CloudUnavailable
+from shared_model.errors import BreakwaterError, CloudUnavailable, RefusedByCloud
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict, known_fields
 
@@ -128,10 +128,34 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """What undo did: what it restored, and what it left because someone changed it since."""
+    """What undo did. Results of parts add up to that of the whole.
 
-    restored: tuple[str, ...]
+    Attributes
+    ----------
+    restored : tuple of str
+    left : tuple of str
+        What it did not restore, and why: someone changed it since, it is not there any more, or the cloud did not let it.
+    held : tuple of str
+        What of that still is as the action made it: an undo that is asked for once more may give it back.
+    """
+
+    restored: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+    def __add__(self, other: UndoResult) -> UndoResult:
+        return UndoResult(self.restored + other.restored, self.left + other.left, self.held + other.held)
+
+    @classmethod
+    def leaving(cls, *reasons: str) -> UndoResult:
+        """Return that these were left, as no undo would restore them."""
+        return cls((), reasons)
+
+    @classmethod
+    def holding(cls, *reasons: str, refusal: BreakwaterError | None = None) -> UndoResult:
+        """Return that these still are as the action made them; only left, where a refusal says that there is nothing any more."""
+        gone = isinstance(refusal, RefusedByCloud) and refusal.is_missing
+        return cls((), reasons, () if gone else reasons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class Containment:
         The incident that it belongs to.
     is_held : bool
         It was undone, and that left its target as the action had made it, in part at least: it can be undone once more.
+    holds : tuple of str
+        Each part that was left so, and why.
     taken_up_ms, undo_taken_up_ms : int
         When somebody last began to apply it, and to undo it; 0 for never.
     appliers, undoers : mapping of str to int
@@ -85,6 +87,7 @@ class Containment:
     undo_actor: str = ""
     case: str = ""
     is_held: bool = False
+    holds: tuple[str, ...] = ()
     taken_up_ms: int = 0
     undo_taken_up_ms: int = 0
     appliers: Mapping[str, int] = field(default_factory=dict)
@@ -302,7 +305,8 @@ def _advance(containment: Containment, entry: JournalEntry) -> Containment:
         applied_ms = max(containment.applied_ms, entry.time_ms)
         return replace(containment, applied_ms=applied_ms, expires_ms=entry.expires_ms, asked=False)
     if entry.step is Step.UNDONE:
-        return replace(containment, step=entry.step, is_held=entry.left_held, undoers=_without(containment.undoers, entry))
+        undoers = _without(containment.undoers, entry)
+        return replace(containment, step=entry.step, is_held=entry.left_held, holds=entry.holds, undoers=undoers)
     if entry.step is Step.EXTENDED:
         heard_ms = max(containment.heard_ms, entry.time_ms)  # clocks differ
         return replace(containment, expires_ms=entry.expires_ms, asked=False, heard_ms=heard_ms)

@@ -108,15 +108,27 @@ def seen(plan: Plan, ask: Callable[[], Any]) -> Verification:
         return Verification.UNREACHABLE
 
 
-def undone(plan: Plan, ask: Callable[[], Any]) -> UndoResult:
-    """Ask for ``undo``, where the function understands it, and return what came of it. Raises CloudUnavailable."""
+def undone(plan: Plan, ask: Callable[[], Any], look: Callable[[], Verification]) -> UndoResult:
+    """Ask for ``undo``, where the function understands it, and return what came of it. Raises CloudUnavailable.
+
+    What it leaves is held where the function says, asked to ``verify``, that it still contains.
+    """
     name = plan.after["function"]
     if "undo" not in plan.after["understands"]:
-        return UndoResult((), (f"{name} understands no undo, as the policy says: take back by hand what it did",))
+        return UndoResult.leaving(f"{name} understands no undo, as the policy says: take back by hand what it did")
     try:
-        return taken_back(name, ask())
+        left = _left(name, ask())
     except (RefusedByCloud, FunctionFailed) as failure:
-        return UndoResult((), (f"{failure}: take back by hand what it did",))
+        left = (f"{failure}: take back by hand what it did",)
+    if not left:
+        return UndoResult((f"{name} has taken back what it did",))
+    return UndoResult.holding(*left) if look() is Verification.VERIFIED else UndoResult.leaving(*left)
+
+
+def _left(name: str, answer: Any) -> tuple[str, ...]:
+    """Return what the answer to ``undo`` says was not taken back."""
+    left = answer.get("left", []) if isinstance(answer, dict) else []
+    return tuple(f"{name}: {each}"[:LONGEST_ERROR] for each in (left if isinstance(left, list) else [left]))
 
 
 def contained(answer: Any) -> Verification:
@@ -133,10 +145,3 @@ def compared(name: str, target: Entity, found: Verification) -> tuple[Difference
     return (
         Difference(f"what {name} has done about {target.kind} {target.id}", _NOT_CONTAINED, _CONTAINED, now, is_changed=False),
     )
-
-
-def taken_back(name: str, answer: Any) -> UndoResult:
-    """Return what the answer to ``undo`` says: all, unless it names what is left."""
-    left = answer.get("left", []) if isinstance(answer, dict) else []
-    named = tuple(f"{name}: {each}"[:LONGEST_ERROR] for each in (left if isinstance(left, list) else [left]))
-    return UndoResult((f"{name} has taken back what it did",) if not named else (), named)

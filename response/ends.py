@@ -15,6 +15,8 @@ from response.proposals import digest
 _ENDING = frozenset({Step.EXPIRY_DUE, Step.UNDOING, Step.UNDONE})
 #: What is told of one whose time is over, by where it stands.
 _DUE = {Step.APPLYING: "Containment is stuck", Step.UNDOING: "Undo that nobody asked for: NOT DONE"}
+#: What is told of each part that an undo did not restore.
+_AS_IT_IS, _STILL = "LEFT AS IT IS", "STILL CONTAINED"
 #: How long the link of a notice leads to the undo of a containment.
 _LINK_MS = 24 * 3_600_000
 
@@ -62,15 +64,17 @@ def tell_of_end(actions: Mapping[str, Action], notify: Notify, entry: JournalEnt
             subject, lines = "Sign in to undo" if detail.get("sign_in") else "Undo refused", [reason]
         case Step.UNDONE:
             restored = [f"Restored: {item}" for item in detail.get("restored", ())]
-            left = [f"LEFT AS IT IS: {item}" for item in detail.get("left", ())]
+            left = [f"{_STILL if item in entry.holds else _AS_IT_IS}: {item}" for item in detail.get("left", ())]
             changed = [f"Changed since: {item}" for item in detail.get("changed_since", ())]
             changed += [f"What was changed since cannot be seen: {reason}" for reason in (detail.get("not_compared"),) if reason]
-            subject, lines = "Containment undone", [_decided(entry), *restored, *left, *changed]
+            subject = ("Undone IN PART" if restored else "NOT undone") if entry.left_held else "Containment undone"
+            lines = [_decided(entry), *restored, *left, *changed]
             if left and changed and isinstance(actions.get(containment.plan.action), Overwriting):
                 lines.append(f"To have it as it was before all the same: breakwater undo {containment.id} --overwrite")
             if entry.left_held:
-                place = "It keeps its place in the budget's share for as long again as it was to live, or"
-                lines.append(f"It still holds. {place} until: breakwater undo {containment.id}")
+                again = f"breakwater undo {containment.id}"
+                place = "It keeps its place in the budget's share for as long again as it was to live, or until"
+                lines.append(f"It still holds. {place if containment.plan.kind else 'To give it back'}: {again}")
         case _:
             return
     target = containment.plan.target

@@ -94,7 +94,8 @@ class JournalEntry:
     plan : mapping or None
         The whole plan as JSON values (on OBSERVED, REFUSED, PROPOSED, APPLYING).
     detail : mapping
-        Reason, verification, restored and left of an undo; ``wants`` of a refusal that is not the last word.
+        Reason, verification, restored and left of an undo, and what of the latter still ``holds``; ``wants`` of a refusal that
+        is not the last word.
     expires_ms : int or None
         When the containment ends (on APPLYING, APPLIED and EXTENDED), or the proposal (on PROPOSED).
     verdict : str
@@ -172,6 +173,11 @@ class JournalEntry:
     def left_held(self) -> bool:
         """An undo that left its target, in part at least, as the action had made it."""
         return self.step is Step.UNDONE and self.detail.get("held") is True
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Of an undo, each part that it left so, and why; none of an entry from before they were named."""
+        return tuple(self.detail.get("holds", ())) if self.left_held else ()
 
 
 _FIELDS = frozenset(each.name for each in fields(JournalEntry))

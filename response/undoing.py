@@ -12,7 +12,7 @@ from typing import Any
 
 from response import orders
 from response.acting import acting_for
-from response.actions import Action, CloudUnavailable, Overwriting, Plan
+from response.actions import Action, CloudUnavailable, Overwriting
 from response.as_written import Record
 from response.containment import Containment, Stream
 from response.ends import Ended, ending, tell_of_end
@@ -189,7 +189,7 @@ class _Undo:
             "left": list(result.left),
             **({"changed_since": changed} if changed else {}),
             **({"not_compared": unseen} if unseen else {}),
-            **({"held": True} if result.left and _is_held(action, containment.plan) else {}),
+            **({"held": True, "holds": list(result.held)} if result.held else {}),
         }
         self._write(stream, containment, Step.UNDONE, {**outcome, **self._delivery})
         tell_of_end(desk.actions, desk.notify, self.written[-1], containment)
@@ -251,15 +251,6 @@ def _is_unattested(stream: Stream, containment: Containment) -> bool:
     began = (each.detail for each in reversed(ending(stream, containment)) if each.step is Step.UNDOING)
     # Who goes on with it for one that was killed says nothing of who asked.
     return next(("unattested" in detail for detail in began if detail.keys() & {"requested_by", "unattested"}), False)
-
-
-def _is_held(action: Action, plan: Plan) -> bool:
-    """Whether an undo that left something left the target, in part at least, as the action had made it: out of its work."""
-    try:
-        parts = action.compare(plan) if action.gives_back else ()
-    except RefusedByCloud:  # it is not there any more
-        return False
-    return any(each.now == each.applied != each.before for each in parts)
 
 
 def _led_to(stream: Stream, containment: Containment) -> Iterator[Verdict]:

@@ -35,3 +35,8 @@ class CloudUnavailable(BreakwaterError):
 
 class RefusedByCloud(BreakwaterError):
     """The cloud understood the request and refuses it: a missing resource, a quota, a conflict, a state that does not fit."""
+
+    @property
+    def is_missing(self) -> bool:
+        """The resource is not there."""
+        return False

@@ -176,16 +176,13 @@ class BlockAddress:
         return self._restore(plan, overwrite=True)
 
     def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
-        restored: list[str] = []
-        left: list[str] = []
+        result = UndoResult()
         for group, state in plan.after["groups"].items():
             for name, rule in state["rules"].items():
-                reason = self._undoing.remove_rule(group, name, rule, overwrite=overwrite)
-                (left if reason else restored).append(reason or f"{group} without rule {name}")
+                result += self._undoing.remove_rule(group, name, rule, overwrite=overwrite)
             if not plan.before["groups"][group]["flush"]:
-                reason = self._undoing.give_up_flush(group)
-                (left if reason else restored).append(reason or f"{group} without flushConnection")
-        return UndoResult(tuple(restored), tuple(left))
+                result += self._undoing.give_up_flush(group)
+        return result
 
     def _is_denied(self, wiring: Wiring, plan: Plan) -> bool:
         """Say whether the address is denied by the groups as they are now, and by those that Azure says are in force."""

@@ -155,12 +155,8 @@ class BlockAddressInWaf:
 
     def undo(self, plan: Plan) -> UndoResult:
         address = address_of(plan)
-        restored: list[str] = []
-        left: list[str] = []
-        for policy_id in plan.after["blocks"]:
-            done, reason = self._undoing.take(policy_id, plan.after["rule"], address)
-            (left if reason else restored).append(reason or done)
-        return UndoResult(tuple(restored), tuple(left))
+        parts = (self._undoing.take(policy_id, plan.after["rule"], address) for policy_id in plan.after["blocks"])
+        return sum(parts, UndoResult())
 
 
 def _blocking(policy: Resource, address: Address) -> str:

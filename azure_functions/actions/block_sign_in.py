@@ -91,12 +91,13 @@ class BlockSignIn:
         object_id, enabled = plan.before["user"], plan.before["enabled"]
         user = self._undoing.user(object_id)
         if user is None:
-            return UndoResult((), (f"{object_id} was deleted since",))
+            return UndoResult.leaving(f"{object_id} was deleted since")
         if _is_enabled(user) != enabled:
             try:
                 self._undoing.set_enabled(object_id, enabled=enabled)
             except (CloudRefusal, CloudForbidden) as refusal:
-                return UndoResult((), (f"{object_id} stays disabled: {refusal}. {_FORBIDDEN.replace('disable', 'enable')}",))
+                reason = f"{object_id} stays disabled: {refusal}. {_FORBIDDEN.replace('disable', 'enable')}"
+                return UndoResult.holding(reason, refusal=refusal)
         return UndoResult((f"{object_id} may sign in" if enabled else f"{object_id} stays disabled, as before",))
 
 

@@ -133,9 +133,9 @@ class CloseSecurityGroupRules:
         try:
             found = self._write(self._undoing, group_id, with_them)
         except (CloudRefusal, CloudForbidden) as refusal:
-            return UndoResult((), tuple(f"{_say(rule)} stays closed: {refusal}" for rule in rules.values()))
+            return UndoResult.holding(*(f"{_say(rule)} stays closed: {refusal}" for rule in rules.values()))
         if not found:
-            return UndoResult((), tuple(f"{group_id} is gone, and {_say(rule)} with it" for rule in rules.values()))
+            return UndoResult.leaving(*(f"{group_id} is gone, and {_say(rule)} with it" for rule in rules.values()))
         return UndoResult(tuple(_say(rule) for name, rule in rules.items() if name not in left), tuple(left.values()))
 
     def _write(self, arm: ResourceManager, group_id: str, change: Callable[[Resource], list[Any]]) -> bool:

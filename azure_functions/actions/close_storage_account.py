@@ -152,9 +152,10 @@ class CloseStorageAccount:
         try:
             found = self._undoing.persistence.with_turns(lambda: self._reopen(account_id, wanted))
         except (CloudRefusal, CloudForbidden) as refusal:
-            return UndoResult((), (f"{account_id} stays closed ({', '.join(wanted)}): {refusal}",))
+            reason = f"{account_id} stays closed ({', '.join(wanted)}): {refusal}"
+            return UndoResult.holding(reason, refusal=refusal)
         if not found:
-            return UndoResult((), (f"{account_id} was deleted since",))
+            return UndoResult.leaving(f"{account_id} was deleted since")
         return UndoResult(
             tuple(f"{account_id}: {each} is on" for each in wanted),
             tuple(f"{account_id}: {each} stays off, it was not set before: set it by hand" for each in before.keys() - wanted),

@@ -13,7 +13,7 @@ from azure_functions.actions.persistence import Persistence
 from azure_functions.actions.resource_manager import Resource, ResourceId, ResourceManager
 from azure_functions.clients import Clients
 from azure_functions.cloud_errors import CloudRefusal
-from response.actions import CannotApply, Difference
+from response.actions import CannotApply, Difference, UndoResult
 from response.addresses import Address
 
 #: Rule that Breakwater makes where the operator's policy names none.
@@ -152,26 +152,26 @@ class FirewallPolicies:
 
         self._persistence.with_turns(attempt)
 
-    def take(self, policy_id: str, rule: str, address: Address) -> tuple[str, str]:
-        """Take an address out of a rule. Returns what was restored, and what is not as it was (one of the two is empty)."""
+    def take(self, policy_id: str, rule: str, address: Address) -> UndoResult:
+        """Take an address out of a rule."""
 
-        def attempt() -> tuple[str, str]:
+        def attempt() -> UndoResult:
             policy = self.read(policy_id)
             if policy is None:
-                return "", f"the firewall policy {policy_id} is gone"
+                return UndoResult.leaving(f"the firewall policy {policy_id} is gone")
             rules = rules_of.custom_rules(policy)
             present = rules_of.named(rules, rule)
             if present is not None and rules_of.has(present, address):
                 rules = rules_of.without_block(rules, rule, address)
                 self._write(policy, rules)
             if others := rules_of.fate(rules, address).blocked_by:
-                return "", f"{policy_id} still blocks {address}, by {others}: someone put that there since"
-            return f"{policy_id} without {address}", ""
+                return UndoResult.leaving(f"{policy_id} still blocks {address}, by {others}: someone put that there since")
+            return UndoResult((f"{policy_id} without {address}",))
 
         try:
             return self._persistence.with_turns(attempt)
         except CloudRefusal as refusal:
-            return "", f"{address} stays in {policy_id}: {refusal}"
+            return UndoResult.holding(f"{address} stays in {policy_id}: {refusal}", refusal=refusal)
 
     def compare(self, policy_id: str, rule: str, address: Address) -> Difference:
         """Say by which rule an address is blocked now."""

@@ -10,7 +10,7 @@ from azure_functions.actions import address_rules as own
 from azure_functions.actions.resource_manager import ResourceManager
 from azure_functions.actions.security_rules import Direction, read_rules
 from azure_functions.cloud_errors import CloudRefusal
-from response.actions import CannotApply, Difference
+from response.actions import CannotApply, Difference, UndoResult
 
 _logger = logging.getLogger(__name__)
 _PRECONDITION_FAILED = 412
@@ -76,23 +76,24 @@ class GroupWrites:
         now = "the group is gone" if group is None else _ON_OFF[own.flushes(group)]
         yield Difference(f"flushConnection of {group_id}", _ON_OFF[flushed_before], _ON_OFF[True], now, group is None)
 
-    def remove_rule(self, group_id: str, name: str, written: Mapping[str, Any], *, overwrite: bool = False) -> str:
-        """Delete a rule. Returns why it was left, ``""`` when it is gone."""
+    def remove_rule(self, group_id: str, name: str, written: Mapping[str, Any], *, overwrite: bool = False) -> UndoResult:
+        """Delete a rule."""
+        is_gone = UndoResult((f"{group_id} without rule {name}",))
 
-        def attempt() -> str:
+        def attempt() -> UndoResult:
             group = self._arm.security_group(group_id)
             present = own.own_rules(group).get(name) if group else None
             if group is None or present is None:
-                return ""
+                return is_gone
             if not overwrite and not own.says_the_same(present, written):
-                return f"rule {name} of {group_id} was changed since: remove it by hand"
+                return UndoResult.leaving(f"rule {name} of {group_id} was changed since: remove it by hand")
             self._arm.delete_rule(group_id, name, etag=group["etag"])
-            return ""
+            return is_gone
 
         try:
             return self._arm.persistence.with_turns(attempt)
         except CloudRefusal as refusal:
-            return f"rule {name} of {group_id} cannot be removed: {refusal}"
+            return UndoResult.holding(f"rule {name} of {group_id} cannot be removed: {refusal}", refusal=refusal)
 
     def set_flush(self, group_id: str, *, on: bool) -> None:
         """Turn ``flushConnection`` on or off: the group is written whole, with all that it holds, against its ETag.
@@ -114,20 +115,22 @@ class GroupWrites:
         except CloudRefusal as refusal:
             _logger.warning("open connections through %s live on, stop the machines to cut them: %s", group_id, refusal)
 
-    def give_up_flush(self, group_id: str) -> str:
-        """Turn ``flushConnection`` off where no rule of Breakwater needs it any more. Returns why it stays on, ``""`` else."""
+    def give_up_flush(self, group_id: str) -> UndoResult:
+        """Turn ``flushConnection`` off where no rule of Breakwater needs it any more."""
+        is_off = UndoResult((f"{group_id} without flushConnection",))
 
-        def attempt() -> str:
+        def attempt() -> UndoResult:
             group = self._arm.security_group(group_id)
             if group is None or not own.flushes(group):
-                return ""
+                return is_off
             if own.own_rules(group):
-                return f"flushConnection of {group_id} stays on: other containments need it, the last of them turns it off"
+                reason = f"flushConnection of {group_id} stays on: other containments need it, the last of them turns it off"
+                return UndoResult.leaving(reason)
             group["properties"]["flushConnection"] = False
             self._arm.write_security_group(group, etag=group["etag"])
-            return ""
+            return is_off
 
         try:
             return self._arm.persistence.with_turns(attempt)
         except CloudRefusal as refusal:
-            return f"flushConnection of {group_id} cannot be turned off: {refusal}"
+            return UndoResult.holding(f"flushConnection of {group_id} cannot be turned off: {refusal}", refusal=refusal)

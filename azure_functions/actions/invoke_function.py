@@ -123,7 +123,7 @@ class InvokeFunction:
         return customers.compared(plan.after["function"], plan.target, self._seen(plan, Group.UNDO))
 
     def undo(self, plan: Plan) -> UndoResult:
-        return customers.undone(plan, lambda: self._invoke(plan, "undo", Group.UNDO))
+        return customers.undone(plan, lambda: self._invoke(plan, "undo", Group.UNDO), lambda: self._seen(plan, Group.UNDO))
 
     def _seen(self, plan: Plan, group: Group) -> Verification:
         return customers.seen(plan, lambda: self._invoke(plan, "verify", group))

@@ -172,31 +172,31 @@ class QuarantineInstance:
         return self._restore(plan, overwrite=True)
 
     def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
-        restored: list[str] = []
-        left: list[str] = []
-        for nic, state in plan.before["interfaces"].items():
-            reason = self._give_back(nic, state["group"], plan.after["interfaces"][nic]["group"], overwrite=overwrite)
-            (left if reason else restored).append(reason or f"{nic}: {state['group'] or 'no group'}")
-        return UndoResult(tuple(restored), tuple(left))
+        parts = (
+            self._give_back(nic, state["group"], plan.after["interfaces"][nic]["group"], overwrite=overwrite)
+            for nic, state in plan.before["interfaces"].items()
+        )
+        return sum(parts, UndoResult())
 
-    def _give_back(self, nic: str, group: str, quarantine: str, *, overwrite: bool) -> str:
-        """Return why an interface was left as it is, ``""`` when it has its previous group."""
+    def _give_back(self, nic: str, group: str, quarantine: str, *, overwrite: bool) -> UndoResult:
         interface = self._undoing.interface(nic)
         if interface is None:
-            return f"{nic} is gone"
-        now = _group(interface)
+            return UndoResult.leaving(f"{nic} is gone")
+        now, is_back = _group(interface), UndoResult((f"{nic}: {group or 'no group'}",))
         if _is(now, group):
-            return ""
+            return is_back
         if not overwrite and not _is(now, quarantine):
-            return f"{nic} has the security group {now or 'none'}: someone changed it since; it had {group or 'none'}"
+            changed = f"{nic} has the security group {now or 'none'}: someone changed it since; it had {group or 'none'}"
+            return UndoResult.leaving(changed)
         try:
             self._move(self._undoing, nic, group, only_from=now)
         except CloudRefusal as refusal:
             there = "in quarantine" if _is(now, quarantine) else f"in {now or 'no group'}"
-            return f"{nic} stays {there}, {group or 'no group'} cannot be set: {refusal}"
+            why = f"{nic} stays {there}, {group or 'no group'} cannot be set: {refusal}"
+            return UndoResult.holding(why, refusal=refusal) if _is(now, quarantine) else UndoResult.leaving(why)
         except CannotApply as reason:
-            return str(reason)
-        return ""
+            return UndoResult.leaving(str(reason))
+        return is_back
 
     def _move(self, arm: ResourceManager, nic: str, group: str, *, only_from: str = "") -> None:
         """Give an interface another security group (``""``: none) and change nothing else of it."""

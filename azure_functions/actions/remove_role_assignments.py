@@ -140,15 +140,11 @@ class RemoveRoleAssignments:
         return Difference(assignment_id, str(granted["role"]), _REMOVED, there, present is not None and not same)
 
     def undo(self, plan: Plan) -> UndoResult:
-        restored: list[str] = []
-        left: list[str] = []
-        for assignment_id, granted in plan.before["assignments"].items():
-            reason = self._give_back(assignment_id, granted)
-            (left if reason else restored).append(reason or f"{granted['role']}: {assignment_id}")
-        return UndoResult(tuple(restored), tuple(left))
+        parts = (self._give_back(each, granted) for each, granted in plan.before["assignments"].items())
+        return sum(parts, UndoResult())
 
-    def _give_back(self, assignment_id: str, granted: Mapping[str, Any]) -> str:
-        """Return why an assignment is not there again, ``""`` when it is."""
+    def _give_back(self, assignment_id: str, granted: Mapping[str, Any]) -> UndoResult:
+        is_there = UndoResult((f"{granted['role']}: {assignment_id}",))
         present = self._undoing.get(assignment_id)
         refused = ""
         if present is None:
@@ -158,10 +154,13 @@ class RemoveRoleAssignments:
                 refused = str(refusal)
                 present = self._undoing.get(assignment_id)  # made after all, where the answer to a first attempt was lost
             else:
-                return ""
+                return is_there
         if present is None:
-            return f"{granted['role']} is not given back: {refused}; grant it by hand if it is still wanted"
-        return "" if _grants_the_same(present, granted) else f"{assignment_id} grants something else by now: it is left as it is"
+            reason = f"{granted['role']} is not given back: {refused}; grant it by hand if it is still wanted"
+            return UndoResult.holding(reason)
+        if _grants_the_same(present, granted):
+            return is_there
+        return UndoResult.leaving(f"{assignment_id} grants something else by now: it is left as it is")
 
     def _found(self, target: Entity) -> tuple[str, list[Assignment]]:
         """Return the subscription and the principal's assignments: in the one that saw it, else in the app's own.

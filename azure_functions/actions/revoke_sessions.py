@@ -116,7 +116,7 @@ class RevokeSessions:
         return (Difference(what, f"valid from {before}", f"valid from {applied}", there, user is None),)
 
     def undo(self, plan: Plan) -> UndoResult:
-        return UndoResult((), (f"the sessions of {plan.before['user']} stay revoked, nothing gives them back: sign in again",))
+        return UndoResult.leaving(f"the sessions of {plan.before['user']} stay revoked, nothing gives them back: sign in again")
 
     def _is_revoked(self, plan: Plan) -> bool:
         user = self._directory.user(plan.after["user"])

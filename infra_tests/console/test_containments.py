@@ -60,7 +60,7 @@ class _Refused(IsolateMachine):
     gives_back: ClassVar[str] = "its network to a machine"
 
     def undo(self, plan: Plan) -> UndoResult:
-        return UndoResult((), ("the cloud refused it",))
+        return UndoResult.holding("the cloud refused it")
 
 
 def test_what_an_undo_left_held_stays_in_every_list_until_one_gives_it_back(console: Console, site: Site) -> None:
@@ -69,9 +69,10 @@ def test_what_an_undo_left_held_stays_in_every_list_until_one_gives_it_back(cons
     case = site.journal.stream(STREAM)[0].case
     site.undo(contained)
     console("status")
-    (line,) = console.printed
+    line, why = console.printed
     assert line.split()[:2] == [contained, "UNDONE"]
     assert line.endswith("and still holds: undo it once more")
+    assert why.strip() == "STILL CONTAINED: the cloud refused it"
     console("cases")
     assert any(line.split()[:2] == [contained, "UNDONE"] and "still holds" in line for line in console.printed)
     for meant in (("--entity", "instance:i-1"), (case,)):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from infra_tests.azure_functions.actions.cloud import ATTACKER
 from infra_tests.contracts.subject import Subject, about
 from infra_tests.lambdas.account import ACCOUNT, NOW_MS, Account
@@ -45,10 +47,15 @@ class _Calls:
     def __init__(self, account: Account) -> None:
         self._made: set[str] = set()
         self._count = 0
+        self._refused = False
         account.clients.listen("before-call", self._record)
 
     def count(self) -> int:
         return self._count
+
+    def refuse(self) -> None:
+        """Let AWS refuse every change from now on."""
+        self._refused = True
 
     def operations(self) -> tuple[set[str], set[str]]:
         """Permissions since the last question, the same for who applies and who undoes."""
@@ -61,6 +68,8 @@ class _Calls:
         name = f"{model.service_model.signing_name}:{permission}"
         self._made.update((name, *self._ALSO.get(name, ())))
         self._count += 1
+        if self._refused and not model.name.startswith(("Describe", "Get", "List")):
+            raise ClientError({"Error": {"Code": "LimitExceeded", "Message": "Ordered by a test."}}, model.name)
 
 
 def aws_block_address(account: Account) -> Subject:
@@ -87,6 +96,7 @@ def aws_block_address(account: Account) -> Subject:
         gone=None,  # an address is always there; where to block it is what the verdict's other names say
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
     )
 
 
@@ -102,6 +112,7 @@ def aws_block_address_in_waf(account: Account) -> Subject:
         gone=None,  # an address is always there
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
     )
 
 
@@ -120,6 +131,7 @@ def aws_invoke_function(account: Account) -> Subject:
         gone=None,  # what the function acts on is its own matter
         operations=(calls := _Calls(account)).operations,
         calls=calls.count,
+        refuse=function.keep,
     )
 
 
@@ -144,6 +156,7 @@ def aws_block_public_access(account: Account) -> Subject:
         gone=about(Entity(EntityKind.BUCKET, "gone", ACCOUNT)),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
     )
 
 
@@ -169,6 +182,7 @@ def aws_unshare_snapshot(account: Account) -> Subject:
         gone=about(Entity(EntityKind.SNAPSHOT, "snap-00000000000000000", ACCOUNT)),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
     )
 
 
@@ -199,6 +213,7 @@ def aws_close_security_group_rules(account: Account) -> Subject:
         gone=replace(about(Entity(EntityKind.SECURITY_GROUP, "sg-00000000000000000", ACCOUNT)), opened=opened),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
     )
 
 
@@ -216,6 +231,7 @@ def aws_quarantine_instance(account: Account) -> Subject:
         gone=about(Entity(EntityKind.INSTANCE, "i-00000000000000000", ACCOUNT)),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
     )
 
 
@@ -248,6 +264,7 @@ def aws_revoke_sessions(account: Account) -> Subject:
         gone=about(replace(principal, id=f"{principal.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
         renew=lambda: _renew_role(account),
     )
 
@@ -269,6 +286,7 @@ def aws_deactivate_access_keys(account: Account) -> Subject:
         gone=about(replace(alice, id=f"{alice.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
         renew=lambda: _renew_user(account),
     )
 
@@ -290,6 +308,7 @@ def aws_block_sign_in(account: Account) -> Subject:
         gone=about(replace(alice, id=f"{alice.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
         renew=lambda: _renew_user(account),
     )
 
@@ -306,6 +325,7 @@ def aws_restrict_role(account: Account) -> Subject:
         gone=about(replace(principal, id=f"{principal.id}-gone")),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
         renew=lambda: _renew_role(account),
     )
 
@@ -323,6 +343,7 @@ def aws_tighten_trust_policy(account: Account) -> Subject:
         gone=about(trust_of(f"{arn}-gone", "210987654321", ACCOUNT)),
         operations=calls.operations,
         calls=calls.count,
+        refuse=calls.refuse,
         renew=lambda: _renew_role(account, trusted),
     )
 

@@ -21,6 +21,7 @@ from azure_functions.actions.revoke_sessions import RevokeSessions
 from infra_tests.azure_functions.actions.cloud import ATTACKER, NOW_MS, Cloud
 from infra_tests.contracts.subject import Subject, about
 from offline.azure import seed
+from offline.azure.faults import Fault
 from response.actions import Action
 from shared_model.events import Entity, EntityKind
 from shared_model.verdicts import Verdict
@@ -179,7 +180,7 @@ def azure_invoke_function(cloud: Cloud) -> Subject:
         function.contained.clear()
         function.contained["another's"] = "db-2"
 
-    return _on_azure(
+    made = _on_azure(
         cloud,
         InvokeFunction(cloud.clients, function.settings),
         about(Entity(EntityKind.HOST, "db-1", cloud.world.subscription_id)),
@@ -187,6 +188,7 @@ def azure_invoke_function(cloud: Cloud) -> Subject:
         release,
         gone=None,  # what the function acts on is its own matter
     )
+    return replace(made, refuse=function.keep)
 
 
 def _on_user(cloud: Cloud, action: Action, state: Callable[[dict[str, Any]], Any]) -> Subject:
@@ -225,8 +227,12 @@ def _on_azure(
         since, asked[0] = asked[0], len(cloud.calls)
         return cloud.made(GROUPS[action.name], since=since), cloud.made(UNDO_GROUP, since=since)
 
+    def refuse() -> None:
+        for service in (cloud.arm, cloud.graph):
+            service.faults.order(Fault(400, "ScopeLocked", times=100))
+
     missing = about(gone) if gone is not None else None
-    return Subject(action, verdict, state, interfere, missing, operations, lambda: len(cloud.calls))
+    return Subject(action, verdict, state, interfere, missing, operations, lambda: len(cloud.calls), refuse=refuse)
 
 
 ON_AZURE = (

@@ -35,6 +35,8 @@ class Subject:
         Somebody deletes the target and makes another of the same name. None: its names are never used again.
     change : callable or None
         Somebody else's change of it goes on from now on. None: its cloud says of nothing that it is being changed.
+    refuse : callable or None
+        The cloud refuses every change from now on, for another reason than a missing right. None in process.
     returns : bool
         Whether undo brings the state back. Sessions that were ended stay so; undo then says so.
     """
@@ -48,6 +50,7 @@ class Subject:
     calls: Callable[[], int] = int
     renew: Callable[[], object] | None = None
     change: Callable[[], object] | None = None
+    refuse: Callable[[], object] | None = None
     returns: bool = True
 
     @property

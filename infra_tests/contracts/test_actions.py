@@ -117,6 +117,23 @@ def test_undo_restores_exactly_and_may_be_done_twice(subject: Subject) -> None:
         result = subject.action.undo(made)
         assert (subject.state() == before) is subject.returns
         assert (result.left == ()) is subject.returns, "what cannot be restored is named"
+        assert result.held == (), "what no undo gives back is not held"
+
+
+def test_what_the_cloud_does_not_let_it_give_back_is_held(subject: Subject) -> None:
+    """What an undo says of it is what can be seen: its parts are as the action made them."""
+    if subject.refuse is None:
+        pytest.skip("nobody is there to refuse it")
+    action, made = subject.action, plan(subject)
+    action.apply(made)
+    applied = subject.state()
+    subject.refuse()
+    result = action.undo(made)
+    assert subject.state() == applied
+    assert [part.what for part in action.compare(made) if part.now == part.applied != part.before]
+    assert bool(result.held) is subject.returns, "a further undo may give it back"
+    assert result.left
+    assert set(result.held) <= set(result.left)
 
 
 def test_undo_of_what_was_never_applied_changes_nothing(subject: Subject) -> None:
@@ -149,6 +166,7 @@ def test_what_someone_changed_since_is_drift_and_is_left_as_it_is(subject: Subje
     assert subject.action.verify(made) is Verification.DRIFTED
     result = subject.action.undo(made)
     assert result.left
+    assert result.held == (), "what is somebody else's by now is not held"
     assert subject.state() not in (before, made.after)
     assert interfered != before
 

@@ -138,7 +138,8 @@ class _Refused(IsolateMachine):
     refused = True
 
     def undo(self, plan: Plan) -> UndoResult:
-        return UndoResult((), ("the cloud refused it",)) if self.refused else super().undo(plan)
+        locked = "locked" in self.world[plan.target.id].values()
+        return UndoResult.holding("the cloud refused it") if self.refused and locked else super().undo(plan)
 
 
 def test_an_undo_that_leaves_its_target_held_makes_no_room_until_one_gives_it_back() -> None:
@@ -148,7 +149,9 @@ def test_an_undo_that_leaves_its_target_held_makes_no_room_until_one_gives_it_ba
     counted(site, BURST)
     contained = site.contain("m-0").decisions[0].containment_id
     assert site.undo(contained).left == ("the cloud refused it",)
-    assert site.stream("m-0").entries[-1].detail["held"] is True
+    assert site.stream("m-0").entries[-1].holds == ("the cloud refused it",)
+    assert site.notices[-1].subject == "NOT undone: instance m-0"
+    assert "STILL CONTAINED: the cloud refused it" in site.notices[-1].text
     assert of_entry(site.stream("m-0").entries[-1])["status"] == "Failure"
     assert f"until: breakwater undo {contained}" in site.notices[-1].text
     site.contain("m-1")

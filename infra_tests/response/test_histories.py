@@ -67,8 +67,8 @@ def test_two_and_three_that_interrupt_each_other_anywhere_keep_every_invariant()
     assert assert_none_fails(interruptions()).histories > 2_000
 
 
-def test_an_undo_that_saw_its_target_as_it_was_a_minute_ago_may_be_asked_for_again() -> None:
-    """A person changed the lock, the undo leaves it, and reads too early that it is held: the next undo finds nothing to do."""
+def test_an_undo_that_saw_its_target_as_it_was_a_minute_ago_does_not_say_that_it_is_held() -> None:
+    """A person changed the lock, and the undo leaves it: a look at what is there now may show it as it was before."""
     stale = Fault(at=10, fails=Fails.STALE)
     story = History(
         verdicts=tuple(Signalled(Telemetry.DNS_LOGS, (about,)) for about in (0, 1, 0)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CloudUnavailable, Difference
+from response.actions import CloudUnavailable, Difference, UndoResult
 
 IN_SERVICE, STANDBY = "InService", "Standby"
 #: States on the way to another one: ask again later.
@@ -67,21 +67,24 @@ class AutoScaling:
         known = now is not None and now.group == group and now.state in (state, IN_SERVICE, STANDBY, *_PASSING)
         return Difference(f"place of {instance_id}", f"{group} ({state})", f"{group} ({STANDBY})", there, not known)
 
-    def put_back(self, instance_id: str, group: str) -> str:
-        """Exit standby. Returns why it could not, ``""`` when it is back or was never out."""
+    def put_back(self, instance_id: str, group: str) -> UndoResult:
+        """Exit standby; nothing to do where it was never out."""
         now = self.membership(instance_id)
         if now is None or now.group != group:
-            return f"{instance_id} is no longer in {group}"
+            return UndoResult.leaving(f"{instance_id} is no longer in {group}")
         if now.state == "EnteringStandby":
             raise CloudUnavailable(f"{instance_id} is still entering standby in {group}")
+        is_back = UndoResult((f"{instance_id} in auto-scaling group {group}",))
+        if now.state in (IN_SERVICE, "Pending"):
+            return is_back
         if now.state != STANDBY:
-            return "" if now.state in (IN_SERVICE, "Pending") else f"{instance_id} is {now.state} in {group}"
+            return UndoResult.leaving(f"{instance_id} is {now.state} in {group}")
         try:
             with in_core_words("ExitStandby"):
                 self._clients("autoscaling").exit_standby(InstanceIds=[instance_id], AutoScalingGroupName=group)
         except CloudRefusal as refusal:
-            return f"{instance_id} stays in standby in {group}: {refusal}; raise the group's maximum size"
-        return ""
+            return UndoResult.holding(f"{instance_id} stays in standby in {group}: {refusal}; raise the group's maximum size")
+        return is_back
 
 
 def cannot_leave(instance_id: str, membership: Membership) -> str:

@@ -151,17 +151,15 @@ class BlockAddress:
 
     def undo(self, plan: Plan) -> UndoResult:
         address = address_of(plan)
-        restored: list[str] = []
-        left: list[str] = []
+        result = UndoResult()
         for name, ways in plan.after["entries"].items():
             acl = self._acls.by_id(name)
             if acl is None:
-                restored.append(f"{name} is gone, and its entries with it")
+                result += UndoResult((f"{name} is gone, and its entries with it",))
                 continue
             for way, numbers in ways.items():
-                done, reason = self._acls.allow_again(acl, address, Direction(way), numbers)
-                (left if reason else restored).append(reason or done)
-        return UndoResult(tuple(restored), tuple(left))
+                result += self._acls.allow_again(acl, address, Direction(way), numbers)
+        return result
 
 
 def _resources(interfaces: list[Interface], instances: list[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -137,12 +137,7 @@ class BlockAddressInWaf:
 
     def undo(self, plan: Plan) -> UndoResult:
         address = address_of(plan)
-        restored: list[str] = []
-        left: list[str] = []
-        for arn in plan.after["blocks"]:
-            done, reason = self._sets.take(IpSetName.of(arn), address)
-            (left if reason else restored).append(reason or done)
-        return UndoResult(tuple(restored), tuple(left))
+        return sum((self._sets.take(IpSetName.of(arn), address) for arn in plan.after["blocks"]), UndoResult())
 
 
 def _useless(found: IpSet, uses: Sequence[Use], address: Address) -> str:

@@ -94,11 +94,11 @@ class BlockPublicAccess:
         try:
             now = self._settings(plan.target)
             if not overwrite and now not in (before, plan.after["settings"]):
-                return UndoResult((), (f"{bucket} has {_say(now)}: someone changed it since; it had {_say(before)}",))
+                return UndoResult.leaving(f"{bucket} has {_say(now)}: someone changed it since; it had {_say(before)}")
             if now != before:
                 self._put(plan.target, before)
         except CloudRefusal as refusal:
-            return UndoResult((), (f"{bucket} cannot have {_say(before)} again: {refusal}",))
+            return UndoResult.holding(f"{bucket} cannot have {_say(before)} again: {refusal}", refusal=refusal)
         return UndoResult((f"{bucket} with {_say(before)}",))
 
     def _settings(self, bucket: Entity) -> dict[str, bool] | None:

@@ -111,22 +111,20 @@ class CloseSecurityGroupRules:
         return tuple(_compared(rule, now, gone=gone) for rule in plan.before["rules"].values())
 
     def undo(self, plan: Plan) -> UndoResult:
-        restored: list[str] = []
-        left: list[str] = []
         rules: Mapping[str, Rule] = plan.before["rules"]
         if self._rules.group(plan.target.id) is None:
-            return UndoResult((), tuple(f"{plan.target.id} is gone, and {say(rule)} with it" for rule in rules.values()))
+            return UndoResult.leaving(*(f"{plan.target.id} is gone, and {say(rule)} with it" for rule in rules.values()))
+        result = UndoResult()
         now = self._rules.read(plan.target.id)
         for rule in rules.values():
             there = next((other for other in now.values() if same(rule, other)), None)
             if there is None:
-                reason = self._rules.authorize(plan.target.id, rule)
-                (left if reason else restored).append(f"{say(rule)} stays closed: {reason}" if reason else say(rule))
+                result += self._rules.authorize(plan.target.id, rule)
             elif _noted(there) == _noted(rule):
-                restored.append(say(rule))
+                result += UndoResult((say(rule),))
             else:
-                left.append(f"someone has put {say(there)} there since; it was {say(rule)}")
-        return UndoResult(tuple(restored), tuple(left))
+                result += UndoResult.leaving(f"someone has put {say(there)} there since; it was {say(rule)}")
+        return result
 
 
 def _named(verdict: Verdict) -> tuple[str, ...]:

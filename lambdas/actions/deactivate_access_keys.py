@@ -119,21 +119,24 @@ class DeactivateAccessKeys:
         user = plan.before["user"]
         now = self._keys(user)
         if now is None:
-            return UndoResult((), (f"{user} was deleted since, and its keys with it",))
-        restored: list[str] = []
-        left: list[str] = []
+            return UndoResult.leaving(f"{user} was deleted since, and its keys with it")
+        result = UndoResult()
         for key in plan.before["keys"]:
             if key not in now:
-                left.append(f"{key} of {user} was deleted since: its holder needs a new one")
+                result += UndoResult.leaving(f"{key} of {user} was deleted since: its holder needs a new one")
             elif now[key] == ACTIVE:
-                restored.append(f"{key} of {user} is active already")
+                result += UndoResult((f"{key} of {user} is active already",))
             else:
-                try:
-                    gone = not self._set(user, key, ACTIVE)
-                    (left if gone else restored).append(f"{key} of {user} {'was deleted since' if gone else 'is active'}")
-                except CloudRefusal as refusal:
-                    left.append(f"{key} of {user} stays inactive: {refusal}")
-        return UndoResult(tuple(restored), tuple(left))
+                result += self._activate(user, key)
+        return result
+
+    def _activate(self, user: str, key: str) -> UndoResult:
+        try:
+            if self._set(user, key, ACTIVE):
+                return UndoResult((f"{key} of {user} is active",))
+        except CloudRefusal as refusal:
+            return UndoResult.holding(f"{key} of {user} stays inactive: {refusal}")
+        return UndoResult.leaving(f"{key} of {user} was deleted since")
 
     def _keys(self, user: str) -> dict[str, str] | None:
         """Return the status of each key of a user by its id, None where there is no such user."""

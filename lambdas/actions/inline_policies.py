@@ -68,18 +68,18 @@ class InlinePolicies:
     def remove(self, principal: str, policy: str, document: Mapping[str, Any], *, overwrite: bool = False) -> UndoResult:
         """Remove the policy; leave, and name, one that someone changed since, unless told to overwrite. Idempotent."""
         if not policy.startswith(_OURS):  # whatever the plan says: IAM lets who undoes take out any
-            return UndoResult((), (f"policy {policy} of {principal} is not Breakwater's: remove it by hand",))
+            return UndoResult.leaving(f"policy {policy} of {principal} is not Breakwater's: remove it by hand")
         now = self.document(principal, policy)
         if now is None:
             return UndoResult((f"{principal} has no policy {policy}",))
         if now != document and not overwrite:
-            return UndoResult((), (f"policy {policy} of {principal} was changed since: remove it by hand",))
+            return UndoResult.leaving(f"policy {policy} of {principal} was changed since: remove it by hand")
         try:
             with in_core_words(f"Delete{self._of.title()}Policy"):
                 self._call("delete", principal, policy)
         except CloudRefusal as refusal:
             if refusal.code != "NoSuchEntity":
-                return UndoResult((), (f"policy {policy} of {principal} cannot be removed: {refusal}",))
+                return UndoResult.holding(f"policy {policy} of {principal} cannot be removed: {refusal}")
         return UndoResult((f"{principal} without policy {policy}",))
 
     def _call(self, verb: str, principal: str, policy: str, **more: str) -> Mapping[str, Any]:

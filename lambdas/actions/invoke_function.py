@@ -102,7 +102,7 @@ class InvokeFunction:
         return customers.compared(plan.after["function"], plan.target, self.verify(plan))
 
     def undo(self, plan: Plan) -> UndoResult:
-        return customers.undone(plan, lambda: self._invoke(plan, "undo"))
+        return customers.undone(plan, lambda: self._invoke(plan, "undo"), lambda: self.verify(plan))
 
     def _invoke(self, plan: Plan, phase: str) -> Any:
         """Ask for a phase; return what the function answered, None where that is no JSON."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CannotApply, CloudUnavailable, Difference
+from response.actions import CannotApply, CloudUnavailable, Difference, UndoResult
 from response.addresses import Address
 
 #: Blocks that a set takes.
@@ -158,23 +158,23 @@ class IpSets:
                 return
         raise CloudUnavailable(f"UpdateIPSet: {name.arn} was changed by others {_ROUNDS} times meanwhile")
 
-    def take(self, name: IpSetName, address: Address) -> tuple[str, str]:
-        """Take the block of an address out. Returns what was restored, and what is not as it was (one of the two is empty)."""
+    def take(self, name: IpSetName, address: Address) -> UndoResult:
+        """Take the block of an address out."""
         for _ in range(_ROUNDS):
             found = self.read(name)
             if found is None:
-                return "", f"the IP set {name.arn} is gone"
+                return UndoResult.leaving(f"the IP set {name.arn} is gone")
             if found.has(address):
                 kept = tuple(each for each in found.blocks if str(ip_network(each, strict=False)) != block_of(address))
                 try:
                     if not self._write(found, kept):
                         continue
                 except CloudRefusal as refusal:
-                    return "", f"{address} stays in {name.arn}: {refusal}"
+                    return UndoResult.holding(f"{address} stays in {name.arn}: {refusal}", refusal=refusal)
                 found = IpSet(name, found.version, kept, found.description, found.token)
             if wider := found.covering(address):
-                return "", f"{name.arn} still has {address}, in {wider}: someone put that there since"
-            return f"{name.arn} without {address}", ""
+                return UndoResult.leaving(f"{name.arn} still has {address}, in {wider}: someone put that there since")
+            return UndoResult((f"{name.arn} without {address}",))
         raise CloudUnavailable(f"UpdateIPSet: {name.arn} was changed by others {_ROUNDS} times meanwhile")
 
     def compare(self, name: IpSetName, address: Address) -> Difference:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CannotApply, Difference
+from response.actions import CannotApply, Difference, UndoResult
 from response.addresses import Address
 
 #: Numbers that Breakwater's denies use. Entries of one's own belong behind them.
@@ -208,24 +208,25 @@ class NetworkAcls:
         now = "it is gone" if acl is None else denied if ours else ", ".join(others) or without
         return Difference(f"{name}, {direction}", without, denied, now, bool(others) and not ours)
 
-    def allow_again(self, acl: Acl, address: Address, direction: Direction, numbers: Sequence[int]) -> tuple[str, str]:
-        """Take the deny away. Returns what was restored, and why it was not (one of the two is empty)."""
+    def allow_again(self, acl: Acl, address: Address, direction: Direction, numbers: Sequence[int]) -> UndoResult:
+        """Take the deny away."""
         name, there = acl["NetworkAclId"], {entry.number: entry for entry in read_entries(acl, direction)}
         ours = next((number for number in numbers if number in there and _is_deny_of(there[number], address)), None)
         if ours is None:
             changed = [str(there[number]) for number in numbers if number in there and not there[number].denies_one]
             if changed:
-                return "", f"{name} has no {direction} deny of {address}, but {', '.join(changed)}: someone changed it since"
-            return f"{name} without {direction} deny of {address}", ""
+                reason = f"{name} has no {direction} deny of {address}, but {', '.join(changed)}: someone changed it since"
+                return UndoResult.leaving(reason)
+            return UndoResult((f"{name} without {direction} deny of {address}",))
         try:
             with in_core_words("DeleteNetworkAclEntry"):
                 self._clients("ec2").delete_network_acl_entry(
                     NetworkAclId=name, RuleNumber=ours, Egress=direction is Direction.EGRESS
                 )
         except CloudRefusal as refusal:
-            if not refusal.code.endswith("NotFound"):
-                return "", f"{direction} deny {ours} of {name} cannot be removed: {refusal}"
-        return f"{name} without {direction} deny {ours} of {address}", ""
+            if not refusal.is_missing:
+                return UndoResult.holding(f"{direction} deny {ours} of {name} cannot be removed: {refusal}")
+        return UndoResult((f"{name} without {direction} deny {ours} of {address}",))
 
     def _create(self, acl: str, address: Address, direction: Direction, number: int) -> bool:
         block = {"CidrBlock": f"{address}/32"} if address.version == 4 else {"Ipv6CidrBlock": f"{address}/128"}

@@ -210,27 +210,33 @@ class QuarantineInstance:
         return self._restore(plan, overwrite=True)
 
     def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
-        restored: list[str] = []
-        left: list[str] = []
+        result = UndoResult()
         now = {i["NetworkInterfaceId"]: _groups(i) for i in self._interfaces(plan.target.id)}
         for eni, state in plan.before["interfaces"].items():
             wanted = ", ".join(state["groups"])
             if eni not in now:
-                left.append(f"{eni} is no longer attached to {plan.target.id}")
+                result += UndoResult.leaving(f"{eni} is no longer attached to {plan.target.id}")
             elif now[eni] == state["groups"]:
-                restored.append(f"{eni}: {wanted}")
+                result += UndoResult((f"{eni}: {wanted}",))
             elif not overwrite and not self._is_quarantined(state["vpc"], now[eni]):
-                left.append(f"{eni} has the groups {', '.join(now[eni])}: someone changed it since; it had {wanted}")
+                reason = f"{eni} has the groups {', '.join(now[eni])}: someone changed it since; it had {wanted}"
+                result += UndoResult.leaving(reason)
             else:
-                try:
-                    self._set_groups(eni, state["groups"])
-                    restored.append(f"{eni}: {wanted}")
-                except (CloudRefusal, WrongState) as refusal:
-                    if isinstance(refusal, WrongState) and not self._ended(plan.target.id):
-                        raise  # its state passes; until then it keeps its protection as well
-                    left.append(f"{eni} stays as it is ({', '.join(now[eni])}), its groups {wanted} cannot be set: {refusal}")
-        self._safekeeping.release(plan, restored, left, overwrite=overwrite)
-        return UndoResult(tuple(restored), tuple(left))
+                result += self._give_back(plan.target.id, eni, state["groups"], now[eni])
+        return result + self._safekeeping.release(plan, overwrite=overwrite)
+
+    def _give_back(self, instance_id: str, eni: str, groups: list[str], now: list[str]) -> UndoResult:
+        wanted = ", ".join(groups)
+        try:
+            self._set_groups(eni, groups)
+        except (CloudRefusal, WrongState) as refusal:
+            reason = f"{eni} stays as it is ({', '.join(now)}), its groups {wanted} cannot be set: {refusal}"
+            if isinstance(refusal, CloudRefusal):
+                return UndoResult.holding(reason, refusal=refusal)
+            if not self._ended(instance_id):
+                raise  # its state passes; until then it keeps its protection as well
+            return UndoResult.leaving(reason)
+        return UndoResult((f"{eni}: {wanted}",))
 
     def _instance(self, instance_id: str) -> dict[str, Any] | None:
         try:

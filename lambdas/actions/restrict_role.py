@@ -129,18 +129,19 @@ class RestrictRole:
         role, before = plan.before["role"], plan.before["boundary"]
         now = self._now(plan)
         if now is None:
-            return UndoResult((), (f"{role} was deleted since",))
+            return UndoResult.leaving(f"{role} was deleted since")
         if now[0] == before:
             return UndoResult((f"{role} has the boundary that it had: {_named(before)}",))
         if now[0] != plan.after["boundary"] and not overwrite:
             reason = f"{role} has the boundary {_named(now[0])}: someone changed it since; it had {_named(before)}"
-            return UndoResult((), (reason,))
+            return UndoResult.leaving(reason)
         try:
             if not before and now[0] != plan.after["boundary"]:  # undo may take away that boundary alone: IAM denies it any other
                 self._set(role, plan.after["boundary"])
             self._set(role, before)
         except CloudRefusal as refusal:
-            return UndoResult((), (f"{role} stays restricted, its boundary {_named(before)} cannot be set: {refusal}",))
+            reason = f"{role} stays restricted, its boundary {_named(before)} cannot be set: {refusal}"
+            return UndoResult.holding(reason, refusal=refusal)
         return UndoResult((f"boundary of {role}: {_named(before)}",))
 
     def _now(self, plan: Plan) -> tuple[str | None] | None:

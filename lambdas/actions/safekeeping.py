@@ -10,8 +10,8 @@ from lambdas.actions.auto_scaling import STANDBY, AutoScaling
 from lambdas.actions.forensics import Evidence
 from lambdas.actions.instance_protection import InstanceProtection
 from lambdas.clients import Clients
-from lambdas.cloud_errors import AccessDenied, CloudRefusal
-from response.actions import CloudUnavailable, Difference, Plan
+from lambdas.cloud_errors import AccessDenied, CloudRefusal, WrongState
+from response.actions import CloudUnavailable, Difference, Plan, UndoResult
 
 _logger = logging.getLogger(__name__)
 
@@ -81,16 +81,16 @@ class Safekeeping:
             *self._evidence.compare(instance, tags, plan.after.get("tags", {})),
         )
 
-    def release(self, plan: Plan, restored: list[str], left: list[str], *, overwrite: bool) -> None:
+    def release(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         """Let it be ended again and give tags back; snapshots are kept, and named. What EC2 refuses is left, and named."""
         instance, scaling = plan.target.id, plan.before["auto_scaling"]
+        result, restored, left, held = UndoResult(), list[str](), list[str](), list[str]()
         if scaling and scaling["state"] != STANDBY:  # who found it in standby leaves it there
-            with _by_itself(left, f"{instance} stays in standby in {scaling['group']}"):
-                reason = self._auto_scaling.put_back(instance, scaling["group"])
-                (left if reason else restored).append(reason or f"{instance} in auto-scaling group {scaling['group']}")
-        with _by_itself(left, f"{instance} keeps its protection", gone=f"{instance} is gone"):
+            with _named(left, held, f"{instance} stays in standby in {scaling['group']}"):
+                result += self._auto_scaling.put_back(instance, scaling["group"])
+        with _named(left, held, f"{instance} keeps its protection", gone=f"{instance} is gone"):
             restored.extend(self._protection.give_back(instance, plan.before.get("protection", {})))
-        with _by_itself(left, f"{instance} keeps its tags"):
+        with _named(left, held, f"{instance} keeps its tags"):
             before, ours = plan.before.get("tags", {}), plan.after.get("tags", {})
             done, kept = self._evidence.give_back(instance, before, ours, overwrite=overwrite)
             restored += done
@@ -98,6 +98,7 @@ class Safekeeping:
         with _by_itself(left, f"the snapshots of {instance} are kept, but cannot be named"):
             if containment := plan.after.get("snapshots"):
                 restored += [f"{snapshot} is kept" for snapshot in self._evidence.snapshots(containment)]
+        return result + UndoResult(tuple(restored), tuple(left)) + UndoResult.holding(*held)
 
     def _protect(self, plan: Plan, *, once: bool = False) -> None:
         self._protection.protect(plan.target.id, plan.before.get("protection", {}), once=once)
@@ -108,13 +109,24 @@ class Safekeeping:
 
 
 @contextmanager
-def _by_itself(said: list[str], words: str, later: list[CloudUnavailable] | None = None, *, gone: str = "") -> Iterator[None]:
-    """Say what is refused, and ``gone`` where it is not there; keep what may succeed soon in ``later``, or else raise it."""
+def _named(left: list[str], held: list[str], words: str, *, gone: str = "") -> Iterator[None]:
+    """Name what an undo is refused, and ``gone`` where it is not there."""
     try:
         yield
     except (CloudRefusal, AccessDenied) as refusal:
         is_gone = isinstance(refusal, CloudRefusal) and refusal.is_missing
+        # What has ended is in nobody's hands any more.
+        said = left if is_gone or isinstance(refusal, WrongState) else held
         said.append(gone if gone and is_gone else f"{words} ({refusal})")
+
+
+@contextmanager
+def _by_itself(said: list[str], words: str, later: list[CloudUnavailable] | None = None) -> Iterator[None]:
+    """Say what is refused; keep what may succeed soon in ``later``, or else raise it."""
+    try:
+        yield
+    except (CloudRefusal, AccessDenied) as refusal:
+        said.append(f"{words} ({refusal})")
     except CloudUnavailable as error:
         if later is None:
             raise

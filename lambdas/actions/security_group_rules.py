@@ -8,7 +8,7 @@ from typing import Any
 from lambdas.actions.pages import interfaces_with
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from response.actions import CloudUnavailable
+from response.actions import CloudUnavailable, UndoResult
 
 #: What makes a rule: of two with the same of these, EC2 takes only one.
 _WHAT = ("IsEgress", "IpProtocol", "FromPort", "ToPort", "CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroup")
@@ -78,8 +78,8 @@ class SecurityGroupRules:
                     raise CloudUnavailable(f"the rules of {group_id} changed meanwhile: {refusal}") from refusal
                 raise
 
-    def authorize(self, group_id: str, rule: Rule) -> str:
-        """Put a rule back as it was. Returns why it cannot be, ``""`` when it is there."""
+    def authorize(self, group_id: str, rule: Rule) -> UndoResult:
+        """Put a rule back as it was."""
         ec2 = self._clients("ec2")
         call = ec2.authorize_security_group_egress if rule["IsEgress"] else ec2.authorize_security_group_ingress
         tags = [{"Key": key, "Value": value} for key, value in rule["Tags"].items()]
@@ -88,8 +88,8 @@ class SecurityGroupRules:
             with in_core_words("AuthorizeSecurityGroupRules"):
                 call(GroupId=group_id, IpPermissions=[_permission(rule)], TagSpecifications=specification)
         except CloudRefusal as refusal:
-            return str(refusal)
-        return ""
+            return UndoResult.holding(f"{say(rule)} stays closed: {refusal}", refusal=refusal)
+        return UndoResult((say(rule),))
 
 
 def _plain(rule: Rule) -> dict[str, Any]:

@@ -117,30 +117,31 @@ class TightenTrustPolicy:
     def overwrite(self, plan: Plan) -> UndoResult:
         role, now = plan.before["role"], self._document(plan)
         if now is None:
-            return UndoResult((), (f"{role} was deleted since",))
+            return UndoResult.leaving(f"{role} was deleted since")
         try:
             if now != plan.before["document"]:
                 self._write(role, plan.before["document"])
         except CloudRefusal as refusal:
-            return UndoResult((), (f"the trust policy of {role} cannot be written: {refusal}",))
+            return UndoResult.holding(f"the trust policy of {role} cannot be written: {refusal}", refusal=refusal)
         return UndoResult((f"the trust policy of {role} is as it was",))
 
     def undo(self, plan: Plan) -> UndoResult:
         role, before, statement = plan.before["role"], plan.before["document"], _added(plan)
         now = self._document(plan)
         if now is None:
-            return UndoResult((), (f"{role} was deleted since",))
+            return UndoResult.leaving(f"{role} was deleted since")
         if now == before:
             return UndoResult((f"the trust policy of {role} is as it was",))
         if not _has(now, statement):
             changed = "was changed" if _denies(now, statement) else "was taken out, and the trust policy changed"
-            return UndoResult((), (f"the deny {statement['Sid']} of {role} {changed} since: look at it by hand",))
+            return UndoResult.leaving(f"the deny {statement['Sid']} of {role} {changed} since: look at it by hand")
         rest = {**now, "Statement": [each for each in statements_of(now) if each != statement]}
         as_before = {**before, "Statement": [*statements_of(before)]} == rest
         try:
             self._write(role, before if as_before else rest)
         except CloudRefusal as refusal:
-            return UndoResult((), (f"the deny {statement['Sid']} of {role} cannot be taken out: {refusal}",))
+            reason = f"the deny {statement['Sid']} of {role} cannot be taken out: {refusal}"
+            return UndoResult.holding(reason, refusal=refusal)
         others = "is as it was" if as_before else "is without our deny; what others changed in it since stays as they made it"
         return UndoResult((f"the trust policy of {role} {others}",))
 

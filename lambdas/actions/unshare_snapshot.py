@@ -115,15 +115,18 @@ class UnshareSnapshot:
     def _restore(self, plan: Plan, *, overwrite: bool) -> UndoResult:
         shares, now = set(plan.before["shares"]), self._shares.read(plan.target)
         if now is None:
-            return UndoResult((), (f"{plan.target.id} is gone",))
+            return UndoResult.leaving(f"{plan.target.id} is gone")
         others = sorted(set(now) - shares)
         away, others = (others, []) if overwrite else ([], others)
-        left = (f"{plan.target.id} is shared with {', '.join(others)} too: someone did that since",) if others else ()
+        result = UndoResult()
+        if others:
+            result += UndoResult.leaving(f"{plan.target.id} is shared with {', '.join(others)} too: someone did that since")
         try:
             self._shares.write(plan.target, add=shares - set(now), remove=away)
         except (CloudRefusal, NotPermitted) as refusal:  # block public access of snapshots or images may be on since
-            return UndoResult((), (*left, f"{plan.target.id} cannot be shared again with {', '.join(sorted(shares))}: {refusal}"))
-        return UndoResult(tuple(f"{plan.target.id} {_say(share)}" for share in sorted(shares)), left)
+            reason = f"{plan.target.id} cannot be shared again with {', '.join(sorted(shares))}: {refusal}"
+            return result + UndoResult.holding(reason, refusal=refusal)
+        return result + UndoResult(tuple(f"{plan.target.id} {_say(share)}" for share in sorted(shares)))
 
 
 def _all_of(shares: Sequence[str]) -> str:

@@ -98,7 +98,8 @@ class SecurityHub:
         action, _, key = entry.stream.partition("#")
         target = Entity.from_key(key)
         reason = str(entry.detail.get("reason", ""))
-        held = ", and its target still holds: undo it once more" if entry.left_held else ""
+        held = "".join((", and its target still holds: undo it once more", *(f"; {each}" for each in entry.holds)))
+        reason = f"{reason or entry.step}{held if entry.left_held else ''}"
         said = {
             "step": entry.step,
             "case": entry.case,
@@ -111,7 +112,7 @@ class SecurityHub:
             f"containment/{entry.containment_id}",
             _moments(entry, stream),
             f"{action} of {target.kind} {target.id}: {entry.step}",
-            f"{reason or entry.step}{held}. Decided by {entry.actor}. breakwater show {entry.containment_id}",
+            f"{reason}. Decided by {entry.actor}. breakwater show {entry.containment_id}",
             severity="MEDIUM" if entry.left_held else _LOOK.get(entry.step, "INFORMATIONAL"),
             entities=(target,),
             said=said,

@@ -120,6 +120,9 @@ def undo_about(stream: Stream, containment: Containment) -> Iterator[Markup]:
         ("Stands at", _stands(_last(stream, containment))),
         ("Case", containment.case),
     )
+    if containment.holds:
+        yield element("h2", "What an undo has left contained, and why")
+        yield listed(containment.holds)
     yield element("h2", "What was changed, before and after: an undo gives back what was before")
     yield _diff([*diff_lines(plan)][1:])
     yield element(

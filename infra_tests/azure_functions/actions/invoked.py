@@ -39,6 +39,7 @@ class CustomersFunction(Endpoint):
         self.lets_in: set[str] = set()
         self.says: Answer | None = None
         self._undone: set[str] = set()
+        self._keeps = False
 
     @property
     def address(self) -> str:
@@ -48,6 +49,10 @@ class CustomersFunction(Endpoint):
     def settings(self) -> dict[str, Any]:
         """What a policy says of it."""
         return {"function": self.address, "audience": AUDIENCE, "understands": ["verify", "undo"]}
+
+    def keep(self) -> None:
+        """Take nothing back from now on."""
+        self._keeps = True
 
     def permitted(self, caller: Caller, operation: str) -> bool:
         return caller.client_id in self.lets_in
@@ -74,6 +79,8 @@ class CustomersFunction(Endpoint):
             return Answer(202)
         if payload["phase"] == "verify":
             return Answer(200, {"contained": containment in self.contained})
+        if self._keeps:
+            return Answer(200, {"left": [f"{payload['target']['id']} stays: an investigation needs it"]})
         was_contained = self.contained.pop(containment, None) is not None or containment in self._undone
         self._undone.add(containment)
         return Answer(200, {} if was_contained else {"left": [f"{payload['target']['id']} was released by somebody"]})

@@ -33,10 +33,15 @@ class CustomersFunction:
         self.raises = ""
         self.answers: bytes | None = None
         self._undone: set[str] = set()
+        self._keeps = False
         for each in clients:
             each("lambda", FUNCTION.split(":")[3], once=True).meta.events.register_first(
                 "before-send.lambda.Invoke", self._invoke
             )
+
+    def keep(self) -> None:
+        """Take nothing back from now on."""
+        self._keeps = True
 
     def _invoke(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         if request.headers["X-Amz-Invocation-Type"] in ("DryRun", b"DryRun"):
@@ -57,6 +62,8 @@ class CustomersFunction:
             return None
         if payload["phase"] == "verify":
             return {"contained": containment in self.contained}
+        if self._keeps:
+            return {"left": [f"{payload['target']['id']} stays: an investigation needs it"]}
         was_contained = self.contained.pop(containment, None) is not None or containment in self._undone
         self._undone.add(containment)
         return {} if was_contained else {"left": [f"{payload['target']['id']} was released by somebody"]}

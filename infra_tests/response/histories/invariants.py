@@ -49,8 +49,6 @@ class Invariants(Watching):
         self.expires_ms: dict[str, int] = {}
         #: Orders by their id: for which containment.
         self.ordered: dict[str, str] = {}
-        #: Containments whose last undo said that it left their target held.
-        self.left_held: set[str] = set()
         self.begun: defaultdict[str, list[int]] = defaultdict(list)
         self.asked: defaultdict[str, list[int]] = defaultdict(list)
 
@@ -253,10 +251,7 @@ class Invariants(Watching):
 
     def _begins_to_undo(self, entry: JournalEntry, before: Step | None) -> None:
         one = entry.containment_id
-        # One whose undo said that it left its target held may be asked for again. It says so where it read what was there before
-        # somebody's change, too: then there is nothing left to give back, and the second undo finds that.
-        again = before is Step.UNDONE and one in self.left_held
-        must(again or before in (Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING), f"UNDOING follows {before}: {entry.id}")
+        must(before in (Step.APPLYING, Step.APPLIED, Step.FAILED, Step.UNDOING), f"UNDOING follows {before}: {entry.id}")
         lives_s = self.plan[one].min_lifetime_s
         early = lives_s > 0 and entry.time_ms < self.begun_ms[one] + lives_s * 1000
         must(not early, f"undone before its tokens are over: {entry.id}")
@@ -272,10 +267,7 @@ class Invariants(Watching):
         plan, cloud = self.plan[entry.containment_id], self.stage.cloud
         restored, left = set(entry.detail["restored"]), set(entry.detail["left"])
         must(restored | left == set(plan.before) and not restored & left, f"restored or left, each once: {entry.id}")
-        if entry.detail.get("held"):
-            self.left_held.add(entry.containment_id)
-        else:
-            self.left_held.discard(entry.containment_id)
+        must(not entry.left_held, f"somebody changed it, and it is said to be held: {entry.id}")
         order = self.ordered.get(str(entry.detail["order"]))
         must(order == entry.containment_id, f"undone by an order that is for {order}: {entry.id}")
         for lock in plan.before:
