@@ -21,6 +21,7 @@ from offline.scenes import (
     burst,
     crash,
     dry_run,
+    forged_undo,
     guessing,
     ordinary,
     quarantine,
@@ -46,6 +47,7 @@ SCENES: tuple[Callable[[Stage], Scene], ...] = (
     burst.run,
     ordinary.run,
     audit.run,
+    forged_undo.run,  # behind the auditor's: from here on the journal has an entry that does not verify
 )
 
 #: Scenes of what is one and the same code on either cloud: shown once. Contracts and histories hold it to both.

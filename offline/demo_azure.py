@@ -23,6 +23,7 @@ from offline.scenes.azure import (
     break_glass,
     broken_records,
     denied_address,
+    forged_undo,
     guessing,
     ordinary,
     quarantine,
@@ -42,9 +43,10 @@ SCENES: tuple[Callable[[AzureStage], Scene], ...] = (
     break_glass.run,
     broken_records.run,
     ordinary.run,
+    forged_undo.run,
 )
 #: The machines that the scenes play with, each with signals of its own.
-MACHINES = ("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8", "web-9")
+MACHINES = ("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8", "web-9", "web-10")
 #: More containments in a minute than the shipped budget allows in an hour.
 _CONTAINMENTS_PER_HOUR = 500
 

@@ -175,6 +175,9 @@ class Timeline:
             step, (action, _, target) = str(entry["step"]), str(entry["stream"]).partition("#")
             detail = str(entry.get("detail", {}).get("reason", "")) or _name(target)
             self.note(_OF_STEP.get(step, Kind.DECISION), f"{step} {action}", detail, correlation_id)
+        elif message == "journal does not verify":
+            fault, _, found = str(entry["problem"]).partition("  ")
+            self.note(Kind.REFUSAL, f"the journal does not verify: {fault}", found.partition(": ")[2], correlation_id)
         elif message in ("dead letter", "skipped", "will be retried", "not undone"):
             field = f"{entry['field']} " if entry.get("field") else ""
             self.note(Kind.REFUSAL, str(message), f"{field}{entry.get('reason', '')}", correlation_id)

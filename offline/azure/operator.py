@@ -76,6 +76,11 @@ class Operator:
             policy["budget"]["containments_per_hour"] = containments_per_hour
         self._azure.put_policy(yaml.safe_dump(policy))
 
+    @property
+    def written(self) -> TableJournal:
+        """The journal, under keys that may also write it."""
+        return self._journal
+
     def journal(self, action: str, kind: EntityKind, identifier: str) -> list[JournalEntry]:
         """Everything that the journal holds of an action on one target, oldest first."""
         entries = [entry for name in self._streams(action, kind, identifier) for entry in self._journal.stream(name)]
