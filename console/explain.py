@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from console.deployment import Deployment, NotPossible, Print
 from response.actions import Plan
 from response.containment import Stream, stream_name
-from response.explain import Explanation, asked_about, explain
+from response.explain import Explanation, Known, asked_about, explain
 from response.journal import Journal
 from response.orders import Book
 from response.plan_text import diff_lines
 from response.policy import Policy, load_policy
-from response.switch import Switch, read_switch
+from response.switch import read_switch
 from response.undone import begins_nothing, undone_with
 from shared_model.errors import BreakwaterError
 from shared_model.verdicts import Verdict
@@ -39,13 +39,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What could be read: plans by action, the switch, what was undone, stands and was asked; and why the rest was not."""
+    """What could be read; and by action why the rest was not, under ``""`` what is in the journal."""
 
-    plans: dict[str, Plan] = field(default_factory=dict)
-    switch: Switch | None = None
-    undone: dict[str, str] | None = None
-    standing: dict[str, str] = field(default_factory=dict)
-    asked: dict[str, str] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
     unread: dict[str, str] = field(default_factory=dict)
 
 
@@ -63,18 +59,9 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     seen = _Seen() if options.offline else _look(where, verdict, policy, now_ms)
     if "" in seen.unread:
         out(f"The journal was not read, and in it the master switch: {seen.unread['']}")
-    elif seen.switch is not None and seen.switch.objection:
-        out(seen.switch.objection)
-    said = explain(
-        verdict,
-        policy=policy,
-        now_ms=now_ms,
-        plans=seen.plans,
-        switch=seen.switch,
-        undone=seen.undone,
-        standing=seen.standing,
-        asked=seen.asked,
-    )
+    elif seen.known.switch is not None and seen.known.switch.objection:
+        out(seen.known.switch.objection)
+    said = explain(verdict, policy=policy, now_ms=now_ms, known=seen.known)
     for each in said:
         said_no = "" if each.applies else ": does not apply"
         out(f"{'→' if each.applies else ' '} {each.rule}: {each.action}, {each.terms}{said_no}")
@@ -87,15 +74,9 @@ def run(where: Deployment, options: argparse.Namespace, out: Print) -> int:
 
 def _look(where: Deployment, verdict: Verdict, policy: Policy, now_ms: int) -> _Seen:
     """Read what the rules that may decide would change, and the switch, as far as whoever runs this may."""
-    switch, undone, plans = None, None, dict[str, Plan]()
-    standing, asked, unread = dict[str, str](), dict[str, str](), dict[str, str]()
+    known, plans, unread = Known(), dict[str, Plan](), dict[str, str]()
     try:
-        switch = read_switch(where.journal)
-        streams = _streams(where.journal, verdict, policy)
-        settled = {each.name: undone_with(each, verdict) for each in streams}
-        undone = {name: begins_nothing(containment) for name, containment in settled.items() if containment is not None}
-        standing = {each.name: each.current.id for each in streams if each.current is not None}
-        asked = {each.name: asked_about(each, now_ms) for each in streams}
+        known = _in_journal(where.journal, verdict, policy, now_ms)
     except BreakwaterError as error:
         unread[""] = str(error)
     for rule in policy.rules:
@@ -106,7 +87,18 @@ def _look(where: Deployment, verdict: Verdict, policy: Policy, now_ms: int) -> _
             plans[rule.action] = where.plan(rule.action, target, verdict, policy)
         except BreakwaterError as error:
             unread[rule.action] = str(error)
-    return _Seen(plans, switch, undone, standing, asked, unread)
+    return _Seen(replace(known, plans=plans), unread)
+
+
+def _in_journal(journal: Journal, verdict: Verdict, policy: Policy, now_ms: int) -> Known:
+    switch, streams = read_switch(journal), _streams(journal, verdict, policy)
+    settled = {each.name: undone_with(each, verdict) for each in streams}
+    return Known(
+        switch=switch,
+        undone={name: begins_nothing(containment) for name, containment in settled.items() if containment is not None},
+        standing={each.name: each.current.id for each in streams if each.current is not None},
+        asked={each.name: asked_about(each, now_ms) for each in streams},
+    )
 
 
 def _streams(journal: Journal, verdict: Verdict, policy: Policy) -> list[Stream]:
@@ -118,7 +110,7 @@ def _streams(journal: Journal, verdict: Verdict, policy: Policy) -> list[Stream]
 
 
 def _plan(each: Explanation, seen: _Seen) -> Iterator[str]:
-    plan = seen.plans.get(each.action)
+    plan = seen.known.plans.get(each.action)
     if plan is None or plan.target != each.target:
         why = seen.unread.get(each.action, "no cloud was asked")
         yield f"plan: not read ({why}); what would change, and whom it touches, is not known"

@@ -27,10 +27,10 @@ from response.room import Room
 from response.settling import beyond_budget, draft_of
 from response.switch import read_switch
 from response.telling import moment, tell
+from response.turns import ROUNDS
 from shared_model.errors import BreakwaterError
 from shared_model.verdicts import Verdict
 
-_ROUNDS = 8
 #: Steps that an answer ends with, of those that name its request.
 _ENDS = frozenset({Step.APPROVED, Step.DENIED, Step.REFUSED, Step.NOOP, Step.PROPOSED})
 #: A stream after the answer, where the answer ended, and why.
@@ -105,7 +105,7 @@ def settle_answer(
     if name is None:
         raise UnknownProposal(f"the journal has no proposal {answer.proposal_id}")
     desk: _Desk | None = None
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         stream = fold(name, journal.stream(name))
         proposal = stream.proposals.get(answer.proposal_id)
         if proposal is None:
@@ -125,7 +125,7 @@ def settle_answer(
         plan = stream.proposals[proposal.id].plan
         written, earlier = tuple(desk.applier.written), tuple(desk.room.earlier)
         return Answered(proposal.id, proposal.correlation_id, step, reason, plan, written, earlier)
-    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+    raise CloudUnavailable(f"{name}: lost its place to other writers {ROUNDS} times")
 
 
 def _room(proposal: Proposal, policy: Policy, journal: Journal, budget: Ledgers, now_ms: int, notify: Notify) -> Room:

@@ -8,12 +8,11 @@ from dataclasses import replace
 from response.actions import Action, Difference
 from response.containment import fold
 from response.ends import Ended
-from response.journal import Journal, SequenceTaken, Step
+from response.journal import Journal, Step
 from response.notices import Notify, notice
+from response.turns import with_turns
 from response.undoing import UnknownContainment
-from shared_model.errors import CloudUnavailable, RefusedByCloud
-
-_ROUNDS = 8
+from shared_model.errors import RefusedByCloud
 
 
 def compare(
@@ -31,7 +30,8 @@ def compare(
     name = journal.find(containment_id)
     if name is None:
         raise UnknownContainment(f"the journal has no containment {containment_id}")
-    for _ in range(_ROUNDS):
+
+    def attempt() -> Ended:
         stream = fold(name, journal.stream(name))
         containment = stream.containments.get(containment_id)
         if containment is None:
@@ -53,13 +53,11 @@ def compare(
         said = [f"{part}{'  CHANGED SINCE' if part.is_changed else ''}" for part in parts]
         detail = {"reason": reason, "parts": said}
         entry = stream.entry(Step.COMPARED, containment, now_ms=now_ms, actor=asked_by, detail=detail)
-        try:
-            journal.append(entry)
-        except SequenceTaken:
-            continue
+        journal.append(entry)
         target = containment.plan.target
         lines = [f"Containment {containment.id}: {containment.plan.summary}", reason, *said]
         told = notice(entry.id, f"Before an undo: {target.kind} {target.id}", lines, containment.correlation_id)
         notify(replace(told, case=containment.case))
         return Ended(containment.id, containment.correlation_id, Step.COMPARED, reason, (), (entry,))
-    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+
+    return with_turns(name, attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from response import guard
@@ -22,6 +22,35 @@ _WHO = {
     FourEyes.OTHER: "nobody whom the verdict is about",
     FourEyes.TWO: "two people, neither of them whom the verdict is about",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was read before it is said what would happen; by itself, nothing.
+
+    Attributes
+    ----------
+    plans : mapping of action name to Plan
+        Plans that are known (a journal's, or one that was just made): their tags, regions and resources are then judged too.
+    switch : Switch or None
+        How the master switch stands, None where nobody looked.
+    undone : mapping of stream name to str
+        Where the verdict belongs to what was undone, why it begins nothing anew (:func:`response.undone.begins_nothing`).
+        None where nobody looked into the journal.
+    standing : mapping of stream name to str
+        Id of the containment that stands there. Whether it covers the verdict, its action says when it is decided.
+    asked : mapping of stream name to str
+        What a person is asked there, or said (:func:`asked_about`). Whether that covers the verdict, its action says likewise.
+    """
+
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    switch: Switch | None = None
+    undone: Mapping[str, str] | None = None
+    standing: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
+
+
+_NOTHING = Known()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +90,7 @@ def terms_of(rule: Rule, policy: Policy) -> str:
     )
 
 
-def explain(
-    verdict: Verdict,
-    *,
-    policy: Policy,
-    now_ms: int,
-    plans: Mapping[str, Plan] | None = None,
-    switch: Switch | None = None,
-    undone: Mapping[str, str] | None = None,
-    standing: Mapping[str, str] | None = None,
-    asked: Mapping[str, str] | None = None,
-) -> tuple[Explanation, ...]:
+def explain(verdict: Verdict, *, policy: Policy, now_ms: int, known: Known = _NOTHING) -> tuple[Explanation, ...]:
     """Return what each rule of the policy says about a verdict, in the policy's order.
 
     Parameters
@@ -80,27 +99,17 @@ def explain(
     policy : Policy
     now_ms : int
         When it would be decided.
-    plans : mapping of action name to Plan
-        Plans that are known (a journal's, or one that was just made): their tags, regions and resources are then judged too.
-    switch : Switch or None
-        How the master switch stands, None where nobody looked.
-    undone : mapping of stream name to str
-        Where the verdict belongs to what was undone, why it begins nothing anew (:func:`response.undone.begins_nothing`).
-        None where nobody looked into the journal.
-    standing : mapping of stream name to str
-        Id of the containment that stands there. Whether it covers the verdict, its action says when it is decided.
-    asked : mapping of stream name to str
-        What a person is asked there, or said (:func:`asked_about`). Whether that covers the verdict, its action says likewise.
+    known : Known
     """
     decides: dict[str, str] = {}
     found = []
     for rule in policy.rules:
-        target, plan = rule.pick(verdict), (plans or {}).get(rule.action)
+        target, plan = rule.pick(verdict), known.plans.get(rule.action)
         plan = plan if plan is not None and plan.target == target else None
         misses = (*rule.misses(verdict), *rule.misfits(plan, now_ms))
         applies = not misses and rule.action not in decides
         if applies and target is not None:
-            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, switch, undone, standing or {}, asked or {}))
+            why = tuple(_course(verdict, rule, target, plan, policy, now_ms, known))
             if plan is not None or not (rule.tags or rule.regions):  # else a later rule may decide
                 decides[rule.action] = rule.name
         else:
@@ -121,22 +130,12 @@ def asked_about(stream: Stream, now_ms: int) -> str:
 
 
 def _course(
-    verdict: Verdict,
-    rule: Rule,
-    target: Entity,
-    plan: Plan | None,
-    policy: Policy,
-    now_ms: int,
-    switch: Switch | None,
-    undone: Mapping[str, str] | None,
-    standing: Mapping[str, str],
-    asked: Mapping[str, str],
+    verdict: Verdict, rule: Rule, target: Entity, plan: Plan | None, policy: Policy, now_ms: int, known: Known
 ) -> Iterator[str]:
-    action, terms = policy.of(rule.action), policy.terms(rule)
-    current = standing.get(stream_name(rule.action, target))
-    if current:
+    action, terms, stream, switch = policy.of(rule.action), policy.terms(rule), stream_name(rule.action, target), known.switch
+    if current := known.standing.get(stream):
         yield f"already contained by {current}: what that covers is noted, or extends it; anything else is decided as follows"
-    if terms.mode is not Mode.OBSERVE and (said := asked.get(stream_name(rule.action, target))):
+    if terms.mode is not Mode.OBSERVE and (said := known.asked.get(stream)):
         yield said
     if plan is None:
         for name, wanted in (
@@ -148,8 +147,7 @@ def _course(
     if plan is not None and plan.is_noop:
         yield "nothing to do: it is so already"
         return
-    known = plan or Plan(rule.action, target, {}, {"": ""}, (), "")
-    if reason := guard.refusal(known, verdict, policy.never_touch):
+    if reason := guard.refusal(plan or Plan(rule.action, target, {}, {"": ""}, (), ""), verdict, policy.never_touch):
         yield f"refused: {reason}"
         return
     yield "never-touch: nothing known speaks against it" + (
@@ -159,10 +157,10 @@ def _course(
         age, limit = timedelta(seconds=(now_ms - verdict.time_ms) // 1000), timedelta(milliseconds=policy.fresh_ms)
         yield f"refused: it is {age} old, and what is older than {limit} is only told of, whatever corroborates it"
         return
-    if settled := (undone or {}).get(stream_name(rule.action, target)):
+    if settled := (known.undone or {}).get(stream):
         yield f"refused: {settled}"
         return
-    if undone is None:
+    if known.undone is None:
         yield "journal: not read; what belongs to a containment that was undone would be refused"
     once = ""
     if rule.alone:

@@ -15,14 +15,13 @@ from typing import Any
 
 from response.chain import Fault, Problem
 from response.containment import AT_WORK_MS, Containment, Stream, fold
-from response.journal import Journal, JournalEntry, SequenceTaken, Step, following
+from response.journal import Journal, JournalEntry, Step, following
 from response.proposals import fingerprint
-from shared_model.errors import CloudUnavailable
+from response.turns import with_turns
 
 PREFIX = "undos"
 #: Who decided on an undo that nobody asked for: the time to live is over.
 BY_EXPIRY = "policy:time_to_live"
-_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +186,12 @@ def _order(entry: JournalEntry) -> Order:
 
 def _append(journal: Journal, name: str, next_of: Callable[[Sequence[JournalEntry]], JournalEntry]) -> JournalEntry:
     """Append what follows from the stream as it is; an entry that stands there already is there."""
-    for _ in range(_ROUNDS):
+
+    def attempt() -> JournalEntry:
         entries = journal.stream(name)
         entry = next_of(entries)
-        if entry in entries:
-            return entry
-        try:
+        if entry not in entries:
             journal.append(entry)
-        except SequenceTaken:
-            continue
         return entry
-    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+
+    return with_turns(name, attempt)

@@ -30,12 +30,11 @@ from response.room import Room
 from response.signals import kept
 from response.switch import read_switch
 from response.telling import moment
+from response.turns import ROUNDS
 from response.undone import begins_nothing, undone_with
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
 
-#: Writers that meet on one stream settle within a few rounds; more means that something else is wrong.
-_ROUNDS = 8
 #: An extension by less than this part of the time to live is not worth an entry of its own, nor a notice.
 _WORTH_IT = 12
 
@@ -71,7 +70,7 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
     name = stream_name(rule.action, target)
     desk = _Desk(room.among(room.partners, rule), rule, action)
     applier = desk.applier
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         stream = fold(name, room.journal.stream(name))
         try:
             if stream.current is not None:
@@ -99,7 +98,7 @@ def settle(room: Room, rule: Rule, action: Action, target: Entity) -> Decision:
             containment_id=settled.containment_id,
             entries=tuple(applier.written),
         )
-    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+    raise CloudUnavailable(f"{name}: lost its place to other writers {ROUNDS} times")
 
 
 def is_covered(stream: Stream, action: Action, room: Room, mode: Mode) -> bool:
@@ -234,9 +233,7 @@ class _Desk:
         room, mode = self.room, self.terms.mode
         if reason := guard.refusal(draft.plan, room.verdict, room.policy.never_touch):
             return {"reason": reason}
-        if reason := self.action.check(
-            draft.plan
-        ):  # changed since the plan was made: not the target's fault, so plan again later
+        if reason := self.action.check(draft.plan):  # not the target's fault: plan again later
             raise CloudUnavailable(reason)
         if reason := self._too_old():
             return {"reason": reason}

@@ -11,14 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from response.journal import Journal, JournalEntry, SequenceTaken, Step, following
-from shared_model.errors import CloudUnavailable
+from response.journal import Journal, JournalEntry, Step, following
+from response.turns import with_turns
 
 #: Name of the stream. No containment has it: theirs are ``<action>#<entity key>``.
 STREAM = "master-switch"
 #: Under which ``breakwater show`` finds the switch's history.
 ID = "master-switch"
-_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,8 @@ def turn(journal: Journal, *, armed: bool, by: str, reason: str, now_ms: int) ->
     """
     if not by.strip() or not (armed or reason.strip()):
         raise ValueError("say who turns the switch and, to disarm, why: the journal and every refusal will name both")
-    for _ in range(_ROUNDS):
+
+    def attempt() -> Switch:
         entries = journal.stream(STREAM)
         standing = _switch(entries)
         if standing.armed is armed:
@@ -82,12 +82,10 @@ def turn(journal: Journal, *, armed: bool, by: str, reason: str, now_ms: int) ->
         step = Step.ARMED if armed else Step.DISARMED
         turned = following(STREAM, entries, step, about=ID, actor=by, now_ms=now_ms, detail={"reason": reason})
         entry = replace(turned, correlation_id=turned.id)
-        try:
-            journal.append(entry)
-        except SequenceTaken:
-            continue
+        journal.append(entry)
         return _switch((entry,))
-    raise CloudUnavailable(f"{STREAM}: others turned it {_ROUNDS} times in between; look at breakwater show {ID}")
+
+    return with_turns(STREAM, attempt)
 
 
 def _switch(entries: list[JournalEntry] | tuple[JournalEntry, ...]) -> Switch:

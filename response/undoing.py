@@ -16,14 +16,14 @@ from response.actions import Action, CloudUnavailable, Overwriting
 from response.as_written import Record
 from response.containment import Containment, Stream
 from response.ends import Ended, ending, tell_of_end
-from response.journal import Journal, JournalEntry, SequenceTaken, Step
+from response.journal import Journal, JournalEntry, Step
 from response.notices import Notify
 from response.people import Person, undo_objection
 from response.telling import moment
+from response.turns import with_turns
 from shared_model.errors import BreakwaterError, RefusedByCloud
 from shared_model.verdicts import Verdict
 
-_ROUNDS = 8
 #: Where it stands what a person does whom no link reaches: a notice may lack its link, and the page may be down.
 _NO_LINK = "docs/response.md, Undo without a link"
 
@@ -116,18 +116,17 @@ def undo(
 def end(desk: Desk, name: str, containment_id: str, actor: str) -> Ended:
     """Undo a containment of the stream ``name``, decided by ``actor``. Raises UnknownContainment, CloudUnavailable."""
     one = _Undo(desk, actor)
-    for _ in range(_ROUNDS):
+
+    def attempt() -> Ended:
         stream = orders.Book(desk.journal).stream(name)
         containment = stream.containments.get(containment_id)
         if containment is None:
             raise UnknownContainment(f"{containment_id} was observed or refused, never applied: there is nothing to undo")
-        try:
-            ended = one.restore(stream, containment)
-        except SequenceTaken:
-            continue
+        ended = one.restore(stream, containment)
         earlier = tuple(entry for entry in ending(stream, containment) if entry not in one.written)
         return replace(ended, earlier=earlier)
-    raise CloudUnavailable(f"{name}: lost its place to other writers {_ROUNDS} times")
+
+    return with_turns(name, attempt)
 
 
 class _Undo:

@@ -12,7 +12,7 @@ import pytest
 from infra_tests.response.world import ACCOUNT, verdict
 from lambdas.actions.catalogue import CONFIGURED, KNOWN
 from response.actions import Mode, Plan
-from response.explain import Explanation, explain
+from response.explain import Explanation, Known, explain
 from response.policy import Policy, Rule, Terms, load_policy
 from shared_model.events import Entity, EntityKind, Telemetry
 from shared_model.verdicts import Verdict
@@ -31,7 +31,7 @@ def policy() -> Policy:
 def deciding(policy: Policy, about: Verdict, when: datetime, **tags: str) -> Explanation | None:
     now_ms = int(when.timestamp() * 1000)
     plan = Plan("quarantine_instance", about.entity, {}, {"eni": "quarantine"}, (), "", tags=tags)
-    said = explain(replace(about, time_ms=now_ms), policy=policy, now_ms=now_ms, plans={plan.action: plan})
+    said = explain(replace(about, time_ms=now_ms), policy=policy, now_ms=now_ms, known=Known(plans={plan.action: plan}))
     return next((each for each in said if each.applies), None)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra_tests.response.world import ACCOUNT, HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode, Plan
-from response.explain import Explanation, asked_about, explain
+from response.explain import Explanation, Known, asked_about, explain
 from response.journal import Step
 from response.policy import NeverTouch, Policy, Rule
 from response.switch import turn
@@ -53,16 +53,16 @@ def test_with_a_plan_its_tags_are_judged() -> None:
     site = Site()
     site.policy = replace(site.policy, rules=(replace(RULE, tags={"env": "prod"}),), never_touch=NeverTouch(tags=("keep",)))
     plan = Plan("isolate", FLOWS.entity, {}, {"eni": "locked"}, (), "", tags={"env": "prod", "keep": ""})
-    (each,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, plans={"isolate": plan})
+    (each,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, known=Known(plans={"isolate": plan}))
     assert each.why[-1].startswith("refused: i-1 carries the tag keep")
-    (other,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, plans={"isolate": replace(plan, tags={})})
+    (other,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, known=Known(plans={"isolate": replace(plan, tags={})}))
     assert other.why == ("its tag env is absent, not prod",)
 
 
 def test_the_master_switch_is_named() -> None:
     site = Site()
     switch = turn(site.journal, armed=False, by="alice", reason="drill", now_ms=NOW_MS)
-    (each,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, switch=switch)
+    (each,) = explain(FLOWS, policy=site.policy, now_ms=NOW_MS, known=Known(switch=switch))
     assert each.why[-1].startswith("refused: disarmed by alice")
 
 
@@ -74,7 +74,7 @@ def test_what_a_person_is_asked_or_said_is_named_and_counts() -> None:
     def said(policy: Policy = site.policy) -> tuple[str, ...]:
         stream = site.stream("i-1")
         asked = {stream.name: asked_about(stream, site.now_ms)}
-        (each,) = explain(piece, policy=policy, now_ms=site.now_ms, asked=asked)
+        (each,) = explain(piece, policy=policy, now_ms=site.now_ms, known=Known(asked=asked))
         return each.why
 
     assert "asks a person until" in said()[0]

@@ -10,7 +10,7 @@ from infra_tests.response.world import HOUR_MS, NOW_MS, Site, verdict
 from response.actions import Mode
 from response.containment import stream_name
 from response.expiry import expire
-from response.explain import explain
+from response.explain import Known, explain
 from response.journal import BELONGS_TO, JournalEntry, Step
 from response.policy import AtEnd
 from response.undone import begins_nothing, undone_with
@@ -142,7 +142,7 @@ def test_explain_says_the_same(time_ms: int, refused: bool) -> None:
     signal, stream = piece(time_ms=time_ms), site.stream("i-1")
     found = undone_with(stream, signal)
     settled = {stream_name("isolate", signal.entity): begins_nothing(found)} if found else {}
-    (said,) = explain(signal, policy=site.policy, now_ms=site.now_ms, undone=settled)
+    (said,) = explain(signal, policy=site.policy, now_ms=site.now_ms, known=Known(undone=settled))
     assert any(f"belongs to containment {one}" in line for line in said.why) is refused
     site.respond(signal)
     assert (BELONGS_TO in last(site).detail) is refused
