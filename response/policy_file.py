@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from response.policy import AtEnd, KnownAction, Policy, PolicyError
-from response.policy_schema import PolicyModel, one_thing
+from response.policy_schema import PolicyModel
 from response.policy_text import Place, Text
+from response.policy_values import one_thing
 from response.resources import FORMS, form_of, in_one_spelling
 from shared_model.verdicts import DETECTORS
 
