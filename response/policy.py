@@ -54,14 +54,14 @@ class KnownAction:
         As :attr:`response.actions.Action.gives_back`.
     read_settings : SettingsReader or None
         None for an action that has no settings.
-    touches : frozenset of str
+    carries : frozenset of str
         Forms of the ids that its plans carry (``response/resources.py``).
     """
 
     handles: frozenset[EntityKind]
     gives_back: str = ""
     read_settings: SettingsReader | None = None
-    touches: frozenset[str] = frozenset()
+    carries: frozenset[str] = frozenset()
 
 
 class AtEnd(StrEnum):

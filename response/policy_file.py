@@ -178,7 +178,7 @@ def _ends_by_a_person(policy: Policy, actions: Mapping[str, KnownAction]) -> Ite
 
 def _without_effect(text: Text, actions: Mapping[str, KnownAction]) -> Iterator[tuple[Place, str]]:
     """Patterns of what no action of this cloud changes or rests on: they look like protection, and protect nothing."""
-    carried = {form for action in actions.values() for form in action.touches}
+    carried = {form for action in actions.values() for form in action.carries}
     never = (text.document or {}).get("never_touch") or {}
     for key in ("principals", "instances", "security_groups", "resources") if carried else ():
         for number, pattern in enumerate(never.get(key) or ()):

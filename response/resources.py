@@ -1,6 +1,6 @@
 """How a never-touch list names resources: the forms of ids that plans carry, as patterns (``*`` and ``?`` stand for anything).
 
-An action declares the forms that its plans carry (``touches``). A pattern of a form that no action of a cloud carries would
+An action declares the forms that its plans carry (``carries``). A pattern of a form that no action of a cloud carries would
 protect nothing there, and is refused.
 """
 

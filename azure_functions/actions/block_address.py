@@ -39,7 +39,7 @@ class BlockAddress:
     name: ClassVar[str] = "block_address"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
-    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
+    carries: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",

@@ -43,7 +43,7 @@ class BlockAddressInWaf:
     name: ClassVar[str] = "block_address_in_waf"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
-    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
+    carries: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Network/publicIPAddresses/read",

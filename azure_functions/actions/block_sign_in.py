@@ -26,7 +26,7 @@ class BlockSignIn:
     name: ClassVar[str] = "block_sign_in"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
-    touches: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
+    carries: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = "the user's sign-in"
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.EnableDisableAccount.All", "graph:User.Read.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ("graph:User.EnableDisableAccount.All", "graph:User.Read.All")

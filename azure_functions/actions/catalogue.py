@@ -26,7 +26,7 @@ class AzureAction(Action, Protocol):
 
     group: ClassVar[Group]
     #: Forms of the ids that its plans carry (``response/resources.py``).
-    touches: ClassVar[frozenset[str]]
+    carries: ClassVar[frozenset[str]]
 
     def __init__(self, clients: Clients) -> None: ...
 
@@ -57,7 +57,7 @@ ACTIONS: tuple[type[AzureAction], ...] = (
 _READERS: dict[str, SettingsReader] = {action.name: action.read_settings for action in CONFIGURED}
 #: What a policy must fit.
 KNOWN: dict[str, KnownAction] = {
-    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name), action.touches) for action in ACTIONS
+    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name), action.carries) for action in ACTIONS
 }
 #: The identity group that plans, applies and verifies each action. Undo runs under its own group for all of them.
 GROUPS: dict[str, Group] = {action.name: action.group for action in ACTIONS}

@@ -41,7 +41,7 @@ class CloseSecurityGroupRules:
     name: ClassVar[str] = "close_security_group_rules"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SECURITY_GROUP})
-    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
+    carries: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = "the way in, or out, that the rules were"
     permissions: ClassVar[tuple[str, ...]] = (*WRITE_SECURITY_GROUP, *FOLLOW_OPERATIONS)
     undo_permissions: ClassVar[tuple[str, ...]] = (*WRITE_SECURITY_GROUP, *FOLLOW_OPERATIONS)

@@ -46,7 +46,7 @@ class CloseStorageAccount:
     name: ClassVar[str] = "close_storage_account"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.BUCKET})
-    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
+    carries: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = "access by keys, signatures and without any name"
     permissions: ClassVar[tuple[str, ...]] = ("Microsoft.Storage/storageAccounts/read", "Microsoft.Storage/storageAccounts/write")
     undo_permissions: ClassVar[tuple[str, ...]] = (

@@ -73,7 +73,7 @@ class InvokeFunction:
     name: ClassVar[str] = "invoke_function"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset(EntityKind)
-    touches: ClassVar[frozenset[str]] = frozenset({WEB_ADDRESS})
+    carries: ClassVar[frozenset[str]] = frozenset({WEB_ADDRESS})
     gives_back: ClassVar[str] = "whatever the function took"
     #: Nothing of Azure's: the function itself says whom it lets in.
     permissions: ClassVar[tuple[str, ...]] = ()

@@ -45,7 +45,7 @@ class QuarantineInstance:
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
-    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID})
+    carries: ClassVar[frozenset[str]] = frozenset({ARM_ID})
     gives_back: ClassVar[str] = "its networks to a machine that was isolated"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Compute/virtualMachines/read",

@@ -39,7 +39,7 @@ class RemoveRoleAssignments:
     name: ClassVar[str] = "remove_role_assignments"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
-    touches: ClassVar[frozenset[str]] = frozenset({ARM_ID, OBJECT_ID, SIGN_IN_NAME})
+    carries: ClassVar[frozenset[str]] = frozenset({ARM_ID, OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = "the role assignments"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Authorization/roleAssignments/delete",

@@ -40,7 +40,7 @@ class RevokeSessions:
     name: ClassVar[str] = "revoke_sessions"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
-    touches: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
+    carries: ClassVar[frozenset[str]] = frozenset({OBJECT_ID, SIGN_IN_NAME})
     gives_back: ClassVar[str] = ""  # cannot be undone
     permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All", "graph:User.RevokeSessions.All")
     undo_permissions: ClassVar[tuple[str, ...]] = ("graph:User.Read.All",)

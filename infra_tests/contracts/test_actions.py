@@ -81,17 +81,17 @@ def test_a_plan_says_of_which_kind_it_takes_one_and_how_many_there_are(subject: 
 
 def test_a_plan_carries_the_forms_that_its_action_declares(subject: Subject) -> None:
     """A never-touch list names a resource in one of them: of another form, nothing would be compared."""
-    touches = getattr(subject.action, "touches", frozenset())
+    carries = getattr(subject.action, "carries", frozenset())
     told_of = {subject.target.id} if subject.action.name == "invoke_function" else set()  # whatever it is, it is not touched
     carried = {form_of(in_one_spelling(each)) for each in plan(subject).resources if each not in told_of} - {""}
-    assert carried <= touches
+    assert carried <= carries
 
 
 @pytest.mark.parametrize("spelt", ["as it is", "with a star at its end"])
 def test_whatever_a_plan_changes_may_be_listed_as_never_touched(subject: Subject, spelt: str) -> None:
     made = plan(subject)
     listable = [each for each in made.resources if form_of(in_one_spelling(each))]
-    assert listable or not hasattr(subject.action, "touches")
+    assert listable or not hasattr(subject.action, "carries")
     for each in listable:
         pattern = each if spelt == "as it is" or each.endswith(":root") else f"{each[:-1]}*"
         policy = parse_policy(json.dumps({"version": 1, "never_touch": {"resources": [pattern]}}))

@@ -32,7 +32,7 @@ class BlockAddress:
     name: ClassVar[str] = "block_address"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
-    touches: ClassVar[frozenset[str]] = frozenset({INSTANCE, NETWORK_ACL, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET})
+    carries: ClassVar[frozenset[str]] = frozenset({INSTANCE, NETWORK_ACL, NETWORK_INTERFACE, SECURITY_GROUP, SUBNET})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:CreateNetworkAclEntry",

@@ -34,7 +34,7 @@ class BlockAddressInWaf:
     name: ClassVar[str] = "block_address_in_waf"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.ADDRESS})
-    touches: ClassVar[frozenset[str]] = frozenset({IP_SET})
+    carries: ClassVar[frozenset[str]] = frozenset({IP_SET})
     gives_back: ClassVar[str] = ""
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeNetworkInterfaces",

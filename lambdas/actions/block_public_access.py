@@ -27,7 +27,7 @@ class BlockPublicAccess:
     name: ClassVar[str] = "block_public_access"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.BUCKET})
-    touches: ClassVar[frozenset[str]] = frozenset({BUCKET})
+    carries: ClassVar[frozenset[str]] = frozenset({BUCKET})
     gives_back: ClassVar[str] = "public access to the bucket"
     permissions: ClassVar[tuple[str, ...]] = (
         "s3:GetBucketPublicAccessBlock",

@@ -46,7 +46,7 @@ class BlockSignIn:
     name: ClassVar[str] = "block_sign_in"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL})
-    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
+    carries: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = "the user's sign-in"
     permissions: ClassVar[tuple[str, ...]] = (
         "iam:GetAccountSummary",

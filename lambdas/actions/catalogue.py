@@ -29,7 +29,7 @@ class AwsAction(Action, Protocol):
 
     group: ClassVar[Group]
     #: Forms of the ids that its plans carry (``response/resources.py``).
-    touches: ClassVar[frozenset[str]]
+    carries: ClassVar[frozenset[str]]
 
     def __init__(self, clients: Clients) -> None: ...
 
@@ -66,7 +66,7 @@ UNDO_GROUP = Group.UNDO
 _READERS: dict[str, SettingsReader] = {action.name: action.read_settings for action in CONFIGURED}
 #: What a policy must fit.
 KNOWN: dict[str, KnownAction] = {
-    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name), action.touches) for action in ACTIONS
+    action.name: KnownAction(action.handles, action.gives_back, _READERS.get(action.name), action.carries) for action in ACTIONS
 }
 
 

@@ -28,7 +28,7 @@ class CloseSecurityGroupRules:
     name: ClassVar[str] = "close_security_group_rules"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SECURITY_GROUP})
-    touches: ClassVar[frozenset[str]] = frozenset({SECURITY_GROUP, SECURITY_GROUP_RULE})
+    carries: ClassVar[frozenset[str]] = frozenset({SECURITY_GROUP, SECURITY_GROUP_RULE})
     gives_back: ClassVar[str] = "the way in, or out, that the rules were"
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeNetworkInterfaces",

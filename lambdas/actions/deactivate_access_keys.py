@@ -29,7 +29,7 @@ class DeactivateAccessKeys:
     name: ClassVar[str] = "deactivate_access_keys"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.ACCESS_KEY})
-    touches: ClassVar[frozenset[str]] = frozenset({ACCESS_KEY, ROLE_OR_USER})
+    carries: ClassVar[frozenset[str]] = frozenset({ACCESS_KEY, ROLE_OR_USER})
     gives_back: ClassVar[str] = "the access keys"
     permissions: ClassVar[tuple[str, ...]] = (
         "iam:GetAccessKeyLastUsed",

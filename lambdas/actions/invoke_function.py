@@ -50,7 +50,7 @@ class InvokeFunction:
     name: ClassVar[str] = "invoke_function"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset(EntityKind)
-    touches: ClassVar[frozenset[str]] = frozenset({FUNCTION})
+    carries: ClassVar[frozenset[str]] = frozenset({FUNCTION})
     gives_back: ClassVar[str] = "whatever the function took"
     permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)
     undo_permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)

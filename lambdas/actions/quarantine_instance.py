@@ -41,7 +41,7 @@ class QuarantineInstance:
     name: ClassVar[str] = "quarantine_instance"
     group: ClassVar[Group] = Group.NETWORK
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.INSTANCE})
-    touches: ClassVar[frozenset[str]] = frozenset({AUTO_SCALING_GROUP, INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP})
+    carries: ClassVar[frozenset[str]] = frozenset({AUTO_SCALING_GROUP, INSTANCE, NETWORK_INTERFACE, SECURITY_GROUP})
     gives_back: ClassVar[str] = "its networks to a machine that was isolated"
     permissions: ClassVar[tuple[str, ...]] = (
         "autoscaling:DescribeAutoScalingInstances",

@@ -34,7 +34,7 @@ class RestrictRole:
     name: ClassVar[str] = "restrict_role"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.PRINCIPAL, EntityKind.SESSION})
-    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
+    carries: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = "the permissions of the role"
     permissions: ClassVar[tuple[str, ...]] = (
         *role_users.PERMISSIONS,

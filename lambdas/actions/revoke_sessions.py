@@ -35,7 +35,7 @@ class RevokeSessions:
     name: ClassVar[str] = "revoke_sessions"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SESSION, EntityKind.PRINCIPAL})
-    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
+    carries: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = ""  # no token that the deny holds is valid by then
     permissions: ClassVar[tuple[str, ...]] = (
         *role_users.PERMISSIONS,

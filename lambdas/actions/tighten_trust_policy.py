@@ -31,7 +31,7 @@ class TightenTrustPolicy:
     name: ClassVar[str] = "tighten_trust_policy"
     group: ClassVar[Group] = Group.IDENTITY
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.TRUST})
-    touches: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
+    carries: ClassVar[frozenset[str]] = frozenset({ROLE_OR_USER})
     gives_back: ClassVar[str] = "the outside account's way into the role"
     permissions: ClassVar[tuple[str, ...]] = ("iam:GetAccountSummary", "iam:GetRole", "iam:UpdateAssumeRolePolicy")
     undo_permissions: ClassVar[tuple[str, ...]] = ("iam:GetRole", "iam:UpdateAssumeRolePolicy")

@@ -26,7 +26,7 @@ class UnshareSnapshot:
     name: ClassVar[str] = "unshare_snapshot"
     group: ClassVar[Group] = Group.DATA
     handles: ClassVar[frozenset[EntityKind]] = frozenset({EntityKind.SNAPSHOT, EntityKind.IMAGE})
-    touches: ClassVar[frozenset[str]] = frozenset({DATABASE_SNAPSHOT, IMAGE, SNAPSHOT})
+    carries: ClassVar[frozenset[str]] = frozenset({DATABASE_SNAPSHOT, IMAGE, SNAPSHOT})
     gives_back: ClassVar[str] = "what others were shared"
     permissions: ClassVar[tuple[str, ...]] = (
         "ec2:DescribeImageAttribute",
