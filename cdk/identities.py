@@ -65,6 +65,8 @@ class Surroundings:
         Accounts, besides this one, whose people answer.
     link_key_arn : str
         Key that signs links to proposals, ``""`` where there is no page for them.
+    chat_topic_arn : str
+        Topic that a chat listens on, ``""`` where none does.
     """
 
     names: Names
@@ -79,6 +81,7 @@ class Surroundings:
     security_hub_arn: str = ""
     operator_accounts: Sequence[str] = ()
     link_key_arn: str = ""
+    chat_topic_arn: str = ""
 
 
 def boundary(scope: Construct, around: Surroundings) -> iam.ManagedPolicy:
@@ -210,7 +213,8 @@ def _statements(spec: FunctionSpec, around: Surroundings) -> Iterator[iam.Policy
             yield _allow(["securityhub:BatchImportFindings"], around.security_hub_arn)
         if around.link_key_arn and spec.queue in CONTAINING:  # they ask people
             yield _allow(["kms:GenerateMac"], around.link_key_arn)
-        yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")))
+        chat = (around.chat_topic_arn,) if around.chat_topic_arn else ()
+        yield _allow(["sns:Publish"], names.arn("sns", names.resource("notifications")), *chat)
         yield _allow(_KEY, around.telemetry_key_arn, around.response_key_arn, *around.other_key_arns)
     yield from deny_own_roles(names, becomes=spec.groups)
     yield deny_journal_changes(names)

@@ -62,6 +62,8 @@ class Settings:
         Who is told of verdicts, refusals and alarms.
     slack_webhook, teams_webhook : str
         Names of the SSM parameters (SecureString, made by the operator) that hold the address of a channel's webhook.
+    chat_topic : str
+        ARN of an SNS topic, made by the operator, that Amazon Q Developer in chat applications listens on.
     page_issuer : str
         Identity provider (OpenID Connect issuer) by which people sign in to answer a proposal by its link; ``""`` makes no page,
         and notices name the console's command alone.
@@ -94,6 +96,7 @@ class Settings:
     notify_emails: tuple[str, ...] = ()
     slack_webhook: str = ""
     teams_webhook: str = ""
+    chat_topic: str = ""
     page_issuer: str = ""
     page_client: str = ""
     page_token_origin: str = ""
@@ -177,6 +180,7 @@ class Settings:
         )
         for name in ("slack_webhook", "teams_webhook"):
             self._match(name, r"(/[\w./-]{1,500})?", "the name of an SSM parameter, such as /breakwater/slack-webhook")
+        self._match("chat_topic", r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256})?", "the ARN of an SNS topic")
         self._match(
             "page_issuer", r"(https://[\w.-]+(:\d+)?(/[\w./~-]*)?)?", "an https address, such as https://login.example.com/"
         )

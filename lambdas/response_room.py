@@ -86,10 +86,15 @@ class ResponseRoom:
 
     @cached_property
     def notify(self) -> Notify:
-        """Tells people: by the topic, and in each channel that has a webhook; with links where there is a page for them."""
+        """Tells people: by the topic, in each channel that has a webhook, in the chat; with links where there is a page."""
         function, settings = self._function, self._function.settings
         topic = Topic(function.clients, settings.notification_topic_arn, function.logger)
-        everybody = to_all((topic, *webhooks(function.clients, settings, function.logger, function.now_ms)))
+        channels: list[Notify] = [*webhooks(function.clients, settings, function.logger, function.now_ms)]
+        if settings.chat_topic_arn:
+            from lambdas.adapters.chat import ChatTopic  # here, because most deployments do without
+
+            channels.append(ChatTopic(function.clients, settings.chat_topic_arn, function.logger))
+        everybody = to_all((topic, *channels))
         if not settings.link_key:
             return everybody
         from lambdas.adapters.link_key import LinkKey  # here, because most deployments and verdicts do without

@@ -37,6 +37,8 @@ class Settings:
         SNS topic for what a person should know.
     slack_webhook_parameter, teams_webhook_parameter : str
         SSM parameters (SecureString) that hold the addresses of webhooks; empty where there is none.
+    chat_topic_arn : str
+        SNS topic of the operator's that Amazon Q Developer in chat applications listens on; empty where there is none.
     own_role_arns : str
         Comma-separated ARNs of Breakwater's own roles, which no action may touch.
     verdict_senders : str
@@ -73,6 +75,7 @@ class Settings:
     notification_topic_arn: str = ""
     slack_webhook_parameter: str = ""
     teams_webhook_parameter: str = ""
+    chat_topic_arn: str = ""
     own_role_arns: str = ""
     verdict_senders: str = ""
     operator_accounts: str = ""

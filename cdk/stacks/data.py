@@ -74,6 +74,7 @@ class DataStack(Stack):
             telemetry_key_arn=self.telemetry_key.key_arn,
             response_key_arn=self.response_key.key_arn,
             other_key_arns=self._settings.bucket_keys,
+            chat_topic_arn=self._settings.chat_topic,
             webhook_arns=[self.names.arn("ssm", f"parameter{name}") for name in self._webhooks.values()],
             never=self._policy.never,
             settings=self._policy.settings,
@@ -131,6 +132,7 @@ class DataStack(Stack):
                 "own_role_arns": ",".join(self.names.own_roles),
                 **{f"{group}_role_arn": self.names.role_arn(group) for group in spec.groups},
                 **self._webhooks,
+                **({"chat_topic_arn": self._settings.chat_topic} if self._settings.chat_topic else {}),
                 **({"security_hub_product_arn": self._security_hub_arn} if self._security_hub_arn else {}),
             }
         if spec.queue in ("answers", "containments") and (accounts := self._settings.operator_accounts(self.account)):

@@ -326,6 +326,19 @@ def test_only_the_response_may_read_a_webhooks_address(synthesise: Callable[...,
     assert readers == {f"breakwater-{name}-{REGION}" for name in ("respond", "answer-proposals", "expire-containments")}
 
 
+def test_only_the_response_tells_a_chat_and_only_where_one_is_named(synthesise: Callable[..., Templates]) -> None:
+    topic = "arn:aws:sns:eu-west-1:123456789012:chat"
+    roles = synthesise(chat_topic=topic).role_statements()
+    tellers = {
+        name
+        for name, policies in roles.items()
+        for statements in policies.values()
+        for statement in statements
+        if topic in many(statement["Resource"]) and many(statement["Action"]) == ["sns:Publish"]
+    }
+    assert tellers == {f"breakwater-{name}-{REGION}" for name in ("respond", "answer-proposals", "expire-containments")}
+
+
 @pytest.mark.parametrize("group", CONTAINING)
 def test_who_contains_cannot_touch_what_the_policy_forbids(templates: Templates, group: Group) -> None:
     policies = templates.role_statements()[f"breakwater-{group}-{REGION}"]

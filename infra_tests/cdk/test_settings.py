@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[2]
         ("breakwater:log-groups", ["with space"], "names of log groups"),
         ("breakwater:notify-emails", "nobody", "mail addresses"),
         ("breakwater:slack-webhook", "https://hooks.slack.com/services/T0/B0/x", "name of an SSM parameter"),
+        ("breakwater:chat-topic", "breakwater-chat", "the ARN of an SNS topic"),
         ("breakwater:page-issuer", "http://login.example.com", "an https address"),
         ("breakwater:page-issuer", "https://login.example.com", "page-issuer and page-client together"),
         ("breakwater:page-client", "two words", "the client id"),
