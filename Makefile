@@ -32,10 +32,10 @@ lint: .venv/.ready ## style, types, import rules
 format: .venv/.ready ## let ruff mend what it can
 	@.venv/bin/ruff check --fix . && .venv/bin/ruff format .
 
-train: .venv-train/.ready ## rebuild both deployed detectors from scratch (about 20 minutes on 2 cores)
+train: .venv-train/.ready ## build both deployed detectors, stage by stage (about 20 minutes on 2 cores; goes on where it was stopped)
 	@$(TRAIN) -m training.build all
 
-evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, with its figures (about two hours of processor time; goes on where it was stopped)
+evaluate: .venv-train/.ready ## every protocol of docs/model-report.md again, with its figures (two hours of processor time by estimate; goes on where it was stopped)
 	@$(TRAIN) -m training.trials
 	@$(TRAIN) -m training.benchmarks
 

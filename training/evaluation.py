@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,18 @@ def report(scored: Scored, *, threshold: float, enough: int) -> Report:
         detected=int(np.sum(alarms & attack)),
         detected_by_family=_counts(scored.stories, alarms, attack),
     )
+
+
+def on_sample(sample: Report) -> dict[str, Any]:
+    """Figures of the shipped model on the stored sample, which anybody can compute again from model and sample alone."""
+    windows, entities = sample.windows, sample.entities
+    return {
+        "attack_entities": entities.attack,
+        "benign_entities": entities.benign,
+        "detected": sample.detected,
+        "alarming": round(entities.fpr * entities.benign),
+        "windows": {name: round(getattr(windows, name), 6) for name in ("accuracy", "f1", "recall", "fpr", "auc")},
+    }
 
 
 def _peaks(scored: Scored, counted: NDArray[np.bool_]) -> NDArray[np.float64]:

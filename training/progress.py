@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from rich.progress import Progress
 
 
-class EpochsDone:
-    """A bar over the epochs of all fits of all detectors; a fit that stopped early counts as whole when the next one begins."""
+class CellsDone:
+    """Two bars: stages of all detectors (a stage that is done for each seed counts once a seed), and steps within one of them."""
 
-    def __init__(self, bar: Progress, seeds: Sequence[int], epochs: Mapping[str, int]) -> None:
-        self._bar, self._seeds, self._epochs = bar, seeds, epochs
-        self._task = bar.add_task("training", total=len(seeds) * sum(epochs.values()))
-        self._before = 0
+    def __init__(self, bar: Progress, cells: int) -> None:
+        self._bar = bar
+        self._all = bar.add_task("build", total=cells)
+        self._one = bar.add_task("", total=1)
 
-    def show(self, detector: str, fit: int, epoch: int) -> None:
-        """So many epochs of the detector's fit of that number (from 0) are done."""
-        done = self._before + fit * self._epochs[detector] + epoch
-        self._bar.update(self._task, description=f"{detector}, seed {self._seeds[fit]}", completed=done)
+    def begin(self, title: str) -> None:
+        """A stage begins; how many steps it has is said by the first of them."""
+        self._bar.update(self._all, description=title)
+        self._bar.reset(self._one, total=1)
 
-    def finish(self, detector: str) -> None:
-        """All fits of the detector are done."""
-        self._before += len(self._seeds) * self._epochs[detector]
-        self._bar.update(self._task, completed=self._before)
+    def stepped(self, done: int, of: int) -> None:
+        """So many of so many steps of the stage are done."""
+        self._bar.update(self._one, completed=done, total=of)
+
+    def end(self) -> None:
+        """The stage is done, or need not be run again."""
+        self._bar.advance(self._all)

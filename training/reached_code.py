@@ -18,7 +18,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 #: Top-level packages whose code decides a result; what others install is told by its version.
 _ROOMS = ("training", "shared_model")
 #: Keeps, counts and tells of results, and decides none.
-BESIDE = frozenset({"training.trials.stage", "training.benchmarks.ledger", "training.jobs.run_record"})
+BESIDE = frozenset({"training.trials.stage", "training.stages.stage", "training.benchmarks.ledger", "training.jobs.run_record"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ import yaml
 from training.scenarios.library import FOLDER
 from training.tasks import HONEST_DAYS, Task
 
+#: Stories of each attack family of the shipped models; benign ones are told more often (see the stories' modules).
+REPEATS = {"network": 16, "audit": 12}
+#: At most; a fit stops earlier when validation no longer improves.
+EPOCHS = {"network": 20, "audit": 12}
 #: Files (patterns under ``training/scenarios``) that tell what a detector learns.
 _TOLD = {
     "network": ("benign/network-*.yaml", "attacks/network-*.yaml"),

@@ -14,10 +14,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from shared_model.encoders import audit, network
 from training import audit_data, card, network_data
-from training.build import EPOCHS, REPEATS
 from training.card import model_card
 from training.export import attack_probability, run_tflite
-from training.recipe import recipe
+from training.limits import limits
+from training.recipe import EPOCHS, REPEATS, recipe
 from training.scenarios import AUDIT_CLASSES, NETWORK_CLASSES, families, generate
 from training.scenarios.library import FOLDER
 from training.sequences import cut_stories
@@ -78,6 +78,7 @@ def test_a_call_leaves_nothing_behind(name):
 def test_the_card_says_what_the_evaluation_says(name):
     detector, evaluation, _ = load(name)
     assert (ARTIFACTS / name / "MODEL_CARD.md").read_text() == model_card(detector, evaluation)
+    assert evaluation["limits"] == limits(name, evaluation)
     assert len(evaluation["seeds"]) >= 3
     assert evaluation["thresholds"][0] == detector["threshold"]
 

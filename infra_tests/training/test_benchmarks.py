@@ -277,16 +277,14 @@ def test_every_protocol_but_the_one_that_makes_choices_has_final_tests():
 
 
 @pytest.mark.parametrize("detector", ["audit", "network"])
-def test_whatever_a_detectors_card_reports_was_counted_as_a_look(detector, tmp_path):
+def test_whatever_a_detectors_card_reports_was_counted_as_a_look(detector):
     from training.artifact import ARTIFACTS
 
-    path = tmp_path / "looks.jsonl"
-    for _ in range(2):
-        ledger.record_detector(ARTIFACTS / detector, path)
-    counted = ledger.looks(path)
     evaluated = json.loads((ARTIFACTS / detector / "evaluation.json").read_text())
-    assert len(counted) == len(evaluated["tests"]) * len(evaluated["seeds"])
-    assert set(counted) <= set(ledger.looks())
+    recipe = json.loads((ARTIFACTS / detector / "detector.json").read_text())["trained"]["recipe"]
+    made = ledger.detector_looks(detector, evaluated["tests"], evaluated["seeds"], recipe)
+    assert len(set(made)) == len(evaluated["tests"]) * len(evaluated["seeds"])
+    assert set(made) <= set(ledger.looks())
 
 
 def test_the_pages_count_as_many_looks_at_final_tests_as_are_noted():

@@ -88,7 +88,11 @@ def test_a_stage_is_of_loaders_scenarios_fit_and_export_where_it_reaches_them():
         assert decisive <= rooms(name)
         assert not {"training.scenarios.audit_story", "training.audit_data"} & rooms(name)
     assert {"training.scenarios.audit_story", "training.audit_data", "training.fitting"} <= rooms("clouds")
-    assert {"training.build", "training.fitting", "training.scenarios.network_story"} <= rooms("network_refits")
+    for name in ("network_refits", "audit_refits"):
+        assert {"training.fitted", "training.fitting", "training.scenarios.network_story"} <= rooms(name)
+    for name in STAGES:
+        driven = {room for room in rooms(name) if room == "training.build" or room.startswith("training.stages")}
+        assert not driven, "what runs the stages of a build makes no trial old"
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,15 +41,9 @@ def record(look: Look, path: Path = LEDGER) -> None:
         file.write(json.dumps(asdict(look), sort_keys=True) + "\n")
 
 
-def record_detector(folder: Path, path: Path = LEDGER) -> None:
-    """Note the evaluation that a build has left in a detector's folder: each of its test sets, with each seed."""
-    described = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
-    evaluated = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    # Models of before recipes were kept are told apart by what they are.
-    recipe = described["trained"].get("recipe") or described["model"]["sha256"][:16]
-    for test in evaluated["tests"]:
-        for seed in evaluated["seeds"]:
-            record(Look(f"{evaluated['detector']}: {test}", "cnn_lstm", seed, recipe), path)
+def detector_looks(detector: str, tests: Iterable[str], seeds: Sequence[int], recipe: str) -> list[Look]:
+    """What a build that evaluates a detector looks at: each of its test sets, with each seed."""
+    return [Look(f"{detector}: {test}", "cnn_lstm", seed, recipe) for test in tests for seed in seeds]
 
 
 def looks(path: Path = LEDGER) -> list[Look]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.artifact import ARTIFACTS
 from training.benchmarks import specimen
 from training.benchmarks.figures import FIGURES, PAPER, TITLES, draw_all
 from training.benchmarks.markdown import cells, figure, only, plus_minus, seeds_of, table, three
@@ -15,7 +16,7 @@ from training.benchmarks.measured import MEASURED, OFFICIAL_TESTS, RATES, measur
 from training.benchmarks.official_report import choice, left_out, official, unseen
 from training.benchmarks.protocols import OFFICIAL, RANDOM
 from training.benchmarks.reach import reach
-from training.limits import LIMITS
+from training.limits import limits
 from training.tasks import TASKS
 from training.trials.sections import sections
 from training.trials.stage import document as stage_document
@@ -263,7 +264,8 @@ def _limits() -> str:
 
 def _cannot(detector: str) -> str:
     """What the figures of a detector that ships do not say, as on its card."""
-    return f"### `{detector}`, as its card says\n\n" + "\n".join(f"- {limit}" for limit in LIMITS[detector])
+    evaluation = json.loads((ARTIFACTS / detector / "evaluation.json").read_text(encoding="utf-8"))
+    return f"### `{detector}`, as its card says\n\n" + "\n".join(f"- {limit}" for limit in limits(detector, evaluation))
 
 
 def _record(document: Document) -> str:
@@ -272,4 +274,11 @@ def _record(document: Document) -> str:
     return f"""## Run record
 
 Seeds {", ".join(map(str, run["seeds"]))}; Python {run["python"]} on {run["machine"]}; {versions}. The sha256 of every data file stands in
-`docs/figures/benchmarks.json`. Again: `make evaluate` (about two hours of processor time, added up job by job; what is done is skipped)."""
+`docs/figures/benchmarks.json`. Again: `make evaluate` (what is done is skipped). Its trials took {_trial_minutes():,} minutes of processor time, added up
+cell by cell; the jobs of single records keep no times, and two hours for all of it is an estimate."""
+
+
+def _trial_minutes() -> int:
+    """Processor time of all stored trials."""
+    found = [document for name in STAGES if (document := stage_document(name)) is not None]
+    return round(sum(document["run"]["seconds"] for document in found) / 60)

@@ -1,7 +1,8 @@
 """``python -m training.jobs.entry``: what a job runs, on SageMaker, on Azure ML or here.
 
-It reads what the service says (:mod:`training.jobs.surroundings`), runs ``training.build`` for each detector, and leaves in the
-model folder what :mod:`training.promote` takes back: the detectors' folders, run.json and SHA256SUMS.
+It reads what the service says (:mod:`training.jobs.surroundings`), runs the stages of ``training.build`` for each detector, and
+leaves in the model folder what :mod:`training.promote` takes back: the detectors' folders, run.json and SHA256SUMS. What stages
+leave lies in the folder for checkpoints, so that a job whose machine was taken away runs no finished stage again.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from training.checkpoints import Checkpoints, ForeignCheckpoint
 from training.jobs import surroundings as job_surroundings
 from training.jobs.hyperparameters import JobError
 from training.jobs.run_record import Run, write_record
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     signal.signal(signal.SIGTERM, _stop)
     try:
         run_job(job_surroundings.read(sys.argv[1:] if arguments is None else arguments, environment))
-    except (JobError, ForeignCheckpoint) as error:
+    except JobError as error:
         print(f"The job cannot run: {error}", file=sys.stderr, flush=True)
         _leave_reason(environment, str(error))
         return 1
@@ -42,27 +43,43 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
 
 def run_job(told: Surroundings) -> None:
     """Build every detector that is asked for, then write the record."""
-    from training.build import REPEATS, build
-    from training.tasks import TASKS
-
     began = _now()
     told.model.mkdir(parents=True, exist_ok=True)
     run = Run.of(told.data)
     say = _told_to(told)
     say(f"{told.service} job {told.job}: sources {run.source[:12]}, {run.data.as_published} files of recorded data as published")
     say(", ".join(f"{name} {version}" for name, version in run.versions.items()))
-    checkpoints = (
-        Checkpoints(told.checkpoints, run.digest(asdict(told.hyperparameters))) if told.checkpoints is not None else None
-    )
-    wanted = told.hyperparameters
-    for name in wanted.detectors():
-        build(
-            TASKS[name](), told.data, list(range(wanted.seed, wanted.seed + wanted.seeds)),
-            repeats=wanted.repeats or REPEATS[name], epochs=wanted.epochs, folder=told.model / name, progress=say,
-            run=run, checkpoints=checkpoints,
-        )  # fmt: skip
-    write_record(told, run, began=began, ended=_now(), devices=_devices())
+    with tempfile.TemporaryDirectory() as temporary:
+        stages = _build(told, run, told.checkpoints or Path(temporary), say)
+    write_record(told, run, began=began, ended=_now(), devices=_devices(), stages=stages)
     say("complete")
+
+
+def _build(told: Surroundings, run: Run, folder: Path, say: Callable[[str], None]) -> dict[str, object]:
+    """Run every stage of every detector; what each stage read, left and found, by detector."""
+    from training.recipe import REPEATS
+    from training.stages.chain import record_of, run_chain
+    from training.stages.stage import Build
+    from training.tasks import TASKS
+
+    wanted = told.hyperparameters
+    records: dict[str, object] = {}
+    for name in wanted.detectors():
+        build = Build(
+            task=TASKS[name](),
+            root=told.data,
+            seeds=tuple(range(wanted.seed, wanted.seed + wanted.seeds)),
+            repeats=wanted.repeats or REPEATS[name],
+            epochs=wanted.epochs,
+            folder=folder / name,
+            out=told.model / name,
+            run=run,
+            command=f"python -m training.build {name}",
+            progress=say,
+        )
+        run_chain(build)
+        records[name] = record_of(build)
+    return records
 
 
 def _leave_reason(environment: Mapping[str, str], text: str) -> None:
@@ -102,7 +119,7 @@ def _now() -> str:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    print("Told to stop: what was learnt up to the last whole epoch is kept, the same job goes on from there.", flush=True)
+    print("Told to stop: what stages and whole epochs left is kept, the same job goes on from there.", flush=True)
     sys.exit(128 + number)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -75,8 +76,13 @@ class Run:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def write_record(surroundings: Surroundings, run: Run, *, began: str, ended: str, devices: list[str]) -> dict[str, Any]:
-    """Write run.json and SHA256SUMS into the model folder, over the detectors that lie there."""
+def write_record(
+    surroundings: Surroundings, run: Run, *, began: str, ended: str, devices: list[str], stages: Mapping[str, object]
+) -> dict[str, Any]:
+    """Write run.json and SHA256SUMS into the model folder, over the detectors that lie there.
+
+    ``stages`` is by detector what each stage of its build read, left and found.
+    """
     folder = surroundings.model
     record = {
         "format": FORMAT,
@@ -94,6 +100,7 @@ def write_record(surroundings: Surroundings, run: Run, *, began: str, ended: str
                     title: {"windows": test["windows"], "entities": test["entities"]}
                     for title, test in json.loads((folder / name / "evaluation.json").read_text())["tests"].items()
                 },
+                "stages": stages[name],
             }
             for name in surroundings.hyperparameters.detectors()
         },

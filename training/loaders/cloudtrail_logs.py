@@ -11,12 +11,13 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from training.loaders.cleaned import Cleaned
 from training.loaders.compressed import read_xz, read_xz_text
 from training.scenarios.audit_story import LabelledRecord
 from training.scenarios.cloudtrail_records import AGENTS, Caller, record, timestamp
@@ -137,6 +138,40 @@ def read_invictus(root: Path) -> list[tuple[Record, bool]]:
     records.sort(key=lambda item: str(item["eventTime"]))
     marks = [bool(_TOOL_NAME.search(json.dumps([item.get("userAgent"), item.get("userIdentity")]))) for item in records]
     return [(masked(item), mark) for item, mark in zip(records, marks, strict=True)]
+
+
+def clean_stratus(root: Path, _: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """Techniques as they are read: in order of time, the tool's name nowhere."""
+    for attack in read_stratus(root):
+        content = json.dumps({"Records": attack.records}, indent=1).encode()
+        yield f"{attack.name}.json.xz", Cleaned(content, len(attack.records), len(attack.records))
+
+
+def clean_panther(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """Rules as they are read: the firing case of those that count, the tool's name nowhere, one tactic a class."""
+    import yaml
+
+    read = {attack.name: attack for attack in read_panther(root)}
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        attack = read.get(file.split(".")[0])
+        if attack is None:
+            yield name, Cleaned(b"", 1, 0)
+            continue
+        tactic = next(tactic for tactic, meant in _TACTICS.items() if meant == attack.verdict)
+        told = {
+            "Severity": "High", "Reports": {"MITRE ATT&CK": [tactic]},
+            "Tests": [{"ExpectedResult": True, "Log": record} for record in attack.records],
+        }  # fmt: skip
+        yield f"{folder}/{attack.name}.yml", Cleaned(yaml.safe_dump(told, sort_keys=False, allow_unicode=True).encode(), 1, 1)
+
+
+def clean_invictus(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """Files of the attacked account, the tool's name nowhere but in the two fields that say whose call it was."""
+    for name in names:
+        records = json.loads(read_xz(root / "cloudtrail_invictus" / name))["Records"]
+        told = [{**masked(item), **{key: item[key] for key in ("userAgent", "userIdentity") if key in item}} for item in records]
+        yield name, Cleaned(json.dumps({"Records": told}, indent=1).encode(), len(records), len(records))
 
 
 def embed(attack: RecordedAttack, profile: Principal, seed: int, *, calls: int, control: bool = False) -> list[LabelledRecord]:

@@ -10,10 +10,11 @@ import csv
 import io
 import lzma
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.loaders.cleaned import Cleaned, written_csv
 from training.loaders.compressed import read_xz_text
 from training.scenarios.connections import UDP, Connection, Outcome, ephemeral
 from training.scenarios.family import BENIGN
@@ -107,6 +108,46 @@ def read_netflow(root: Path, *, most: int = 6000) -> list[Shape]:
             )  # fmt: skip
             kept[label][shape] = None
     return [shape for shapes in kept.values() for shape in shapes]
+
+
+def clean_cicids(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """Day files as they are read: repeated rows and rows without a class left out, one label a class."""
+    for name in names:
+        rows = [
+            {
+                "Destination Port": shape.port, "Flow Duration": 1000 * shape.duration_ms,
+                "Total Fwd Packets": out, "Total Length of Fwd Packets": shape.bytes_out - 40 * out,
+                "Total Backward Packets": shape.packets_in, "Total Length of Bwd Packets": shape.bytes_in - 40 * shape.packets_in,
+                "Label": _first(_CICIDS, shape.label),
+            }
+            for shape in read_cicids(root, name.removesuffix(".csv.xz"))
+            # Fewer bytes than headers alone: the row had no packet out, for which one is read.
+            for out in (shape.packets_out if shape.bytes_out >= 40 * shape.packets_out else 0,)
+        ]  # fmt: skip
+        yield name, Cleaned(written_csv(tuple(rows[0]), rows), _rows(root / "cicids2017" / name), len(rows))
+
+
+def clean_netflow(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """The file as it is read: distinct shapes, so many of each class, one label a class."""
+    for name in names:
+        rows = [
+            {
+                "L4_DST_PORT": shape.port, "PROTOCOL": shape.protocol, "FLOW_DURATION_MILLISECONDS": shape.duration_ms,
+                "IN_PKTS": shape.packets_out, "IN_BYTES": shape.bytes_out, "OUT_PKTS": shape.packets_in,
+                "OUT_BYTES": shape.bytes_in, "Attack": _first(_NETFLOW, shape.label),
+            }
+            for shape in read_netflow(root)
+        ]  # fmt: skip
+        yield name, Cleaned(written_csv(tuple(rows[0]), rows), _rows(root / "netflow_nf_bot_iot_v2" / name), len(rows))
+
+
+def _first(labels: dict[str, str], wanted: str) -> str:
+    return next(label for label, meant in labels.items() if meant == wanted)
+
+
+def _rows(path: Path) -> int:
+    """Lines without the header."""
+    return len(read_xz_text(path).splitlines()) - 1
 
 
 def workday(shapes: list[Shape], rng: random.Random, host: str, begin_ms: float, servers: list[str]) -> Iterator[Connection]:

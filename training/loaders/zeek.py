@@ -12,10 +12,11 @@ import csv
 import io
 import ipaddress
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from training.loaders.cleaned import Cleaned, written_csv
 from training.loaders.compressed import read_xz_text
 from training.scenarios.connections import Connection, Outcome
 from training.scenarios.family import BENIGN
@@ -36,6 +37,14 @@ CLASS_OF_LABEL = {
     "FileDownload": "command_and_control",
     "DDoS": "denial_of_service",
 }
+
+#: Columns of conn.log that are read, besides the label.
+_COLUMNS = (
+    "ts", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "duration", "conn_state", "history", "orig_pkts",
+    "orig_ip_bytes", "resp_pkts", "resp_ip_bytes",
+)  # fmt: skip
+#: One label for each class, which :data:`CLASS_OF_LABEL` reads as that class.
+_LABEL_OF_CLASS = {meant: label for label, meant in reversed(CLASS_OF_LABEL.items()) if label}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,27 @@ def monitored_site(name: str, connections: list[Connection]) -> Site:
 def _monitored(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     return parsed.is_private and not parsed.is_link_local and not parsed.is_unspecified and not parsed.is_multicast
+
+
+def clean_iot23(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """Capture files as they are read: rows that are no connection left out, one label a class."""
+    for name in names:
+        rows = list(csv.DictReader(io.StringIO(read_xz_text(root / "zeek_iot23" / name))))
+        kept = [row for row in rows if _connection(row, "detailed-label") is not None]
+        told = [{**row, "detailed-label": _LABEL_OF_CLASS[CLASS_OF_LABEL.get(row["detailed-label"], BENIGN)]} for row in kept]
+        yield name, Cleaned(written_csv((*_COLUMNS, "detailed-label"), told), len(rows), len(kept))
+
+
+def clean_ctu_days(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Cleaned]]:
+    """Files of days as they are read: background and what is no connection left out."""
+    for name in names:
+        lines = read_xz_text(root / "zeek_ctu_days" / name).splitlines()
+        fields = next(line for line in lines if line.startswith("#fields")).split("\t")[1:]
+        rows = [dict(zip(fields, line.split("\t"), strict=False)) for line in lines if line and not line.startswith("#")]
+        kept = [row for row in rows if row["label"] != "Background" and _connection(row, "label") is not None]
+        columns = (*_COLUMNS, "label")
+        told = ["\t".join(("#fields", *columns)), *("\t".join(row[column] for column in columns) for row in kept)]
+        yield name, Cleaned(("\n".join(told) + "\n").encode(), len(rows), len(kept))
 
 
 def captures(root: Path) -> Iterator[str]:

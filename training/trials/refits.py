@@ -11,10 +11,10 @@ from pathlib import Path
 
 from training.alerts import hourly
 from training.benchmarks import ledger
-from training.build import EPOCHS, REPEATS, fit_task
 from training.evaluation import report, score_stories
+from training.fitted import benign_of, learn, scorer, tune
 from training.metrics import mean_and_spread
-from training.recipe import recipe
+from training.recipe import EPOCHS, REPEATS, recipe
 from training.tasks import TASKS, Material
 from training.trials.stage import SEEDS, Document, Stage
 
@@ -32,14 +32,16 @@ def stage(detector: str) -> Stage:
     def run(key: str, root: Path) -> Document:
         task = TASKS[detector]()
         material = _material(detector, str(root))
-        fitted = fit_task(task, material, root, int(key), epochs=EPOCHS[detector], progress=lambda _: None, with_baselines=False)
+        learnt = learn(task, material, root, int(key), epochs=EPOCHS[detector], progress=lambda _: None)
+        tuned = tune(task, benign_of(material), learnt, lambda _: None)
+        score = scorer(task, learnt.scaling, tuned.model)
         found: Document = {}
         for name, stories in material.tests.items():
-            scored = score_stories(stories, fitted.score)
-            own, strict = (report(scored, threshold=at, enough=task.enough) for at in (fitted.threshold, fitted.strict))
+            scored = score_stories(stories, score)
+            own, strict = (report(scored, threshold=at, enough=task.enough) for at in (tuned.threshold, tuned.strict))
             benign = hourly(scored)
             days = benign.entity_days
-            alerts = [benign.alerts(at) / days if days else None for at in (fitted.threshold, fitted.strict)]
+            alerts = [benign.alerts(at) / days if days else None for at in (tuned.threshold, tuned.strict)]
             found[name] = {
                 "attack": own.entities.attack, "benign": own.entities.benign, "entity_days": round(days, 1),
                 "recall": _known(own.entities.recall), "recall_strict": _known(strict.entities.recall),
@@ -48,7 +50,7 @@ def stage(detector: str) -> Stage:
             }  # fmt: skip
             noted = recipe(task, repeats=REPEATS[detector], epochs=EPOCHS[detector])
             ledger.record(ledger.Look(f"{detector}: {name}", "cnn_lstm", int(key), noted))
-        return {"threshold": fitted.threshold, "strict_threshold": fitted.strict, "tests": found}
+        return {"threshold": tuned.threshold, "strict_threshold": tuned.strict, "tests": found}
 
     return Stage(
         f"{detector}_refits", f"{detector}, fitted again", lambda: [str(seed) for seed in SEEDS], run,

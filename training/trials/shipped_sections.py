@@ -8,6 +8,7 @@ from typing import Any
 
 from training.benchmarks.markdown import table
 from training.card import per
+from training.tasks import HELD_OUT
 from training.trials.printing import k_of_n, number, percent, run_line
 
 Document = dict[str, Any]
@@ -75,7 +76,37 @@ On the stored sample of generated stories (`training/evaluation_sample`), at the
 
 {table(("detector", "attack entities found", "benign entities that alarm", "AUC of windows", "found by family"), sample)}
 
+{_families_by_words(document["detectors"]["audit"])}
+
 {run_line(document)}"""
+
+
+def _families_by_words(audit: Document) -> str:
+    """Held-out families of API calls apart by how many of their words training told of an attack."""
+    test = audit["tests"][HELD_OUT]
+    groups: dict[str, list[str]] = {"every one": [], "some": [], "none": []}
+    for family, (known, of) in audit["words"].items():
+        groups["every one" if known == of else "some" if known else "none"].append(family)
+    rows = [
+        [title, str(len(names)), *(_found(test[threshold]["by_family"], names) for threshold in ("detected", "strict"))]
+        for title, names in groups.items()
+    ]
+    known, of = (sum(counts[place] for counts in audit["words"].values()) for place in (0, 1))
+    head = (
+        "words of its attack calls that training told of an attack",
+        "families",
+        "stories found by the shipped `audit`",
+        "at the strict threshold",
+    )
+    return f"""A held-out family is one that training never tells, but its calls may read like those of another: the detector reads words (service, verb, object, what is granted), and of {of} different ones in the attack calls of the
+{len(audit["words"])} held-out families of API calls, training told {known} of an attack:
+
+{table(head, rows)}"""
+
+
+def _found(by_family: Document, names: list[str]) -> str:
+    counts = [by_family[name] for name in names if name in by_family]
+    return f"{sum(found for found, _ in counts)} of {sum(of for _, of in counts)}" if counts else "–"
 
 
 def _refits(document: Document) -> str:

@@ -24,6 +24,8 @@ from training.sequences import Story
 Words = tuple[int, int, int, int]
 #: As ``make train`` tells them: its first seed, its repeats, and one history (what stands before changes no word).
 _SEED, _REPEATS, _HISTORIES = 1, 12, (14,)
+#: Stories of a held-out family, as a build tells them.
+_TOLD = 6
 
 
 def told_before(attack: RecordedAttack, root: Path) -> bool:
@@ -36,6 +38,21 @@ def told_before(attack: RecordedAttack, root: Path) -> bool:
         if isinstance(call, ApiCall)
     ]
     return not _told_as_attack(root).isdisjoint(_words(encode_api_calls(calls)))
+
+
+def words_of_families(root: Path) -> dict[str, list[int]]:
+    """How many of the words of its attack calls training tells of an attack, of how many: for each held-out family of API calls.
+
+    Words are those of stories as a build tests them; calls of the same words count once.
+    """
+    told = _told_as_attack(root)
+    found: dict[str, list[int]] = {}
+    for family in families(Telemetry.API_CALLS, Split.TEST):
+        if family.is_attack:
+            stories = (story for scenario in generate(_SEED + 2, only=(family,), repeats=_TOLD) for story in stories_of(scenario))
+            words = frozenset(_hostile(stories))
+            found[family.name] = [len(words & told), len(words)]
+    return found
 
 
 @cache
