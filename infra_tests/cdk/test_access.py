@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cdk.names import kebab, sends_verdicts
-from cdk.tables import JOURNAL_FORBIDDEN
 from infra_tests.cdk.conftest import ACCOUNT, REGION
 from infra_tests.cdk.templates import Templates, allowed, many, principals
 from lambdas.actions.catalogue import ACTIONS, UNDO_GROUP
-from lambdas.actions.never_touch import denials
 from lambdas.registry import FUNCTIONS, PAGE, Group
-from response import orders
-from response.policy import NeverTouch
-from response.resources import ACCESS_KEY, ARM_ID, FORMS, OBJECT_ID, SIGN_IN_NAME, SUBNET, WEB_ADDRESS, form_of
 
 GOLDEN = Path(__file__).parent / "golden" / "roles.json"
 LAKE = f"arn:aws:s3:::breakwater-lake-{ACCOUNT}-{REGION}"
@@ -172,54 +166,6 @@ def test_alarms_and_nobody_else_outside_iam_publish_notifications(templates: Tem
     assert allow["Condition"]["ArnLike"]["aws:SourceArn"] == f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:breakwater-*"
 
 
-def test_nobody_rewrites_the_journal(templates: Templates) -> None:
-    journal = templates.named("AWS::DynamoDB::Table", "TableName", "breakwater-journal")
-    deny, ours = journal["ResourcePolicy"]["PolicyDocument"]["Statement"]
-    assert (deny["Effect"], deny["Principal"], set(deny["Action"])) == ("Deny", {"AWS": "*"}, set(JOURNAL_FORBIDDEN))
-    assert (ours["Effect"], ours["Principal"]) == ("Deny", {"AWS": "*"})
-    assert set(ours["Action"]) == {"dynamodb:PutItem", "dynamodb:PartiQLInsert"}
-    assert ours["Condition"] == {
-        "ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["anchors#*", "undos#*"]},
-        "ArnNotLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/breakwater-expire-containments-{REGION}"},
-    }
-    assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(JOURNAL_FORBIDDEN)
-
-
-def test_only_who_undoes_writes_down_that_an_undo_was_decided_on(templates: Templates) -> None:
-    """Whoever else could would have rights given back: the schedule carries out what stands there."""
-    journal = templates.named("AWS::DynamoDB::Table", "TableName", "breakwater-journal")
-    (deny,) = [s for s in journal["ResourcePolicy"]["PolicyDocument"]["Statement"] if "Condition" in s]
-    patterns = deny["Condition"]["ForAnyValue:StringLike"]["dynamodb:LeadingKeys"]
-    assert any(fnmatch(orders.stream_of(0), pattern) for pattern in patterns)
-    assert not any(fnmatch("restrict_role#123456789012/principal/a", pattern) for pattern in patterns)
-    (who,) = many(deny["Condition"]["ArnNotLike"]["aws:PrincipalArn"])
-    (spec,) = [spec for spec in FUNCTIONS if Group.UNDO in spec.groups]
-    assert who.endswith(f":role/breakwater-{spec.name.replace('_', '-')}-{REGION}")
-
-
-def test_our_roles_cannot_take_away_the_journals_past_or_its_protection(templates: Templates) -> None:
-    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/breakwater-journal"
-    boundary = templates.named("AWS::IAM::ManagedPolicy", "ManagedPolicyName", f"breakwater-boundary-{REGION}")
-    (deny,) = [s for s in boundary["PolicyDocument"]["Statement"] if s.get("Sid") == "NeverRewriteTheJournal"]
-    assert {table, f"{table}/backup/*"} <= set(deny["Resource"])
-    protection = {"UpdateContinuousBackups", "DeleteBackup", "RestoreTable*", "PutResourcePolicy", "DeleteResourcePolicy"}
-    assert {f"dynamodb:{name}" for name in protection} <= set(deny["Action"])
-    # CloudFormation turns recovery on after the table, with its policy, is there.
-    assert "dynamodb:UpdateContinuousBackups" not in JOURNAL_FORBIDDEN
-
-
-def test_no_boundary_is_longer_than_iam_takes(templates: Templates) -> None:
-    for boundary in templates.resources("AWS::IAM::ManagedPolicy").values():
-        assert len(json.dumps(boundary["Properties"]["PolicyDocument"], separators=(",", ":"))) <= 6144
-
-
-def test_no_role_is_allowed_to_change_or_delete_an_entry(templates: Templates) -> None:
-    for name, policies in templates.role_statements().items():
-        for statement in [s for statements in policies.values() for s in statements if s["Effect"] == "Allow"]:
-            if "breakwater-journal" in json.dumps(statement["Resource"]):
-                assert set(many(statement["Action"])) <= {"dynamodb:PutItem", "dynamodb:Query"}, name
-
-
 def test_every_function_denies_itself_the_journal_and_its_own_roles(templates: Templates) -> None:
     for spec in (*FUNCTIONS, PAGE):
         policy = templates.role_statements()[f"breakwater-{spec.name.replace('_', '-')}-{REGION}"]["function"]
@@ -337,81 +283,6 @@ def test_only_the_response_tells_a_chat_and_only_where_one_is_named(synthesise: 
         if topic in many(statement["Resource"]) and many(statement["Action"]) == ["sns:Publish"]
     }
     assert tellers == {f"breakwater-{name}-{REGION}" for name in ("respond", "answer-proposals", "expire-containments")}
-
-
-@pytest.mark.parametrize("group", CONTAINING)
-def test_who_contains_cannot_touch_what_the_policy_forbids(templates: Templates, group: Group) -> None:
-    policies = templates.role_statements()[f"breakwater-{group}-{REGION}"]
-    by_tag = [s for s in policies["never-touch"] if s["Sid"].startswith("NeverTouchTag")]
-    assert {"aws:ResourceTag/breakwater:never-touch", "aws:ResourceTag/break-glass"} == {
-        k for s in by_tag for k in s["Condition"]["Null"]
-    }
-    declared = {permission for action in ACTIONS if action.group is group for permission in action.permissions}
-    changes = {p for p in declared if not p.partition(":")[2].startswith(("Describe", "Get", "List"))}
-    assert all(s["Effect"] == "Deny" and set(many(s["Action"])) == changes for s in by_tag)
-    by_name = [s for s in policies["never-touch"] if s.get("Sid") == "NeverTouchPrincipals"]
-    if not any(name.startswith("iam:") for name in changes):
-        assert not by_name
-        return
-    (principals,) = by_name
-    assert {"arn:*:iam::*:role/*break-glass*", "arn:*:iam::*:user/*break-glass*"} <= set(principals["Resource"])
-
-
-CHANGES = [
-    *("ec2:ModifyInstanceAttribute", "iam:PutRolePolicy", "lambda:InvokeFunction", "rds:ModifyDBSnapshotAttribute"),
-    *("s3:PutBucketPublicAccessBlock", "wafv2:UpdateIPSet", "wafv2:GetIPSet", "autoscaling:EnterStandby"),
-]
-LISTED = {
-    "i-0ab*": "arn:*:ec2:*:*:instance/i-0ab*",
-    "sg-0": "arn:*:ec2:*:*:security-group/sg-0",
-    "sgr-0*": "arn:*:ec2:*:*:security-group-rule/sgr-0*",
-    "eni-0*": "arn:*:ec2:*:*:network-interface/eni-0*",
-    "acl-0*": "arn:*:ec2:*:*:network-acl/acl-0*",
-    "snap-0*": "arn:*:ec2:*:*:snapshot/snap-0*",
-    "ami-0*": "arn:*:ec2:*:*:image/ami-0*",
-}
-#: What IAM cannot deny by: no call of ours has it as its resource.
-NOT_DENIED = ("AKIA*", "subnet-0*")
-
-
-@pytest.mark.parametrize("pattern", [*(example for _, example in FORMS.values()), *LISTED, *NOT_DENIED])
-def test_whatever_is_listed_is_denied_once_more_where_iam_can_say_it(pattern: str) -> None:
-    form = form_of(pattern)
-    made = [each.statement() for each in denials(NeverTouch(resources=(pattern,)), CHANGES)]
-    if form in (ACCESS_KEY, SUBNET, ARM_ID, OBJECT_ID, SIGN_IN_NAME, WEB_ADDRESS, ""):
-        assert made == []
-        return
-    (denied,) = made
-    service = denied["Action"][0].partition(":")[0]
-    assert (denied["Effect"], denied["Sid"]) == ("Deny", f"NeverTouch{service.title()}")
-    of_ec2 = f"arn:*:ec2:*:*:{form.lower().replace(' ', '-')}/{pattern}"
-    assert denied["Resource"] == [of_ec2 if service == "ec2" else pattern] == [LISTED.get(pattern, *denied["Resource"])]
-
-
-def test_machines_and_groups_of_their_own_lists_are_denied_too() -> None:
-    never = NeverTouch(instances=("i-0ab*",), security_groups=("sg-0",))
-    (denied,) = [each.statement() for each in denials(never, CHANGES)]
-    assert denied["Resource"] == [LISTED["i-0ab*"], LISTED["sg-0"]]
-
-
-def test_interfaces_can_only_be_put_into_quarantine_groups(templates: Templates) -> None:
-    statements = templates.role_statements()[f"breakwater-{Group.NETWORK}-{REGION}"]["contain-quarantine-instance"]
-    groups = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
-    for s in statements:
-        if s["Effect"] == "Allow" and groups in many(s["Resource"]):
-            assert s["Condition"], s
-
-
-def test_who_contains_can_set_no_boundary_but_the_one_that_denies_everything(templates: Templates) -> None:
-    roles = templates.role_statements()
-    deny_all = {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::aws:policy/AWSDenyAll"}}
-    for name, change in (
-        (f"breakwater-{Group.IDENTITY}-{REGION}", "iam:PutRolePermissionsBoundary"),
-        (f"breakwater-{UNDO_GROUP}-{REGION}", "iam:DeleteRolePermissionsBoundary"),
-    ):
-        statements = [s for policy in roles[name].values() for s in policy if s["Effect"] == "Allow"]
-        (only,) = [s for s in statements if change in many(s["Action"])]
-        assert only["Condition"] == deny_all
 
 
 def test_the_inline_policies_of_a_role_leave_room_below_what_iam_takes(templates: Templates) -> None:

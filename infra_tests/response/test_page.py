@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from infra_tests.response.linked import ADA, ADDRESS, BOB, ISSUER, Browser, Linked, inputs
+from infra_tests.response.linked import ADA, ADDRESS, BOB, ISSUER, Browser, Linked
 from infra_tests.response.test_approval import LOCKED, OPEN, asking
-from infra_tests.response.world import NOW_MS, Site, verdict
-from response.actions import Mode, Plan, UndoResult
-from response.containment import Containment
+from infra_tests.response.world import Site, verdict
+from response.actions import Mode
 from response.journal import Step
 from response.page import plan as plan_of_page
-from response.page.document import Reply
 from response.people import is_about
 from response.policy import FourEyes
 from shared_model.events import Entity, EntityKind, Telemetry
-from shared_model.verdicts import Evidence
-
-
-@pytest.fixture(params=[False, True], ids=["script", "platform"])
-def linked(request: pytest.FixtureRequest) -> Linked:
-    return Linked(asking(), by_platform=request.param)
 
 
 def opened(linked: Linked, who: Any = ADA) -> tuple[Browser, str]:
@@ -293,136 +281,3 @@ def test_whom_a_verdict_names_is_known_by_the_name_that_they_sign_in_with(named:
     found = verdict("i-1", "v1", Telemetry.API_CALLS, related=(about,))
     assert is_about(found, ADA.person) is is_ada
     assert not is_about(found, BOB.person)
-
-
-# --- what comes from outside --------------------------------------------------------------------------------------
-
-
-class Tags(HTMLParser):
-    """Counts tags, and keeps their attributes."""
-
-    def __init__(self, body: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, tuple[str, ...]]] = []
-        self.feed(body)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, tuple(name for name, _ in attrs)))
-
-
-HOSTILE = st.one_of(
-    st.text(min_size=1, max_size=60),
-    st.sampled_from(
-        [
-            "<script>alert(1)</script>",
-            "</pre></main><script src=//evil.example/x></script>",
-            '" onmouseover="alert(1)',
-            "'><img src=x onerror=alert(1)>",
-            "</style><svg/onload=alert(1)>",
-            "<!--",
-            "&lt;script&gt;",
-            "javascript:alert(1)",
-            "\u202etxt.exe",
-        ]
-    ),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(title=HOSTILE, evidence=HOSTILE, tag=HOSTILE, touched=HOSTILE, by_platform=st.booleans(), name=HOSTILE)
-def test_what_an_attacker_names_is_text_and_nothing_else(
-    title: str, evidence: str, tag: str, touched: str, by_platform: bool, name: str
-) -> None:
-    def page_of(*texts: str) -> str:
-        title, evidence, tag, touched, name = texts
-        account = Site(mode=Mode.APPROVE)
-        account.world["i-1"] = {"eni-a": f"open{tag}"}
-        plan = account.action.plan
-        account.action.plan = lambda *found: replace(plan(*found), touches=(touched,), summary=tag)  # type: ignore[method-assign]
-        for number, telemetry in enumerate((Telemetry.FLOW_LOGS, Telemetry.DNS_LOGS)):
-            found = (Evidence("f-1", NOW_MS, 0.5, evidence),)
-            account.respond(verdict("i-1", f"v{number}", telemetry, title=title, evidence=found))
-        linked = Linked(account, by_platform=by_platform)
-        return linked.browser(replace(ADA, names=(name,))).open(linked.link()).body
-
-    def parts(body: str) -> list[tuple[str, tuple[str, ...]]]:
-        return [each for each in Tags(body).found if each[0] not in ("ins", "del")]
-
-    assert parts(page_of(title, evidence, tag, touched, name)) == parts(page_of("t", "e", "g", "u", "n"))
-
-
-def test_what_turns_the_order_of_letters_is_seen() -> None:
-    account = Site(mode=Mode.APPROVE)
-    account.world["i-1"] = {"eni-a": "\u202enepo"}
-    account.contain("i-1")
-    linked = Linked(account)
-    body = linked.browser().open(linked.link()).body
-    assert "\u202e" not in body
-    assert "\\u202enepo" in body
-
-
-@pytest.mark.parametrize("form", [{}, {"answer": "approve"}, {"token": "x", "request": "y"}])
-def test_a_form_that_is_none_is_refused(linked: Linked, form: dict[str, str]) -> None:
-    browser, url = opened(linked)
-    browser.last = Reply(200, "", {})
-    assert (browser.post(url, **form).status, linked.sent) == (403, [])
-
-
-def test_the_page_to_come_back_to_shows_nothing() -> None:
-    reply = Linked(asking()).page.signed_in()
-    assert (reply.status, inputs(reply.body), reply.cookie) == (200, {}, "")
-
-
-# --- undo ---------------------------------------------------------------------------------------------------------
-
-
-def contained(linked: Linked) -> tuple[Containment, str]:
-    """Let the proposal be approved; returns what came of it, and a link to its undo."""
-    browser, url = opened(linked)
-    browser.post(url, answer="approve")
-    assert linked.settle().step is Step.APPLIED
-    (containment,) = linked.account.stream("i-1").containments.values()
-    return containment, linked.link(undoes=True)
-
-
-def written(linked: Linked, containment: Containment, step: Step) -> None:
-    linked.account.journal.append(linked.account.stream("i-1").entry(step, containment, now_ms=linked.account.now_ms))
-
-
-def test_a_look_at_what_an_undo_would_find_is_not_where_it_stands(linked: Linked) -> None:
-    containment, url = contained(linked)
-    before = linked.browser().open(url).body
-    written(linked, containment, Step.COMPARED)
-    assert linked.browser().open(url).body.count("COMPARED") == 0
-    assert "Stands at" in before
-    assert "COMPARED" not in linked.browser().open(linked.link()).body, "the page of the plan that was answered"
-
-
-def test_what_is_being_undone_was_not_undone_yet(linked: Linked) -> None:
-    containment, url = contained(linked)
-    undo, pages = linked.account.action.undo, []
-
-    def opened_meanwhile(plan: Plan) -> UndoResult:
-        pages.append(linked.browser(ADA).open(url).body)
-        return undo(plan)
-
-    linked.account.action.undo = opened_meanwhile  # type: ignore[method-assign]
-    linked.account.undo(containment.id)
-    pages.append(linked.browser(ADA).open(url).body)
-    said = ("This is being undone", "This was undone")
-    assert [[title for title in said if title in body] for body in pages] == [[each] for each in said]
-    assert not any("<form" in body for body in pages)
-
-
-def test_what_only_who_contains_says_was_undone_can_be_undone(linked: Linked) -> None:
-    containment, url = contained(linked)
-    before = linked.browser(ADA).open(url).body
-    written(linked, containment, Step.UNDONE)
-    assert linked.browser(ADA).open(url).body == before
-
-
-def test_an_expired_link_to_an_undo_says_how_to_get_another(linked: Linked) -> None:
-    containment, url = contained(linked)
-    linked.account.now_ms = linked.proposal.expires_ms
-    reply = linked.browser().open(url)
-    assert (reply.status, f"breakwater undo {containment.id}" in reply.body, "verdict" in reply.body) == (410, True, False)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,8 @@ from shared_model.detection import Detection
 from shared_model.encoders.audit import FEATURES
 from shared_model.events import ApiCall, Entity, EntityKind, SystemEvent, Telemetry
 from shared_model.memory import InProcessMemory, Remembered
-from shared_model.recent_ids import AT_MOST
 from shared_model.trust import trust
-from shared_model.verdicts import SEEN, Verdict, seen_in, verdict_id
+from shared_model.verdicts import SEEN, Verdict, seen_in
 
 NOW_MS = CALL.time_ms + 3_600_000
 ACCOUNT = CALL.account
@@ -192,112 +190,6 @@ def test_what_came_before_counts_and_its_words_are_evidence():
     assert verdict.evidence[0].summary == "earlier: get secret on secret, failure"
 
 
-def test_the_second_delivery_path_adds_nothing():
-    memory = InProcessMemory()
-    calls = [call(number, failed=True) for number in range(2)]
-    memory.store(detect(calls, memory).states, now_ms=NOW_MS)
-    result = detect(calls, memory)
-    assert (result.verdicts, result.scores, result.duplicates) == ((), (), 2)
-    assert detect([*calls, *calls]).duplicates == 2
-
-
-@pytest.mark.parametrize("first_is_fast", [True, False])
-@pytest.mark.parametrize("calls_in_five_minutes", [200, 257, 6000, AT_MOST])
-def test_a_session_is_scored_once_however_many_calls_it_makes_until_the_other_path_brings_them(
-    calls_in_five_minutes: int, first_is_fast: bool
-):
-    """One path brings small batches, as EventBridge does, the other files of many calls, as CloudTrail does."""
-    memory, detector = InProcessMemory(), FailureCounter()
-    calls = [
-        replace(call(number), time_ms=CALL.time_ms + number * 300_000 // calls_in_five_minutes)
-        for number in range(calls_in_five_minutes)
-    ]
-    fast, slow = max(50, len(calls) // 40), 2000
-    results = []
-    for size in (fast, slow) if first_is_fast else (slow, fast):
-        for start in range(0, len(calls), size):
-            part = calls[start : start + size]
-            results.append(detect_api_calls(part, detector, memory, now_ms=NOW_MS, correlation_id="c"))
-            memory.store(results[-1].states, now_ms=NOW_MS)
-    assert sum(score.events for each in results for score in each.scores) == len(calls)
-    assert sum(each.duplicates for each in results) == len(calls)
-
-
-def remembered(minutes: Sequence[int], *, now_ms: int = NOW_MS + 10**9) -> tuple[str, ...]:
-    """Ids that are remembered after 300 calls in each of these minutes, each minute a batch."""
-    memory, number = InProcessMemory(), 0
-    for minute in minutes:
-        batch = [replace(call(0), event_id=f"m-{number + n}", time_ms=60_000 * minute + n) for n in range(300)]
-        number += 300
-        found = detect_api_calls(batch, FailureCounter(), memory, now_ms=now_ms, correlation_id="c")
-        memory.store(found.states, now_ms=now_ms)
-    (state,) = memory.load([f"audit#{CALL.principal.key}"]).values()
-    return state.recent
-
-
-def test_ids_are_remembered_for_half_an_hour_of_events_and_a_number_of_them_for_ever():
-    start = CALL.time_ms // 60_000
-    assert len(remembered([start + minute for minute in range(60)])) == 300 * 31
-    assert len(remembered([start, start + 1000])) == 300
-    assert len(remembered([start] * 60)) == AT_MOST
-
-
-def test_an_event_that_is_dated_ahead_makes_nothing_be_forgotten():
-    start = CALL.time_ms // 60_000
-    assert len(remembered([start, start, start + 20_000, start], now_ms=60_000 * (start + 1))) == 1200
-
-
-def test_ids_of_a_version_that_kept_no_time_still_tell_duplicates():
-    memory, first = InProcessMemory(), [call(number) for number in range(3)]
-    (found,) = windows(detect(first, memory)).items()
-    key, state = found
-    memory.store({key: replace(state, recent=tuple(text[:12] for text in state.recent))}, now_ms=NOW_MS)
-    assert detect(first, memory).duplicates == 3
-    memory.store(detect([call(9)], memory).states, now_ms=NOW_MS)
-    assert {len(text) for text in memory.load([key])[key].recent} == {12, 16}
-    assert detect([*first, call(9)], memory).duplicates == 4
-
-
-def test_a_batch_that_is_scored_again_gives_the_same_verdicts():
-    calls = [call(number, failed=True) for number in range(5)]
-    assert detect(calls).verdicts == detect(list(reversed(calls))).verdicts
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=4, max_size=30),
-    st.integers(0, 30),
-    st.integers(1, 40),
-    st.booleans(),
-    st.randoms(),
-)
-def test_calls_that_come_again_are_known_by_the_same_id_whatever_came_behind(
-    steps: list[tuple[int, bool]], before: int, more: int, stored: bool, random: Random
-):
-    """Killed after the verdict was sent: in another order, with others behind, or after those were remembered."""
-    calls, second = [], 0
-    for number, (pause, failed) in enumerate(steps):
-        second += pause  # CloudTrail's times are whole seconds: several calls share one
-        calls.append(replace(call(second, failed=failed), event_id=f"e-{number}"))
-    behind = [replace(call(second + 1 + n, failed=n % 2 == 0), event_id=f"later-{n}") for n in range(more)]
-    memory = InProcessMemory()
-    memory.store(detect([replace(call(-n), event_id=f"b-{n}") for n in range(1, before)], memory).states, now_ms=NOW_MS)
-    sent = detect(calls, memory).verdicts
-    if stored:
-        memory.store(detect(behind, memory).states, now_ms=NOW_MS)
-    again = [*calls, *(() if stored else behind)]
-    random.shuffle(again)
-    come = detect(again, memory).verdicts
-    assert not (sent and come) or sent[0].id == come[0].id
-
-
-def test_what_weighs_most_is_evidence_and_what_a_verdict_is_known_by_is_not():
-    quiet = [call(number) for number in range(3)]
-    (verdict,) = detect([*quiet, *(call(number, failed=True) for number in range(3, 9))]).verdicts
-    assert verdict.id == verdict_id("audit", "test-1", CALL.principal, "e-0")
-    assert "e-0" not in {item.event_id for item in verdict.evidence[:4]}
-
-
 def test_entities_do_not_mix():
     other = Entity(EntityKind.PRINCIPAL, "arn:aws:iam::123456789012:user/bob", ACCOUNT)
     calls = [call(number, failed=True, **({"principal": other} if number % 2 else {})) for number in range(4)]
@@ -368,97 +260,3 @@ def test_rows_of_another_format_in_memory_are_forgotten_and_not_fatal(rows: byte
     memory.store({key: replace(state, rows=rows)}, now_ms=NOW_MS)
     result = detect([call(2, failed=True)], memory)
     assert result.scores[0].events == 1
-
-
-def firsts(detector: FailureCounter) -> list[bool]:
-    """Of the newest window that was scored: which events are of an operation that their principal never used before."""
-    (window,) = detector.seen[-1][-1:]
-    return [bool(event[FEATURES.index("first_operation")]) for event in window if event[FEATURES.index("present")]]
-
-
-def test_what_a_role_did_in_one_session_is_no_first_in_the_next():
-    memory, detector = InProcessMemory(), FailureCounter()
-    for number, operation in enumerate(["GetSecretValue", "GetSecretValue", "CreateAccessKey"]):
-        session = Entity(EntityKind.SESSION, f"AROAEXAMPLE:run-{number}", ACCOUNT)
-        result = detect([call(number, session=session, operation=operation)], memory, detector)
-        memory.store(result.states, now_ms=NOW_MS)
-        assert firsts(detector) == [number == 2]
-
-
-class Asked(InProcessMemory):
-    """Memory that says what it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-
-    def load(self, keys: Iterable[str]) -> dict[str, Remembered]:
-        wanted = list(keys)
-        self.asked += wanted
-        return super().load(wanted)
-
-
-def test_most_calls_of_a_session_ask_for_one_row_and_write_one():
-    memory, session, role = Asked(), f"audit#{SESSION.key}", f"audit#{CALL.principal.key}/past"
-    told = [(0, "GetSecretValue"), (60, "GetSecretValue"), (120, "CreateAccessKey"), (180, "GetSecretValue")]
-    asked, written = [], []
-    for seconds, operation in [*told, (86_400, "GetSecretValue"), (86_460, "GetSecretValue")]:
-        memory.asked.clear()
-        states = detect([call(seconds, session=SESSION, operation=operation)], memory).states
-        memory.store(states, now_ms=NOW_MS)
-        asked.append(list(memory.asked))
-        written.append(set(states))
-    needed = [True, False, True, False, True, False]  # a new session, a first, another day
-    assert asked == [[session, role] if both else [session] for both in needed]
-    assert written == [{session, role} if both else {session} for both in needed]
-
-
-def test_a_call_in_a_session_leaves_what_its_principal_did_without_one() -> None:
-    """Else whoever can come either way would clear his own window by changing between them."""
-    memory = InProcessMemory()
-    failed = [call(number, failed=True) for number in range(3)]
-    memory.store(detect(failed, memory).states, now_ms=NOW_MS)
-    memory.store(detect([call(10, session=SESSION)], memory).states, now_ms=NOW_MS)
-    assert detect(failed, memory).duplicates == 3
-    (verdict,) = detect([call(20, failed=True)], memory).verdicts
-    assert verdict.probability == 1.0
-
-
-def test_what_another_session_of_the_role_has_shown_meanwhile_is_no_first():
-    memory, detector = InProcessMemory(), FailureCounter()
-    other = replace(SESSION, id="AROAEXAMPLE:other")
-    for number, (session, operation) in enumerate(
-        [(SESSION, "GetSecretValue"), (other, "CreateAccessKey"), (SESSION, "CreateAccessKey"), (SESSION, "DeleteTrail")]
-    ):
-        states = detect([call(60 * number, session=session, operation=operation)], memory, detector).states
-        memory.store(states, now_ms=NOW_MS)
-    assert firsts(detector) == [False, False, True]
-
-
-def test_a_batch_that_comes_again_is_judged_alike_whatever_of_it_was_stored():
-    """Sketch and rows are two items: the first delivery may have been killed between them."""
-    calls = [call(0), call(60), call(120, operation="CreateAccessKey"), call(180, operation="CreateAccessKey")]
-    calls = [replace(each, session=SESSION) for each in calls]
-    whole = FailureCounter()
-    states = detect(calls, detector=whole).states
-    for kept in states:
-        memory, detector = InProcessMemory(), FailureCounter()
-        memory.store({kept: states[kept]}, now_ms=NOW_MS)
-        detect(calls, memory, detector)
-        assert not detector.seen or firsts(detector) == firsts(whole) == [False, False, True, False]
-
-
-def test_a_call_that_arrives_late_makes_nothing_known_before_its_time():
-    memory, detector = InProcessMemory(), FailureCounter()
-    memory.store(detect([call(0), call(500, operation="CreateAccessKey")], memory).states, now_ms=NOW_MS)
-    detect([call(400, operation="CreateAccessKey")], memory, detector)
-    assert firsts(detector) == [False, True, True]
-
-
-def test_rows_that_were_remembered_before_they_told_of_habits_are_still_context():
-    memory, detector = InProcessMemory(), FailureCounter()
-    ((key, state),) = windows(detect([call(1), call(2)], memory)).items()
-    former = b"".join(state.rows[begin : begin + 32] for begin in (0, len(state.rows) // 2))
-    memory.store({key: replace(state, rows=former, habits=b"")}, now_ms=NOW_MS)
-    detect([call(3)], memory, detector)
-    assert firsts(detector) == [False, False, False]
