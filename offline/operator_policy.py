@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from offline.aws.embedded import EmbeddedAws
@@ -21,6 +23,16 @@ def arm(aws: EmbeddedAws, *, mode: str = "enforce", containments_per_hour: int |
         policy["budget"]["containments_per_hour"] = containments_per_hour
     write(aws, policy)
     return before
+
+
+@contextmanager
+def under(aws: EmbeddedAws, mode: str) -> Iterator[None]:
+    """Let every rule have a mode for a while, and put back the policy that was there, whatever happens."""
+    before = arm(aws, mode=mode)
+    try:
+        yield
+    finally:
+        write(aws, before)
 
 
 def read(aws: EmbeddedAws) -> dict[str, Any]:

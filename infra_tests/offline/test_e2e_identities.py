@@ -21,7 +21,7 @@ from offline.aws.calls import Call
 from offline.aws.embedded import REGION, EmbeddedAws
 from offline.findings import stolen_session
 from offline.journal import OperatorClients
-from offline.operator_policy import arm, write
+from offline.operator_policy import under
 from offline.seed import World, make_role
 from offline.telemetry import moved_flow_log, moved_records, put_cloudtrail, put_flow_log, put_log_lines
 from training.scenarios import Layout, Scenario, families, generate, network_scenario
@@ -110,12 +110,11 @@ def exercised(aws: EmbeddedAws, world: World) -> EmbeddedAws:
     put_log_lines(aws, instance.id, [event["message"] for event in lines.log["logEvents"]])
     aws.drain()
     asked_about = follow.fresh_instance(world)
-    enforcing = arm(aws, mode="approve")
-    follow.attack(world, asked_about)
-    aws.drain()
-    follow.approve(follow.proposal(asked_about))
-    aws.drain()
-    write(aws, enforcing)
+    with under(aws, "approve"):
+        follow.attack(world, asked_about)
+        aws.drain()
+        follow.approve(follow.proposal(asked_about))
+        aws.drain()
     follow.undo(follow.containment_id(instance))
     aws.tick()
     aws.drain()

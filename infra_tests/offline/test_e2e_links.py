@@ -16,7 +16,7 @@ from offline.aws.http_apis import HttpApis
 from offline.aws.identity_provider import IdentityProvider
 from offline.aws.loopback import served
 from offline.mailbox import Mailbox
-from offline.operator_policy import arm, write
+from offline.operator_policy import under
 from offline.seed import Instance, World
 
 pytestmark = pytest.mark.e2e
@@ -40,18 +40,15 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(aws: EmbeddedAws, world: World) -> Asked:
-    enforcing = arm(aws, mode="approve")
-    made = Asked(aws, world)
-    ada = Browser(made.apis, made.provider.token("00u1", email="ada@example.com"))
-    try:
+    with under(aws, "approve"):
+        made = Asked(aws, world)
+        ada = Browser(made.apis, made.provider.token("00u1", email="ada@example.com"))
         assert [ada.open(made.link).status, ada.open(made.link).status] == [200, 200]
         assert "APPROVED" not in made.follow.steps(made.machine)
         assert ada.send(made.link, answer="approve", reason="it mines").status == 202
         aws.drain()
         assert ada.send(made.link, answer="approve").status == 409
         aws.drain()
-    finally:
-        write(aws, enforcing)
     return made
 
 

@@ -16,7 +16,7 @@ from offline.scenes.azure.stage import AzureStage
 from shared_model.events import EntityKind
 
 #: Machines of the tests' own, beside those of the scenes.
-MACHINES = tuple(f"e2e-{number}" for number in range(24))
+MACHINES = tuple(f"e2e-{number}" for number in range(40))
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,11 @@ def test_rights_and_operations_can_be_ordered(started, network):
     started.finish_operations()
     assert started.resource(started.world.inner_group)["properties"]["provisioningState"] == "Succeeded"
     started.allow(started.identities["network"].client_id, [])
-    with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
-        network.network_security_groups.get("shop", "edge")
-    started.allow(started.identities["network"].client_id, ["*"])
+    try:
+        with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
+            network.network_security_groups.get("shop", "edge")
+    finally:
+        started.allow(started.identities["network"].client_id, ["*"])
 
 
 @pytest.mark.parametrize(
