@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from cdk.names import kebab, sends_verdicts
 from infra_tests.cdk.conftest import ACCOUNT, REGION
-from infra_tests.cdk.templates import Templates, allowed, many, principals
+from infra_tests.cdk.templates import Statement, Templates, allowed, many, principals
 from lambdas.actions.catalogue import ACTIONS, UNDO_GROUP
 from lambdas.registry import FUNCTIONS, PAGE, Group
 
@@ -28,6 +28,11 @@ def rule(name: str) -> str:
 
 def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/breakwater-{name}-{REGION}"
+
+
+def roles_with(roles: Mapping[str, Mapping[str, Sequence[Statement]]], fits: Callable[[Statement], bool]) -> set[str]:
+    """Roles of which one statement fits."""
+    return {name for name, policies in roles.items() for said in policies.values() if any(map(fits, said))}
 
 
 SENDERS: dict[str, dict[str, list[str]]] = {
@@ -262,26 +267,16 @@ def test_a_detector_changes_nothing_outside_breakwater(templates: Templates, nam
 def test_only_the_response_may_read_a_webhooks_address(synthesise: Callable[..., Templates]) -> None:
     parameter = "/breakwater/slack-webhook"
     roles = synthesise(slack_webhook=parameter).role_statements()
-    readers = {
-        name
-        for name, policies in roles.items()
-        for statements in policies.values()
-        for statement in statements
-        if any(str(resource).endswith(f"parameter{parameter}") for resource in many(statement["Resource"]))
-    }
+    readers = roles_with(
+        roles, lambda said: any(str(resource).endswith(f"parameter{parameter}") for resource in many(said["Resource"]))
+    )
     assert readers == {f"breakwater-{name}-{REGION}" for name in ("respond", "answer-proposals", "expire-containments")}
 
 
 def test_only_the_response_tells_a_chat_and_only_where_one_is_named(synthesise: Callable[..., Templates]) -> None:
     topic = "arn:aws:sns:eu-west-1:123456789012:chat"
     roles = synthesise(chat_topic=topic).role_statements()
-    tellers = {
-        name
-        for name, policies in roles.items()
-        for statements in policies.values()
-        for statement in statements
-        if topic in many(statement["Resource"]) and many(statement["Action"]) == ["sns:Publish"]
-    }
+    tellers = roles_with(roles, lambda said: topic in many(said["Resource"]) and many(said["Action"]) == ["sns:Publish"])
     assert tellers == {f"breakwater-{name}-{REGION}" for name in ("respond", "answer-proposals", "expire-containments")}
 
 

@@ -7,7 +7,7 @@ from offline import forging
 from offline.aws import on_call
 from offline.findings import domain_request, port_probe
 from offline.journal import OperatorClients
-from offline.report.record import Kind, Provenance, Scene
+from offline.report.record import Provenance, Scene
 from offline.scenes.stage import Stage
 
 _ACTION = "quarantine_instance"
@@ -27,14 +27,7 @@ def run(stage: Stage) -> Scene:
         timeline.diff(f"Security groups of {machine.name}", before, isolated)
 
         applied = next(each for each in stage.journal(_ACTION, "instance", machine.id) if each.step == "APPLIED")
-        forged = forging.undone(journal, applied, by=on_call.arn_of("ada"))
-        text = f"UNDONE is written as entry {forged.sequence} of its stream, in ada's name"
-        timeline.note(Kind.EVENT, text, "number and digest fit; nobody asked for it", applied.correlation_id)
-        timeline.note(Kind.EVENT, "the schedule anchors the journal")
-        aws.tick()
-        timeline.drain()
-        doubt = forging.doubt(journal, forged)
-        timeline.note(Kind.REFUSAL, "NOT BELIEVED, says breakwater status", doubt, applied.correlation_id)
+        doubt = forging.play(timeline, journal, applied, by=on_call.arn_of("ada"), schedule=aws.tick)
         still = stage.groups(machine)
 
         stage.take_back(_ACTION, "instance", machine.id)

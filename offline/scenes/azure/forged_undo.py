@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from offline import forging
 from offline.azure.incident_bodies import GENERATED_DOMAIN, PORT_PROBE, host
-from offline.report.record import Kind, Provenance, Scene
+from offline.report.record import Provenance, Scene
 from offline.scenes.azure.stage import AzureStage
 from shared_model.events import EntityKind
 
@@ -25,14 +25,13 @@ def run(stage: AzureStage) -> Scene:
 
         entries = stage.operator.journal(_ACTION, EntityKind.INSTANCE, machine.id)
         applied = next(each for each in entries if each.step == "APPLIED")
-        forged = forging.undone(journal, applied, by=stage.operator.name)
-        text = f"UNDONE is written as entry {forged.sequence} of its stream, in ada's name"
-        timeline.note(Kind.EVENT, text, "number and digest fit; nobody asked for it", applied.correlation_id)
-        timeline.note(Kind.EVENT, "the schedule anchors the journal")
-        stage.azure.host.fire_timer("expire_containments")
-        timeline.drain()
-        doubt = forging.doubt(journal, forged)
-        timeline.note(Kind.REFUSAL, "NOT BELIEVED, says breakwater status", doubt, applied.correlation_id)
+        doubt = forging.play(
+            timeline,
+            journal,
+            applied,
+            by=stage.operator.name,
+            schedule=lambda: stage.azure.host.fire_timer("expire_containments"),
+        )
         still = stage.groups(machine)
 
         stage.take_back(_ACTION, EntityKind.INSTANCE, machine.id)
