@@ -50,8 +50,8 @@ SCENES: tuple[Callable[[Stage], Scene], ...] = (
     forged_undo.run,  # behind the auditor's: from here on the journal has an entry that does not verify
 )
 
-#: Scenes of what is one and the same code on either cloud: shown once. Contracts and histories hold it to both.
-OF_THE_CORE: tuple[Callable[[Stage], Scene], ...] = (dry_run.run, crash.run, burst.run, audit.run)
+#: Of what is one and the same code on either cloud, and too long to be shown twice: contracts and histories hold it to both.
+OF_THE_CORE: tuple[Callable[[Stage], Scene], ...] = (burst.run,)
 
 
 def play(record: DemoRecord, console: Console) -> None:

@@ -19,10 +19,13 @@ from offline.azure.page import SETTINGS as PAGE
 from offline.report.record import DemoRecord, Scene
 from offline.scenes.azure import (
     approval,
+    audit,
     beaconing,
     break_glass,
     broken_records,
+    crash,
     denied_address,
+    dry_run,
     forged_undo,
     guessing,
     ordinary,
@@ -34,8 +37,10 @@ from offline.timeline import Timeline
 
 #: Played in this order.
 SCENES: tuple[Callable[[AzureStage], Scene], ...] = (
+    dry_run.run,
     quarantine.run,
     approval.run,
+    crash.run,
     beaconing.run,
     denied_address.run,
     stolen_credentials.run,
@@ -43,10 +48,14 @@ SCENES: tuple[Callable[[AzureStage], Scene], ...] = (
     break_glass.run,
     broken_records.run,
     ordinary.run,
-    forged_undo.run,
+    audit.run,
+    forged_undo.run,  # behind the auditor's: from here on the journal has an entry that does not verify
 )
 #: The machines that the scenes play with, each with signals of its own.
-MACHINES = ("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8", "web-9", "web-10")
+MACHINES = (
+    *("web-1", "database-1", "web-3", "web-4", "web-6", "web-7", "web-8", "web-9", "web-10"),
+    *("web-dry-run", "web-crash", "web-audit"),
+)
 #: More containments in a minute than the shipped budget allows in an hour.
 _CONTAINMENTS_PER_HOUR = 500
 

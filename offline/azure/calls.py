@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -38,10 +38,20 @@ class CallLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: list[Call] = []
+        self._once: list[tuple[Callable[[Call], bool], Callable[[], object]]] = []
 
     def add(self, call: Call) -> None:
         with self._lock:
             self._calls.append(call)
+            due = [each for each in self._once if each[0](call)]
+            self._once = [each for each in self._once if each not in due]
+        for _, then in due:
+            then()
+
+    def once(self, fits: Callable[[Call], bool], then: Callable[[], object]) -> None:
+        """Do something at the next call that fits: when it has had its effect, and its answer is not sent yet."""
+        with self._lock:
+            self._once.append((fits, then))
 
     def calls(self, client_id: str | None = None, *, since: int = 0) -> list[Call]:
         """The calls from position ``since`` on, of one identity or of all."""

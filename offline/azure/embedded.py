@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -89,6 +90,13 @@ class EmbeddedAzure:
     def put_policy(self, text: str) -> None:
         """Put an operator's policy in the place of the present one."""
         self.storage.blobs.get_blob_client(POLICY, POLICY_BLOB).upload_blob(text.encode(), overwrite=True)
+
+    def kill_at(self, operation: str, *, number: int = 1) -> None:
+        """End the app's process at the so-manyth write of a name from now on: it has taken effect, nobody has heard of it."""
+        left = count(number, -1)
+        self.services.calls.once(
+            lambda call: call.operation == operation and call.method == "PUT" and next(left) == 1, self.host.kill_worker
+        )
 
     def write_flow_blob(self, container: str, name: str, content: bytes) -> None:
         """Write a flow-log blob as Network Watcher does, whole or longer than before, and let Event Grid announce it."""

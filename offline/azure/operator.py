@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 
 from azure_functions.adapters.journal import TableJournal
 from azure_functions.adapters.table_rows import encode_key
-from azure_functions.registry import ANCHORS, CONTAINMENTS, JOURNAL, LAKE
+from azure_functions.registry import ANCHORS, CONTAINMENTS, JOURNAL, LAKE, POLICY, POLICY_BLOB
 from offline.azure.embedded import ROOT, EmbeddedAzure
 from offline.azure.storage import Storage
 from response.anchors import is_anchors
@@ -75,6 +76,26 @@ class Operator:
         if containments_per_hour is not None:
             policy["budget"]["containments_per_hour"] = containments_per_hour
         self._azure.put_policy(yaml.safe_dump(policy))
+
+    @contextmanager
+    def under(self, policy: Mapping[str, Any]) -> Iterator[None]:
+        """Another policy for a while, then the one of before, whatever happens. The app starts anew: it keeps one a minute."""
+        before = self.policy()
+        self._put(policy)
+        try:
+            yield
+        finally:
+            self._put(before)
+
+    def policy(self) -> dict[str, Any]:
+        """The policy in force."""
+        blob = self._azure.storage.blobs.get_blob_client(POLICY, POLICY_BLOB)
+        policy: dict[str, Any] = yaml.safe_load(blob.download_blob().readall())
+        return policy
+
+    def _put(self, policy: Mapping[str, Any]) -> None:
+        self._azure.put_policy(yaml.safe_dump(dict(policy)))
+        self._azure.host.kill_worker()
 
     @property
     def written(self) -> TableJournal:

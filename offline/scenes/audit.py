@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from console.aws.stack import Deployment
+from offline import auditing
 from offline.findings import domain_request
 from offline.journal import OperatorClients
 from offline.report.record import Kind, Provenance, Scene
@@ -23,30 +28,27 @@ def run(stage: Stage) -> Scene:
         timeline.note(Kind.EVENT, "the schedule anchors the heads of all streams")
         aws.tick()
         timeline.drain()
-        sound = _verified(stage)
-        timeline.note(
-            Kind.DECISION, f"verify: {sound.entries} entries in {sound.streams} streams, {sound.anchors} anchors, all sound"
-        )
-
         entry = stage.journal("quarantine_instance", "instance", machine.id)[-1]
         key = {"pk": {"S": entry.stream}, "sk": {"S": f"{entry.sequence:010}"}}
         table, dynamo = aws.outputs()["JournalTableName"], aws.client("dynamodb")
-        kept = dynamo.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
-        forged = {**kept, "detail": {"S": '{"reason":"nothing to see here"}'}}
-        dynamo.put_item(TableName=table, Item=forged)
-        try:
-            timeline.note(Kind.EVENT, f"an administrator writes over entry {entry.sequence} of {machine.name}'s stream")
-            timeline.diff("The entry", {"detail": kept["detail"]["S"]}, {"detail": forged["detail"]["S"]})
-            accused = _verified(stage).problems
-            for problem in accused:
-                timeline.note(Kind.REFUSAL, f"verify: {problem.fault}", f"{problem.stream}/{problem.sequence}: {problem.what}")
-        finally:
-            dynamo.put_item(TableName=table, Item=kept)
-        scene.conclude(
-            "sound as written; the one changed entry is named",
-            sound_journal=not sound.problems and sound.anchors > 0,
-            the_entry_named=[(each.stream, each.sequence) for each in accused] == [(entry.stream, entry.sequence)],
-            sound_again=not _verified(stage).problems,
+
+        @contextmanager
+        def written_over(detail: dict[str, Any]) -> Iterator[None]:
+            kept = dynamo.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+            dynamo.put_item(TableName=table, Item={**kept, "detail": {"S": json.dumps(detail)}})
+            try:
+                yield
+            finally:
+                dynamo.put_item(TableName=table, Item=kept)
+
+        auditing.play(
+            scene,
+            timeline,
+            entry,
+            machine.name,
+            verify=lambda: _verified(stage),
+            written_over=written_over,
+            by="an administrator",
         )
     return scene
 

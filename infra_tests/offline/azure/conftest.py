@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -32,7 +34,20 @@ def stage(tmp_path_factory: pytest.TempPathFactory, shown: io.StringIO) -> Itera
 
     Shared by all: each test works on machines and people of its own.
     """
-    with EmbeddedAzure.start(tmp_path_factory.mktemp("embedded-azure"), settings=page.SETTINGS) as azure:
+    with _started(tmp_path_factory.mktemp("embedded-azure"), shown) as stage:
+        yield stage
+
+
+@pytest.fixture
+def untouched_stage(tmp_path: Path, shown: io.StringIO) -> Iterator[AzureStage]:
+    """The same, for one test alone: its journal holds nothing yet."""
+    with _started(tmp_path, shown) as stage:
+        yield stage
+
+
+@contextmanager
+def _started(folder: Path, shown: io.StringIO) -> Iterator[AzureStage]:
+    with EmbeddedAzure.start(folder, settings=page.SETTINGS) as azure:
         yield demo_azure.make_stage(azure, Console(file=shown, width=WIDTH, highlight=False), more_machines=MACHINES)
 
 

@@ -15,7 +15,6 @@ from azure_infra.packaging.folder import build
 from azure_infra.packaging.targets import LOCAL
 from infra_tests.offline.azure.following import Followed
 from offline import demo_azure
-from offline.azure.calls import Call
 from offline.azure.embedded import ROOT
 from offline.azure.functions_host.delivery import Delivery, Fate
 from offline.azure.functions_host.host import FunctionsHost
@@ -145,23 +144,12 @@ def test_a_storm_of_429_ends_in_one_containment(follow: Followed) -> None:
 
 
 @pytest.mark.parametrize("write", [1, 2], ids=["first interface", "second interface"])
-def test_a_worker_killed_between_a_write_and_its_acknowledgement_goes_on_from_the_journal(
-    follow: Followed, write: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_killed_between_a_write_and_its_acknowledgement_goes_on_from_the_journal(follow: Followed, write: int) -> None:
     stage, machine = follow.stage, follow.fresh_machine()
     before = stage.estate.groups_of(machine)
     follow.signal(machine, PORT_PROBE)
-    log, since, seen = stage.azure.services.calls, len(stage.azure.host.deliveries), []
-    record = log.add
-
-    def kill_after(call: Call) -> None:
-        record(call)
-        if call.operation == INTERFACE_WRITE and call.method == "PUT":
-            seen.append(call)
-            if len(seen) == write:  # it is written, and the answer is not sent yet
-                stage.azure.host.kill_worker()
-
-    monkeypatch.setattr(log, "add", kill_after)
+    since = len(stage.azure.host.deliveries)
+    stage.azure.kill_at(INTERFACE_WRITE, number=write)
     follow.signal(machine)
     killed, resumed = deliveries_of(follow, "respond", since)
     assert (killed.fate, resumed.fate, resumed.attempt) == (Fate.AGAIN, Fate.DONE, 2)

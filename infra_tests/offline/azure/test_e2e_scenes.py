@@ -11,6 +11,7 @@ import pytest
 from infra_tests.offline.azure.conftest import WIDTH
 from offline.demo_azure import SCENES
 from offline.report.record import Cloud, Kind, Scene
+from offline.scenes.azure import audit
 from offline.scenes.azure.stage import AzureStage
 
 #: An id that was cut off would end in the ellipsis or in the line's end.
@@ -19,7 +20,11 @@ _CUT_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{1,26}(…|$)")
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("play", SCENES, ids=lambda play: play.__module__.rpartition(".")[2])
-def test_a_scene_comes_out_as_it_must(stage: AzureStage, shown: io.StringIO, play: Callable[[AzureStage], Scene]) -> None:
+def test_a_scene_comes_out_as_it_must(
+    request: pytest.FixtureRequest, shown: io.StringIO, play: Callable[[AzureStage], Scene]
+) -> None:
+    # Other tests let their journal grow old or forge it: an auditor finds that.
+    stage = request.getfixturevalue("untouched_stage" if play is audit.run else "stage")
     begin = len(shown.getvalue())
     scene = play(stage)
     told = shown.getvalue()[begin:]
@@ -38,12 +43,11 @@ def test_a_scene_comes_out_as_it_must(stage: AzureStage, shown: io.StringIO, pla
         assert not _CUT_ID.search(line), line
 
 
-@pytest.mark.e2e
-def test_every_scene_on_aws_has_a_counterpart_of_the_same_name_unless_it_shows_what_knows_no_cloud() -> None:
+def test_every_scene_on_aws_has_a_counterpart_of_the_same_name_unless_it_is_long_and_knows_no_cloud() -> None:
     from offline import demo_aws
 
-    names = [
-        {play.__module__.rpartition(".")[2] for play in scenes} for scenes in (demo_aws.SCENES, SCENES, demo_aws.OF_THE_CORE)
-    ]
-    assert names[0] - names[2] <= names[1]
-    assert names[2] <= names[0]
+    here, there, core = (
+        {play.__module__.rpartition(".")[2] for play in scenes} for scenes in (SCENES, demo_aws.SCENES, demo_aws.OF_THE_CORE)
+    )
+    assert there - core <= here
+    assert core <= there
