@@ -259,14 +259,14 @@ def _assignment(grant: DataGrant, condition: str) -> Json:
         "description": f"Breakwater: {grant.group} is {title} here.",
     }
     if grant.below:
-        properties |= {"condition": _below(grant.below), "conditionVersion": "2.0"}
+        properties |= {"condition": path_condition(grant.below), "conditionVersion": "2.0"}
     more: Json = {"scope": value(grant.on.id)}
     if condition:
         more["condition"] = condition
     return resource(ref, names.AUTHORIZATION, properties, after=[*after, grant.on, names.identity(grant.group)], **more)
 
 
-def _below(patterns: Sequence[str]) -> str:
+def path_condition(patterns: Sequence[str]) -> str:
     """A condition on the path of a blob (Azure ABAC, format 2.0)."""
     others = " AND ".join(f"!(ActionMatches{{'{action}'}})" for action in WRITE.data_actions)
     path = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers/blobs:path]"

@@ -9,6 +9,8 @@ from azure_infra.data_roles import built_in
 
 #: Categories of the activity log that tell of what somebody did.
 _CATEGORIES = ("Administrative", "Security", "Policy", "Alert")
+#: End of the name of the role that lets respond comment on incidents.
+COMMENTS = "incident comments"
 _COMMENT = ("Microsoft.SecurityInsights/incidents/comments/write",)
 _FLOW_LOG = "Microsoft.Network/networkWatchers/flowLogs"
 
@@ -233,16 +235,14 @@ def add_comments(template: Template) -> None:
     inner.take("workspace", "string", "Name of the workspace.")
     inner.take("principal", "string", "Object id of the identity respond.")
     there = Ref("Microsoft.OperationalInsights/workspaces", ("parameters('workspace')",))
-    role = Ref("Microsoft.Authorization/roleDefinitions", (f"guid({there.id}, parameters('name'), 'incident comments')",))
-    assignment = Ref(
-        "Microsoft.Authorization/roleAssignments", (f"guid({there.id}, parameters('principal'), 'incident comments')",)
-    )
+    role = Ref("Microsoft.Authorization/roleDefinitions", (f"guid({there.id}, parameters('name'), {text(COMMENTS)})",))
+    assignment = Ref("Microsoft.Authorization/roleAssignments", (f"guid({there.id}, parameters('principal'), {text(COMMENTS)})",))
     inner.add(
         resource(
             role,
             names.AUTHORIZATION,
             {
-                "roleName": "[format('{0} incident comments ({1})', parameters('name'), uniqueString(resourceGroup().id))]",
+                "roleName": f"[format('{{0}} {COMMENTS} ({{1}})', parameters('name'), uniqueString(resourceGroup().id))]",
                 "description": "Reads incidents and comments on them.",
                 "type": "CustomRole",
                 "permissions": [{"actions": list(_COMMENT), "notActions": [], "dataActions": [], "notDataActions": []}],

@@ -5,12 +5,14 @@ Azure has no deny that a customer can write: what stands instead is said in docs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from azure_functions.actions.catalogue import ACTIONS, GROUPS, UNDO_GROUP, AzureAction
 from azure_functions.actions.permissions import WRITE_FIREWALL_POLICY
 from azure_functions.registry import Group
+from azure_infra.arm import text
 
 #: Permissions of Microsoft Graph are declared with this prefix; a tenant administrator grants them (consent.py).
 GRAPH = "graph:"
@@ -98,6 +100,11 @@ class ActionRole:
         """Whether it can assign or remove roles, and so must be bounded by a condition."""
         return not {_ASSIGN, _UNASSIGN}.isdisjoint(self.operations)
 
+    @property
+    def gives(self) -> bool:
+        """Whether it can assign roles, and not only remove them."""
+        return _ASSIGN in self.operations
+
 
 def action_roles() -> tuple[ActionRole, ...]:
     """The roles: for each identity group one that reads (plans are made while observing, too) and one or two that change.
@@ -145,20 +152,55 @@ def assignment_condition(own: Sequence[str], protected: str, restorable: str) ->
         any listed, those of :data:`ORDINARY_ROLES` may.
     """
     ours = f"createArray({', '.join(own)})"
-    role = "[Microsoft.Authorization/roleAssignments:RoleDefinitionId]"
-    who = "[Microsoft.Authorization/roleAssignments:PrincipalId]"
-    listed = f"concat('@Request{role} ForAnyOfAnyValues:GuidEquals {{', join({restorable}, ', '), '}}')"
-    ordinary = f"'@Request{role} ForAnyOfAnyValues:GuidEquals {{{', '.join(ORDINARY_ROLES.values())}}}'"
+    ordinary = f"'{', '.join(ORDINARY_ROLES.values())}'"
+    lists = {
+        "roles": f"if(empty({restorable}), {ordinary}, join({restorable}, ', '))",
+        "receivers": f"join({ours}, ', ')",
+        "holders": f"join(concat({ours}, {protected}), ', ')",
+    }
+    return f"concat({', '.join(lists[part[1:-1]] if part[1:-1] in lists else text(part) for part in _parts())})"
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentBounds:
+    """What a condition of that form lets its holder do. All ids are lower case.
+
+    Attributes
+    ----------
+    roles : frozenset of str
+        Which may be given.
+    receivers, holders : frozenset of str
+        To whom none may be given, and from whom none may be taken.
+    """
+
+    roles: frozenset[str]
+    receivers: frozenset[str]
+    holders: frozenset[str]
+
+
+def bounds_of(condition: str) -> AssignmentBounds | None:
+    """Return what a condition says, None where it is of another form than :func:`assignment_condition`'s."""
+    form = "".join(f"(?P<{part[1:-1]}>[0-9a-f, -]*)" if part.startswith("<") else re.escape(part.lower()) for part in _parts())
+    found = re.fullmatch(form, condition.lower())
     return (
-        (
-            f"concat('((!(ActionMatches{{''{_ASSIGN}''}})) OR (', if(empty({restorable}), {ordinary}, {listed}), "
-            f"' AND @Request{who} ForAnyOfAllValues:GuidNotEquals {{', join({ours}, ', '), '}})) AND "
-            f"((!(ActionMatches{{''{_UNASSIGN}''}})) OR (@Resource{who} ForAnyOfAllValues:GuidNotEquals {{', "
-            f"join(concat({ours}, {protected}), ', '), '}}))')"
-        )
-        .replace("}}", "}")
-        .replace("{{", "{")
+        None
+        if found is None
+        else AssignmentBounds(**{name: frozenset(re.findall(r"[^,\s]+", ids)) for name, ids in found.groupdict().items()})
     )
+
+
+#: With ``<…>`` where a list of ids stands.
+_CONDITION = (
+    f"((!(ActionMatches{{'{_ASSIGN}'}})) OR "
+    "(@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {<roles>} AND "
+    "@Request[Microsoft.Authorization/roleAssignments:PrincipalId] ForAnyOfAllValues:GuidNotEquals {<receivers>})) AND "
+    f"((!(ActionMatches{{'{_UNASSIGN}'}})) OR "
+    "(@Resource[Microsoft.Authorization/roleAssignments:PrincipalId] ForAnyOfAllValues:GuidNotEquals {<holders>}))"
+)
+
+
+def _parts() -> list[str]:
+    return re.split(r"(<\w+>)", _CONDITION)
 
 
 def _asks(action: type[AzureAction], group: Group) -> bool:

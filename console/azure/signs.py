@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,11 +149,19 @@ def of_tables(clients: Clients) -> Iterator[Sign]:
         yield Sign(Health.GOOD, f"the tables {', '.join(_TABLES)} answer")
 
 
-def of_policy(clients: Clients) -> Iterator[Sign]:
-    """Yield whether the functions can work by the policy in force, how old it is, and what it may do."""
+def of_policy(clients: Clients, in_force: Callable[[Policy], None]) -> Iterator[Sign]:
+    """Yield whether the functions can work by the policy in force, how old it is, and what it may do.
+
+    Parameters
+    ----------
+    clients : Clients
+    in_force : callable
+        Told of the policy, where there is one that validates: nobody has to read it a second time.
+    """
     try:
-        download = _download(clients)
-        text: bytes = download.readall()
+        with in_core_words(f"policy {_POLICY}"):
+            download = clients("blobs", Group.RESPOND).get_blob_client(POLICY, POLICY_BLOB).download_blob()
+            text: bytes = download.readall()
     except CloudRefusal as refusal:
         if not refusal.is_missing:
             raise
@@ -166,19 +174,10 @@ def of_policy(clients: Clients) -> Iterator[Sign]:
         for mistake in str(error).splitlines():
             yield Sign(Health.BAD, f"policy of {since}: {mistake}", _UPLOAD)
         return
+    in_force(policy)
     yield Sign(Health.GOOD, f"policy of {since}: {effect(policy, [*KNOWN])}")
     for mistake in taken:
         yield Sign(Health.UNKNOWN, f"policy of {since}: {mistake}", "breakwater policy check FILE, then policy upload FILE")
-
-
-def policy_in_force(clients: Clients) -> Policy:
-    """Return the policy that the functions read. Raises PolicyError, CloudUnavailable, CloudRefusal."""
-    return parse_policy_yaml(_download(clients).readall(), KNOWN, name=_POLICY, warn=lambda _: None)
-
-
-def _download(clients: Clients) -> Any:
-    with in_core_words(f"policy {_POLICY}"):
-        return clients("blobs", Group.RESPOND).get_blob_client(POLICY, POLICY_BLOB).download_blob()
 
 
 def _ms(when: Any) -> int:

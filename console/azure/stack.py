@@ -15,10 +15,10 @@ from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB,
 from azure_functions.settings import Settings
 from console.azure.account import Account, group_of, locate
 from console.azure.person import NotSignedIn, Person, PersonsClients
-from console.azure.signs import of_policy, of_queues, of_tables, of_telemetry, policy_in_force
+from console.azure.signs import of_policy, of_queues, of_tables, of_telemetry
 from console.deployment import Health, NotPossible, Sign
 from response.actions import Mode, Plan
-from response.policy import KnownAction, Policy, PolicyError
+from response.policy import KnownAction, Policy
 from shared_model.errors import BreakwaterError, CloudUnavailable
 from shared_model.events import Entity
 from shared_model.verdicts import Verdict
@@ -133,10 +133,11 @@ class Deployment:
 
     def signs(self, now_ms: int) -> Iterator[Sign]:
         """What the state account says, and what Resource Manager does where whoever is signed in may read there."""
+        in_force: list[Policy] = []
         yield from self._looked("telemetry", lambda: of_telemetry(last_beats(self._clients), now_ms))
         yield from self._looked("queues", lambda: of_queues(self._clients, now_ms))
         yield from self._looked("tables", lambda: of_tables(self._clients))
-        yield from self._looked("policy", lambda: of_policy(self._clients))
+        yield from self._looked("policy", lambda: of_policy(self._clients, in_force.append))
         from console.azure import estate, rights  # here, because they bring every function with them
 
         try:
@@ -151,7 +152,8 @@ class Deployment:
         yield from self._looked("apps", lambda: estate.of_apps(here))
         yield from self._looked("event hubs", lambda: estate.of_hubs(here))
         yield from self._looked("Sentinel", lambda: estate.of_sentinel(here))
-        yield from self._looked("rights", lambda: rights.of_rights(here, enforces=self._enforces()))
+        enforces = any(policy.terms(rule).mode is not Mode.OBSERVE for policy in in_force for rule in policy.rules)
+        yield from self._looked("rights", lambda: rights.of_rights(here, enforces=enforces))
 
     def _looked(self, what: str, look: Callable[[], Iterable[Sign]]) -> Iterator[Sign]:
         """Yield the signs; what could not be looked at is said instead, and is bad only where it is no right that is missing."""
@@ -161,14 +163,6 @@ class Deployment:
             yield Sign(Health.UNKNOWN, f"{what}: {error}", self.advice(error))
         except (CloudUnavailable, CloudRefusal) as error:
             yield Sign(Health.BAD, f"{what}: {error}", self.advice(error))
-
-    def _enforces(self) -> bool:
-        """Whether the policy in force changes anything; one that is not there, or does not validate, does not."""
-        try:
-            policy = policy_in_force(self._clients)
-        except (CloudUnavailable, CloudRefusal, PolicyError):
-            return False
-        return any(policy.terms(rule).mode is not Mode.OBSERVE for rule in policy.rules)
 
     def advice(self, error: BreakwaterError) -> str:
         """What a person does about it."""

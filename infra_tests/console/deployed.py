@@ -136,7 +136,8 @@ def _assign(services: Services, made: Deployment) -> None:
         whose = str(one.properties["principalId"]).strip("<>")
         known = _IDENTITY.fullmatch(whose)
         principal = services.identities[known[1]].object_id if known and known[1] in services.identities else whose
-        roles.assign(scope, principal, str(one.properties["roleDefinitionId"]))
+        bound = {key: one.properties[key] for key in ("condition", "conditionVersion") if key in one.properties}
+        roles.assign(scope, principal, str(one.properties["roleDefinitionId"]), **bound)
 
 
 def _plain(content: Any) -> Any:

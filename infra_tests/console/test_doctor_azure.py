@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import time
+from typing import Any
 
 import pytest
+from azure.storage.blob import BlobClient
 
 from azure_functions.adapters.heartbeat import Heartbeat
 from azure_functions.registry import FUNCTIONS, Group
@@ -93,6 +95,17 @@ class TestPolicy:
         (found,) = bad(alive)
         assert "policy/policy.yaml:2: rulez: there is no such key" in found
         assert "policy upload" in found
+
+    def test_it_is_downloaded_once(self, alive: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+        read, download = list[str](), BlobClient.download_blob
+
+        def counted(blob: BlobClient, *arguments: Any, **options: Any) -> Any:
+            read.append(blob.blob_name)
+            return download(blob, *arguments, **options)
+
+        monkeypatch.setattr(BlobClient, "download_blob", counted)
+        assert bad(alive) == []
+        assert read == ["policy.yaml"]
 
     def test_none_is_bad(self, alive: Console, storage: Storage) -> None:
         storage.blobs.get_blob_client("policy", "policy.yaml").delete_blob()

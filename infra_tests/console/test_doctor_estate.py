@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from azure_infra.permissions import ORDINARY_ROLES, PRIVILEGED_ROLES
+from infra_tests.azure_infra.conftest import BREAK_GLASS
 from infra_tests.console.conftest import Console
 from infra_tests.console.deployed import POLICY, ROOM, bad, named, upload
 from offline.azure.faults import Fault
@@ -46,6 +50,96 @@ class TestRights:
         services.arm.remove(named(placed, "/userAssignedIdentities/breakwater-undo"))
         (found,) = bad(alive)
         assert found.startswith("the identity breakwater-undo is not there")
+
+
+def of(services: Services, group: str, scope: str) -> dict[str, Any]:
+    """The one assignment of an identity whose scope ends so, and that has a condition."""
+    (found,) = (
+        one
+        for one in services.arm.roles.assignments(services.identities[group].object_id)
+        if one["properties"]["scope"].endswith(scope) and one["properties"]["condition"]
+    )
+    return found
+
+
+class TestConditions:
+    """What bounds who may give roles: without it, undo could make anybody Owner."""
+
+    def test_what_each_may_give_and_take_is_said(self, alive: Console) -> None:
+        alive("doctor")
+        kept = "its condition keeps Breakwater's roles and those of 1 protected principals"
+        given = f"lets it give {len(ORDINARY_ROLES)} roles alone, none to Breakwater"
+        assert f"good  the identity breakwater-identity, identity changes: {kept}" in alive.printed
+        assert f"good  the identity breakwater-undo, undo changes: {kept}, and {given}" in alive.printed
+
+    def test_one_that_is_gone_is_bad(self, alive: Console, services: Services) -> None:
+        one = of(services, "undo", SUBSCRIPTION_ID)
+        one["properties"] |= {"condition": None, "conditionVersion": None}
+        (found,) = bad(alive)
+        assert found.startswith(
+            "the identity breakwater-undo, undo changes: its condition is gone: it can give anybody any role -> "
+        )
+        assert found.endswith(f"az role assignment delete --ids {one['id']}")
+
+    def test_a_second_assignment_without_one_is_found_beside_the_first(self, alive: Console, services: Services) -> None:
+        one = of(services, "undo", SUBSCRIPTION_ID)["properties"]
+        services.arm.roles.assign(ROOM, one["principalId"], one["roleDefinitionId"])
+        (found,) = bad(alive)
+        assert "undo changes: its condition is gone" in found
+        assert f"{ROOM}/providers/" in found
+
+    def test_one_that_lets_it_give_roles_to_breakwater_is_bad(self, alive: Console, services: Services) -> None:
+        one = of(services, "undo", SUBSCRIPTION_ID)["properties"]
+        respond = services.identities["respond"].object_id
+        one["condition"] = one["condition"].replace(f"{respond}, ", "", 1)
+        (found,) = bad(alive)
+        assert "its condition was widened: it can give roles to breakwater-respond -> " in found
+
+    def test_one_that_lets_it_take_roles_from_breakwater_is_bad(self, alive: Console, services: Services) -> None:
+        one = of(services, "identity", SUBSCRIPTION_ID)["properties"]
+        head, _, tail = one["condition"].rpartition(services.identities["detect"].object_id)
+        one["condition"] = f"{head}{BREAK_GLASS}{tail}"
+        (found,) = bad(alive)
+        assert "identity changes: its condition was widened: it can take roles from breakwater-detect -> " in found
+
+    def test_one_of_another_form_is_bad(self, alive: Console, services: Services) -> None:
+        one = of(services, "undo", SUBSCRIPTION_ID)["properties"]
+        one["condition"] = one["condition"].replace("GuidEquals", "GuidNotEquals", 1)
+        (found,) = bad(alive)
+        assert "undo changes: its condition is not that of the templates -> " in found
+
+    def test_roles_beyond_the_ordinary_are_named_for_a_person_to_judge(self, alive: Console, services: Services) -> None:
+        one = of(services, "undo", SUBSCRIPTION_ID)["properties"]
+        reader = ORDINARY_ROLES["Reader"]
+        one["condition"] = one["condition"].replace(reader, f"{reader}, {PRIVILEGED_ROLES['Owner']}")
+        assert bad(alive) == []
+        assert any(
+            line.startswith("?     the identity breakwater-undo, undo changes") and line.endswith("beyond the ordinary: Owner")
+            for line in alive.printed
+        )
+
+    def test_a_part_of_the_lake_that_became_all_of_it_is_bad(self, alive: Console, services: Services) -> None:
+        of(services, "detect", "/containers/lake")["properties"]["condition"] = None
+        (found,) = bad(alive)
+        assert found.startswith(
+            "the identity breakwater-detect, lake writer on containers/lake: the condition that limits it to ocsf/*"
+        )
+        assert "is gone: it can write anywhere there -> " in found
+
+
+class TestBeyond:
+    def test_a_powerful_role_of_one_of_ours_is_bad(self, alive: Console, services: Services) -> None:
+        undo = services.identities["undo"].object_id
+        services.arm.roles.assign(f"/subscriptions/{SUBSCRIPTION_ID}", undo, "Owner")
+        (found,) = bad(alive)
+        assert found.startswith(
+            f"the identity breakwater-undo has Owner on /subscriptions/{SUBSCRIPTION_ID}, which no template gives"
+        )
+
+    def test_another_role_is_told_of(self, alive: Console, services: Services) -> None:
+        services.arm.roles.assign(ROOM, services.identities["detect"].object_id, "Reader")
+        assert bad(alive) == []
+        assert f"?     the identity breakwater-detect has Reader on {ROOM}, which no template gives it" in alive.printed
 
 
 class TestNotArmed:
