@@ -24,7 +24,7 @@ _BUILT_IN = {identifier: title for title, identifier in BUILT_IN.items()}
 #: What no identity of ours has: with one of these it would be bounded by nothing that stands here.
 _POWERFUL = frozenset({*PRIVILEGED_ROLES, "Contributor"})
 #: What templates give to one identity or another.
-_GIVEN = frozenset({*BUILT_IN, COMMENTS, *(role.title for role in (*OWN_ROLES, *action_roles()))})
+_GIVEN = frozenset({*BUILT_IN, COMMENTS, *(role.title for role in OWN_ROLES), *(role.title for role in action_roles())})
 #: A role on something: its title, the type of the thing, and its name where that does not depend on the deployment.
 _Right = tuple[str, str, str]
 
