@@ -39,7 +39,8 @@ def of_bounds(identity: str, role: ActionRole, conditions: Mapping[str, str], ow
     roles = frozenset[str]().union(*(bounds.roles for bounds in found))
     others = frozenset[str]().union(*(bounds.holders for bounds in found)) - frozenset(each.lower() for each in own)
     beyond = sorted(_NAMES.get(each, each) for each in roles - frozenset(ORDINARY_ROLES.values()))
-    said = f"the identity {identity}, {role.title}: its condition keeps Breakwater's roles and those of {len(others)} protected principals"
+    kept = f"its condition keeps Breakwater's roles and those of {len(others)} protected principals"
+    said = f"the identity {identity}, {role.title}: {kept}"
     given = f", and lets it give {len(roles)} roles alone, none to Breakwater" if role.gives else ""
     if beyond and role.gives:
         yield Sign(Health.UNKNOWN, f"{said}{given}; beyond the ordinary: {', '.join(beyond)}", _LISTED)
