@@ -1,4 +1,4 @@
-"""The part of Microsoft Graph (v1.0) that the identity actions call: users, their sessions, service principals.
+"""The part of Microsoft Graph (v1.0) that is called: users, their sessions, service principals and what these were granted.
 
 Behaviour as documented at https://learn.microsoft.com/graph/api: ``accountEnabled`` of a user is only answered when it is
 selected; a user that is synchronised from on-premises cannot be disabled here, nor one that holds a privileged directory role
@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from offline.azure.app_roles import PERMISSIONS, AppRoles, BadAssignment
 from offline.azure.callers import Caller
 from offline.azure.calls import CallLog, Grants
 from offline.azure.endpoint import Endpoint, Link, Refusal, Wanted
@@ -27,6 +28,7 @@ _ID = r"([^/()]+)"
 _READ_USER, _READ_APPLICATION = "graph:User.Read.All", "graph:Application.Read.All"
 _READ_OBJECT, _READ_GROUPS = "graph:Directory.Read.All", "graph:GroupMember.Read.All"
 _DISABLE, _REVOKE = "graph:User.EnableDisableAccount.All", "graph:User.RevokeSessions.All"
+_GRANT = "graph:AppRoleAssignment.ReadWrite.All"
 #: Wider permissions that serve as well [each method's permissions table].
 _WIDER = {
     _READ_USER: ("graph:User.ReadWrite.All", "graph:Directory.Read.All", "graph:Directory.ReadWrite.All"),
@@ -35,6 +37,7 @@ _WIDER = {
     _READ_GROUPS: ("graph:Directory.Read.All", "graph:Group.Read.All"),
     _DISABLE: ("graph:User.ReadWrite.All", "graph:Directory.ReadWrite.All"),
     _REVOKE: ("graph:User.ReadWrite.All", "graph:Directory.ReadWrite.All"),
+    _GRANT: (),
 }
 
 DirectoryObject = dict[str, Any]
@@ -70,6 +73,8 @@ class Graph(Endpoint):
         self._objects: dict[str, DirectoryObject] = {}
         self._members: dict[str, list[str]] = {}
         self._privileged: set[str] = set()
+        self._roles = AppRoles()
+        self._objects[self._roles.service["id"]] = self._roles.service
 
     def add_user(self, object_id: str, principal_name: str, *, privileged: bool = False, **properties: Any) -> str:
         """Seed a user; return its object id.
@@ -110,6 +115,7 @@ class Graph(Endpoint):
             "displayName": name,
             "accountEnabled": True,
             "servicePrincipalType": kind,
+            "appRoles": [],
             "tags": [],
         }
         return object_id
@@ -119,6 +125,18 @@ class Graph(Endpoint):
         self._objects[object_id.lower()] = {"@odata.type": "#microsoft.graph.group", "id": object_id, "displayName": name}
         self._members[object_id.lower()] = [member.lower() for member in members]
         return object_id
+
+    def grant(self, principal_id: str, *permissions: str) -> None:
+        """Seed application permissions of a service principal, by name: what a tenant administrator consents to."""
+        with self._lock:
+            for permission in permissions:
+                self._roles.grant(self._find(principal_id, "servicePrincipal"), PERMISSIONS[permission], self.clock())
+
+    def take_away(self, principal_id: str, permission: str) -> None:
+        """Somebody takes a permission away again."""
+        with self._lock:
+            (found,) = (one for one in self._roles.of(principal_id) if one["appRoleId"] == PERMISSIONS[permission])
+            self._roles.take_away(found["id"])
 
     def object(self, object_id: str) -> DirectoryObject:
         """A copy of what the directory holds of an object, with all its properties.
@@ -224,6 +242,22 @@ class Graph(Endpoint):
         user["accountEnabled"] = sent["accountEnabled"]
         return Answer(204)
 
+    def _get_granted(self, key: str, request: Request) -> Answer:
+        found = [*self._roles.of(self._find(key, "servicePrincipal")["id"])]
+        return Answer(200, {"@odata.context": f"{_CONTEXT}#appRoleAssignments", "value": found})
+
+    def _grant(self, key: str, request: Request) -> Answer:
+        try:
+            made = self._roles.asked(self._find(key, "servicePrincipal"), request, self.clock())
+        except BadAssignment as error:
+            raise GraphError(400, "Request_BadRequest", str(error)) from error
+        return Answer(201, {"@odata.context": f"{_CONTEXT}#appRoleAssignments/$entity", **made})
+
+    def _take_away(self, assignment: str, request: Request) -> Answer:
+        if not self._roles.take_away(assignment):
+            raise GraphError(404, "Request_ResourceNotFound", f"Resource '{assignment}' does not exist.")
+        return Answer(204)
+
     def _revoke_sessions(self, key: str, request: Request) -> Answer:
         user = self._find(key, "user")
         user["signInSessionsValidFromDateTime"] = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -239,6 +273,9 @@ _ROUTES: tuple[tuple[str, str, _Handler, tuple[str, ...]], ...] = (
     ("GET", rf"/servicePrincipals/{_ID}", Graph._get_service_principal, (_READ_APPLICATION,)),
     ("GET", rf"/servicePrincipals\(appId='{_ID}'\)", Graph._get_service_principal_by_app, (_READ_APPLICATION,)),
     ("GET", rf"/servicePrincipals/{_ID}/transitiveMemberOf", Graph._member_of, (_READ_APPLICATION, _READ_GROUPS)),
+    ("GET", rf"/servicePrincipals/{_ID}/appRoleAssign(?:ments|edTo)", Graph._get_granted, (_READ_APPLICATION,)),
+    ("POST", rf"/servicePrincipals/{_ID}/appRoleAssignments", Graph._grant, (_GRANT, _READ_APPLICATION)),
+    ("DELETE", rf"/servicePrincipals/[^/]+/appRoleAssignments/{_ID}", Graph._take_away, (_GRANT,)),
     ("GET", rf"/directoryObjects/{_ID}", Graph._get_object, (_READ_OBJECT,)),
 )
 

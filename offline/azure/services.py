@@ -52,6 +52,8 @@ class Services:
         self.identity = IdentityEndpoint(clock=clock).serve()
         self.identities = {group: self.identity.assign(group) for group in GROUPS}
         self.world: World = seed(self.arm, self.graph)
+        for one in self.identities.values():
+            self.graph.add_service_principal(one.object_id, one.client_id, f"breakwater-{one.name}", "ManagedIdentity")
 
     def grant_deployed(self, *, armed: bool, protected: Iterable[str] = ()) -> None:
         """Let each identity do from now on what the shipped templates give it, and no more.

@@ -8,6 +8,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 
 from azure_functions.rest import RestClient
+from offline.azure.app_roles import GRAPH_APPLICATION, PERMISSIONS
 from offline.azure.services import Services
 
 
@@ -116,3 +117,34 @@ def test_a_change_whose_answer_is_lost_has_taken_effect(services, graph):
 def test_what_is_not_served_says_so(services, graph):
     assert refusal(graph.call, "GET", "/v1.0/me")[0] == 400
     assert refusal(graph.call, "DELETE", f"/v1.0/users/{services.world.alice}")[0] == 400
+
+
+class TestPermissions:
+    """What service principals were granted of Graph itself."""
+
+    def test_one_that_was_granted_is_listed_by_holder_and_by_resource_until_it_is_taken_away(self, services, graph):
+        undo = services.identities["undo"].object_id
+        service = graph.call("GET", f"/v1.0/servicePrincipals(appId='{GRAPH_APPLICATION}')")
+        role = next(one["id"] for one in service["appRoles"] if one["value"] == "User.Read.All")
+        wanted = {"principalId": undo, "resourceId": service["id"], "appRoleId": role}
+        made = graph.call("POST", f"/v1.0/servicePrincipals/{undo}/appRoleAssignments", body=wanted)
+        held = graph.call("GET", f"/v1.0/servicePrincipals/{undo}/appRoleAssignments")["value"]
+        given = graph.call("GET", f"/v1.0/servicePrincipals/{service['id']}/appRoleAssignedTo")["value"]
+        assert held == given
+        assert [(one["id"], one["principalDisplayName"]) for one in held] == [(made["id"], "breakwater-undo")]
+        assert graph.call("DELETE", f"/v1.0/servicePrincipals/{undo}/appRoleAssignments/{made['id']}") is None
+        assert graph.call("GET", f"/v1.0/servicePrincipals/{undo}/appRoleAssignments")["value"] == []
+
+    def test_one_is_granted_once_and_only_one_that_there_is(self, services, graph):
+        undo = services.identities["undo"].object_id
+        services.graph.grant(undo, "User.Read.All")
+        service = graph.call("GET", f"/v1.0/servicePrincipals(appId='{GRAPH_APPLICATION}')")
+        path = f"/v1.0/servicePrincipals/{undo}/appRoleAssignments"
+        for wrong in (
+            {"principalId": undo, "resourceId": service["id"], "appRoleId": PERMISSIONS["User.Read.All"]},
+            {"principalId": undo, "resourceId": service["id"], "appRoleId": undo},
+            {"principalId": service["id"], "resourceId": service["id"], "appRoleId": PERMISSIONS["User.Read.All"]},
+            {"principalId": undo},
+        ):
+            assert refusal(graph.call, "POST", path, body=wrong) == (400, "Request_BadRequest")
+        assert refusal(graph.call, "DELETE", f"{path}/none") == (404, "Request_ResourceNotFound")
