@@ -267,7 +267,6 @@ def _site(app: App) -> Json:
             "siteConfig": {
                 "minTlsVersion": "1.2",
                 "scmMinTlsVersion": "1.2",
-                "ftpsState": "Disabled",
                 "http20Enabled": True,
                 "ipSecurityRestrictionsDefaultAction": default_action(app),
                 "ipSecurityRestrictions": callers(app),

@@ -16,6 +16,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "CKV_AZURE_63": {_CONFIG: _NOT_WEB},
     "CKV_AZURE_65": {_CONFIG: _NOT_WEB},
     "CKV_AZURE_66": {_CONFIG: _NOT_WEB},
+    "CKV_AZURE_78": {_SITE: "Flex Consumption has no FTP, and refuses the property that would turn it off (error 51021)."},
     "CKV_AZURE_80": {_CONFIG: _NOT_WEB},
     "CKV_AZURE_88": {_CONFIG: _NOT_WEB},
     "CKV_AZURE_212": {_SITE: "Flex Consumption scales from zero: between events nothing runs and nothing is paid."},

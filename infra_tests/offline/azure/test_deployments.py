@@ -151,3 +151,42 @@ def test_a_group_with_something_locked_in_it_cannot_be_deleted(asked: Asked) -> 
     assert asked.shown(asked("DELETE", asked.group))["error"]["code"] == "ScopeLocked"
     assert asked("DELETE", lock).status == 200
     assert asked("DELETE", asked.group).status == 202
+
+
+SITE = {
+    "type": "Microsoft.Web/sites",
+    "apiVersion": "2024-11-01",
+    "name": "one",
+    "location": "westeurope",
+    "properties": {"serverFarmId": "plan", "functionAppConfig": {}, "siteConfig": {"minTlsVersion": "1.2", "appSettings": []}},
+}
+
+
+def site(name: str = "one", **config: Any) -> dict[str, Any]:
+    return {**SITE, "name": name, "properties": {**SITE["properties"], "siteConfig": config}}
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        (site(ftpsState="Disabled", linuxFxVersion="PYTHON|3.13"), "(Site.SiteConfig.FtpsState, Site.SiteConfig.LinuxFxVersion)"),
+        (
+            site(appSettings=[{"name": "FUNCTIONS_WORKER_RUNTIME", "value": "python"}]),
+            "(Site.SiteConfig.AppSettings.FUNCTIONS_WORKER_RUNTIME)",
+        ),
+    ],
+)
+def test_what_flex_consumption_takes_of_no_app_is_refused_though_the_schema_has_it(
+    asked: Asked, app: dict[str, Any], said: str
+) -> None:
+    made = asked.deploy(template(app))
+    (detail,) = made["error"]["details"]
+    assert said in detail["message"]
+    assert "for Flex Consumption sites is invalid" in detail["message"]
+
+
+def test_a_plan_of_flex_consumption_has_one_app(asked: Asked) -> None:
+    assert asked.deploy(template(SITE))["provisioningState"] == "Succeeded"
+    assert asked.deploy(template(SITE))["provisioningState"] == "Succeeded"
+    (detail,) = asked.deploy(template({**SITE, "name": "two"}))["error"]["details"]
+    assert "only be one site per Flex Consumption serverfarm" in detail["message"]

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from offline.azure.credential import TENANT_ID
+from offline.azure.resource_manager.flex_sites import SITES, check_flex_site
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.store import Resource, Store
 
@@ -42,9 +43,11 @@ class Deployed(Kind):
     """A resource of a deployment, kept at once. A child of another one has no location."""
 
     def accept(self, resource: Resource, before: Resource | None, store: Store) -> Resource:
-        """Keep it whatever it says."""
-        del before, store
+        """Keep it whatever it says, but for what Azure is known to refuse though the schema takes it."""
+        del before
         resource.setdefault("properties", {})
+        if self.type.lower() == SITES.lower():
+            check_flex_site(resource, store)
         return resource
 
     def show(self, resource: Resource, store: Store) -> Resource:
