@@ -23,6 +23,7 @@ from azure_functions.clients import Clients, LazyClients
 from azure_functions.logger import Logger
 from azure_functions.registry import CONNECTIONS, spec_of
 from azure_functions.settings import SettingMissing, Settings
+from shared_model.collector import look_seldom
 from shared_model.errors import CloudUnavailable, RefusedByCloud, UnreadableTelemetry
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class Function:
         settings: Settings | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        look_seldom()
         self.name = name
         self.spec = spec_of(name)
         self.needs = (*needs, f"{self.spec.group}_client_id")

@@ -26,6 +26,7 @@ from benchmarks import machine
 from benchmarks.flow_tuples import make_blob
 from benchmarks.stages import DETECTOR, TARGET, Pass, Stages, peak_megabytes, peak_so_far, report, shares
 from shared_model import flow_detection
+from shared_model.collector import look_seldom
 from shared_model.detector import Detector
 from shared_model.encoders import network
 from shared_model.memory import InProcessMemory
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    look_seldom()  # as every function does
     detector = Detector.load(DETECTOR)
     if options.peak:
         before = peak_so_far()

@@ -23,6 +23,7 @@ from lambdas.adapters.queues import DeadLetters, SourceQueue
 from lambdas.clients import Clients, LazyClients
 from lambdas.registry import spec_of
 from lambdas.settings import Settings
+from shared_model.collector import look_seldom
 from shared_model.errors import CloudUnavailable, UnreadableTelemetry
 
 #: Namespace of every metric.
@@ -114,6 +115,7 @@ class Function:
         settings: Settings | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        look_seldom()
         self.name = name
         self.spec = spec_of(name)
         self.now_ms = clock
