@@ -87,6 +87,12 @@ def group_of(name: str, account: Account, environment: Mapping[str, str], creden
     return arm, str(here[0]["id"]).partition("/providers/")[0]
 
 
+def graph_of(environment: Mapping[str, str], credential: TokenCredential) -> RestClient:
+    """Return Microsoft Graph."""
+    endpoint = Settings.from_environment(environment).graph_endpoint.rstrip("/")
+    return RestClient(endpoint, credential, f"{endpoint}/.default", retry_total=1)
+
+
 def _account_at(endpoint: str) -> str:
     """Name of the storage account that an endpoint of Azure's belongs to, ``""`` for an address of another form."""
     called, _, rest = (urlsplit(endpoint).hostname or "").partition(".")

@@ -8,7 +8,7 @@ from typing import Any
 
 from azure_functions.cloud_errors import CloudForbidden, in_core_words
 from azure_functions.health import WATCHED
-from azure_functions.registry import CONSUMER_GROUP, EVENT_HUBS
+from azure_functions.registry import CONSUMER_GROUP, EVENT_HUBS, Group
 from azure_functions.rest import RestClient
 from azure_functions.settings import Settings, variable
 from azure_infra.names import APPS, STREAM, App
@@ -16,6 +16,7 @@ from console.deployment import Health, Sign
 
 # Versions of the APIs that are asked.
 _ALERTS, _QUERY_RULES, _METRIC_RULES = "2019-03-01", "2026-03-01", "2018-03-01"
+_IDENTITIES = "2024-11-30"
 _WEB, _HUBS, _EVENT_GRID, _COLLECTION = "2024-11-01", "2024-01-01", "2025-02-15", "2024-03-11"
 _DEPLOY = "deploy again: what is there stays, what is missing is made"
 _PUBLISH = "azure_infra/publish.sh NAME, and the app's log of its start (docs/deploy-azure.md, Deploy)"
@@ -46,6 +47,12 @@ class Estate:
     def subscription(self) -> str:
         """ARM id of its subscription."""
         return "/".join(self.group.split("/")[:3])
+
+    def principals(self) -> dict[Group, str]:
+        """Return the object ids of Breakwater's identities that are there. Raises CloudUnavailable, CloudRefusal."""
+        found = self.each("Microsoft.ManagedIdentity/userAssignedIdentities", _IDENTITIES)
+        known = {str(each["name"]): str(each["properties"]["principalId"]) for each in found}
+        return {group: known[f"{self.name}-{group}"] for group in Group if f"{self.name}-{group}" in known}
 
     def each(self, kind: str, version: str, under: str = "") -> list[Json]:
         """Return the resources of a type in the group, or the children of one of them. Raises CloudUnavailable, CloudRefusal."""

@@ -16,7 +16,7 @@ from console.azure.conditions import of_bounds
 from console.azure.estate import Estate, Json
 from console.deployment import Health, Sign
 
-_IDENTITIES, _AUTHORIZATION = "2024-11-30", "2022-04-01"
+_AUTHORIZATION = "2022-04-01"
 _FLOW_LOG_ACCOUNT = "fl"
 _DEPLOY = "deploy again (az deployment sub create …): it gives back what is missing, and takes nothing away"
 _BACK = "deploy again, which puts it back; who changed it: az monitor activity-log list --resource-id"
@@ -49,19 +49,17 @@ def of_rights(estate: Estate, *, enforces: bool) -> Iterator[Sign]:
     enforces : bool
         Whether the policy changes anything: the roles that change something are given only to a deployment that is armed.
     """
-    identities = {
-        str(each["name"]): each for each in estate.each("Microsoft.ManagedIdentity/userAssignedIdentities", _IDENTITIES)
-    }
-    own = {str(each["properties"]["principalId"]): name for name, each in identities.items() if _group(estate, name)}
+    principals = estate.principals()
+    own = {principal: f"{estate.name}-{group}" for group, principal in principals.items()}
     roles, armed = _Roles(estate), set[Group]()
     data = [*grants(), *(flow_log_grants() if _has_flow_log_account(estate) else ())]
     unarmed: list[str] = []
     for group in Group:
-        identity = identities.get(f"{estate.name}-{group}")
-        if identity is None:
-            yield Sign(Health.BAD, f"the identity {estate.name}-{group} is not there", _DEPLOY)
+        identity = f"{estate.name}-{group}"
+        if group not in principals:
+            yield Sign(Health.BAD, f"the identity {identity} is not there", _DEPLOY)
             continue
-        given = roles.of(identity["properties"]["principalId"])
+        given = roles.of(principals[group])
         these = [grant for grant in data if grant.group == group]
         lacking = [_in_words(right) for right in (Counter(map(_wanted, these)) - Counter(map(_found, given))).elements()]
         for role in (each for each in action_roles() if each.group == group and not each.of_firewalls):
@@ -72,13 +70,13 @@ def of_rights(estate: Estate, *, enforces: bool) -> Iterator[Sign]:
                 lacking += problems
                 armed |= {group} if role.armed else set()
             if role.assigns and (bounded := {each.assignment: each.condition for each in given if each.title == role.title}):
-                yield from of_bounds(identity["name"], role, bounded, own)
-        yield from _of_paths(identity["name"], these, given)
-        yield from _beyond(identity["name"], given)
+                yield from of_bounds(identity, role, bounded, own)
+        yield from _of_paths(identity, these, given)
+        yield from _beyond(identity, given)
         if lacking:
-            yield Sign(Health.BAD, f"the identity {identity['name']} lacks {'; '.join(sorted(lacking))}", _DEPLOY)
+            yield Sign(Health.BAD, f"the identity {identity} lacks {'; '.join(sorted(lacking))}", _DEPLOY)
         else:
-            yield Sign(Health.GOOD, f"the identity {identity['name']} has every right that the templates give it")
+            yield Sign(Health.GOOD, f"the identity {identity} has every right that the templates give it")
     if unarmed and (armed or enforces):
         why = "the policy enforces" if enforces else "others may"
         yield Sign(Health.BAD, f"{', '.join(unarmed)} may change nothing, and {why}", "deploy with armed=true (docs, Arm)")
@@ -164,11 +162,6 @@ def _of_role(role: ActionRole, given: Iterable[_Given]) -> Iterator[str]:
         yield role.title
         return
     yield from sorted(set(role.operations) - frozenset[Any]().union(*found))
-
-
-def _group(estate: Estate, identity: str) -> bool:
-    """Whether an identity is one of ours that acts."""
-    return identity.removeprefix(f"{estate.name}-") in [*Group]
 
 
 def _has_flow_log_account(estate: Estate) -> bool:

@@ -13,7 +13,7 @@ from azure_functions.clients import Clients, LazyClients
 from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_words
 from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
 from azure_functions.settings import Settings
-from console.azure.account import Account, group_of, locate
+from console.azure.account import Account, graph_of, group_of, locate
 from console.azure.person import NotSignedIn, Person, PersonsClients
 from console.azure.signs import of_policy, of_queues, of_tables, of_telemetry
 from console.deployment import Health, NotPossible, Sign
@@ -138,22 +138,25 @@ class Deployment:
         yield from self._looked("queues", lambda: of_queues(self._clients, now_ms))
         yield from self._looked("tables", lambda: of_tables(self._clients))
         yield from self._looked("policy", lambda: of_policy(self._clients, in_force.append))
-        from console.azure import estate, rights  # here, because they bring every function with them
+        from console.azure import consents, estate, rights  # here, because they bring every function with them
 
         try:
             arm, group = group_of(self._name, self._account, os.environ, self._person)
         except (CloudUnavailable, CloudRefusal, NotPossible) as error:
             if isinstance(error, NotSignedIn):
                 raise
-            yield Sign(Health.UNKNOWN, f"alerts, apps, hubs, Sentinel, rights: {error}", _READER)
+            yield Sign(Health.UNKNOWN, f"alerts, apps, hubs, Sentinel, rights, consent: {error}", _READER)
             return
         here = estate.Estate(arm, group, self._name)
         yield from self._looked("alerts", lambda: estate.of_alerts(here))
         yield from self._looked("apps", lambda: estate.of_apps(here))
         yield from self._looked("event hubs", lambda: estate.of_hubs(here))
         yield from self._looked("Sentinel", lambda: estate.of_sentinel(here))
+        rules = [rule for policy in in_force for rule in policy.rules]
         enforces = any(policy.terms(rule).mode is not Mode.OBSERVE for policy in in_force for rule in policy.rules)
         yield from self._looked("rights", lambda: rights.of_rights(here, enforces=enforces))
+        graph, used = graph_of(os.environ, self._person), frozenset(rule.action for rule in rules)
+        yield from self._looked("consent", lambda: consents.of_consent(graph, here.principals(), self._name, used))
 
     def _looked(self, what: str, look: Callable[[], Iterable[Sign]]) -> Iterator[Sign]:
         """Yield the signs; what could not be looked at is said instead, and is bad only where it is no right that is missing."""

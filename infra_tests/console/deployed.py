@@ -12,7 +12,9 @@ import pytest
 
 from azure_functions.adapters.heartbeat import Heartbeat
 from azure_functions.registry import FUNCTIONS, POISON_QUEUES
+from azure_infra.permissions import graph_permissions
 from infra_tests.azure_infra.conftest import MOST, read
+from infra_tests.console.sign_in import SignIn
 from offline.azure.certificates import Certificates
 from offline.azure.resource_manager.deployed import DEPLOYED
 from offline.azure.seed import SUBSCRIPTION_ID
@@ -62,9 +64,15 @@ def named(placed: list[str], part: str) -> str:
 
 
 @pytest.fixture
-def alive(on_azure: Console, storage: Storage, services: Services, placed: list[str], monkeypatch: pytest.MonkeyPatch) -> Console:
+def alive(
+    on_azure: Console, storage: Storage, services: Services, sign_in: SignIn, placed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> Console:
     """All is well."""
     monkeypatch.setenv("BREAKWATER_ARM_ENDPOINT", services.arm.url)
+    monkeypatch.setenv("BREAKWATER_GRAPH_ENDPOINT", services.graph.url)
+    sign_in.knows(services.graph.url)
+    for group, permissions in graph_permissions().items():
+        services.graph.grant(services.identities[group].object_id, *permissions)
     for name in POISON_QUEUES:
         storage.queues.create_queue(name)
     for name in TELEMETRY:

@@ -31,13 +31,26 @@ class SignIn:
         made = cls(folder)
         for name, audience in _AUDIENCES.items():
             made._answer(name, audience)
-        resource = 'case "$*" in *storage.azure.com*) name=storage;; *) name=management;; esac'
-        made._script(f'{resource}\necho "$*" >> {folder}/asked\ncat {folder}/$name.json')
+        made.knows()
         return made
+
+    def knows(self, *services: str) -> None:
+        """Give out tokens for these services too, each by its address; for whatever else one of Resource Manager's."""
+        for at, address in enumerate(services):
+            self._answer(f"service{at}", address)
+        known = " ".join(f"*{address}*) name=service{at};;" for at, address in enumerate(services))
+        resource = f'case "$*" in *storage.azure.com*) name=storage;; {known} *) name=management;; esac'
+        self._script(f'{resource}\necho "$*" >> {self.folder}/asked\ncat {self.folder}/$name.json')
 
     def ends(self, reason: str) -> None:
         """The sign-in is over, or never was."""
         self._script(f"echo {reason!r} >&2\nexit 1")
+
+    def refuses(self, service: str, reason: str) -> None:
+        """Give out no token for one service, known by its address."""
+        script = self.folder / "az"
+        _, _, rest = script.read_text(encoding="utf-8").partition("\n")
+        self._script(f'case "$*" in *{service}*) echo {reason!r} >&2; exit 1;; esac\n{rest}')
 
     def asked(self) -> list[str]:
         """How the tool was called."""

@@ -157,7 +157,7 @@ class TestWhoAsks:
     def test_without_reader_the_rest_is_told_all_the_same(self, alive: Console, services: Services, sign_in: SignIn) -> None:
         services.grants.enforced = True  # whoever is signed in has been given nothing in Resource Manager
         assert bad(alive) == []
-        assert any(line.startswith("?     alerts, apps, hubs, Sentinel, rights: ") for line in alive.printed)
+        assert any(line.startswith("?     alerts, apps, hubs, Sentinel, rights, consent: ") for line in alive.printed)
         assert any(line.startswith("      -> Reader on the deployment's resource group") for line in alive.printed)
         assert "1 not known" in alive.printed[-1]
 
