@@ -6,6 +6,8 @@
 set -eu
 group=${1:?usage: azure_infra/connect.sh RESOURCE_GROUP [NAME]} name=${2:-breakwater}
 here=$(cd "$(dirname "$0")" && pwd)
+# azd's environment names the subscription; az has a default of its own.
+az() { command az "$@" ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}; }
 
 app=$(az functionapp list --resource-group "$group" --query "[?tags.\"azd-service-name\"=='detect'].name | [0]" --output tsv)
 [ -n "$app" ] || { echo "There is no app that detects in $group: deploy azure_infra/main.bicep first." >&2; exit 1; }

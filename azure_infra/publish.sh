@@ -9,6 +9,8 @@ first=
 group=${1:?usage: azure_infra/publish.sh [--first] RESOURCE_GROUP [PACKAGE.zip]} package=${2-}
 built=$(cd "$(dirname "$0")/.." && pwd)/build/azure
 tries=60 pause=15
+# azd's environment names the subscription; az has a default of its own.
+az() { command az "$@" ${AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}; }
 
 apps=$(az functionapp list --resource-group "$group" --query "[?tags.\"azd-service-name\"].name" --output tsv)
 [ -n "$apps" ] || { echo "There is no function app of Breakwater in $group: deploy azure_infra/main.bicep first." >&2; exit 1; }
@@ -24,10 +26,14 @@ for app in $apps; do
         functions=$(az functionapp function list --resource-group "$group" --name "$app" --query "length(@)" --output tsv 2>/dev/null) || functions=
         [ "${functions:-0}" = 0 ] || { echo "$app runs a package already."; continue; }
     fi
-    try=1
+    try=1 seen=
     until said=$(az functionapp deployment source config-zip --resource-group "$group" --name "$app" --src "$package" \
         --build-remote false --only-show-errors 2>&1 >/dev/null); do
         case $said in
+            *"Deployment was successful"* | *"Failed to fetch host key"*) # az asks the app how it is, which answers few
+                seen=" (az saw no healthy host, which says nothing where the app does not answer you: breakwater doctor looks)"
+                break
+                ;;
             *AuthorizationFailed*) ;; # who deploys may not: waiting helps nothing
             *403* | *Forbidden* | *"not authorized"* | *InaccessibleStorage*)
                 if [ "$try" -lt "$tries" ]; then
@@ -43,5 +49,5 @@ for app in $apps; do
         echo "$app does not have the package." >&2
         exit 1
     done
-    echo "$app has the package."
+    echo "$app has the package$seen."
 done

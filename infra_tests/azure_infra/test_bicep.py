@@ -117,12 +117,25 @@ def test_azd_deploys_the_package_to_every_app() -> None:
     assert {service["host"] for service in project["services"].values()} == {"function"}
     assert {service["remoteBuild"] for service in project["services"].values()} == {False}
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").is_file()
-    for hook in ("predeploy", "postdeploy"):
-        assert os.access(ROOT / project["hooks"][hook]["run"].split()[0], os.X_OK)
-    target = project["hooks"]["prepackage"]["run"].removeprefix("make ")
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    first, _, publish = project["hooks"]["predeploy"]["run"].partition(" && ")
+    for command in (publish, project["hooks"]["postdeploy"]["run"]):
+        assert os.access(ROOT / command.split()[0], os.X_OK)
+    assert first == project["hooks"]["prepackage"]["run"]
+    assert re.search(rf"^{first.removeprefix('make ')}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     asked = {name for hook in project["hooks"].values() for name in re.findall(r'"\$(\w+)"', hook["run"])}
-    assert asked <= set(re.findall(r"^output (\w+)", text(), re.MULTILINE))
+    assert asked - {"AZURE_SUBSCRIPTION_ID"} <= set(re.findall(r"^output (\w+)", text(), re.MULTILINE))
+
+
+def test_azd_takes_its_steps_one_by_one() -> None:
+    """It would package while it provisions, and `predeploy` waits for what is provisioned alone."""
+    project = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    assert project["workflows"]["up"]["steps"] == [{"azd": "package --all"}, {"azd": "provision"}, {"azd": "deploy --all"}]
+
+
+def test_what_publishing_leaves_out_it_leaves_out_at_the_root_alone() -> None:
+    """azd packs build/azure/cloud by this file, and a dependency may have a folder of such a name."""
+    lines = (ROOT / ".funcignore").read_text().splitlines()
+    assert all(line.startswith(("#", "/")) for line in lines)
 
 
 def test_the_provider_that_no_template_registers_is_registered_first() -> None:
@@ -130,8 +143,10 @@ def test_the_provider_that_no_template_registers_is_registered_first() -> None:
     made = {resource["type"].partition("/")[0] for resource in read("resource_group")["resources"]}
     hook = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"]["preprovision"]["run"]
     (missing,) = delegated - made
-    assert hook == f"az provider register --namespace {missing} --wait"
-    assert hook in (ROOT / "docs" / "deploy-azure.md").read_text()
+    told, _, where = hook.partition(" ${")
+    assert told == f"az provider register --namespace {missing} --wait"
+    assert where == 'AZURE_SUBSCRIPTION_ID:+--subscription "$AZURE_SUBSCRIPTION_ID"}'
+    assert told in (ROOT / "docs" / "deploy-azure.md").read_text()
 
 
 @pytest.mark.parametrize("script", ["connect.sh", "publish.sh"])

@@ -75,6 +75,26 @@ def test_what_waiting_does_not_help_is_told_at_once(tmp_path: Path, says: str) -
     assert "breakwater-detect-x does not have the package" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "says",
+    [
+        "Deployment was successful but the app appears to be unhealthy. Please check the app logs.",
+        "Failed to fetch host key to check for function app status",
+    ],
+)
+def test_what_az_asks_the_app_afterwards_takes_no_package_away(tmp_path: Path, says: str) -> None:
+    """It asks as nobody whom Entra knows: 401 of an app whose addresses let in whoever deploys."""
+    done, uploads, waits = _publish(tmp_path, refused=1, says=says)
+    assert (done.returncode, len(uploads), waits) == (0, 2, 0), done.stderr
+    assert done.stdout.startswith("breakwater-detect-x has the package (az saw no healthy host")
+
+
+def test_az_goes_to_the_subscription_that_azd_names(tmp_path: Path) -> None:
+    done, uploads, _ = _publish(tmp_path, AZURE_SUBSCRIPTION_ID="11111111-0000-4000-8000-000000000000")
+    assert done.returncode == 0, done.stderr
+    assert all(line.endswith("--subscription 11111111-0000-4000-8000-000000000000") for line in uploads)
+
+
 def test_it_does_not_wait_for_ever(tmp_path: Path) -> None:
     done, uploads, waits = _publish(tmp_path, refused=999)
     assert (done.returncode, len(uploads), waits) == (1, 60, 59)

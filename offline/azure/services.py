@@ -15,6 +15,7 @@ from offline.azure.credential import TENANT_ID
 from offline.azure.graph import Graph
 from offline.azure.identity import IdentityEndpoint
 from offline.azure.ingestion import LogsIngestion
+from offline.azure.publishing import Publishing
 from offline.azure.resource_manager.manager import ResourceManager
 from offline.azure.resource_manager.roles import Condition
 from offline.azure.rights import deployed_rights
@@ -26,7 +27,7 @@ GROUPS = tuple(str(group) for group in Group)
 
 
 class Services:
-    """Resource Manager, Graph, the Logs Ingestion sink, a vault and the managed-identity endpoint, on 127.0.0.1 until closed.
+    """Resource Manager, Graph, Logs Ingestion, a vault, the apps' hosts and the identity endpoint, on 127.0.0.1 until closed.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ class Services:
         self.graph = Graph(**shared).serve(tls)
         self.logs = LogsIngestion(**shared).serve(tls)
         self.vault = Vault(**shared).serve(tls)
+        self.publishing = Publishing(self.arm, **shared).serve(tls)
+        self.arm.publish_at(self.publishing.url.removeprefix("https://"))
         self.identity = IdentityEndpoint(clock=clock).serve()
         self.identities = {group: self.identity.assign(group) for group in GROUPS}
         self.world: World = seed(self.arm, self.graph)
@@ -97,7 +100,7 @@ class Services:
 
     def close(self) -> None:
         """Stop listening."""
-        for service in (self.arm, self.graph, self.logs, self.vault, self.identity):
+        for service in (self.arm, self.graph, self.logs, self.vault, self.publishing, self.identity):
             service.close()
 
     def __enter__(self) -> Self:

@@ -86,11 +86,12 @@ def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: ``body`` is turned into JSON; :data:`EMPTY` sends none."""
+    """One answer: ``body`` is turned into JSON; :data:`EMPTY` sends none. ``reason`` stands for HTTP's own word for it."""
 
     status: int
     body: object = EMPTY
     headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
 
 
 Answerer = Callable[[Request], Answer]
@@ -187,7 +188,7 @@ def _handler(answer: Answerer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             raw = b"" if reply.body is EMPTY else json.dumps(reply.body).encode()
-            self.send_response(reply.status)
+            self.send_response(reply.status, reply.reason)
             for name, value in {"x-ms-request-id": str(uuid4()), **reply.headers}.items():
                 self.send_header(name, value)
             if raw:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -45,12 +46,12 @@ class Asked:
         self._services, self.group = services, services.world.group
         self.deployment = f"{self.group}/providers/Microsoft.Resources/deployments/one"
 
-    def __call__(self, method: str, path: str, body: Any = None) -> Answer:
+    def __call__(self, method: str, path: str, body: Any = None, more: Mapping[str, str] | None = None) -> Answer:
         arm = self._services.arm
         token = make_token(arm.audiences[0], DEPLOYER, now_s=arm.clock())
         headers = {"authorization": f"Bearer {token}", "host": "127.0.0.1"}
         content = b"" if body is None else json.dumps(body).encode()
-        return arm.answer(Request(method, path, {"api-version": "2025-04-01"}, headers, content))
+        return arm.answer(Request(method, path, {"api-version": "2025-04-01", **(more or {})}, headers, content))
 
     def deploy(self, sent: dict[str, Any], **parameters: Any) -> Any:
         """Properties of the deployment when it has ended, or the error by which it was refused."""
@@ -190,3 +191,27 @@ def test_a_plan_of_flex_consumption_has_one_app(asked: Asked) -> None:
     assert asked.deploy(template(SITE))["provisioningState"] == "Succeeded"
     (detail,) = asked.deploy(template({**SITE, "name": "two"}))["error"]["details"]
     assert "only be one site per Flex Consumption serverfarm" in detail["message"]
+
+
+def test_what_somebody_wrote_on_a_deployment_is_kept_with_a_number_of_its_template(asked: Asked) -> None:
+    sent = template(IDENTITY)
+    body = {"tags": {"azd-env-name": "soc"}, "properties": {"mode": "Incremental", "template": sent, "parameters": {}}}
+    asked("PUT", asked.deployment, body)
+    shown = asked.shown(asked("GET", asked.deployment))
+    assert shown["tags"] == {"azd-env-name": "soc"}
+    path = "/providers/Microsoft.Resources/calculateTemplateHash"
+    assert shown["properties"]["templateHash"] == asked.shown(asked("POST", path, sent))["templateHash"]
+    assert shown["properties"]["templateHash"] != asked.shown(asked("POST", path, template()))["templateHash"]
+
+
+def test_what_stands_in_a_group_is_found_by_a_tag(asked: Asked) -> None:
+    asked.deploy(template({**IDENTITY, "tags": {"azd-service-name": "detect"}}))
+    listed = asked.shown(asked("GET", f"{asked.group}/resources", more={"$filter": _tagged("azd-service-name", "detect")}))
+    assert [(one["name"], one["type"]) for one in listed["value"]] == [("robot", IDENTITIES)]
+    assert asked.shown(asked("GET", f"{asked.group}/resources", more={"$filter": _tagged("a", "b")}))["value"] == []
+    assert len(asked.shown(asked("GET", f"{asked.group}/resources"))["value"]) > 1
+    assert asked("GET", f"{asked.group}/resources", more={"$filter": "kind eq 'x'"}).status == 400
+
+
+def _tagged(name: str, value: str) -> str:
+    return f"tagName eq '{name}' and tagValue eq '{value}'"

@@ -7,10 +7,12 @@ Shapes: https://learn.microsoft.com/rest/api/resources/deployments (2025-04-01).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from offline.azure.callers import Caller
@@ -86,8 +88,9 @@ class Deployments:
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
         properties = {"provisioningState": "Running", "correlationId": new_guid(), "timestamp": now, "mode": "Incremental"}
         made: Resource = {"id": address.path, "name": address.names[0], "type": DEPLOYMENTS, "properties": properties}
-        if location := _content(request).get("location"):
-            made["location"] = location
+        sent = _content(request)
+        made |= {part: sent[part] for part in ("location", "tags") if sent.get(part)}
+        properties["templateHash"] = template_hash(member(member(sent, "properties"), "template"))
         before = self._kept.get(key)
         self._kept[key], self._steps[key] = made, []
         ground = self._ground(caller, request, False)
@@ -172,6 +175,11 @@ class Deployments:
             raise _invalid(str(problem)) from problem
         except (AttributeError, LookupError, TypeError, ValueError) as problem:
             raise _invalid(f"{type(problem).__name__} {problem}") from problem
+
+
+def template_hash(template: dict[str, Any]) -> str:
+    """A number that stays the same as long as a template does."""
+    return str(int.from_bytes(sha256(json.dumps(template, sort_keys=True).encode()).digest()[:8]))
 
 
 def _content(request: Request) -> dict[str, Any]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import copy
+import re
 
 from offline.azure.resource_manager.addresses import Address
-from offline.azure.resource_manager.errors import ArmError, group_not_found, not_found
+from offline.azure.resource_manager.errors import ArmError, bad_request, group_not_found, not_found
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.web import EMPTY, Answer, Request, member
 
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+_TAGGED = re.compile(r"tagName eq '([^']*)' and tagValue eq '([^']*)'")
+#: Slashes in the id of a resource that stands in a group and not below another one.
+_DIRECTLY = 8
+_SUMMARY = ("id", "name", "type", "kind", "location", "sku", "tags")
 
 
 class Groups:
@@ -78,6 +83,20 @@ class Groups:
         if request.method == "PATCH":
             group["tags"] = member(request.object(), "tags") or group["tags"]
         return Answer(200, group)
+
+    def members(self, group: Address, request: Request) -> Answer:
+        """What stands directly in a group; ``$filter`` by the name and value of a tag is served, and no other.
+
+        Raises
+        ------
+        ArmError
+        """
+        wanted, below = _TAGGED.fullmatch(request.query.get("$filter", "")), f"{group.path}/providers/".lower()
+        if wanted is None and request.query.get("$filter"):
+            raise bad_request("InvalidFilterInQueryString", f"The filter '{request.query['$filter']}' is not served here.")
+        found = (one for one in self._store.all() if one["id"].lower().startswith(below) and one["id"].count("/") == _DIRECTLY)
+        shown = [{part: one[part] for part in _SUMMARY if part in one} for one in found]
+        return Answer(200, {"value": [one for one in shown if not wanted or one.get("tags", {}).get(wanted[1]) == wanted[2]]})
 
     def provider(self, address: Address, request: Request) -> Answer:
         """Answer ``{subscription}/providers/{namespace}``: whether it is registered, and ``register``.

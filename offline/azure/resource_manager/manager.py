@@ -12,7 +12,7 @@ from offline.azure.credential import TENANT_ID
 from offline.azure.endpoint import Endpoint, Link, Refusal, Wanted, base_url
 from offline.azure.incidents import Incidents
 from offline.azure.resource_manager.addresses import Address, parse_address
-from offline.azure.resource_manager.deployments import Deployments
+from offline.azure.resource_manager.deployments import Deployments, template_hash
 from offline.azure.resource_manager.errors import ArmError, link_unauthorized, unauthorized, unknown_type
 from offline.azure.resource_manager.ground import Ground
 from offline.azure.resource_manager.groups import Groups
@@ -21,6 +21,7 @@ from offline.azure.resource_manager.locks import Locks
 from offline.azure.resource_manager.operations import Operations
 from offline.azure.resource_manager.resources import Resources
 from offline.azure.resource_manager.roles import Roles
+from offline.azure.resource_manager.sites import STACKS, stacks
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.resource_manager.writes import Writes
 from offline.azure.web import Answer, Request
@@ -82,6 +83,10 @@ class ResourceManager(Endpoint):
                 self._store, self.answer, self._resources.serve, tenant_id, caller, request, looking
             ),
         )
+
+    def publish_at(self, host: str) -> None:
+        """Where function apps take their packages from now on: the address of the service that does, without ``https://``."""
+        self._resources.sites.published_at = host
 
     def put(self, resource_id: str, body: dict[str, Any], *, power: str = "") -> Resource:
         """Keep a resource at once, as if its operation had ended; return it as it is answered.
@@ -178,6 +183,10 @@ class ResourceManager(Endpoint):
             self.groups.require(address.parent if kind == "subscriptions/resourcegroups" else address)
             self.locks.check(request.path, request.method)
             match address.namespace.lower(), kind.partition("/")[0]:
+                case "microsoft.resources", "" if address.action.lower() == "calculatetemplatehash":
+                    answer = Answer(200, {"minifiedTemplate": "", "templateHash": template_hash(request.object())})
+                case "microsoft.web", "locations" if kind == STACKS:
+                    answer = stacks(request.query.get("stack", ""))
                 case _, "":
                     answer = self.groups.provider(address, request)
                 case "microsoft.authorization", "locks":
@@ -197,6 +206,8 @@ class ResourceManager(Endpoint):
     def _group_or_tags(self, address: Address, request: Request, kind: str) -> Answer:
         if kind == "tags":
             return self.groups.tags(address, request)
+        if kind == "subscriptions/resourcegroups/resources":
+            return self.groups.members(address.parent, request)
         if kind not in ("subscriptions", "subscriptions/resourcegroups"):
             raise unknown_type(address.namespace, address.types)
         group = self._store.get(address.path)

@@ -18,6 +18,7 @@ from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.machines import POWER, Machines, instance_view, power_state
 from offline.azure.resource_manager.networks import Networks, subnet_links
 from offline.azure.resource_manager.security_groups import SecurityGroups, rule_links
+from offline.azure.resource_manager.sites import Sites, settings_in
 from offline.azure.resource_manager.storage_accounts import StorageAccounts
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.resource_manager.writes import Writes
@@ -47,6 +48,7 @@ class Resources:
 
     def __init__(self, store: Store, writes: Writes) -> None:
         self._store, self._writes = store, writes
+        self.sites = Sites()
         kinds: tuple[Kind, ...] = (
             SecurityGroups(),
             Interfaces(),
@@ -59,6 +61,7 @@ class Resources:
             FrontDoorPolicies(),
             *map(Kind, _PLAIN),
             *map(Deployed, DEPLOYED),
+            self.sites,
         )
         self._kinds = {kind.type.lower(): kind for kind in kinds}
 
@@ -211,6 +214,9 @@ class Resources:
 
     def _act(self, address: Address, request: Request) -> Answer:
         present = self._store.get(address.path)
+        if present is None and address.operation("POST") == SETTINGS and address.names[-1].lower() == "appsettings":
+            present = {"id": address.path, "name": "appsettings", "type": address.type}
+            present["properties"] = settings_in(self.get(address.parent))
         if present is None:
             raise not_found(address.path)
         if address.operation("POST") == "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action":
