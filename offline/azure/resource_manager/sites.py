@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from offline.azure.resource_manager.deployed import Deployed
+from offline.azure.resource_manager.flex_sites import SITES
 from offline.azure.resource_manager.store import Resource, Store
 from offline.azure.web import Answer
 
-SITES = "Microsoft.Web/sites"
 STACKS = "locations/functionappstacks"
 
 
