@@ -81,7 +81,7 @@ lock: .venv/.ready ## resolve requirements/*.in anew
 	@ln -sf ../../console/breakwater $@
 
 node_modules/.ready: package-lock.json .venv/.ready
-	@echo "[2/4] CDK command line, storage emulator (Node comes from the Python environment)"
+	@echo "[2/4] CDK command line, storage emulator, types of Azure's resources (Node comes from the Python environment)"
 	@npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 

@@ -10,9 +10,7 @@ import pytest
 
 from azure_infra.__main__ import FOLDER, TEMPLATES
 from azure_infra.arm import SCHEMA
-from infra_tests.azure_infra import restated
 from infra_tests.azure_infra.conftest import LEAST, MOST, deployed, read
-from infra_tests.azure_infra.restated import RESTATED
 from infra_tests.azure_infra.schemas import BY_DEFINITION, MISTAKEN, WITHOUT_SCHEMA, Schemas, SchemaUnknown
 from offline.azure.templates.deployment import SUBSCRIPTION, Deployment, ParameterRefused, deploy
 from offline.azure.templates.expressions import calls, parse
@@ -78,24 +76,6 @@ def test_every_resource_is_as_its_published_schema_wants_it(schemas: Schemas, mo
         assert list(schemas.problems(resource.content)) == [], resource.id
         checked += 1
     assert checked or name == "tenant"
-
-
-@pytest.mark.parametrize("kind", RESTATED)
-def test_what_was_looked_up_of_a_type_holds(least: dict[str, Deployment], most: dict[str, Deployment], kind: str) -> None:
-    found = [one for deployments in (least, most) for each in deployments.values() for one in each.of(kind)]
-    assert found
-    for one in found:
-        assert list(restated.problems(one.content)) == [], one.id
-
-
-def test_a_wrong_resource_of_a_restated_type_is_found(most: dict[str, Deployment]) -> None:
-    (lock,) = most["resource_group"].of("Microsoft.Authorization/locks")
-    for wrong in ({"level": "CantDelete"}, {"notes": "no level"}, {"level": "ReadOnly", "note": "misspelt"}):
-        assert list(restated.problems({**lock.content, "properties": wrong}))
-    assert list(restated.problems({**lock.content, "location": "westeurope"}))
-    assert list(restated.problems({**lock.content, "apiVersion": "2016-09-01"}))
-    (insights,) = most["resource_group"].of("Microsoft.Insights/components")
-    assert list(restated.problems({key: part for key, part in insights.content.items() if key != "kind"}))
 
 
 def test_a_wrong_resource_is_found(schemas: Schemas) -> None:
