@@ -20,6 +20,7 @@ from shared_model.verdicts import Verdict
 
 _PEOPLE = frozenset({"user", "group"})
 _NOT_SEEN = "what Privileged Identity Management would let the principal activate is not looked for"
+_ENDS_NOT_READ = "which of them end by themselves (Privileged Identity Management) could not be read: undo would make them last"
 _REMOVED = "removed"
 _LIVES_ON = "Resource Manager keeps what a token may do for up to ten minutes, and data services for longer"
 
@@ -43,6 +44,7 @@ class RemoveRoleAssignments:
     gives_back: ClassVar[str] = "the role assignments"
     permissions: ClassVar[tuple[str, ...]] = (
         "Microsoft.Authorization/roleAssignments/delete",
+        "Microsoft.Authorization/roleAssignmentScheduleInstances/read",
         "Microsoft.Authorization/roleAssignments/read",
         "Microsoft.Authorization/roleDefinitions/read",
         "graph:User.Read.All",
@@ -77,16 +79,20 @@ class RemoveRoleAssignments:
                 "take it out of the group, remove what is above or on Breakwater itself by hand, or use block_sign_in",
             )
         principal = {"subscription": subscription, "principal": target.id}
+        ends = self._ends(own, target.id)
         return Plan(
             action=self.name,
             target=target,
             before={
                 **principal,
-                "assignments": {a["id"]: {**content_of(a), "role": roles[a["role_definition_id"]]} for a in own},
+                "assignments": {
+                    a["id"]: {**content_of(a), "role": roles[a["role_definition_id"]], **_until(a, ends or {})} for a in own
+                },
             },
             after={**principal, "assignments": {}},
             touches=(
-                *(_named(assignment, roles) for assignment in own),
+                *(f"{_named(assignment, roles)}{_said_of_its_end(assignment, ends or {})}" for assignment in own),
+                *((_ENDS_NOT_READ,) if ends is None else ()),
                 *(f"not touched: {_named(assignment, roles)}" for assignment in elsewhere),
                 *((_LIVES_ON, _NOT_SEEN) if own else ()),
             ),
@@ -147,6 +153,9 @@ class RemoveRoleAssignments:
         is_there = UndoResult((f"{granted['role']}: {assignment_id}",))
         present = self._undoing.get(assignment_id)
         refused = ""
+        if present is None and "until" in granted:
+            reason = f"{granted['role']} was given until {granted['until']}, and given back it would last: activate it again"
+            return UndoResult.leaving(f"{reason} ({assignment_id})")
         if present is None:
             try:
                 self._undoing.put_back(assignment_id, granted)
@@ -173,6 +182,14 @@ class RemoveRoleAssignments:
             if not refusal.is_missing:
                 raise
         return "", self._roles.of("", target.id)
+
+    def _ends(self, own: Iterable[Assignment], principal: str) -> dict[str, str] | None:
+        """Return when those that end by themselves do, None where that could not be read."""
+        subscriptions = dict.fromkeys(str(assignment["scope"]).split("/")[2] for assignment in own)
+        try:
+            return self._roles.ends(subscriptions, principal)
+        except (CloudForbidden, CloudRefusal):
+            return None
 
     def _own(self, plan: Plan) -> list[Assignment]:
         found = self._roles.of(plan.before["subscription"], plan.target.id)
@@ -206,6 +223,16 @@ def _granted(assignment: Assignment, roles: Mapping[str, str]) -> dict[str, Any]
 def _named(assignment: Assignment, roles: Mapping[str, str]) -> str:
     by = "" if assignment["principal_type"] != "Group" else f" through group {assignment['principal_id']}"
     return f"{roles[assignment['role_definition_id']]} on {assignment['scope']}{by}"
+
+
+def _until(assignment: Assignment, ends: Mapping[str, str]) -> dict[str, str]:
+    until = ends.get(str(assignment["id"]).lower())
+    return {"until": until} if until else {}
+
+
+def _said_of_its_end(assignment: Assignment, ends: Mapping[str, str]) -> str:
+    until = _until(assignment, ends)
+    return f", until {until['until']}: undo does not give it back" if until else ""
 
 
 def _is_in_subscription(assignment: Assignment) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from azure_functions.actions.persistence import Persistence
@@ -23,6 +23,11 @@ _CONTENT = (
     "condition_version",
     "delegated_managed_identity_resource_id",
 )
+#: https://learn.microsoft.com/rest/api/authorization/role-assignment-schedule-instances/list-for-scope
+_SCHEDULES = "Microsoft.Authorization/roleAssignmentScheduleInstances"
+_SCHEDULES_VERSION = "2020-10-01"
+#: Privileged Identity Management takes a licence: who has none has no assignment that ends.
+_UNLICENSED = "AadPremiumLicenseRequired"
 
 
 class RoleAssignments:
@@ -45,6 +50,37 @@ class RoleAssignments:
     def at(self, subscription: str) -> list[Assignment]:
         """Return everybody's assignments at a subscription and above it."""
         return self._list(subscription, "atScope()")
+
+    def ends(self, subscriptions: Iterable[str], principal: str) -> dict[str, str]:
+        """Return when a principal's assignments end, of those that do: activated, or assigned for a time. By id in lower case.
+
+        Raises
+        ------
+        CloudForbidden, CloudRefusal
+            It may not, or cannot, be looked for.
+        """
+        found: dict[str, str] = {}
+        for subscription in subscriptions:
+            for one in self._schedules(subscription, principal):
+                said = one.get("properties") or {}
+                if said.get("endDateTime"):
+                    found[str(said.get("originRoleAssignmentId")).lower()] = str(said["endDateTime"])
+        return found
+
+    def _schedules(self, subscription: str, principal: str) -> list[dict[str, Any]]:
+        path = f"/subscriptions/{subscription}/providers/{_SCHEDULES}"
+        query = {"api-version": _SCHEDULES_VERSION, "$filter": f"principalId eq '{principal}'"}
+
+        def attempt() -> list[dict[str, Any]]:
+            with in_core_words("roleAssignmentScheduleInstances read"):
+                return list(self._clients("arm", self._group).each(path, query=query))
+
+        try:
+            return self._persistence.with_turns(attempt)
+        except CloudRefusal as refusal:
+            if refusal.code == _UNLICENSED:
+                return []
+            raise
 
     def count_principals(self, subscription: str) -> int:
         """Return how many principals have a role of their own in a subscription or above it."""

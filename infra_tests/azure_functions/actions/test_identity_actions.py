@@ -58,6 +58,45 @@ class TestRoles:
         assert cloud.made("undo") == set(RemoveRoleAssignments.undo_permissions)
         assert action.verify(made) is Verification.DRIFTED
 
+    def test_what_was_activated_for_a_time_is_not_given_back_for_ever(self, cloud: Cloud, action: RemoveRoleAssignments) -> None:
+        deployer = cloud.world.deployer
+        activated = cloud.shop.assign(deployer, "Storage Blob Data Reader", cloud.world.web)
+        lasting = set(granted(cloud, deployer)) - {activated}
+        cloud.arm.roles.activations.bound(activated, "2026-11-30T20:00:00Z")
+        made = self.plan(cloud, action, deployer)
+        (told,) = [touched for touched in made.touches if "until 2026-11-30T20:00:00Z" in touched]
+        assert "undo does not give it back" in told
+        action.apply(made)
+        assert granted(cloud, deployer) == {}
+        undone = action.undo(made)
+        (left,) = undone.left
+        assert activated in left
+        assert "until 2026-11-30T20:00:00Z" in left
+        assert undone.held == ()
+        assert set(granted(cloud, deployer)) == lasting
+
+    def test_an_activation_that_still_stands_is_no_loss(self, cloud: Cloud, action: RemoveRoleAssignments) -> None:
+        activated = cloud.shop.assign(cloud.world.deployer, "Storage Blob Data Reader", cloud.world.web)
+        cloud.arm.roles.activations.bound(activated, "2026-11-30T20:00:00Z")
+        made = self.plan(cloud, action, cloud.world.deployer)
+        assert action.undo(made).left == ()
+
+    def test_a_tenant_without_privileged_identity_management_has_none_that_end(
+        self, cloud: Cloud, action: RemoveRoleAssignments
+    ) -> None:
+        cloud.arm.roles.activations.licensed = False
+        made = self.plan(cloud, action, cloud.world.deployer)
+        assert not any("could not be read" in touched for touched in made.touches)
+        action.apply(made)
+        assert action.undo(made).left == ()
+
+    def test_where_the_ends_may_not_be_read_the_plan_says_so(self, cloud: Cloud, action: RemoveRoleAssignments) -> None:
+        declared = set(RemoveRoleAssignments.permissions) - {"Microsoft.Authorization/roleAssignmentScheduleInstances/read"}
+        cloud.grants.allow(cloud.identities["identity"], declared)
+        made = self.plan(cloud, action, cloud.world.deployer)
+        assert made.refusal == ""
+        assert any("could not be read: undo would make them last" in touched for touched in made.touches)
+
     def test_applied_or_undone_twice_changes_nothing_the_second_time(self, cloud: Cloud, action: RemoveRoleAssignments) -> None:
         made = self.plan(cloud, action, cloud.world.deployer)
         action.apply(made)

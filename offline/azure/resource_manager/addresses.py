@@ -50,6 +50,7 @@ _NAMES = (
     "profiles",
     "publicIPAddresses",
     "resourceGroups",
+    "roleAssignmentScheduleInstances",
     "roleAssignments",
     "roleDefinitions",
     "securityPolicies",

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from offline.azure.callers import Caller
+from offline.azure.resource_manager.activations import KIND, Activations
 from offline.azure.resource_manager.addresses import Address
 from offline.azure.resource_manager.errors import ArmError, unauthorized
 from offline.azure.resource_manager.store import Resource
@@ -74,6 +75,7 @@ class Roles:
         self._definitions: dict[str, Resource] = {}
         self._assignments: dict[str, Resource] = {}
         self._groups: dict[str, frozenset[str]] = {}
+        self.activations = Activations()
         #: What bounds the assignments that an identity (by client id) makes and removes.
         self.conditions: dict[str, Condition] = {}
         #: Which roles (ids of definitions, lower case) an identity may assign, where conditions on its own assignment limit that.
@@ -128,6 +130,8 @@ class Roles:
         kind = "/".join(address.types).lower()
         if kind == "roleassignments":
             return self._assignment(address, request, caller)
+        if kind == KIND and request.method == "GET" and address.is_list:
+            return self.activations.answer(self._listed(address.scope, request.query.get("$filter", "")))
         if kind == "roledefinitions" and request.method == "GET":
             return self._definition(address, request)
         if kind == "roledefinitions" and request.method in ("PUT", "DELETE"):
@@ -149,6 +153,7 @@ class Roles:
             bound = self.conditions.get(caller.client_id, Condition())
             if found and found["properties"]["principalId"].lower() in bound.holders:
                 raise _unconditional(caller, "delete", address)
+            self.activations.forget(key)
             return Answer(200, self._assignments.pop(key)) if found else Answer(204, EMPTY)
         raise ArmError(405, "HttpMethodNotAllowed", f"{request.method} is not served here for {address.type}.")
 
