@@ -74,6 +74,8 @@ POLICY_BLOB = "policy.yaml"
 API_CALLS, SYSTEM_LOGS, FINDINGS = "api-calls", "system-logs", "findings"
 EVENT_HUBS = (API_CALLS, SYSTEM_LOGS, FINDINGS)
 CONSUMER_GROUP = "breakwater"
+#: Container of the host's own storage in which its event hub triggers keep how far they have read.
+CHECKPOINTS = "azure-webjobs-eventhub"
 
 #: Containers that Network Watcher writes flow logs to.
 VNET_FLOW_LOGS, NSG_FLOW_LOGS = "insights-logs-flowlogflowevent", "insights-logs-networksecuritygroupflowevent"

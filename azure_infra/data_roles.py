@@ -167,6 +167,7 @@ def operator_grants() -> Iterator[tuple[str, Ref]]:
     for queue in (registry.CONTAINMENTS, registry.ANSWERS):
         yield "Storage Queue Data Message Sender", names.queue(queue)
     yield "Storage Blob Data Contributor", names.container(names.STATE, registry.POLICY)
+    yield "Storage Blob Data Reader", names.checkpoints()
     for queue in (*registry.QUEUES, *registry.POISON_QUEUES):
         yield "Storage Queue Data Reader", names.queue(queue)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from azure_functions.registry import FUNCTIONS, FunctionSpec, Group
+from azure_functions.registry import CHECKPOINTS, FUNCTIONS, FunctionSpec, Group, Trigger
 from azure_infra.arm import Ref, concat, parameter, text, variable
 
 # Versions whose published schemas the templates are checked against, beside Microsoft's Bicep types.
@@ -76,6 +76,8 @@ APPS: tuple[App, ...] = (
     App("undo", (Group.UNDO, Group.RESPOND), _functions(*_UNDOES)),
     App("page", (Group.PAGE,), _functions(*_SHOWS)),
 )
+#: The one that reads event hubs.
+(READER,) = (app for app in APPS if any(spec.trigger is Trigger.EVENT_HUB for spec in app.functions))
 
 
 def own(kind: str) -> str:
@@ -158,3 +160,8 @@ def queue(name: str) -> Ref:
 def container(of: Ref, name: str) -> Ref:
     """A container of an account."""
     return of.child("blobServices", text("default")).child("containers", text(name))
+
+
+def checkpoints() -> Ref:
+    """Container in which the host keeps how far its functions have read the event hubs."""
+    return container(host_account(READER.name), CHECKPOINTS)

@@ -63,6 +63,8 @@ def add_storage(template: Template) -> None:
         template.add(
             _account(here, "Standard_LRS"), *_services(here, hierarchical=False), _container(names.container(here, PACKAGES))
         )
+    # The host would make it itself: here because a right on it is given.
+    template.add(_container(names.checkpoints()))
 
 
 def _state(template: Template, redundancy: str, raw_days: str) -> None:

@@ -16,7 +16,7 @@ from console.deployment import Health, Sign
 
 # Versions of the APIs that are asked.
 _ALERTS, _QUERY_RULES, _METRIC_RULES = "2019-03-01", "2026-03-01", "2018-03-01"
-_IDENTITIES = "2024-11-30"
+_IDENTITIES, _STORAGE = "2024-11-30", "2025-08-01"
 _WEB, _HUBS, _EVENT_GRID, _COLLECTION = "2024-11-01", "2024-01-01", "2025-02-15", "2024-03-11"
 _DEPLOY = "deploy again: what is there stays, what is missing is made"
 _PUBLISH = "azure_infra/publish.sh NAME, and the app's log of its start (docs/deploy-azure.md, Deploy)"
@@ -53,6 +53,27 @@ class Estate:
         found = self.each("Microsoft.ManagedIdentity/userAssignedIdentities", _IDENTITIES)
         known = {str(each["name"]): str(each["properties"]["principalId"]) for each in found}
         return {group: known[f"{self.name}-{group}"] for group in Group if f"{self.name}-{group}" in known}
+
+    def hub_namespace(self) -> Json | None:
+        """Return the namespace of the event hubs, None where it is not there. Raises CloudUnavailable, CloudRefusal."""
+        spaces = self.each("Microsoft.EventHub/namespaces", _HUBS)
+        return next((each for each in spaces if str(each["name"]).startswith(f"{self.name}-events-")), None)
+
+    def hubs(self, space: Json) -> dict[str, Json]:
+        """Return those of our event hubs that are there, by name. Raises CloudUnavailable, CloudRefusal."""
+        found = {str(each["name"]): each for each in self.each("eventhubs", _HUBS, space["id"])}
+        return {name: found[name] for name in EVENT_HUBS if name in found}
+
+    def account(self, kind: str) -> Json | None:
+        """Return the storage account of a kind (``azure_infra/names.py``), None where none is there.
+
+        Raises
+        ------
+        CloudUnavailable, CloudRefusal
+        """
+        prefix = self.name.replace("-", "")[:9].lower() + kind
+        accounts = self.each("Microsoft.Storage/storageAccounts", _STORAGE)
+        return next((each for each in accounts if str(each["name"]).startswith(prefix)), None)
 
     def each(self, kind: str, version: str, under: str = "") -> list[Json]:
         """Return the resources of a type in the group, or the children of one of them. Raises CloudUnavailable, CloudRefusal."""
@@ -128,15 +149,11 @@ _FIELDS = frozenset(name for name in Settings.__dataclass_fields__ if not getatt
 
 def of_hubs(estate: Estate) -> Iterator[Sign]:
     """Yield whether the event hubs are there, with the consumer group that the functions read by, and flow logs are announced."""
-    spaces = [
-        each
-        for each in estate.each("Microsoft.EventHub/namespaces", _HUBS)
-        if str(each["name"]).startswith(f"{estate.name}-events-")
-    ]
-    if not spaces:
+    space = estate.hub_namespace()
+    if space is None:
         yield Sign(Health.BAD, "the namespace of the event hubs is not there", _DEPLOY)
         return
-    hubs = {each["name"]: each for each in estate.each("eventhubs", _HUBS, spaces[0]["id"])}
+    hubs = estate.hubs(space)
     wrong = 0
     for name in EVENT_HUBS:
         if name not in hubs:

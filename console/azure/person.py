@@ -116,10 +116,15 @@ class PersonsClients:
 
             return QueueServiceClient(self._account.queue, credential=self._person, initial_backoff=1, **_RETRIES)
         if service == "blobs":
-            from azure.storage.blob import BlobServiceClient
-
-            return BlobServiceClient(self._account.blob, credential=self._person, initial_backoff=1, **_RETRIES)
+            return blobs_at(self._account.blob, self._person)
         raise ValueError(f"there is no client of {service!r}")
+
+
+def blobs_at(endpoint: str, person: Person) -> Any:
+    """Return a client of the blobs of any storage account, by its address."""
+    from azure.storage.blob import BlobServiceClient
+
+    return BlobServiceClient(endpoint, credential=person, initial_backoff=1, **_RETRIES)
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def of_rights(estate: Estate, *, enforces: bool) -> Iterator[Sign]:
     principals = estate.principals()
     own = {principal: f"{estate.name}-{group}" for group, principal in principals.items()}
     roles, armed = _Roles(estate), set[Group]()
-    data = [*grants(), *(flow_log_grants() if _has_flow_log_account(estate) else ())]
+    data = [*grants(), *(flow_log_grants() if estate.account(_FLOW_LOG_ACCOUNT) else ())]
     unarmed: list[str] = []
     for group in Group:
         identity = f"{estate.name}-{group}"
@@ -162,9 +162,3 @@ def _of_role(role: ActionRole, given: Iterable[_Given]) -> Iterator[str]:
         yield role.title
         return
     yield from sorted(set(role.operations) - frozenset[Any]().union(*found))
-
-
-def _has_flow_log_account(estate: Estate) -> bool:
-    """Whether flow logs go to an account of Breakwater's own."""
-    prefix = estate.name.replace("-", "")[:9].lower() + _FLOW_LOG_ACCOUNT
-    return any(str(each["name"]).startswith(prefix) for each in estate.each("Microsoft.Storage/storageAccounts", "2025-08-01"))

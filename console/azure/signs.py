@@ -24,6 +24,7 @@ from azure_functions.registry import (
     Group,
     Trigger,
 )
+from console.azure.spans import ago, span
 from console.deployment import Health, Sign
 from console.policy import effect
 from response.policy import Policy, PolicyError, parse_policy_yaml
@@ -70,9 +71,9 @@ def of_telemetry(beats: Mapping[str, Beat], now_ms: int) -> Iterator[Sign]:
             yield Sign(Health.UNKNOWN, f"{module}: no event was ever read", f"where it should have some, look at {source}")
             continue
         last, verdicts = found[-1], [beat.verdict_ms for beat in found if beat.verdict_ms is not None]
-        read = f"{module}: events were last read {_ago(last.events_ms, now_ms)}"
+        read = f"{module}: events were last read {ago(last.events_ms, now_ms)}"
         scored = f", scored with {last.detector}" if last.detector else ""
-        sent = f", a verdict was sent {_ago(max(verdicts), now_ms)}" if verdicts else ", no verdict was ever sent"
+        sent = f", a verdict was sent {ago(max(verdicts), now_ms)}" if verdicts else ", no verdict was ever sent"
         silent = module not in _RARE and now_ms - last.events_ms > _SILENT_MS
         yield Sign(Health.BAD if silent else Health.GOOD, read + scored + sent, f"look at {source}" if silent else "")
 
@@ -97,13 +98,13 @@ def _of_function(clients: Clients, spec: FunctionSpec, now_ms: int) -> Sign:
             said.insert(0, _given_up(poison, "poison messages", f"{spec.source}-poison", now_ms))
             cures.insert(0, _POISON)
         stuck = waiting.since_ms is not None and now_ms - waiting.since_ms > _STUCK_MS
-        said.append(f"{waiting.length} waiting" + (f", the oldest for {_for(waiting.since_ms, now_ms)}" if stuck else ""))
+        said.append(f"{waiting.length} waiting" + (f", the oldest for {span(waiting.since_ms, now_ms)}" if stuck else ""))
         cures += [_WAITING] if stuck else []
     return Sign(Health.BAD if cures else Health.GOOD, f"{spec.name}: {', '.join(said)}", "; ".join(cures))
 
 
 def _given_up(queue: _Queue, what: str, name: str, now_ms: int) -> str:
-    oldest = f", the oldest for {_for(queue.since_ms, now_ms)}" if queue.since_ms is not None else ""
+    oldest = f", the oldest for {span(queue.since_ms, now_ms)}" if queue.since_ms is not None else ""
     reason = f" ({queue.body})" if queue.body else ""
     return f"{queue.length} {what} in {name}{oldest}{reason}"
 
@@ -182,16 +183,3 @@ def of_policy(clients: Clients, in_force: Callable[[Policy], None]) -> Iterator[
 
 def _ms(when: Any) -> int:
     return int(when.timestamp() * 1000)
-
-
-def _ago(time_ms: int, now_ms: int) -> str:
-    return f"{_for(time_ms, now_ms)} ago"
-
-
-def _for(time_ms: int | None, now_ms: int) -> str:
-    """How long ago, in the unit that a person would take."""
-    seconds = max(0, now_ms - (time_ms or now_ms)) // 1000
-    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} seconds"

@@ -14,7 +14,7 @@ from azure_functions.cloud_errors import CloudForbidden, CloudRefusal, in_core_w
 from azure_functions.registry import ANSWERS, CONTAINMENTS, POLICY, POLICY_BLOB, Group
 from azure_functions.settings import Settings
 from console.azure.account import Account, graph_of, group_of, locate
-from console.azure.person import NotSignedIn, Person, PersonsClients
+from console.azure.person import NotSignedIn, Person, PersonsClients, blobs_at
 from console.azure.signs import of_policy, of_queues, of_tables, of_telemetry
 from console.deployment import Health, NotPossible, Sign
 from response.actions import Mode, Plan
@@ -138,7 +138,13 @@ class Deployment:
         yield from self._looked("queues", lambda: of_queues(self._clients, now_ms))
         yield from self._looked("tables", lambda: of_tables(self._clients))
         yield from self._looked("policy", lambda: of_policy(self._clients, in_force.append))
-        from console.azure import consents, estate, rights  # here, because they bring every function with them
+        from console.azure import (
+            checkpoints,
+            consents,
+            estate,
+            hub_partitions,
+            rights,
+        )  # here, because they bring every function with them
 
         try:
             arm, group = group_of(self._name, self._account, os.environ, self._person)
@@ -151,6 +157,16 @@ class Deployment:
         yield from self._looked("alerts", lambda: estate.of_alerts(here))
         yield from self._looked("apps", lambda: estate.of_apps(here))
         yield from self._looked("event hubs", lambda: estate.of_hubs(here))
+        yield from self._looked(
+            "checkpoints",
+            lambda: checkpoints.of_checkpoints(
+                here,
+                lambda account: blobs_at(account, self._person),
+                lambda space, hub: hub_partitions.partitions_of(space, hub, self._person),
+                lambda space: hub_partitions.incoming_of(arm, space, now_ms),
+                now_ms,
+            ),
+        )
         yield from self._looked("Sentinel", lambda: estate.of_sentinel(here))
         rules = [rule for policy in in_force for rule in policy.rules]
         enforces = any(policy.terms(rule).mode is not Mode.OBSERVE for policy in in_force for rule in policy.rules)

@@ -226,6 +226,12 @@ def test_operators_see_what_is_stuck_in_every_queue(given: list[Right]) -> None:
     assert seen == {*registry.QUEUES, *registry.POISON_QUEUES}
 
 
+def test_operators_see_how_far_event_hubs_were_read_and_not_the_events(given: list[Right]) -> None:
+    here = [(right.who, right.role) for right in given if right.on.endswith(f"/containers/{registry.CHECKPOINTS}")]
+    assert here == [("an operator", "Storage Blob Data Reader")]
+    assert not [right for right in given if right.who == "an operator" and "/eventhubs/" in right.on]
+
+
 def test_operators_see_the_journal_but_change_nothing_in_it(given: list[Right]) -> None:
     roles = {right.role for right in given if right.who == "an operator" and right.on.endswith(f"/tables/{registry.JOURNAL}")}
     assert roles == {"Storage Table Data Reader"}
@@ -307,6 +313,7 @@ def test_no_app_reaches_the_package_of_another(given: list[Right]) -> None:
             right.who
             for right in given
             if right.on.endswith(f"/storageAccounts/breakwateh{app.name[0]}") or f"breakwateh{app.name[0]}" in right.on
+            if not right.on.endswith(f"/containers/{registry.CHECKPOINTS}")
         }
         assert owners == {app.host}
     assert len({app.host for app in APPS}) == len(APPS)

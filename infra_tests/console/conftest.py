@@ -14,7 +14,7 @@ from azure_functions.adapters.journal import TableJournal
 from azure_functions.registry import CONTAINERS, QUEUES, TABLES
 from console.__main__ import main
 from infra_tests.azure_functions.conftest import app
-from infra_tests.console.deployed import alive, armed, placed, services
+from infra_tests.console.deployed import alive, armed, hubs, placed, services
 from infra_tests.console.sign_in import ENGINEER, OBJECT_ID, SignIn
 from infra_tests.lambdas.account import ACCOUNT, Account
 from infra_tests.lambdas.conftest import account
@@ -22,7 +22,7 @@ from lambdas.adapters.journal import DynamoJournal
 from offline.azure.storage import Storage
 from response.journal import Journal
 
-__all__ = ["account", "alive", "app", "armed", "placed", "services"]
+__all__ = ["account", "alive", "app", "armed", "hubs", "placed", "services"]
 
 
 @dataclass

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from azure_functions.adapters.heartbeat import Heartbeat
-from azure_functions.registry import FUNCTIONS, POISON_QUEUES
+from azure_functions.registry import CHECKPOINTS, CONSUMER_GROUP, FUNCTIONS, POISON_QUEUES
 from azure_infra.permissions import graph_permissions
 from infra_tests.azure_infra.conftest import MOST, read
 from infra_tests.console.sign_in import SignIn
 from offline.azure.certificates import Certificates
+from offline.azure.functions_host.checkpoints import Checkpoints
+from offline.azure.hub_namespace import HubNamespace
 from offline.azure.resource_manager.deployed import DEPLOYED
 from offline.azure.seed import SUBSCRIPTION_ID
 from offline.azure.services import Services
@@ -64,13 +66,38 @@ def named(placed: list[str], part: str) -> str:
 
 
 @pytest.fixture
+def hubs(services: Services, storage: Storage, placed: list[str]) -> HubNamespace:
+    """The event hubs, of which everything was read."""
+    at = {"serviceBusEndpoint": f"{services.event_hubs.url}/"}
+    services.arm.change(named(placed, "/Microsoft.EventHub/namespaces/"), lambda kept: kept["properties"].update(at))
+    endpoints = {"primaryEndpoints": {"blob": storage.azurite.blob_endpoint()}}
+    services.arm.change(named(placed, "/storageAccounts/breakwatehd"), lambda kept: kept["properties"].update(endpoints))
+    for hub in services.event_hubs.hubs.values():
+        for number in range(8):
+            hub.send(b"{}")
+            checkpoint(storage, hub.name, number % 4, number // 4)
+    return services.event_hubs
+
+
+def checkpoint(storage: Storage, hub: str, partition: int, sequence_number: int) -> None:
+    """The host has read a partition so far."""
+    container = storage.blobs.get_container_client(CHECKPOINTS)
+    Checkpoints(container, "127.0.0.1", hub, CONSUMER_GROUP).move(partition, sequence_number, 0)
+
+
+@pytest.fixture
 def alive(
-    on_azure: Console, storage: Storage, services: Services, sign_in: SignIn, placed: list[str], monkeypatch: pytest.MonkeyPatch
+    on_azure: Console,
+    storage: Storage,
+    services: Services,
+    hubs: HubNamespace,
+    sign_in: SignIn,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Console:
     """All is well."""
     monkeypatch.setenv("BREAKWATER_ARM_ENDPOINT", services.arm.url)
     monkeypatch.setenv("BREAKWATER_GRAPH_ENDPOINT", services.graph.url)
-    sign_in.knows(services.graph.url)
+    sign_in.knows(services.graph.url, *hubs.audiences)
     for group, permissions in graph_permissions().items():
         services.graph.grant(services.identities[group].object_id, *permissions)
     for name in POISON_QUEUES:

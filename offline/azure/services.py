@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
-from azure_functions.registry import Group
+from azure_functions.registry import EVENT_HUBS, Group
 from azure_infra.permissions import ORDINARY_ROLES
 from offline.azure.calls import CallLog, Grants
 from offline.azure.certificates import Certificates
 from offline.azure.credential import TENANT_ID
+from offline.azure.functions_host.event_hubs import EventHub
 from offline.azure.graph import Graph
+from offline.azure.hub_namespace import HubNamespace
 from offline.azure.identity import IdentityEndpoint
 from offline.azure.ingestion import LogsIngestion
 from offline.azure.publishing import Publishing
@@ -27,7 +29,7 @@ GROUPS = tuple(str(group) for group in Group)
 
 
 class Services:
-    """Resource Manager, Graph, Logs Ingestion, a vault, the apps' hosts and the identity endpoint, on 127.0.0.1 until closed.
+    """Resource Manager, Graph, Logs Ingestion, a vault, hosts, event hubs, the identity endpoint: on 127.0.0.1 until closed.
 
     Parameters
     ----------
@@ -52,6 +54,7 @@ class Services:
         self.vault = Vault(**shared).serve(tls)
         self.publishing = Publishing(self.arm, **shared).serve(tls)
         self.arm.publish_at(self.publishing.url.removeprefix("https://"))
+        self.event_hubs = HubNamespace([EventHub(name) for name in EVENT_HUBS], **shared).serve(tls)
         self.identity = IdentityEndpoint(clock=clock).serve()
         self.identities = {group: self.identity.assign(group) for group in GROUPS}
         self.world: World = seed(self.arm, self.graph)
@@ -100,7 +103,7 @@ class Services:
 
     def close(self) -> None:
         """Stop listening."""
-        for service in (self.arm, self.graph, self.logs, self.vault, self.publishing, self.identity):
+        for service in (self.arm, self.graph, self.logs, self.vault, self.publishing, self.event_hubs, self.identity):
             service.close()
 
     def __enter__(self) -> Self:

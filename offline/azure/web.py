@@ -86,7 +86,10 @@ def member(body: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: ``body`` is turned into JSON; :data:`EMPTY` sends none. ``reason`` stands for HTTP's own word for it."""
+    """One answer: ``body`` is turned into JSON, bytes are sent as they are; :data:`EMPTY` sends none.
+
+    ``reason`` stands for HTTP's own word for the status.
+    """
 
     status: int
     body: object = EMPTY
@@ -187,11 +190,11 @@ def _handler(answer: Answerer) -> type[BaseHTTPRequestHandler]:
             if reply.status == HUNG_UP:
                 self.close_connection = True
                 return
-            raw = b"" if reply.body is EMPTY else json.dumps(reply.body).encode()
+            raw = reply.body if isinstance(reply.body, bytes) else b"" if reply.body is EMPTY else json.dumps(reply.body).encode()
             self.send_response(reply.status, reply.reason)
             for name, value in {"x-ms-request-id": str(uuid4()), **reply.headers}.items():
                 self.send_header(name, value)
-            if raw:
+            if raw and "Content-Type" not in reply.headers:
                 self.send_header("Content-Type", "application/json; charset=utf-8")
             if reply.status != 204:
                 self.send_header("Content-Length", str(len(raw)))

@@ -14,7 +14,9 @@ import pytest
 from infra_tests.offline.azure.tiny_app import HOST_JSON, settings, tiny_host, write_app
 from offline import processes
 from offline.azure.functions_host.blob_events import POISON_QUEUE
+from offline.azure.functions_host.checkpoints import Checkpoints
 from offline.azure.functions_host.delivery import Fate, NotDraining
+from offline.azure.functions_host.event_hubs import EventHub, EventHubListener
 from offline.azure.functions_host.functions import AppUnusable
 from offline.azure.functions_host.host import FunctionsHost
 from offline.azure.functions_host.host_settings import HostJsonWrong
@@ -166,6 +168,27 @@ def test_after_a_restart_events_behind_the_checkpoint_come_again(host: Functions
     listener.checkpoints = [0] * len(listener.checkpoints)
     listener.restart()
     assert b'{"event": "once more"}' in [body for delivery in host.drain() for body in delivery.bodies]
+
+
+def test_a_checkpoint_is_kept_as_the_extension_keeps_it_and_waits_for_a_batch_that_fails(
+    host: FunctionsHost, storage: Storage
+) -> None:
+    container = storage.blobs.get_container_client("azure-webjobs-eventhub")
+    hub, kept = EventHub("patient", partitions=1), Checkpoints(container, "X.servicebus.windows.net", "patient", "breakwater")
+    listener = EventHubListener(host.functions["on_events"], host.invoker, hub, lambda _: None, kept)
+
+    def read() -> dict[str, str]:
+        name = "x.servicebus.windows.net/patient/breakwater/checkpoint/0"
+        return {blob.name: blob.metadata["sequencenumber"] for blob in container.list_blobs(name, include=["metadata"])}
+
+    hub.send(b'{"event": 1}')
+    hub.send(b'{"event": 2}')
+    listener.pump(0, most_attempts=1, pause=lambda _: False)
+    assert read() == {"x.servicebus.windows.net/patient/breakwater/checkpoint/0": "1"}
+    hub.send(b'{"do": "fail"}')
+    with pytest.raises(NotDraining):
+        listener.pump(0, most_attempts=1, pause=lambda _: False)
+    assert [*read().values()] == ["1"]
 
 
 def test_an_event_of_a_blob_hands_over_its_name_and_content(host: FunctionsHost, storage: Storage) -> None:

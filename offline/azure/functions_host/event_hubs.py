@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from offline.azure.functions_host.checkpoints import Checkpoints
 from offline.azure.functions_host.delivery import Delivery, Fate, NotDraining, document
 from offline.azure.functions_host.functions import Function
 from offline.azure.functions_host.invoker import Invoker
@@ -63,10 +64,19 @@ class EventHubListener:
     hub : EventHub
     watch : callable
         Told of every delivery.
+    kept : Checkpoints, optional
+        Where checkpoints are kept besides, for others to read.
     """
 
-    def __init__(self, function: Function, invoker: Invoker, hub: EventHub, watch: Callable[[Delivery], None]) -> None:
-        self.function, self.hub = function, hub
+    def __init__(
+        self,
+        function: Function,
+        invoker: Invoker,
+        hub: EventHub,
+        watch: Callable[[Delivery], None],
+        kept: Checkpoints | None = None,
+    ) -> None:
+        self.function, self.hub, self._kept = function, hub, kept
         self.checkpoints = [0] * len(hub.partitions)
         self._read = [0] * len(hub.partitions)
         self._batches = [0] * len(hub.partitions)
@@ -95,6 +105,8 @@ class EventHubListener:
         self._batches[partition] += 1
         if self._batches[partition] % settings.checkpoint_frequency == 0:
             self.checkpoints[partition] = self._read[partition]
+            if self._kept:
+                self._kept.move(partition, events[-1].sequence_number, events[-1].offset)
         return delivery
 
     def restart(self) -> None:

@@ -18,6 +18,7 @@ from offline.azure.resource_manager.ground import Ground
 from offline.azure.resource_manager.groups import Groups
 from offline.azure.resource_manager.kinds import Kind
 from offline.azure.resource_manager.locks import Locks
+from offline.azure.resource_manager.metrics import Metrics
 from offline.azure.resource_manager.operations import Operations
 from offline.azure.resource_manager.resources import Resources
 from offline.azure.resource_manager.roles import Roles
@@ -46,8 +47,9 @@ class ResourceManager(Endpoint):
 
     Attributes
     ----------
-    groups, locks, roles, incidents
-        The state that is no resource of a resource group: subscriptions and groups, access control, Sentinel's incidents.
+    groups, locks, roles, incidents, metrics
+        The state that is no resource of a resource group: subscriptions and groups, access control, Sentinel's incidents, what
+        Azure Monitor has counted.
     """
 
     name = "arm"
@@ -75,6 +77,7 @@ class ResourceManager(Endpoint):
         self.locks = Locks()
         self.roles = Roles()
         self.incidents = Incidents()
+        self.metrics = Metrics()
         self._deployments = Deployments(
             self._operations,
             self.faults,
@@ -195,6 +198,8 @@ class ResourceManager(Endpoint):
                     answer = self.roles.answer(address, request, caller)
                 case "microsoft.securityinsights", "incidents":
                     answer = self.incidents.answer(address, request, caller)
+                case "microsoft.insights", "metrics":
+                    answer = self.metrics.answer(address, request)
                 case "microsoft.resources", "deployments":
                     answer = self._deployments.answer(address, request, caller)
                 case "microsoft.resources", _:

@@ -50,10 +50,11 @@ class StorageAccounts(Kind):
         shown = super().show(resource, store)
         del shown["etag"]
         name = shown["name"]
-        shown["properties"] |= {
+        shown["properties"] = {
             "primaryLocation": shown["location"],
             "statusOfPrimary": "available",
             "primaryEndpoints": {kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("blob", "dfs", "queue", "table")},
+            **shown["properties"],
         }
         return shown
 
