@@ -14,19 +14,19 @@ from offline.azure.services import Services
 
 ROOT = FOLDER.parent
 AZ = ROOT / ".venv-az" / "bin" / "az"
-_GUIDE = (ROOT / "docs" / "deploy-azure.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "deploy-azure.md").read_text(encoding="utf-8")
 
 
 def commands_of_the_guide(begin: str) -> str:
     """The block of commands that has a line which begins so."""
-    blocks = [block for block in _GUIDE.split("\n\n") if block.startswith("    ")]
+    blocks = [block for block in GUIDE.split("\n\n") if block.startswith("    ")]
     (found,) = [block for block in blocks if any(line.strip().startswith(begin) for line in block.splitlines())]
     return "\n".join(line.removeprefix("    ") for line in found.splitlines())
 
 
 def line_of_the_guide(begin: str) -> str:
     """The one command of the guide that begins so."""
-    (line,) = [line.strip() for line in _GUIDE.splitlines() if line.startswith("    ") and line.strip().startswith(begin)]
+    (line,) = [line.strip() for line in GUIDE.splitlines() if line.startswith("    ") and line.strip().startswith(begin)]
     return line
 
 

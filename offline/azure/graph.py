@@ -10,25 +10,24 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from offline.azure.app_roles import PERMISSIONS, AppRoles, BadAssignment
+from offline.azure.applications import Applications
 from offline.azure.callers import Caller
 from offline.azure.calls import CallLog, Grants
+from offline.azure.directory_objects import CONTEXT, ID, DirectoryObject, GraphError, not_found, selected
 from offline.azure.endpoint import Endpoint, Link, Refusal, Wanted
 from offline.azure.web import Answer, Request
 
-_CONTEXT = "https://graph.microsoft.com/v1.0/$metadata"
 _USER_DEFAULT = ("displayName", "givenName", "id", "jobTitle", "mail", "surname", "userPrincipalName")
-_ID = r"([^/()]+)"
 _READ_USER, _READ_APPLICATION = "graph:User.Read.All", "graph:Application.Read.All"
 _READ_OBJECT, _READ_GROUPS = "graph:Directory.Read.All", "graph:GroupMember.Read.All"
 _DISABLE, _REVOKE = "graph:User.EnableDisableAccount.All", "graph:User.RevokeSessions.All"
-_GRANT = "graph:AppRoleAssignment.ReadWrite.All"
+_GRANT, _WRITE_APPLICATION = "graph:AppRoleAssignment.ReadWrite.All", "graph:Application.ReadWrite.All"
 #: Wider permissions that serve as well [each method's permissions table].
 _WIDER = {
     _READ_USER: ("graph:User.ReadWrite.All", "graph:Directory.Read.All", "graph:Directory.ReadWrite.All"),
@@ -38,18 +37,10 @@ _WIDER = {
     _DISABLE: ("graph:User.ReadWrite.All", "graph:Directory.ReadWrite.All"),
     _REVOKE: ("graph:User.ReadWrite.All", "graph:Directory.ReadWrite.All"),
     _GRANT: (),
+    _WRITE_APPLICATION: (),
 }
 
-DirectoryObject = dict[str, Any]
 _Handler = Callable[["Graph", str, Request], Answer]
-
-
-class GraphError(Refusal):
-    """A request that Graph refuses: its error body carries what its support asks for."""
-
-    def answer(self) -> Answer:
-        inner = {"date": "2026-11-01T08:00:00", "request-id": str(uuid4())}
-        return Answer(self.status, {"error": {"code": self.code, "message": self.message, "innerError": inner}}, self.headers)
 
 
 class Graph(Endpoint):
@@ -75,6 +66,9 @@ class Graph(Endpoint):
         self._privileged: set[str] = set()
         self._roles = AppRoles()
         self._objects[self._roles.service["id"]] = self._roles.service
+        self._applications = Applications(self._objects)
+        #: Object id, client id and name of the managed identities that Resource Manager has: each is an object of the directory.
+        self.managed_identities: Callable[[], Iterable[tuple[str, str, str]]] = tuple
 
     def add_user(self, object_id: str, principal_name: str, *, privileged: bool = False, **properties: Any) -> str:
         """Seed a user; return its object id.
@@ -160,6 +154,11 @@ class Graph(Endpoint):
             if match and method == request.method:
                 links = tuple(Link(one, request.path) for one in permissions[1:])
                 return Wanted(permissions[0], links, partial(self._handle, handler, match[1], request))
+        for method, pattern, answered, permission in self._applications.routes:
+            match = re.fullmatch("/v1.0" + pattern, request.path, re.IGNORECASE)
+            if match and method == request.method:
+                handle = partial(self._handle, lambda _, key, asked, answered=answered: answered(key, asked), match[1], request)
+                return Wanted(permission, (), handle)
         raise GraphError(
             400, "BadRequest", f"Resource not found for the segment, or not served here: {request.method} {request.path}."
         )
@@ -175,20 +174,20 @@ class Graph(Endpoint):
             return handler(self, key, request)
 
     def _find(self, key: str, kind: str = "") -> DirectoryObject:
+        if key.lower() not in self._objects:
+            for object_id, app_id, name in self.managed_identities():
+                if object_id.lower() == key.lower():
+                    self.add_service_principal(object_id, app_id, name, "ManagedIdentity")
         found = self._objects.get(key.lower())
         if found is None and kind in ("", "user"):
             users = (one for one in self._objects.values() if str(one.get("userPrincipalName", "")).lower() == key.lower())
             found = next(users, None)
         if found is None or (kind and found["@odata.type"] != f"#microsoft.graph.{kind}"):
-            raise GraphError(
-                404,
-                "Request_ResourceNotFound",
-                f"Resource '{key}' does not exist or one of its queried reference-property objects are not present.",
-            )
+            raise not_found(key)
         return found
 
     def _get_user(self, key: str, request: Request) -> Answer:
-        return Answer(200, _selected(self._find(key, "user"), request, _USER_DEFAULT, "users"))
+        return Answer(200, selected(self._find(key, "user"), request, _USER_DEFAULT, "users"))
 
     def _list_users(self, _: str, request: Request) -> Answer:
         query = request.query
@@ -198,21 +197,21 @@ class Graph(Endpoint):
         names = tuple(filter(None, query.get("$select", "").split(","))) or _USER_DEFAULT
         shown = [{name: one[name] for name in names} for one in users[: int(query.get("$top", "100"))]]
         counted = {"@odata.count": len(users)} if query.get("$count") == "true" else {}
-        return Answer(200, {"@odata.context": f"{_CONTEXT}#users", **counted, "value": shown})
+        return Answer(200, {"@odata.context": f"{CONTEXT}#users", **counted, "value": shown})
 
     def _get_service_principal(self, key: str, request: Request) -> Answer:
-        return Answer(200, _selected(self._find(key, "servicePrincipal"), request, (), "servicePrincipals"))
+        return Answer(200, selected(self._find(key, "servicePrincipal"), request, (), "servicePrincipals"))
 
     def _get_service_principal_by_app(self, app_id: str, request: Request) -> Answer:
         for one in self._objects.values():
             if str(one.get("appId", "")).lower() == app_id.lower():
-                return Answer(200, _selected(one, request, (), "servicePrincipals"))
+                return Answer(200, selected(one, request, (), "servicePrincipals"))
         raise GraphError(404, "Request_ResourceNotFound", f"Resource '{app_id}' does not exist.")
 
     def _get_object(self, key: str, request: Request) -> Answer:
         found = self._find(key)
         default = _USER_DEFAULT if found["@odata.type"] == "#microsoft.graph.user" else ()
-        return Answer(200, {"@odata.type": found["@odata.type"], **_selected(found, request, default, "directoryObjects")})
+        return Answer(200, {"@odata.type": found["@odata.type"], **selected(found, request, default, "directoryObjects")})
 
     def _member_of(self, key: str, request: Request) -> Answer:
         wanted, found = {str(self._find(key)["id"]).lower()}, list[str]()
@@ -224,7 +223,7 @@ class Graph(Endpoint):
                     found.append(group)
                     pending.append(group)
         groups = [{**self._objects[group]} for group in found]
-        return Answer(200, {"@odata.context": f"{_CONTEXT}#directoryObjects", "value": groups})
+        return Answer(200, {"@odata.context": f"{CONTEXT}#directoryObjects", "value": groups})
 
     def _patch_user(self, key: str, request: Request) -> Answer:
         user, sent = self._find(key, "user"), request.json()
@@ -244,14 +243,14 @@ class Graph(Endpoint):
 
     def _get_granted(self, key: str, request: Request) -> Answer:
         found = [*self._roles.of(self._find(key, "servicePrincipal")["id"])]
-        return Answer(200, {"@odata.context": f"{_CONTEXT}#appRoleAssignments", "value": found})
+        return Answer(200, {"@odata.context": f"{CONTEXT}#appRoleAssignments", "value": found})
 
     def _grant(self, key: str, request: Request) -> Answer:
         try:
             made = self._roles.asked(self._find(key, "servicePrincipal"), request, self.clock())
         except BadAssignment as error:
             raise GraphError(400, "Request_BadRequest", str(error)) from error
-        return Answer(201, {"@odata.context": f"{_CONTEXT}#appRoleAssignments/$entity", **made})
+        return Answer(201, {"@odata.context": f"{CONTEXT}#appRoleAssignments/$entity", **made})
 
     def _take_away(self, assignment: str, request: Request) -> Answer:
         if not self._roles.take_away(assignment):
@@ -261,31 +260,20 @@ class Graph(Endpoint):
     def _revoke_sessions(self, key: str, request: Request) -> Answer:
         user = self._find(key, "user")
         user["signInSessionsValidFromDateTime"] = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return Answer(200, {"@odata.context": f"{_CONTEXT}#Edm.Boolean", "value": True})
+        return Answer(200, {"@odata.context": f"{CONTEXT}#Edm.Boolean", "value": True})
 
 
 _ROUTES: tuple[tuple[str, str, _Handler, tuple[str, ...]], ...] = (
     ("GET", r"/users()", Graph._list_users, (_READ_USER,)),
-    ("GET", rf"/users/{_ID}", Graph._get_user, (_READ_USER,)),
-    ("PATCH", rf"/users/{_ID}", Graph._patch_user, (_DISABLE, _READ_USER)),
-    ("POST", rf"/users/{_ID}/(?:microsoft\.graph\.)?revokeSignInSessions", Graph._revoke_sessions, (_REVOKE,)),
-    ("GET", rf"/users/{_ID}/transitiveMemberOf", Graph._member_of, (_READ_USER, _READ_GROUPS)),
-    ("GET", rf"/servicePrincipals/{_ID}", Graph._get_service_principal, (_READ_APPLICATION,)),
-    ("GET", rf"/servicePrincipals\(appId='{_ID}'\)", Graph._get_service_principal_by_app, (_READ_APPLICATION,)),
-    ("GET", rf"/servicePrincipals/{_ID}/transitiveMemberOf", Graph._member_of, (_READ_APPLICATION, _READ_GROUPS)),
-    ("GET", rf"/servicePrincipals/{_ID}/appRoleAssign(?:ments|edTo)", Graph._get_granted, (_READ_APPLICATION,)),
-    ("POST", rf"/servicePrincipals/{_ID}/appRoleAssignments", Graph._grant, (_GRANT, _READ_APPLICATION)),
-    ("DELETE", rf"/servicePrincipals/[^/]+/appRoleAssignments/{_ID}", Graph._take_away, (_GRANT,)),
-    ("GET", rf"/directoryObjects/{_ID}", Graph._get_object, (_READ_OBJECT,)),
+    ("GET", rf"/users/{ID}", Graph._get_user, (_READ_USER,)),
+    ("PATCH", rf"/users/{ID}", Graph._patch_user, (_DISABLE, _READ_USER)),
+    ("POST", rf"/users/{ID}/(?:microsoft\.graph\.)?revokeSignInSessions", Graph._revoke_sessions, (_REVOKE,)),
+    ("GET", rf"/users/{ID}/transitiveMemberOf", Graph._member_of, (_READ_USER, _READ_GROUPS)),
+    ("GET", rf"/servicePrincipals/{ID}", Graph._get_service_principal, (_READ_APPLICATION,)),
+    ("GET", rf"/servicePrincipals\(appId='{ID}'\)", Graph._get_service_principal_by_app, (_READ_APPLICATION,)),
+    ("GET", rf"/servicePrincipals/{ID}/transitiveMemberOf", Graph._member_of, (_READ_APPLICATION, _READ_GROUPS)),
+    ("GET", rf"/servicePrincipals/{ID}/appRoleAssign(?:ments|edTo)", Graph._get_granted, (_READ_APPLICATION,)),
+    ("POST", rf"/servicePrincipals/{ID}/appRoleAssignments", Graph._grant, (_GRANT, _READ_APPLICATION)),
+    ("DELETE", rf"/servicePrincipals/[^/]+/appRoleAssignments/{ID}", Graph._take_away, (_GRANT,)),
+    ("GET", rf"/directoryObjects/{ID}", Graph._get_object, (_READ_OBJECT,)),
 )
-
-
-def _selected(found: DirectoryObject, request: Request, default: tuple[str, ...], collection: str) -> DirectoryObject:
-    names = tuple(filter(None, request.query.get("$select", "").split(","))) or default or tuple(found)
-    unknown = [name for name in names if name not in found]
-    if unknown:
-        raise GraphError(
-            400, "BadRequest", f"Could not find a property named '{unknown[0]}' on type '{found['@odata.type'][1:]}'."
-        )
-    context = f"{_CONTEXT}#{collection}/$entity"
-    return {"@odata.context": context, **{name: found[name] for name in names if name != "@odata.type"}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
+from azure_infra.consent import SENTINEL_APPLICATION
 from offline.azure.credential import TENANT_ID
 from offline.azure.graph import Graph
 from offline.azure.resource_manager.manager import ResourceManager
@@ -299,6 +300,7 @@ def seed(manager: ResourceManager, graph: Graph | None = None) -> World:
         graph.add_user(people["break-glass"], "break-glass@example.com", privileged=True)
         graph.add_group(operations, "Operations", people["mallory"])
         graph.add_service_principal(deployer, made_up("application deployer"), "deployer")
+        graph.add_service_principal(made_up("object Azure Security Insights"), SENTINEL_APPLICATION, "Azure Security Insights")
     storage = shop.storage_account(
         "shopdata",
         tags={"service": "web"},

@@ -50,6 +50,7 @@ class Services:
         shared: Any = {"calls": self.calls, "grants": self.grants, "clock": clock}
         self.arm = ResourceManager(**shared).serve(tls)
         self.graph = Graph(**shared).serve(tls)
+        self.graph.managed_identities = self.arm.managed_identities
         self.logs = LogsIngestion(**shared).serve(tls)
         self.vault = Vault(**shared).serve(tls)
         self.publishing = Publishing(self.arm, **shared).serve(tls)

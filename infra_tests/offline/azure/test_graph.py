@@ -148,3 +148,47 @@ class TestPermissions:
         ):
             assert refusal(graph.call, "POST", path, body=wrong) == (400, "Request_BadRequest")
         assert refusal(graph.call, "DELETE", f"{path}/none") == (404, "Request_ResourceNotFound")
+
+
+class TestApplications:
+    """What somebody registers in the tenant."""
+
+    def test_one_is_registered_changed_and_found(self, graph):
+        made = graph.call("POST", "/v1.0/applications", body={"displayName": "soc", "api": {"requestedAccessTokenVersion": 2}})
+        uri = f"api://{made['appId']}"
+        assert graph.call("PATCH", f"/v1.0/applications/{made['id']}", body={"identifierUris": [uri]}) is None
+        for wanted in (f"appId eq '{made['appId']}'", "startswith(displayName,'so')", f"identifierUris/any(s:s eq '{uri}')"):
+            (found,) = graph.call("GET", "/v1.0/applications", query={"$filter": wanted})["value"]
+            assert (found["id"], found["identifierUris"]) == (made["id"], [uri])
+        assert graph.call("GET", "/v1.0/applications", query={"$filter": "startswith(displayName,'x')"})["value"] == []
+        assert graph.call("GET", f"/v1.0/applications/{made['id']}")["api"] == {"requestedAccessTokenVersion": 2}
+
+    def test_its_service_principal_is_made_once(self, services, graph):
+        made = graph.call("POST", "/v1.0/applications", body={"displayName": "soc"})
+        principal = graph.call("POST", "/v1.0/servicePrincipals", body={"appId": made["appId"]})
+        named = {"$filter": f"servicePrincipalNames/any(c:c eq '{made['appId']}')"}
+        assert [one["id"] for one in graph.call("GET", "/v1.0/servicePrincipals", query=named)["value"]] == [principal["id"]]
+        again = refusal(graph.call, "POST", "/v1.0/servicePrincipals", body={"appId": made["appId"]})
+        assert again == (409, "Request_MultipleObjectsWithSameKeyValue")
+        assert refusal(graph.call, "POST", "/v1.0/servicePrincipals", body={"appId": services.world.alice})[0] == 400
+
+    def test_what_is_wrong_or_not_served_is_refused(self, services, graph):
+        made = graph.call("POST", "/v1.0/applications", body={"displayName": "soc"})
+        path = f"/v1.0/applications/{made['id']}"
+        assert refusal(graph.call, "PATCH", path, body={"identifierUris": ["https://elsewhere.example"]})[0] == 400
+        assert refusal(graph.call, "PATCH", path, body={"appRoles": []})[0] == 400
+        assert refusal(graph.call, "POST", "/v1.0/applications", body={})[0] == 400
+        assert refusal(graph.call, "GET", "/v1.0/applications", query={"$filter": "id ne null"})[0] == 400
+        assert refusal(graph.call, "GET", f"/v1.0/applications/{services.world.alice}")[0] == 404
+
+    def test_registering_takes_more_than_reading(self, services, graph):
+        services.grants.allow(services.identities["identity"].client_id, ("graph:Application.Read.All",))
+        assert graph.call("GET", "/v1.0/applications")["value"] == []
+        denied = refusal(graph.call, "POST", "/v1.0/applications", body={"displayName": "soc"})
+        assert denied == (403, "Authorization_RequestDenied")
+
+    def test_an_identity_that_resource_manager_made_is_an_object_of_the_directory(self, services, graph):
+        identity = f"{services.world.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/robot"
+        principal = services.arm.put(identity, {"location": "westeurope"})["properties"]["principalId"]
+        shown = graph.call("GET", f"/v1.0/servicePrincipals/{principal}")
+        assert (shown["displayName"], shown["servicePrincipalType"]) == ("robot", "ManagedIdentity")

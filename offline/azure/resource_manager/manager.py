@@ -91,6 +91,12 @@ class ResourceManager(Endpoint):
         """Where function apps take their packages from now on: the address of the service that does, without ``https://``."""
         self._resources.sites.published_at = host
 
+    def managed_identities(self) -> list[tuple[str, str, str]]:
+        """Object id, client id and name of each user-assigned identity."""
+        with self._store.lock:
+            shown = [self.resource(one["id"]) for one in self._store.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")]
+        return [(one["properties"]["principalId"], one["properties"]["clientId"], one["name"]) for one in shown]
+
     def put(self, resource_id: str, body: dict[str, Any], *, power: str = "") -> Resource:
         """Keep a resource at once, as if its operation had ended; return it as it is answered.
 
