@@ -23,7 +23,7 @@ ACTION_GROUPS = "2023-01-01"
 WORKSPACES = "2025-07-01"
 SENTINEL = "2025-09-01"
 LOGIC = "2017-07-01"
-# Versions of which no schema was collected: Bicep's types describe them, or infra_tests/azure_infra/restated.py.
+# Versions of which no schema was collected: Bicep's types describe them, the last infra_tests/azure_infra/restated.py.
 APPLICATION_INSIGHTS = "2020-02-02"
 WORKBOOKS = "2023-06-01"
 CONNECTIONS = "2016-06-01"

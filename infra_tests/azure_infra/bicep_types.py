@@ -29,7 +29,8 @@ class ResourceType:
     ----------
     name, version : str
     scopes : frozenset of str
-        Where resources of it can be made: ``Tenant``, ``Subscription``, ``ResourceGroup``, ``Extension`` …
+        Where resources of it can be made: ``Tenant``, ``Subscription``, ``ResourceGroup``, ``Extension`` … Empty where that is
+        not said.
     body : mapping
         What a resource consists of.
     types : mapping of str to mapping
@@ -71,7 +72,7 @@ class ResourceType:
 
     def _misplaced(self, identifier: str) -> Iterator[str]:
         scope = scope_of(identifier)
-        if scope not in self.scopes and (scope == "Extension" or "AllExceptExtension" not in self.scopes):
+        if self.scopes and scope not in self.scopes and (scope == "Extension" or "AllExceptExtension" not in self.scopes):
             yield f"is made at {scope}, and can be at {', '.join(sorted(self.scopes))}"
 
     def _value(self, value: Any, written: str, limits: str, at: str) -> Iterator[str]:

@@ -1,8 +1,4 @@
-"""Two types that neither Microsoft's Bicep types nor the collected schemas describe: what is published, restated and closed.
-
-Looked up in November 2026. Locks: ``schemas/2020-05-01/Microsoft.Authorization.json`` of Azure/azure-resource-manager-schemas,
-compared with the SDK's model. ``microsoft.aadiam``, which has nothing there: as public templates deploy it.
-"""
+"""A type that neither Microsoft's Bicep types, nor its SDKs, nor the collected schemas describe: as public templates have it."""
 
 from __future__ import annotations
 
@@ -14,10 +10,6 @@ from jsonschema import Draft4Validator
 from offline.azure.templates.expressions import Later
 
 
-def _one_of(*values: str) -> dict[str, Any]:
-    return {"enum": list(values)}
-
-
 def _object(required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
@@ -26,12 +18,6 @@ _TEXT, _YES_NO, _ID = {"type": "string"}, {"type": "boolean"}, {"type": "string"
 
 #: Of each type its version and its properties. Beside them stands nothing but a name.
 RESTATED: dict[str, tuple[str, dict[str, Any]]] = {
-    "Microsoft.Authorization/locks": (
-        "2020-05-01",
-        _object(
-            ("level",), level=_one_of("NotSpecified", "CanNotDelete", "ReadOnly"), notes={"type": "string", "maxLength": 512}
-        ),
-    ),
     "microsoft.aadiam/diagnosticSettings": (
         "2017-04-01",
         _object(

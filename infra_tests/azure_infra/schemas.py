@@ -18,7 +18,7 @@ from offline.azure.templates.expressions import Later
 
 _ROOT = "https://schema.management.azure.com/schemas/"
 
-#: Types whose schema is not among the collected ones: ``bicep_types.py`` and ``restated.py`` check them. And the one that holds a
+#: Types whose schema is not among the collected ones: they are checked in the other ways alone. And the one that holds a
 #: template, which its schema takes for any object; the resources in it are checked.
 WITHOUT_SCHEMA = {
     "Microsoft.Authorization/locks",

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from azure_infra.__main__ import COMPILED, TEMPLATES
-from infra_tests.azure_infra import test_main_bicep as main_bicep
+from infra_tests.azure_infra.all_resources import GONE, all_resources, changed
 from infra_tests.azure_infra.azmcp import NoCommand, definitions
 from infra_tests.azure_infra.bicep_types import ResourceType
-from infra_tests.azure_infra.conftest import read
-from offline.azure.templates.deployment import DEPLOYMENTS, SUBSCRIPTION, Deployed, Deployment
-from offline.azure.templates.expressions import Later
+from infra_tests.azure_infra.restated import RESTATED
+from infra_tests.azure_infra.sdk_models import MODELS
+from offline.azure.templates.deployment import SUBSCRIPTION
 
-#: Types that Microsoft's command knows by name, and then does not find among its own files.
-NOT_DESCRIBED = {
-    "Microsoft.Authorization/locks",
-    "Microsoft.Insights/actionGroups",
-    "Microsoft.Insights/dataCollectionEndpoints",
-    "Microsoft.Insights/dataCollectionRules",
-    "Microsoft.Insights/diagnosticSettings",
-    "Microsoft.Insights/metricAlerts",
-    "Microsoft.Insights/scheduledQueryRules",
-    "microsoft.aadiam/diagnosticSettings",
-}
+#: Microsoft's command knows these by name, and then does not find them among its own files.
+NOT_DESCRIBED = {*MODELS, *RESTATED}
 NO_TYPE = "Microsoft.Storage/cupboards"
 #: Types that are described in another version than the templates name: ours, theirs. All others are described in ours.
 OTHER_VERSION = {
@@ -64,58 +52,24 @@ EXCEPTED = {
 
 
 @pytest.fixture(scope="module")
-def deployments(least: dict[str, Deployment], most: dict[str, Deployment]) -> list[Deployment]:
-    """Each template and main.json, with the fewest and with all parameters."""
-    whole = [main_bicep.deployed(), main_bicep.deployed(**main_bicep.MOST)]
-    return [*least.values(), *most.values(), *whole]
-
-
-@pytest.fixture(scope="module")
-def resources(deployments: list[Deployment]) -> list[Deployed]:
-    nested = [one for file in (*TEMPLATES, COMPILED) for one in nested_deployments(read(file.removesuffix(".json")))]
-    return [*(one for deployment in deployments for one in deployment.resources), *nested]
-
-
-@pytest.fixture(scope="module")
-def types(resources: list[Deployed]) -> dict[str, ResourceType | None]:
+def types() -> dict[str, ResourceType | None]:
     try:
-        told = definitions([*(one.type for one in resources), NO_TYPE])
+        told = definitions([*(one.type for one in all_resources()), NO_TYPE])
     except NoCommand as reason:
         pytest.skip(str(reason))
     return {kind: None if of_it is None else ResourceType.of(of_it) for kind, of_it in told.items()}
 
 
-def nested_deployments(template: dict[str, Any]) -> Iterator[Deployed]:
-    """Those of a template, which the evaluator carries out instead of keeping them: as they are written."""
-    for resource in template["resources"]:
-        if resource["type"] == DEPLOYMENTS:
-            yield Deployed(f"/subscriptions/{SUBSCRIPTION}", unevaluated(resource), frozenset(), frozenset())
-            yield from nested_deployments(resource["properties"]["template"])
-
-
-def unevaluated(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {name: unevaluated(value) for name, value in part.items()}
-    if isinstance(part, list):
-        return [unevaluated(value) for value in part]
-    return Later(part) if isinstance(part, str) and part.startswith("[") else part
-
-
-def test_every_resource_is_as_microsofts_types_want_it(types: dict[str, ResourceType | None], resources: list[Deployed]) -> None:
-    found = {problem for one in resources if (known := types[one.type]) for problem in known.problems(one.id, one.content)}
+def test_every_resource_is_as_microsofts_types_want_it(types: dict[str, ResourceType | None]) -> None:
+    found = {problem for one in all_resources() if (known := types[one.type]) for problem in known.problems(one.id, one.content)}
     assert found == EXCEPTED
 
 
-def test_which_types_are_not_described_and_which_in_another_version(
-    types: dict[str, ResourceType | None], resources: list[Deployed]
-) -> None:
+def test_which_types_are_not_described_and_which_in_another_version(types: dict[str, ResourceType | None]) -> None:
     assert {kind for kind, known in types.items() if known is None} == {*NOT_DESCRIBED, NO_TYPE}
-    ours = {(one.type, one.content["apiVersion"]) for one in resources}
+    ours = {(one.type, one.content["apiVersion"]) for one in all_resources()}
     theirs = {kind: known.version for kind, known in types.items() if known}
     assert {kind: (version, theirs[kind]) for kind, version in ours if theirs.get(kind, version) != version} == OTHER_VERSION
-
-
-_GONE = object()
 
 
 @pytest.mark.parametrize(
@@ -123,9 +77,9 @@ _GONE = object()
     [
         ("Microsoft.Storage/storageAccounts", "properties/minimumTls", "TLS1_2", "properties/minimumTls: is not known"),
         ("Microsoft.Storage/storageAccounts", "kinds", "StorageV2", "kinds: is not known"),
-        ("Microsoft.Storage/storageAccounts", "sku", _GONE, "sku: is needed"),
-        ("Microsoft.Insights/workbooks", "properties/category", _GONE, "properties/category: is needed"),
-        ("Microsoft.Insights/components", "kind", _GONE, "kind: is needed"),
+        ("Microsoft.Storage/storageAccounts", "sku", GONE, "sku: is needed"),
+        ("Microsoft.Insights/workbooks", "properties/category", GONE, "properties/category: is needed"),
+        ("Microsoft.Insights/components", "kind", GONE, "kind: is needed"),
         ("Microsoft.Insights/components", "properties/AppId", "1", "properties/AppId: is set by the service alone"),
         (
             "Microsoft.Storage/storageAccounts",
@@ -170,47 +124,30 @@ _GONE = object()
         ),
     ],
 )
-def test_a_mistake_is_found(
-    types: dict[str, ResourceType | None], resources: list[Deployed], kind: str, place: str, wrong: Any, problem: str
-) -> None:
-    known, right = types[kind], next(one for one in resources if one.type == kind)
+def test_a_mistake_is_found(types: dict[str, ResourceType | None], kind: str, place: str, wrong: Any, problem: str) -> None:
+    known, right = types[kind], next(one for one in all_resources() if one.type == kind)
     assert known
     assert set(known.problems(right.id, right.content)) <= EXCEPTED
     assert any(one.startswith(f"{kind} {problem}") for one in known.problems(right.id, changed(right.content, place, wrong)))
 
 
-def test_a_resource_at_the_wrong_scope_is_found(types: dict[str, ResourceType | None], resources: list[Deployed]) -> None:
+def test_a_resource_at_the_wrong_scope_is_found(types: dict[str, ResourceType | None]) -> None:
     for kind, scope in (
         ("Microsoft.Storage/storageAccounts", f"/subscriptions/{SUBSCRIPTION}"),
         ("Microsoft.SecurityInsights/alertRules", f"/subscriptions/{SUBSCRIPTION}/resourceGroups/soc"),
     ):
-        known, one = types[kind], next(one for one in resources if one.type == kind)
+        known, one = types[kind], next(one for one in all_resources() if one.type == kind)
         assert known
         (problem,) = known.problems(f"{scope}/providers/{kind}/x", one.content)
         assert " is made at " in problem
 
 
-def test_what_the_types_say_in_words_alone(resources: list[Deployed]) -> None:
+def test_what_the_types_say_in_words_alone() -> None:
     """ "The API version 2020-02-02 requires a workspace"; a workbook's version is the one of what is serialized in it."""
-    insights = [one for one in resources if one.type == "Microsoft.Insights/components"]
+    insights = [one for one in all_resources() if one.type == "Microsoft.Insights/components"]
     assert insights
     assert all("WorkspaceResourceId" in one.properties for one in insights)
-    workbooks = [one for one in resources if one.type == "Microsoft.Insights/workbooks"]
+    workbooks = [one for one in all_resources() if one.type == "Microsoft.Insights/workbooks"]
     assert workbooks
     for one in workbooks:
         assert json.loads(one.properties["serializedData"])["version"] == one.properties.get("version", "Notebook/1.0")
-
-
-def changed(content: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
-    """A copy in which one thing, ``properties/rules/0/name``, is another or gone."""
-    whole: Any = deepcopy(content)
-    part = whole
-    *way, last = [int(step) if step.isdecimal() else step for step in place.split("/")]
-    for step in way:
-        part = part[step]
-    if value is _GONE:
-        del part[last]
-    else:
-        part[last] = value
-    copied: dict[str, Any] = whole
-    return copied
