@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from collections.abc import Callable, Iterator
 
-from console.deployment import Deployment, NotPossible, Print
+from console.deployment import Deployment, Health, NotPossible, Print, Sign
 from response.actions import Mode
 from response.explain import terms_of
 from response.policy import FourEyes, Policy, PolicyError, parse_policy_yaml
@@ -87,6 +88,41 @@ def effect(policy: Policy, actions: list[str]) -> str:
     idle = [name for name, these in modes.items() if not these]
     said = (("enforces", enforced), ("asks before", asked), ("only observes", observed), ("has no rule for", idle))
     return "; ".join(f"{verb} {', '.join(names)}" for verb, names in said if names)
+
+
+def signs_of(
+    parse: Callable[[Callable[[str], None]], Policy],
+    since: str,
+    actions: list[str],
+    mend: str,
+    in_force: Callable[[Policy], None],
+) -> Iterator[Sign]:
+    """Yield whether the functions can work by the policy that they read, how old it is, and what it may do.
+
+    Parameters
+    ----------
+    parse : callable
+        Reads it; what an older version took is told to its argument. Raises PolicyError.
+    since : str
+        Of when it is.
+    actions : list of str
+        This cloud's.
+    mend : str
+        What to do where it does not validate.
+    in_force : callable
+        Told of the policy where there is one that validates: nobody has to read it a second time.
+    """
+    taken: list[str] = []
+    try:
+        policy = parse(taken.append)
+    except PolicyError as error:
+        for mistake in str(error).splitlines():
+            yield Sign(Health.BAD, f"policy of {since}: {mistake}", f"{mend}: no verdict is decided until then")
+        return
+    in_force(policy)
+    yield Sign(Health.GOOD, f"policy of {since}: {effect(policy, actions)}")
+    for mistake in taken:
+        yield Sign(Health.UNKNOWN, f"policy of {since}: {mistake}", mend)
 
 
 def _lines(text: bytes) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from console.aws.signs import of_alarms, of_queues
-from console.deployment import NotPossible, Sign
+from console.aws.signs import of_alarms, of_functions, of_policy, of_queues
+from console.deployment import Health, NotPossible, Sign
 from lambdas.actions.catalogue import KNOWN, make_actions
 from lambdas.actions.never_touch import objections
 from lambdas.adapters.journal import DynamoJournal
 from lambdas.adapters.policy import longer_than_a_parameter
 from lambdas.clients import Clients, LazyClients
-from lambdas.cloud_errors import in_core_words
+from lambdas.cloud_errors import AccessDenied, in_core_words
 from response.actions import Plan
 from response.policy import KnownAction, Policy
 from response.policy_text import as_json, parse_yaml
@@ -123,9 +123,17 @@ class Deployment:
         )
 
     def signs(self, now_ms: int) -> Iterator[Sign]:
-        """What alarms and queues say. They know the time themselves."""
-        yield from of_alarms(self.clients, self.name)
-        yield from of_queues(self.clients, self.name)
+        """What alarms, queues, triggers and the policy say. Alarms know the time themselves."""
+        for what, right, look in (
+            ("alarms", "cloudwatch:DescribeAlarms", of_alarms),
+            ("queues", "sqs:GetQueueUrl and sqs:GetQueueAttributes", of_queues),
+            ("functions", "lambda:ListEventSourceMappings", of_functions),
+            ("policy", "ssm:GetParameter", of_policy),
+        ):
+            try:
+                yield from look(self.clients, self.name)
+            except AccessDenied as error:
+                yield Sign(Health.UNKNOWN, f"{what}: could not look: {error}", f"your role needs {right}; the rest is told below")
 
     def advice(self, error: BreakwaterError) -> str:
         """What a person does about it."""

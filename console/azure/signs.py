@@ -26,8 +26,8 @@ from azure_functions.registry import (
 )
 from console.azure.spans import ago, span
 from console.deployment import Health, Sign
-from console.policy import effect
-from response.policy import Policy, PolicyError, parse_policy_yaml
+from console.policy import signs_of
+from response.policy import Policy, parse_policy_yaml
 from response.telling import moment
 
 #: As the alerts on silence have it.
@@ -40,7 +40,7 @@ _DEPLOY = "deploy again: what is there stays, what is missing is made"
 _LETTERS = "each says its reason: mend that and send its body again, or delete it (docs/deploy-azure.md, When something is bad)"
 _POISON = "what failed is in the log of its function: mend that, then send it again (docs/deploy-azure.md, When something is bad)"
 _POLICY = f"{POLICY}/{POLICY_BLOB}"
-_UPLOAD = "mend it, then breakwater policy upload FILE: no verdict is decided until then"
+_UPLOAD = "mend it (breakwater policy check FILE), then breakwater policy upload FILE"
 _WAITING = "its app is stopped, or fails before it looks: az functionapp show, and the alert on its failures"
 #: What brings the events of each module, and so what to look at when they end.
 _SOURCES = {
@@ -168,17 +168,8 @@ def of_policy(clients: Clients, in_force: Callable[[Policy], None]) -> Iterator[
             raise
         yield Sign(Health.BAD, f"there is no policy {_POLICY}", "breakwater policy upload policy/azure.yaml")
         return
-    since, taken = moment(_ms(download.properties.last_modified)), list[str]()
-    try:
-        policy = parse_policy_yaml(text, KNOWN, name=_POLICY, warn=taken.append)
-    except PolicyError as error:
-        for mistake in str(error).splitlines():
-            yield Sign(Health.BAD, f"policy of {since}: {mistake}", _UPLOAD)
-        return
-    in_force(policy)
-    yield Sign(Health.GOOD, f"policy of {since}: {effect(policy, [*KNOWN])}")
-    for mistake in taken:
-        yield Sign(Health.UNKNOWN, f"policy of {since}: {mistake}", "breakwater policy check FILE, then policy upload FILE")
+    since = moment(_ms(download.properties.last_modified))
+    yield from signs_of(lambda warn: parse_policy_yaml(text, KNOWN, name=_POLICY, warn=warn), since, [*KNOWN], _UPLOAD, in_force)
 
 
 def _ms(when: Any) -> int:
