@@ -113,6 +113,26 @@ class Azd:
             self.publish(name)
         self._hook("postdeploy")
 
+    def down(self) -> set[str]:
+        """The resource groups that ``azd down --force`` deletes: all that the last deployment has anything in.
+
+        As bicep_provider.go (Destroy) and bicep_destroy.go; without ``--force`` azd asks, and newer ones leave some out.
+
+        Raises
+        ------
+        AzdFailed
+            By the hook before it.
+        """
+        self._hook("predown")
+        return self.written_into()
+
+    def written_into(self) -> set[str]:
+        """The resource groups of what the last deployment of this environment made."""
+        listed = self.arm("GET", f"{self._subscription}/providers/Microsoft.Resources/deployments")["value"]
+        ours = [one for one in listed if one.get("tags", {}).get("azd-env-name") == self.environment["AZURE_ENV_NAME"]]
+        made = (one["id"].split("/") for one in ours[-1]["properties"]["outputResources"])
+        return {words[4] for words in made if words[3:4] == ["resourceGroups"]}
+
     def parameters(self) -> dict[str, Any]:
         """What the template is given.
 

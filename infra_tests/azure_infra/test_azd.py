@@ -189,6 +189,12 @@ def test_deploying_alone_makes_the_package_that_no_hook_of_packaging_made(up: Up
     assert up.azd.said[-1].startswith("Flow logs are announced to ")
 
 
+def test_taking_it_down_is_refused_since_it_would_take_the_workspaces_group_too(up: Up) -> None:
+    assert up.azd.written_into() >= {"breakwater", up.services.world.workspace.split("/")[4]}
+    with pytest.raises(AzdFailed, match="Nothing was deleted"):
+        up.azd.down()
+
+
 def test_a_value_that_is_missing_is_named_before_anything_is_done(up: Up, project: Path) -> None:
     calls = len(up.services.calls)
     fresh = Azd(
