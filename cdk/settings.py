@@ -168,7 +168,7 @@ class Settings:
         one_of = "one of {}".format
         self._match("name", r"[a-z][a-z0-9-]{1,19}", "2 to 20 lower-case letters, digits or hyphens, a letter first")
         self._match("account", r"(\d{12})?", "an account id of 12 digits")
-        self._match("region", r"([a-z]{2}(-[a-z]+)+-\d)?", "a region, such as eu-central-1")
+        self._match("region", r"([a-z]{2,4}(-[a-z]+)+-\d)?", "a region, such as eu-central-1")
         if bool(self.account) != bool(self.region):
             raise SettingInvalid(self._key("account"), self.account, "give account and region together, or neither")
         self._match("packages", "cloud|local", one_of("cloud, local"))

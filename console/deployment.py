@@ -93,6 +93,10 @@ class Deployment(Protocol):
         """Say what keeps a policy that is valid from being put to work on this cloud: its limits. Asks nobody."""
         ...
 
+    def regions_unknown(self, names: Iterable[str]) -> list[str]:
+        """Which of these are no region of this cloud, as far as this version knows: there may be newer ones. Asks nobody."""
+        ...
+
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Return what an action would change now, as whoever runs this can see it. Only reads.
 

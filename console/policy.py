@@ -60,6 +60,8 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
         before = hidden.get(rule.name)
         never = f"never decides: {before} stands before it and matches whatever it does" if before else ""
         out(f"  {rule.name}: {rule.action}, {never or terms_of(rule, policy)}")
+        if rule.regions and (unknown := where.regions_unknown(rule.regions)):
+            out(f"  {rule.name}: this cloud has no region {', '.join(unknown)} that is known here: look how it is written")
     if (by_two := _by_two(policy)) and not where.attests_answers:
         out(f"{by_two}: both people must answer by the link in the notice, since the queue attests nobody: {_PAGE}")
     return policy, text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from console.aws.signs import of_alarms, of_functions, of_policy, of_queues
@@ -105,6 +105,16 @@ class Deployment:
         """What a parameter of SSM, and the roles that are denied what is never touched, have no room for."""
         yield from longer_than_a_parameter(as_json(parse_yaml(text)))
         yield from objections(policy.never_touch)
+
+    def regions_unknown(self, names: Iterable[str]) -> list[str]:
+        """Those that the SDK does not list, in any partition."""
+        from boto3 import Session
+
+        session = Session()
+        known = {
+            one for partition in session.get_available_partitions() for one in session.get_available_regions("ec2", partition)
+        }
+        return sorted(set(names) - known)
 
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Make the plan, under the operator's own identity."""

@@ -101,6 +101,10 @@ class Deployment:
         """Nothing: the policy is a blob of any length, and Azure has no denies that it would have to fit."""
         return ()
 
+    def regions_unknown(self, names: Iterable[str]) -> list[str]:
+        """Those that are written as none of Azure's is, which has no hyphen: no list of them comes with its SDKs."""
+        return sorted(name for name in names if "-" in name)
+
     def plan(self, action: str, target: Entity, verdict: Verdict, policy: Policy) -> Plan:
         """Make the plan, under the identity of whoever is signed in."""
         settings = {action: policy.of(action).settings}

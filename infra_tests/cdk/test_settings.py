@@ -92,6 +92,11 @@ def test_where_an_existing_trail_has_a_folder_for_each_account(trail: str, root:
     assert Settings(trail=trail).trail_root == root
 
 
+@pytest.mark.parametrize("region", ["eu-central-1", "us-gov-west-1", "us-isob-east-1", "eusc-de-east-1"])
+def test_a_region_of_any_partition_is_one(region: str) -> None:
+    assert Settings(account="123456789012", region=region).region == region
+
+
 def test_the_settings_that_come_with_the_project_are_valid() -> None:
     Settings.from_context(json.loads((ROOT / "cdk.json").read_text())["context"], ROOT)
 

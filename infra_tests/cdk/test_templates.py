@@ -295,7 +295,14 @@ def test_another_partition_has_arns_of_its_own_and_no_us_east_1(synthesise: Call
 
 @pytest.mark.parametrize(
     ("home", "forwards"),
-    [("eu-central-1", True), ("us-east-1", False), ("us-gov-east-1", False), ("cn-north-1", False), ("xx-new-1", True)],
+    [
+        ("eu-central-1", True),
+        ("us-east-1", False),
+        ("us-gov-east-1", False),
+        ("cn-north-1", False),
+        ("eusc-de-east-1", False),
+        ("xx-new-1", True),
+    ],
 )
 def test_events_are_handed_on_within_their_partition_alone(home: str, forwards: bool) -> None:
     assert forwards_to(home) is forwards

@@ -92,6 +92,24 @@ def test_it_says_of_each_rule_how_far_it_goes_and_what_holds_it_back(tmp_path: P
     ]
 
 
+@pytest.mark.parametrize(
+    ("cloud", "regions", "said"),
+    [
+        ("aws", "[mars, eu-central-1, EU-West-1, eusc-de-east-1]", ["no region mars that"]),
+        ("aws", "[eu-centrl-1, frankfurt]", ["no region eu-centrl-1, frankfurt that"]),
+        ("aws", "[us-gov-west-1, cn-north-1]", []),
+        ("azure", "[eu-central-1, westeurope]", ["no region eu-central-1 that"]),
+    ],
+)
+def test_a_region_that_the_cloud_does_not_have_is_doubted(tmp_path: Path, cloud: str, regions: str, said: list[str]) -> None:
+    """There the rule would wait for ever, and nothing else would tell. But a newer region may be one: it is no mistake."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("0.5", f"0.5\n      regions: {regions}"), encoding="utf-8")
+    status, printed = check(file, cloud)
+    assert status == 0
+    assert [said[0] in line for line in printed[2:]] == [True] * len(said)
+
+
 def test_a_rule_that_another_leaves_nothing_to_is_not_said_to_be_armed(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     narrow = (

@@ -93,7 +93,7 @@ class SageMakerSettings(_Job):
         Longest wait for spot machines and run together; twice ``hours`` when not given.
     """
 
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d$")]
     role: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z\-]*:iam::\d{12}:role/[\w+=,.@\-/]+$")]
     bucket: _Bucket
     prefix: _Prefix = "breakwater-training"

@@ -28,6 +28,12 @@ def test_the_examples_are_settings(service, kind):
     assert read_settings(EXAMPLES / f"{service}.yaml", kind).hours == 4
 
 
+def test_a_region_of_the_sovereign_cloud_is_one(tmp_path):
+    key = "arn:aws-eusc:kms:eusc-de-east-1:123456789012:key/1"
+    settings = read_settings(changed(tmp_path, "sagemaker", region="eusc-de-east-1", key=key), SageMakerSettings)
+    assert settings.region == "eusc-de-east-1"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
