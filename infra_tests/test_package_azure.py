@@ -20,6 +20,7 @@ from azure_infra.packaging.pruning import keeps
 from azure_infra.packaging.targets import CLOUD, LOCAL, SITE_PACKAGES, SIZE_LIMIT_BYTES
 from cdk.packaging.distributions import Installed
 from cdk.packaging.interpreters import find_python
+from infra_tests.azure_infra.azd import kept
 
 ROOT = Path(__file__).parents[1]
 
@@ -49,6 +50,13 @@ def test_a_folder_stays_within_its_limit(cloud: DeployFolder, local: DeployFolde
     for each in (cloud, local):
         assert 0 < each.size_bytes <= SIZE_LIMIT_BYTES
         assert each.size_bytes == sum(path.stat().st_size for path in each.path.rglob("*") if path.is_file())
+
+
+def test_azd_packs_the_folder_whole(cloud: DeployFolder, local: DeployFolder) -> None:
+    """It reads ``.funcignore`` in there, whose names are of this repository's root, and not of what a dependency has."""
+    for each in (cloud, local):
+        there = {path for path in each.path.rglob("*") if path.is_file()}
+        assert there - set(kept(each.path)) == {each.path / ".funcignore"}
 
 
 def test_the_root_holds_the_app_and_nothing_else(cloud: DeployFolder) -> None:

@@ -184,7 +184,7 @@ class Azd:
             raise AzdFailed(f"package source '{root}' is empty or does not exist")
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in _kept(root):
+            for path in kept(root):
                 archive.write(path, path.relative_to(root))
         return packed.getvalue()
 
@@ -254,7 +254,7 @@ class Azd:
             raise AzdFailed(f"{method} {url}: {refused.code} {refused.read().decode()}") from refused
 
 
-def _kept(root: Path) -> Iterator[Path]:
+def kept(root: Path) -> Iterator[Path]:
     """The files of a folder that its ``.funcignore`` does not name, and it names nothing but plain patterns."""
     ignored = root / ".funcignore"
     lines = [line for line in ignored.read_text().splitlines() if line and not line.startswith("#")] if ignored.exists() else []
