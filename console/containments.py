@@ -64,7 +64,7 @@ def show(where: Deployment, options: argparse.Namespace, out: Print) -> int:
         if entry.case == options.id:
             out(f"{stream.name}  {entry.containment_id}\n{_entry(entry)}{_doubt(entry, stream.disbelieved)}")
     if not found:
-        out(f"the journal has no case {options.id} ({where.where})")
+        out(f"the journal has no case {options.id} ({where.where}); breakwater cases --all lists them")
     return 0 if found else 1
 
 
@@ -89,7 +89,7 @@ def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[s
         raise NotPossible("say what to undo: the id of a containment or of a case, or --entity instance:i-…")
     about = None if options.id else _entity(options.entity)
     if options.id and not is_case(options.id):
-        return [options.id] if _entries(where, options.id, out) else []
+        return [options.id] if _may_be_undone(where, options.id, out) else []
     found, wanted = False, []
     for stream in _streams(where):
         for containment in stream.containments.values():
@@ -100,8 +100,26 @@ def _meant(where: Deployment, options: argparse.Namespace, out: Print) -> list[s
         out(_line(containment))
     if not wanted:
         what = f"case {options.id}" if options.id else options.entity
-        out(f"all of {what} was undone before" if found else f"the journal has no containment of {what} ({where.where})")
+        out(
+            f"all of {what} was undone before"
+            if found
+            else f"the journal has no containment of {what} ({where.where}); breakwater status --all lists them"
+        )
     return [containment.id for containment in wanted]
+
+
+def _may_be_undone(where: Deployment, containment_id: str, out: Print) -> bool:
+    """Whether there is anything of a containment to undo; says so where there is not."""
+    entries = _entries(where, containment_id, out)
+    if not entries:
+        return False
+    containment = Book(where.journal).stream(entries[0].stream).containments.get(containment_id)
+    see = f"nothing was sent; see: breakwater show {containment_id}"
+    if containment is None:
+        out(f"{containment_id} was never carried out ({entries[-1].step}), and there is nothing to undo: {see}")
+    elif not containment.may_hold:
+        out(f"{containment_id} was undone before: {see}")
+    return containment is not None and containment.may_hold
 
 
 def _entity(said: str) -> tuple[str, str]:
@@ -176,11 +194,13 @@ def _case(case: str, streams: list[Stream]) -> Iterator[str]:
 
 def _entries(where: Deployment, containment_id: str, out: Print) -> list[JournalEntry]:
     """The containment's entries; says so where it has none."""
+    if not containment_id.strip():
+        raise NotPossible("say which: the id of a containment or of a case, as breakwater status and breakwater cases list them")
     name = where.journal.find(containment_id)
     # A function that was killed may have left the index without the entry.
     entries = [each for each in where.journal.stream(name) if each.containment_id == containment_id] if name is not None else []
     if not entries:
-        out(f"the journal has no containment {containment_id} ({where.where})")
+        out(f"the journal has no containment {containment_id} ({where.where}); breakwater status --all lists them")
     return entries
 
 

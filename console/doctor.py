@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from time import time_ns
 
 from console.deployment import Deployment, Health, Print, Sign
@@ -12,6 +14,7 @@ from response.journal import Journal, JournalEntry, Step
 from response.orders import Book
 from response.switch import read_switch
 from response.telling import moment
+from shared_model.errors import CloudUnavailable, RefusedByCloud
 
 _WORDS = {Health.GOOD: "good", Health.BAD: "BAD", Health.UNKNOWN: "?"}
 _DAY_MS = 86_400_000
@@ -24,18 +27,26 @@ _SCHEDULE = "expire_containments does not run, or fails: its log says why; conta
 
 def doctor(where: Deployment, options: argparse.Namespace, out: Print) -> int:
     """Print a line for each sign of life, and below it what to do; changes nothing. Returns 1 where one of them is bad."""
-    now_ms = time_ns() // 1_000_000
-    signs = [*where.signs(now_ms), *_schedule(where.journal, now_ms), _switch(where)]
-    for sign in signs:
-        out(f"{_WORDS[sign.health]:<5} {sign.what}")
+    now_ms, counted = time_ns() // 1_000_000, Counter[Health]()
+    for sign in chain(where.signs(now_ms), _in_journal(where, now_ms)):
+        out(f"{_WORDS[sign.health]:<5} {sign.what}")  # at once: a cloud that answers slowly should not look like none
         if sign.cure:
             out(f"      -> {sign.cure}")
-    bad, unknown = (sum(sign.health is health for sign in signs) for health in (Health.BAD, Health.UNKNOWN))
+        counted[sign.health] += 1
+    bad, unknown = counted[Health.BAD], counted[Health.UNKNOWN]
     not_known = f", {unknown} not known" if unknown else ""
-    out(
-        f"{bad} of {len(signs)} signs are bad{not_known} ({where.where})" if bad else f"nothing is bad{not_known} ({where.where})"
-    )
+    said = f"{bad} of {counted.total()} signs are bad" if bad else "nothing is bad"
+    out(f"{said}{not_known} ({where.where})")
     return 1 if bad else 0
+
+
+def _in_journal(where: Deployment, now_ms: int) -> Iterator[Sign]:
+    """Yield what the journal says; where it cannot be read, what else was seen is worth the more."""
+    try:
+        yield from _schedule(where.journal, now_ms)
+        yield _switch(where)
+    except (CloudUnavailable, RefusedByCloud) as error:
+        yield Sign(Health.BAD, f"schedule and switch: could not look: {error}", where.advice(error))
 
 
 def _switch(where: Deployment) -> Sign:

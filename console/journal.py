@@ -68,7 +68,7 @@ def _verify_case(where: Deployment, case: str, copies: Sequence[Copy], out: Prin
     for line in _of_case(report):
         out(line)
     if not report.entries:
-        out(f"the journal has no case {case}")
+        out(f"the journal has no case {case}; breakwater cases --all lists them")
     elif report.problems:
         out(f"{case} IS NOT AS IT WAS WRITTEN: {len(report.problems)} findings")
     else:

@@ -16,6 +16,8 @@ from response.plan_text import diff_lines
 from response.proposals import Proposal, digest
 from response.telling import moment
 
+_WHICH = "say which: the id of a proposal, or --question; breakwater proposals lists both"
+
 
 def _at_the_terminal(question: str) -> str:
     try:
@@ -80,7 +82,7 @@ def deny(where: Deployment, options: argparse.Namespace, out: Print) -> int:
 def _answer(where: Deployment, options: argparse.Namespace, out: Print, *, approves: bool) -> int:
     named, missing = _named(where, options.proposal, options.question, out)
     if not named:
-        out("" if missing else "say which: the id of a proposal, or --question; breakwater proposals lists both")
+        out("nothing was sent; breakwater proposals --all lists them" if missing else _WHICH)
         return 1
     status, now_ms = 1 if missing else 0, _now_ms()
     open_ones = [each for each in named if each.is_open(now_ms)]
@@ -116,6 +118,8 @@ def _named(where: Deployment, ids: Sequence[str], question: str, out: Print) -> 
     found: dict[str, Proposal] = {}
     missing = False
     for identifier in ids:
+        if not identifier.strip():
+            raise NotPossible(_WHICH)
         name = where.journal.find(identifier)
         proposal = fold(name, where.journal.stream(name)).proposals.get(identifier) if name is not None else None
         if proposal is None:

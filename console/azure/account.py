@@ -64,6 +64,12 @@ def locate(name: str, given: str, environment: Mapping[str, str], credential: To
         if len(missing) < len(_ENDPOINTS):
             raise NotPossible(f"{missing[0]} is not set, but another of the three endpoints is: set all three or none")
     else:
+        for field in _ENDPOINTS:
+            address = urlsplit(str(getattr(settings, field)))
+            if address.scheme != "https" or not address.hostname:
+                raise NotPossible(
+                    f"{variable(field)} is {getattr(settings, field)!r}: make it an address that begins with https://"
+                )
         return Account(settings.table_endpoint, settings.queue_endpoint, settings.blob_endpoint)
     if output := environment.get(VARIABLE, ""):
         return _named(output, settings)

@@ -30,6 +30,9 @@ _RIGHTS = (
 )
 _ACCOUNT = "is that the state account of the deployment? --account names another"
 _NETWORK = f"no answer from there: {_ACCOUNT}; or this machine does not reach it"
+_ARM = (
+    "Resource Manager does not answer from here: is this machine's network up, and BREAKWATER_ARM_ENDPOINT right where it is set?"
+)
 _TENANT = "the account does not take your sign-in: `az login --tenant` with the tenant of the deployment"
 _READER = "Reader on the deployment's resource group, and on its subscription for rights and alerts, lets you see the rest"
 #: The firewall's word; a missing role is AuthorizationPermissionMismatch.
@@ -142,20 +145,16 @@ class Deployment:
         yield from self._looked("queues", lambda: of_queues(self._clients, now_ms))
         yield from self._looked("tables", lambda: of_tables(self._clients))
         yield from self._looked("policy", lambda: of_policy(self._clients, in_force.append))
-        from console.azure import (
-            checkpoints,
-            consents,
-            estate,
-            hub_partitions,
-            rights,
-        )  # here, because they bring every function with them
+        # Here, because they bring every function with them.
+        from console.azure import checkpoints, consents, estate, hub_partitions, rights
 
         try:
             arm, group = group_of(self._name, self._account, os.environ, self._person)
         except (CloudUnavailable, CloudRefusal, NotPossible) as error:
             if isinstance(error, NotSignedIn):
                 raise
-            yield Sign(Health.UNKNOWN, f"alerts, apps, hubs, Sentinel, rights, consent: {error}", _READER)
+            cure = _ARM if self.advice(error) == _NETWORK else _READER
+            yield Sign(Health.UNKNOWN, f"alerts, apps, hubs, Sentinel, rights, consent: {error}", cure)
             return
         here = estate.Estate(arm, group, self._name)
         yield from self._looked("alerts", lambda: estate.of_alerts(here))

@@ -108,6 +108,17 @@ def test_where_nothing_answers(on_azure: Console, monkeypatch: pytest.MonkeyPatc
     assert "--account" in what_to_do
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://", "breakwaterst.table.core.windows.net"])
+def test_an_address_that_is_none_is_told_before_anybody_is_asked(
+    on_azure: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    monkeypatch.setenv("BREAKWATER_QUEUE_ENDPOINT", address)
+    for command in (("status",), ("doctor",), ("undo", "x"), ("disarm", "--reason", "drill"), ("journal", "verify")):
+        assert on_azure(*command) == 1
+        said = capsys.readouterr().err
+        assert said == f"breakwater: BREAKWATER_QUEUE_ENDPOINT is {address!r}: make it an address that begins with https://\n"
+
+
 class TestLocating:
     @pytest.fixture
     def services(self, certificates: Certificates, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:

@@ -95,6 +95,38 @@ def test_an_unknown_containment_is_said_so_and_nothing_is_sent(console: Console,
     assert console.take() == []
 
 
+def test_what_was_undone_before_is_not_asked_for_again(console: Console, site: Site) -> None:
+    contained = site.contain("i-1").decisions[0].containment_id
+    site.undo(contained)
+    assert console("undo", contained) == 1
+    assert console.printed == [f"{contained} was undone before: nothing was sent; see: breakwater show {contained}"]
+    assert console.take() == []
+
+
+def test_what_was_never_carried_out_has_nothing_to_undo(console: Console, site: Site) -> None:
+    site.contain("i-1")
+    applying = site.journal.stream(STREAM)[0]
+    asked = replace(
+        applying, stream=STREAM.replace("i-1", "i-9"), sequence=1, step=Step.PROPOSED, containment_id="e" * 32, previous=""
+    )
+    site.journal.append(asked)
+    assert console("undo", "e" * 32) == 1
+    assert console.printed[-1].startswith(
+        f"{'e' * 32} was never carried out (PROPOSED), and there is nothing to undo: nothing was sent"
+    )
+    assert console.take() == []
+
+
+@pytest.mark.parametrize("command", [("show",), ("undo", "--dry-run"), ("approve",), ("deny", "--reason", "no")])
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_id_is_a_variable_that_is_not_set(
+    console: Console, command: tuple[str, ...], nothing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert console(*command, nothing) == 1
+    assert "breakwater: say w" in capsys.readouterr().err
+    assert console.take() == []
+
+
 @pytest.mark.parametrize("command", ["show", "undo"])
 def test_what_a_killed_function_left_of_a_containment_is_none(console: Console, site: Site, command: str) -> None:
     site.contain("i-1")

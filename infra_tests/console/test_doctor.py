@@ -162,3 +162,14 @@ def test_what_may_not_be_looked_at_is_not_known_and_the_rest_is_told(
     assert right in on_aws.printed[at + 1]
     assert any(line.startswith("good  armed") for line in on_aws.printed)
     assert "1 not known" in on_aws.printed[-1]
+
+
+def test_a_journal_that_cannot_be_read_does_not_hide_what_else_was_seen(
+    deployed: Account, on_aws: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied(monkeypatch, "Query", "GetItem")
+    assert on_aws("doctor") == 1
+    assert on_aws.printed[0] == "good  2 of 2 alarms are quiet"
+    at = next(at for at, line in enumerate(on_aws.printed) if line.startswith("BAD   schedule and switch: could not look: "))
+    assert "your role needs a right there" in on_aws.printed[at + 1]
+    assert on_aws.printed[-1].startswith("1 of ")

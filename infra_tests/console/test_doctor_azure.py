@@ -169,6 +169,17 @@ class TestWhoAsks:
         assert alive.printed == []
         assert "not signed in" in capsys.readouterr().err
 
+    def test_where_nothing_answers_each_line_says_so_and_none_is_lost(
+        self, alive: Console, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("ARM", "TABLE", "QUEUE", "BLOB"):
+            monkeypatch.setenv(f"BREAKWATER_{name}_ENDPOINT", "https://127.0.0.1:1/none")
+        found = bad(alive)
+        assert [line.partition(": ")[0] for line in found] == ["telemetry", "queues", "tables", "policy", "schedule and switch"]
+        assert all("or this machine does not reach it" in line for line in found)
+        assert any(line.startswith("      -> Resource Manager does not answer from here") for line in alive.printed)
+        assert alive.printed[-1].startswith("5 of 6 signs are bad, 1 not known (Azure, https://127.0.0.1:1/none")
+
     def test_a_switch_that_is_off_is_bad(self, alive: Console) -> None:
         turn(alive.journal(), armed=False, by="alice", reason="drill", now_ms=now_ms())
         (found,) = bad(alive)

@@ -81,7 +81,7 @@ def test_what_is_no_case_is_said_so(console: Console, journal: Journal, capsys: 
     assert console("journal", "verify", journal.stream(STREAM)[-1].containment_id) == 1
     assert "is no id of a case" in capsys.readouterr().err
     assert console("journal", "verify", "case-20260101-0000-00000000") == 1
-    assert console.printed[0] == "the journal has no case case-20260101-0000-00000000"
+    assert console.printed[0] == "the journal has no case case-20260101-0000-00000000; breakwater cases --all lists them"
 
 
 def test_what_was_put_into_a_case_is_named(console: Console, journal: Journal) -> None:
