@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,22 @@ def test_azd_takes_its_steps_one_by_one() -> None:
     """It would package while it provisions, and `predeploy` waits for what is provisioned alone."""
     project = yaml.safe_load((ROOT / "azure.yaml").read_text())
     assert project["workflows"]["up"]["steps"] == [{"azd": "package --all"}, {"azd": "provision"}, {"azd": "deploy --all"}]
+
+
+def test_azd_can_read_each_resource_before_it_deploys() -> None:
+    """It reads template and what Bicep foresees into types of its own (local_preflight.go), most of which take no expression."""
+    kinds = {"dependsOn": list, "kind": str, "location": str, "scope": str, "sku": dict, "tags": (dict, str), "zones": list}
+    found = list(_resources(read("main")))
+    assert len(found) > 200
+    for one in found:
+        assert all(isinstance(one[name], kind) for name, kind in kinds.items() if name in one), one
+        assert isinstance((one.get("sku") or {}).get("capacity", 1), int), one
+
+
+def _resources(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for one in template["resources"] if isinstance(template["resources"], list) else template["resources"].values():
+        yield one
+        yield from _resources(one["properties"]["template"]) if "template" in one.get("properties", {}) else ()
 
 
 def test_what_publishing_leaves_out_it_leaves_out_at_the_root_alone() -> None:
