@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,6 +21,8 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def main(arguments: Sequence[str] | None = None, *, out: Print = print) -> int:
     """Run one command. Returns the exit status: 0 done, 1 not there or not possible (2, by argparse: not understood)."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that has no arrows gets their numbers, as sys.stderr gives them
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     run: Command = options.run
     where: Deployment | None = None

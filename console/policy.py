@@ -49,6 +49,8 @@ def _checked(where: Deployment, options: argparse.Namespace, out: Print) -> tupl
     except PolicyError as error:
         for line in str(error).splitlines():
             out(line)
+        if str(error).count("there is no action") > 1:  # one is mistyped
+            out("where these are actions of the other cloud: --cloud says which one is meant")
         return None, text
     if too_much := [*where.too_much(policy, text)]:
         for line in too_much:

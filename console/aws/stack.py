@@ -26,7 +26,7 @@ _PLACE = "is this the account and region of the deployment (AWS_PROFILE, AWS_DEF
 _RIGHTS = "your role needs a right there: `breakwater:operators` in cdk.json names who may (docs/deploy-aws.md)"
 #: What to do, by words in the code of the service's error, or in the name of botocore's own.
 _ADVICE = (
-    (("NoRegion",), _REGION),
+    (("NoRegion", "InvalidRegion"), _REGION),
     (("Credential", "Profile", "Token", "SSO", "UnrecognizedClient"), _SIGN_IN),
     (("AccessDenied", "KMS"), _RIGHTS),
     (("ResourceNotFound", "NonExistentQueue", "QueueDoesNotExist", "EndpointConnection"), _PLACE),

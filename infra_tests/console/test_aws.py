@@ -82,6 +82,12 @@ def test_without_a_region(on_aws: Console, monkeypatch: pytest.MonkeyPatch, caps
     assert "AWS_DEFAULT_REGION" in capsys.readouterr().err
 
 
+def test_a_region_that_can_be_none(on_aws: Console, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu central 1")
+    assert on_aws("status") == 1
+    assert "AWS_DEFAULT_REGION names the region that Breakwater was deployed to" in capsys.readouterr().err
+
+
 def test_an_account_is_named_by_credentials_only(on_aws: Console, capsys: pytest.CaptureFixture[str]) -> None:
     assert on_aws("status", "--account", "breakwaterst") == 1
     assert "AWS_PROFILE" in capsys.readouterr().err

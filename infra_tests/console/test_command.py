@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from console.__main__ import main
+from infra_tests.response.world import verdict
+from shared_model.events import Telemetry
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +26,15 @@ def test_it_works_from_any_folder_whatever_lies_there(tmp_path: Path) -> None:
     done = run("policy", "check", "mine.yaml", "--cloud", "aws", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("mine.yaml: only observes ")
+
+
+def test_a_terminal_without_our_signs_gets_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (tmp_path / "verdict.json").write_text(verdict("i-0a", "v", Telemetry.FLOW_LOGS).to_json(), encoding="utf-8")
+    policy = str(ROOT / "policy" / "default.yaml")
+    done = run("policy", "explain", "verdict.json", "--policy", policy, "--offline", "--cloud", "aws", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u2192 quarantine-instance: quarantine_instance" in done.stdout
 
 
 def test_a_link_to_it_is_it(tmp_path: Path) -> None:

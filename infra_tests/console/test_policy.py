@@ -48,6 +48,13 @@ def test_the_shipped_policies_are_good_and_only_observe(cloud: str, name: str) -
     assert {"only", "observes", "quarantine_instance,"} <= set(line.split())
 
 
+def test_the_policy_of_the_other_cloud_is_told_as_such() -> None:
+    for name, cloud in (("default.yaml", "azure"), ("azure.yaml", "aws")):
+        status, printed = check(ROOT / "policy" / name, cloud)
+        assert status == 1
+        assert printed[-1] == "where these are actions of the other cloud: --cloud says which one is meant"
+
+
 def test_two_people_answer_by_the_link_where_a_queue_attests_nobody(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(GOOD.replace("mode: enforce", "mode: approve\n    four_eyes: two"), encoding="utf-8")
