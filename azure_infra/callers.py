@@ -9,6 +9,10 @@ from azure_infra.names import App
 
 #: Event Grid announces flow logs here; the host itself asks for its key.
 _WEBHOOKS = "/runtime/webhooks/blobs"
+#: The platform asks each app here, after a publication, for what wakes it. It has a token of its own that the host checks and
+#: Entra authentication does not know: behind that, a publication ends with ``FunctionHostSyncTrigger, statusCode =
+#: Unauthorized``, and nothing is awake until the host has started by itself.
+_TRIGGERS = "/admin/host/synctriggers"
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
@@ -77,7 +81,10 @@ def authentication(app: App) -> Json:
                 "unauthenticatedClientAction": value("if(variables('hasPage'), 'AllowAnonymous', 'Return401')")
                 if is_open
                 else "Return401",
-                "excludedPaths": [_WEBHOOKS] if any(spec.trigger is Trigger.BLOB for spec in app.functions) else [],
+                "excludedPaths": [
+                    _TRIGGERS,
+                    *([_WEBHOOKS] if any(spec.trigger is Trigger.BLOB for spec in app.functions) else []),
+                ],
             },
             "httpSettings": {"requireHttps": True},
             "login": {"tokenStore": {"enabled": False}},

@@ -170,7 +170,7 @@ def test_nobody_is_a_caller_by_default(least: dict[str, Deployment], most: dict[
         validation = config.properties["globalValidation"]
         assert (validation["requireAuthentication"], validation["unauthenticatedClientAction"]) == (True, "Return401")
         hooks = ["/runtime/webhooks/blobs"] if "-detect-" in config.id else []
-        assert validation["excludedPaths"] == hooks
+        assert validation["excludedPaths"] == ["/admin/host/synctriggers", *hooks]
 
 
 def test_by_default_nothing_of_the_customers_is_changed(least: dict[str, Deployment]) -> None:

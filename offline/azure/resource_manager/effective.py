@@ -27,13 +27,14 @@ def effective_groups(interface: Resource, store: Store) -> dict[str, Any]:
     Raises
     ------
     ArmError
-        Where it is not attached to a running machine: nothing is in effect there. (The code is not recorded anywhere we know.)
+        Where it is not attached to a running machine: nothing is in effect there. Code and message are as Azure recorded them.
     """
     machine = machine_of(interface["id"], store)
     if machine is None or power_state(machine) != "running":
         raise bad_request(
-            "NetworkInterfaceNotAttachedToRunningVirtualMachine",
-            f"Network interface {interface['id']} must be attached to a running virtual machine to get its effective rules.",
+            "NicMustBeAttachedToRunningVmToGetEffectiveSecurityGroups",
+            "A network interface must be attached to a running virtual machine to get effective security groups. "
+            f"The network interface {interface['id']} is not attached to a running virtual machine.",
         )
     network = _network_of(interface, store)
     found = []
