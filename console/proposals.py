@@ -121,9 +121,12 @@ def _named(where: Deployment, ids: Sequence[str], question: str, out: Print) -> 
         if not identifier.strip():
             raise NotPossible(_WHICH)
         name = where.journal.find(identifier)
-        proposal = fold(name, where.journal.stream(name)).proposals.get(identifier) if name is not None else None
+        entries = where.journal.stream(name) if name is not None else []
+        proposal = fold(name, entries).proposals.get(identifier) if name is not None else None
         if proposal is None:
-            out(f"the journal has no proposal {identifier} ({where.where})")
+            steps = ", ".join(entry.step for entry in entries if entry.containment_id == identifier)
+            none = f"{identifier} is no proposal ({steps}): nobody was asked; see: breakwater show {identifier}"
+            out(none if steps else f"the journal has no proposal {identifier} ({where.where})")
             missing = True
         else:
             found[identifier] = proposal

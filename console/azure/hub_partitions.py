@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _AUDIENCE = "https://eventhubs.azure.net/.default"
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _CONNECT = "{http://schemas.microsoft.com/netservices/2010/10/servicebus/connect}"
-_METRICS = "2024-02-01"
+_METRICS = "2018-01-01"
 _STEP_MS = 300_000
 #: What is asked of Azure Monitor: who is on call looks at a night.
 _LOOKED_BACK_MS = 24 * 3_600_000
@@ -64,7 +64,7 @@ def partitions_of(endpoint: str, hub: str, credential: TokenCredential) -> dict[
     with in_core_words(f"event hub {hub}"):
         from azure.core.rest import HttpRequest
 
-        path = f"{endpoint.rstrip('/')}/{hub}/consumergroups/{CONSUMER_GROUP}/partitions?timeout=20&api-version=2014-01"
+        path = f"{endpoint.rstrip('/')}/{hub}/consumergroups/{CONSUMER_GROUP}/partitions?timeout=20&api-version=2015-01"
         response = client.send_request(HttpRequest("GET", path), **_PATIENCE)
         response.raise_for_status()
         text = response.text()
@@ -77,7 +77,7 @@ def partitions_of(endpoint: str, hub: str, credential: TokenCredential) -> dict[
 
 def _partition(entry: ET.Element) -> Partition:
     said = {part.tag.removeprefix(_CONNECT): part.text or "" for part in entry.iter() if part.tag.startswith(_CONNECT)}
-    last_ms = round(datetime.fromisoformat(said["LastEnqueuedTimeUtc"]).timestamp() * 1000)
+    last_ms = _read(said["LastEnqueuedTimeUtc"])
     if last_ms <= 0:  # the year 1: no event ever came
         return Partition(0, -1, 0)
     return Partition(int(said["BeginSequenceNumber"]), int(said["EndSequenceNumber"]), last_ms)
@@ -114,7 +114,8 @@ def _incoming(series: Json) -> Incoming:
 
 
 def _read(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)
+    said = datetime.fromisoformat(text)
+    return round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _written(time_ms: int) -> str:

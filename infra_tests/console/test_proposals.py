@@ -122,6 +122,14 @@ def test_what_is_not_there_is_said_and_nothing_is_sent(console: Console, site: S
     assert console.answers() == []
 
 
+def test_what_was_carried_out_without_a_question_is_no_proposal(console: Console, site: Site) -> None:
+    site.policy = Site(mode=Mode.ENFORCE).policy
+    contained = site.contain("i-1").decisions[0].containment_id
+    assert console("approve", contained, "--yes") == 1
+    assert console.printed[0].startswith(f"{contained} is no proposal (APPLYING, APPLIED, VERIFIED): nobody was asked; see: ")
+    assert console.answers() == []
+
+
 def test_what_cannot_be_answered_any_more_is_not_sent(console: Console, site: Site) -> None:
     proposal = site.contain("i-1").decisions[0].containment_id
     site.answer("i-1", approves=False)

@@ -21,7 +21,7 @@ OPERATION = "Microsoft.EventHub/namespaces/messages/receive/action"
 """The data action of the role Azure Event Hubs Data Receiver."""
 
 _PATH = re.compile(r"/([^/]+)/consumergroups/([^/]+)/partitions", re.IGNORECASE)
-_NEVER = "0001-01-01T00:00:00Z"
+_NEVER = "0001-01-01T00:00:00"
 
 
 class HubNamespace(Endpoint):
@@ -58,30 +58,31 @@ class HubNamespace(Endpoint):
         found = _PATH.fullmatch(request.path)
         if found is None or request.method != "GET" or found[1] not in self.hubs:
             raise Refusal(404, "404", f"The messaging entity {request.path} could not be found.")
-        return Wanted(OPERATION, (), lambda _: self._partitions(self.hubs[found[1]], found[2]))
+        version = request.query.get("api-version", "2014-01")
+        return Wanted(OPERATION, (), lambda _: self._partitions(self.hubs[found[1]], found[2], version))
 
     def denied(self, caller: Caller, wanted: Wanted, link: Link | None, request: Request) -> Refusal:
         return Refusal(401, "401", "Unauthorized access. 'Listen' claim(s) are required to perform this operation.")
 
-    def _partitions(self, hub: EventHub, group: str) -> Answer:
-        entries = "".join(self._entry(hub, partition) for partition in range(len(hub.partitions)))
+    def _partitions(self, hub: EventHub, group: str, version: str) -> Answer:
+        entries = "".join(self._entry(hub, partition, version) for partition in range(len(hub.partitions)))
         title = escape(f"{hub.name}/consumergroups/{group}/partitions")
         feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><title type="text">{title}</title>{entries}</feed>'
         return Answer(200, feed.encode(), {"Content-Type": "application/atom+xml;type=feed;charset=utf-8"})
 
-    def _entry(self, hub: EventHub, partition: int) -> str:
+    def _entry(self, hub: EventHub, partition: int, version: str) -> str:
         events = hub.partitions[partition]
         last = events[-1] if events else None
         when = last.enqueued.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if last else _NEVER
-        said = {
+        said: dict[str, object] = {
             "SizeInBytes": sum(len(event.body) for event in events),
             "BeginSequenceNumber": self.first.get((hub.name, partition), 0),
             "EndSequenceNumber": last.sequence_number if last else -1,
             "IncomingBytesPerSecond": 0,
             "OutgoingBytesPerSecond": 0,
-            "LastEnqueuedOffset": last.offset if last else -1,
-            "LastEnqueuedTimeUtc": when,
         }
+        if version >= "2015-01":  # older ones do not know these two
+            said |= {"LastEnqueuedOffset": last.offset if last else -1, "LastEnqueuedTimeUtc": when}
         fields = "".join(f"<{name}>{value}</{name}>" for name, value in said.items())
         description = (
             '<PartitionDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">'
