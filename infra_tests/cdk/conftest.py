@@ -19,6 +19,7 @@ from lambdas.registry import FUNCTIONS, PAGE
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, REGION = "123456789012", "eu-central-1"
+LAKE = f"breakwater-lake-{ACCOUNT}-{REGION}"
 VPC, LOG_GROUP = "vpc-0123456789abcdef0", "/var/log/secure"
 ISSUER, CLIENT = "https://login.example.com/tenant", "breakwater-page"
 

@@ -75,3 +75,14 @@ def principals(statement: Statement) -> set[str]:
     """Service principals of a statement."""
     principal = statement["Principal"]
     return set(many(principal.get("Service", []))) if isinstance(principal, dict) else {principal}
+
+
+def glue_table(found: Templates, name: str) -> dict[str, Any]:
+    tables = [t["Properties"]["TableInput"] for t in found.resources("AWS::Glue::Table").values()]
+    return next((each for each in tables if each["Name"] == name), {})
+
+
+def told(found: Templates, function: str) -> dict[str, Any]:
+    """What a function is told, by the names of its settings."""
+    variables = found.functions()[f"breakwater-{function}"]["Environment"]["Variables"]
+    return {name.removeprefix("BREAKWATER_").lower(): value for name, value in variables.items()}

@@ -1,29 +1,23 @@
-"""What is deployed: wiring, encryption, retention, delivery, alarms."""
+"""The templates as a whole, the functions, and the queues before them."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cdk import explanations
-from cdk.delivery import FLOW_LOG_FIELDS
-from cdk.stacks.global_events import forwards_to
 from infra_tests.cdk.conftest import ACCOUNT, LOG_GROUP, REGION, VPC
-from infra_tests.cdk.templates import Templates, principals
+from infra_tests.cdk.templates import Templates
 from lambdas.function import RETRY_AFTER_S
 from lambdas.registry import FUNCTIONS, PAGE, FunctionSpec
 from lambdas.settings import PREFIX, Settings
-from shared_model.parsers.vpc_flow_logs import DEFAULT_LAYOUT
 
-LAKE = f"breakwater-lake-{ACCOUNT}-{REGION}"
 each_function = pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
 
 
@@ -131,119 +125,6 @@ def test_a_queue_feeds_its_function_with_partial_failures(templates: Templates, 
     assert mapping.get("ScalingConfig") == ({"MaximumConcurrency": 2} if spec.name == "respond" else None)
 
 
-def test_everything_that_keeps_data_is_encrypted_under_our_keys(templates: Templates) -> None:
-    queues = templates.queues()
-    assert queues.pop("breakwater-forward-dead-letters")["SqsManagedSseEnabled"]  # in a region where no key of ours is
-    assert all(queue["KmsMasterKeyId"] for queue in queues.values())
-    for table in templates.resources("AWS::DynamoDB::Table").values():
-        assert table["Properties"]["SSESpecification"]["SSEType"] == "KMS"
-        assert table["Properties"]["SSESpecification"]["KMSMasterKeyId"]
-    for kind, key in (
-        ("AWS::SNS::Topic", "KmsMasterKeyId"),
-        ("AWS::Logs::LogGroup", "KmsKeyId"),
-        ("AWS::CloudTrail::Trail", "KMSKeyId"),
-    ):
-        found = templates.resources(kind)
-        assert found
-        assert all(resource["Properties"][key] for resource in found.values())
-    lake = templates.named("AWS::S3::Bucket", "BucketName", LAKE)
-    (rule,) = lake["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-
-
-def test_nothing_is_public_and_nothing_travels_in_the_clear(templates: Templates) -> None:
-    for bucket in templates.resources("AWS::S3::Bucket").values():
-        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
-    for kind in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
-        for policy in templates.resources(kind).values():
-            text = json.dumps(policy["Properties"]["PolicyDocument"])
-            assert '"Bool": {"aws:SecureTransport": "false"}' in text
-    queues, policies = templates.resources("AWS::SQS::Queue"), templates.resources("AWS::SQS::QueuePolicy")
-    assert len(queues) == len(policies) == 2 * len(FUNCTIONS) + 1  # what could not be handed on from us-east-1
-
-
-def test_tables_can_be_put_back_to_any_second(templates: Templates) -> None:
-    tables = templates.resources("AWS::DynamoDB::Table")
-    assert len(tables) == 3
-    assert all(t["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] for t in tables.values())
-
-
-@pytest.mark.parametrize(("table", "ttl"), [("memory", "expires"), ("signals", "expires"), ("journal", None)])
-def test_only_the_journal_never_forgets(templates: Templates, table: str, ttl: str | None) -> None:
-    properties = templates.named("AWS::DynamoDB::Table", "TableName", f"breakwater-{table}")
-    assert properties.get("TimeToLiveSpecification", {}).get("AttributeName") == ttl
-    assert properties.get("DeletionProtectionEnabled", False) is (ttl is None)
-
-
-def test_the_journal_outlives_its_stack_and_is_found_by_its_indexes(templates: Templates) -> None:
-    (journal,) = [
-        r for r in templates.resources("AWS::DynamoDB::Table").values() if r["Properties"]["TableName"] == "breakwater-journal"
-    ]
-    assert journal["DeletionPolicy"] == "Retain"
-    indexes = {
-        i["IndexName"]: [k["AttributeName"] for k in i["KeySchema"]] for i in journal["Properties"]["GlobalSecondaryIndexes"]
-    }
-    assert indexes == {
-        "expiring": ["expiring", "expires_ms"],
-        "containments": ["containment_id", "sk"],
-        "written": ["written", "time_ms"],
-    }
-
-
-def test_new_objects_are_told_by_prefix_and_trail_digests_are_not(templates: Templates) -> None:
-    lake = templates.named("AWS::S3::Bucket", "BucketName", LAKE)
-    told = {
-        configuration["Queue"].rpartition(":")[2]: configuration["Filter"]["S3Key"]["Rules"][0]["Value"]
-        for configuration in lake["NotificationConfiguration"]["QueueConfigurations"]
-    }
-    assert told == {
-        "breakwater-flow-logs": "flow-logs/",
-        "breakwater-api-calls": f"cloudtrail/AWSLogs/{ACCOUNT}/CloudTrail/",
-        "breakwater-system-logs": "system-logs/",
-    }
-
-
-def test_the_bucket_waits_for_the_policies_of_the_queues_that_it_tells(templates: Templates) -> None:
-    (lake,) = [r for r in templates.resources("AWS::S3::Bucket").values() if r["Properties"].get("BucketName") == LAKE]
-    policies = templates.resources("AWS::SQS::QueuePolicy")
-    assert len([name for name in lake["DependsOn"] if name in policies]) == 3
-
-
-def test_log_delivery_and_the_trail_may_write_their_own_prefixes(templates: Templates) -> None:
-    statements = [
-        s
-        for policy in templates.resources("AWS::S3::BucketPolicy").values()
-        for s in policy["Properties"]["PolicyDocument"]["Statement"]
-        if s["Action"] == "s3:PutObject" and principals(s) != {"logging.s3.amazonaws.com"}
-    ]
-    written = {next(iter(principals(s))): json.dumps(s["Resource"]) for s in statements}
-    assert set(written) == {"delivery.logs.amazonaws.com", "cloudtrail.amazonaws.com"}
-    assert "/flow-logs/AWSLogs/*" in written["delivery.logs.amazonaws.com"]
-    assert "/cloudtrail/AWSLogs/*" in written["cloudtrail.amazonaws.com"]
-    assert all("aws:SourceArn" in json.dumps(s["Condition"]) for s in statements)
-
-
-def test_api_calls_come_with_those_that_only_read_but_not_with_our_own_use_of_keys(templates: Templates) -> None:
-    rule = templates.named("AWS::Events::Rule", "Name", "breakwater-api-calls")
-    assert rule["State"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
-    assert rule["EventPattern"]["detail-type"] == ["AWS API Call via CloudTrail", "AWS Console Sign In via CloudTrail"]
-    assert rule["EventPattern"]["source"] == [{"prefix": "aws."}]
-    assert "Decrypt" in rule["EventPattern"]["detail"]["eventName"][0]["anything-but"]
-
-
-@pytest.mark.parametrize(("stack", "rule"), [("BreakwaterDetection", "ApiCallsRule"), ("BreakwaterGlobalEvents", "ForwardRule")])
-@pytest.mark.parametrize(("said", "passes"), [({"managementEvent": True}, True), ({}, True), ({"managementEvent": False}, False)])
-def test_data_events_of_the_accounts_other_trails_are_not_taken_in(
-    templates: Templates, stack: str, rule: str, said: dict[str, bool], passes: bool
-) -> None:
-    from moto.events.models import EventPattern
-
-    pattern = templates.by_stack[stack]["Resources"][rule]["Properties"]["EventPattern"]
-    detail = {"eventName": "PutUserPolicy", "eventSource": "iam.amazonaws.com", **said}
-    event: Any = {"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "detail": detail}
-    assert EventPattern(None, pattern).matches_event(event) is passes
-
-
 @pytest.mark.parametrize(("name", "queue"), [("findings", "findings"), ("api-calls", "api-calls"), ("expire", "containments")])
 def test_a_rule_targets_its_queue_and_keeps_what_it_cannot_deliver(templates: Templates, name: str, queue: str) -> None:
     (target,) = templates.named("AWS::Events::Rule", "Name", f"breakwater-{name}")["Targets"]
@@ -256,119 +137,12 @@ def test_containments_are_looked_at_every_five_minutes(templates: Templates) -> 
     assert (rule["ScheduleExpression"], json.loads(rule["Targets"][0]["Input"])) == ("rate(5 minutes)", {"expire": True})
 
 
-def test_events_of_global_services_are_handed_on_from_us_east_1(templates: Templates) -> None:
-    rule = templates.by_stack["BreakwaterGlobalEvents"]["Resources"]["ForwardRule"]["Properties"]
-    assert rule["State"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
-    assert {"iam.amazonaws.com", "sts.amazonaws.com", "signin.amazonaws.com"} <= set(
-        rule["EventPattern"]["detail"]["eventSource"]
-    )
-    assert rule["Targets"][0]["Arn"] == f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-
-
-def test_events_that_cannot_be_handed_on_are_kept_where_the_rule_is(templates: Templates) -> None:
-    here = templates.by_stack["BreakwaterGlobalEvents"]["Resources"]
-    (target,) = here["ForwardRule"]["Properties"]["Targets"]
-    queue = here[target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]]["Properties"]
-    assert queue["MessageRetentionPeriod"] == 14 * 86400
-    (allow,) = [s for s in templates.queue_statements(queue["QueueName"]) if s["Effect"] == "Allow"]
-    assert principals(allow) == {"events.amazonaws.com"}
-    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/breakwater-forward"
-    assert allow["Condition"]["ArnEquals"] == {"aws:SourceArn": rule}
-
-
-def test_nothing_is_forwarded_where_home_is_us_east_1(synthesise: Callable[..., Templates]) -> None:
-    assert set(synthesise(region="us-east-1").by_stack) == {
-        "BreakwaterData",
-        "BreakwaterDetection",
-        "BreakwaterObservability",
-        "BreakwaterResponse",
-    }
-
-
 def test_another_partition_has_arns_of_its_own_and_no_us_east_1(synthesise: Callable[..., Templates]) -> None:
     gov = synthesise(region="us-gov-west-1", flow_log_vpcs=(VPC,), log_groups=(LOG_GROUP,), security_hub="send")
     assert "BreakwaterGlobalEvents" not in gov.by_stack
     text = json.dumps(gov.by_stack)
     assert "arn:aws-us-gov:" in text
     assert "arn:aws:" not in text
-
-
-@pytest.mark.parametrize(
-    ("home", "forwards"),
-    [
-        ("eu-central-1", True),
-        ("us-east-1", False),
-        ("us-gov-east-1", False),
-        ("cn-north-1", False),
-        ("eusc-de-east-1", False),
-        ("xx-new-1", True),
-    ],
-)
-def test_events_are_handed_on_within_their_partition_alone(home: str, forwards: bool) -> None:
-    assert forwards_to(home) is forwards
-
-
-def test_flow_logs_carry_the_fields_of_version_5_every_minute(templates: Templates) -> None:
-    flow_log = templates.named("AWS::EC2::FlowLog", "ResourceId", VPC)
-    assert flow_log["MaxAggregationInterval"] == 60
-    assert flow_log["LogDestination"] == f"arn:aws:s3:::{LAKE}/flow-logs/"
-    assert re.findall(r"\$\{([a-z0-9-]+)\}", flow_log["LogFormat"]) == list(FLOW_LOG_FIELDS)
-    assert FLOW_LOG_FIELDS[: len(DEFAULT_LAYOUT)] == tuple(DEFAULT_LAYOUT)
-    assert len(FLOW_LOG_FIELDS) == 29
-
-
-def test_the_trail_covers_every_region_and_global_services(templates: Templates) -> None:
-    trail = templates.named("AWS::CloudTrail::Trail", "TrailName", "breakwater-trail")
-    assert trail["IsMultiRegionTrail"]
-    assert trail["IncludeGlobalServiceEvents"]
-    assert trail["EnableLogFileValidation"]
-    assert trail["S3KeyPrefix"] == "cloudtrail"
-
-
-def test_log_lines_are_unpacked_and_end_with_a_newline(templates: Templates) -> None:
-    stream = templates.named("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", "breakwater-system-logs")
-    destination = stream["ExtendedS3DestinationConfiguration"]
-    processors = [p["Type"] for p in destination["ProcessingConfiguration"]["Processors"]]
-    assert processors == ["Decompression", "AppendDelimiterToRecord"]
-    assert destination["CompressionFormat"] == "GZIP"
-    assert destination["Prefix"].startswith("system-logs/")
-    assert not destination["ErrorOutputPrefix"].startswith("system-logs/")
-    assert templates.named("AWS::Logs::SubscriptionFilter", "LogGroupName", LOG_GROUP)["FilterPattern"] == ""
-
-
-def test_what_exists_is_named_instead_of_made(synthesise: Callable[..., Templates]) -> None:
-    existing = synthesise(lake_bucket="our-lake", trail="audit-logs/AWSLogs/", guardduty="0" * 32)
-    for kind in ("AWS::CloudTrail::Trail", "AWS::GuardDuty::Detector", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"):
-        assert not existing.resources(kind), kind
-    rule = existing.named("AWS::Events::Rule", "Name", "breakwater-api-calls-objects")
-    assert rule["EventPattern"]["detail"] == {"bucket": {"name": ["audit-logs"]}, "object": {"key": [{"prefix": "AWSLogs/"}]}}
-    assert "InputTransformer" not in rule["Targets"][0]
-    read = json.dumps(existing.role_statements()[f"breakwater-detect-api-calls-{REGION}"])
-    assert "arn:aws:s3:::audit-logs/AWSLogs/*" in read
-    flow_rule = existing.named("AWS::Events::Rule", "Name", "breakwater-flow-logs-objects")
-    assert flow_rule["EventPattern"]["detail"]["bucket"] == {"name": ["our-lake"]}
-    assert table(existing, "cloudtrail")["Parameters"]["storage.location.template"].startswith(
-        "s3://audit-logs/AWSLogs/${account}/"
-    )
-    assert "trail" not in told(existing, "detect-api-calls")
-
-
-def table(found: Templates, name: str) -> dict[str, Any]:
-    tables = [t["Properties"]["TableInput"] for t in found.resources("AWS::Glue::Table").values()]
-    return next((each for each in tables if each["Name"] == name), {})
-
-
-def told(found: Templates, function: str) -> dict[str, Any]:
-    """What a function is told, by the names of its settings."""
-    variables = found.functions()[f"breakwater-{function}"]["Environment"]["Variables"]
-    return {name.removeprefix("BREAKWATER_").lower(): value for name, value in variables.items()}
-
-
-def test_without_a_trail_the_fast_path_keeps_the_calls(synthesise: Callable[..., Templates]) -> None:
-    without = synthesise(trail="none", guardduty="none")
-    assert told(without, "detect-api-calls")["trail"] == "none"
-    assert not table(without, "cloudtrail")
-    assert table(without, "ocsf")
 
 
 def test_the_page_on_deploying_counts_alarms_and_queues_as_they_are(templates: Templates) -> None:
@@ -385,29 +159,6 @@ def test_a_person_hears_of_what_is_lost_late_failing_or_held_back(templates: Tem
         alarm = templates.named("AWS::CloudWatch::Alarm", "AlarmName", f"{function_name(spec)}-{what}")
         assert len(alarm["AlarmActions"]) == 1
         assert alarm["TreatMissingData"] == "notBreaching"
-
-
-def test_silence_is_an_alarm_where_telemetry_is_on(templates: Templates, synthesise: Callable[..., Templates]) -> None:
-    def silent(found: Templates) -> set[str]:
-        alarms = [a["Properties"] for a in found.resources("AWS::CloudWatch::Alarm").values()]
-        return {a["AlarmName"] for a in alarms if a["TreatMissingData"] == "breaching"}
-
-    everything = {"expire-containments", "detect-api-calls", "detect-flows", "detect-system-logs"}
-    assert silent(templates) == {f"breakwater-{name}-silent" for name in everything}
-    assert silent(synthesise(trail="none", guardduty="none")) == {"breakwater-expire-containments-silent"}
-
-
-def test_every_flow_log_field_has_a_column(templates: Templates) -> None:
-    flows = table(templates, "flow_logs")
-    assert [c["Name"] for c in flows["StorageDescriptor"]["Columns"]] == [f.replace("-", "_") for f in FLOW_LOG_FIELDS]
-    template = flows["Parameters"]["storage.location.template"]
-    assert set(re.findall(r"\$\{(\w+)\}", template)) == {p["Name"] for p in flows["PartitionKeys"]}
-
-
-def test_who_called_is_a_struct_in_the_trails_table(templates: Templates) -> None:
-    columns = {c["Name"]: c["Type"] for c in table(templates, "cloudtrail")["StorageDescriptor"]["Columns"]}
-    assert columns.pop("useridentity").startswith("struct<type:string,principalid:string,arn:string,")
-    assert set(columns.values()) == {"string"}
 
 
 def test_a_policy_that_grew_may_shrink_again(templates: Templates) -> None:

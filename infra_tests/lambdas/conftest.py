@@ -9,8 +9,11 @@ import pytest
 from moto import mock_aws
 
 from infra_tests.lambdas.account import Account
+from infra_tests.lambdas.detecting import functions
 from infra_tests.lambdas.watched import Watched, watch
 from offline.aws.repairs import interfaces, tables
+
+__all__ = ["an_account", "functions"]
 
 interfaces.repair()
 tables.repair()

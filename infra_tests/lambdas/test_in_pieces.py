@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra_tests.lambdas.account import ON_CALL, Account, redelivered, sqs_event
-from infra_tests.lambdas.test_detecting import envelope
+from infra_tests.lambdas.detecting import envelope
 from infra_tests.shared_model.test_audit_detection import FailureCounter
 from lambdas import detect_api_calls, expire_containments, respond
 from lambdas.adapters.memory import DynamoMemory
