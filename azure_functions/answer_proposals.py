@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import azure.functions as func
@@ -14,6 +15,7 @@ from azure_functions.registry import ANSWERS, LINK_ANSWERS, STATE_CONNECTION
 from azure_functions.response_room import ResponseRoom
 from response.answering import answer_request
 from response.answers import MalformedAnswer, sender_says, vouched_for
+from response.approval import settle_answer
 from response.people import Person
 
 _IDENTITIES = tuple(f"{group}_client_id" for group in sorted(set(GROUPS.values())))
@@ -58,20 +60,18 @@ def _signed_in(request: Mapping[str, Any]) -> Person:
 
 def _answer(function: Function, room: ResponseRoom, message: Message, person_of: Callable[[Mapping[str, Any]], Person]) -> None:
     request, policy = message.document(message.id), room.policy
+    settle = partial(
+        settle_answer,
+        policy=policy,
+        actions=room.actions_under(policy),
+        journal=room.journal,
+        budget=room.budget,
+        now_ms=function.now_ms(),
+        notify=room.notify,
+        delivery=message.queued_as,
+    )
     try:
-        answered = answer_request(
-            request,
-            person_of(request),
-            policy=policy,
-            actions=room.actions_under(policy),
-            journal=room.journal,
-            budget=room.budget,
-            now_ms=function.now_ms(),
-            notify=room.notify,
-            delivery=message.queued_as,
-            log=function.logger,
-            correlate=function.correlate,
-        )
+        answered = answer_request(request, person_of(request), settle, log=function.logger, correlate=function.correlate)
     except MalformedAnswer as error:
         raise Poison(str(error), source=message.id, field=error.field) from error
     room.keep((*answered.entries, *answered.earlier))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lambdas.adapters.callers import Callers, Impersonation
@@ -9,6 +10,7 @@ from lambdas.function import Function, Message, Poison
 from lambdas.response_room import ResponseRoom
 from response.answering import answer_request
 from response.answers import MalformedAnswer, sender_says, vouched_for
+from response.approval import settle_answer
 from response.telling import tell_of_unnamed
 
 FUNCTION = Function("answer_proposals", needs=("journal_table", "signals_table", "policy_parameter", "own_role_arns"))
@@ -26,9 +28,8 @@ def _answer(message: Message) -> None:
     try:
         person = Callers.of(FUNCTION).person(message.sender, sender_says(request), vouched_for(request))
         policy = ROOM.policy
-        answered = answer_request(
-            request,
-            person,
+        settle = partial(
+            settle_answer,
             policy=policy,
             actions=ROOM.actions_under(policy),
             journal=ROOM.journal,
@@ -36,9 +37,9 @@ def _answer(message: Message) -> None:
             now_ms=FUNCTION.now_ms(),
             notify=ROOM.notify,
             delivery=message.id,
-            log=FUNCTION.logger,
-            correlate=FUNCTION.correlate,
-            sender=message.sender,
+        )
+        answered = answer_request(
+            request, person, settle, log=FUNCTION.logger, correlate=FUNCTION.correlate, sender=message.sender
         )
     except MalformedAnswer as error:
         raise Poison(str(error), source=source, field=error.field) from error

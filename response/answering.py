@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from response.actions import Action
-from response.answers import MalformedAnswer, read_answer
-from response.approval import Answered, UnknownProposal, settle_answer
-from response.budget import Ledgers
-from response.journal import Journal
-from response.notices import Notify
+from response.answers import Answer, MalformedAnswer, read_answer
+from response.approval import Answered, UnknownProposal
 from response.people import Person
-from response.policy import Policy
 
 
 class Log(Protocol):
@@ -24,14 +19,8 @@ class Log(Protocol):
 def answer_request(
     request: Mapping[str, Any],
     by: Person,
+    settle: Callable[[Answer], Answered],
     *,
-    policy: Policy,
-    actions: Mapping[str, Action],
-    journal: Journal,
-    budget: Ledgers,
-    now_ms: int,
-    notify: Notify,
-    delivery: str,
     log: Log,
     correlate: Callable[[str], None],
     sender: str = "",
@@ -44,8 +33,8 @@ def answer_request(
         As :func:`response.answers.answer_body` writes it.
     by : Person
         Who sent it.
-    policy, actions, journal, budget, now_ms, notify, delivery
-        As :func:`response.approval.settle_answer`.
+    settle : callable
+        :func:`response.approval.settle_answer`, with what this deployment settles by.
     log : Log
     correlate : callable
         Told the correlation id that what follows in the log belongs to.
@@ -63,16 +52,7 @@ def answer_request(
     said = {"proposal_id": answer.proposal_id, "approves": answer.approves, "by": answer.by.name}
     log.info("answer", extra=said | ({"sender": sender} if sender else {}))
     try:
-        answered = settle_answer(
-            answer,
-            policy=policy,
-            actions=actions,
-            journal=journal,
-            budget=budget,
-            now_ms=now_ms,
-            notify=notify,
-            delivery=delivery,
-        )
+        answered = settle(answer)
     except UnknownProposal as error:
         raise MalformedAnswer(str(error), "approve" if answer.approves else "deny") from error
     correlate(answered.correlation_id)
