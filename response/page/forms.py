@@ -56,6 +56,31 @@ class Visit:
         return value if _RANDOM.fullmatch(value) else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form that one browser is shown, once.
+
+    Attributes
+    ----------
+    action : str
+        Path and query of the link.
+    token, request : str
+        What ties its answer to this browser, and what makes it one answer however often it is sent.
+    who : str
+        Who has signed in, where the platform says so; ``""`` for nobody yet.
+    """
+
+    action: str
+    token: str
+    request: str
+    who: str
+
+    @property
+    def hidden(self) -> tuple[tuple[str, str], ...]:
+        """What it carries unseen."""
+        return ("token", self.token), ("request", self.request)
+
+
 def cookie(browser: str) -> str:
     """Return the Set-Cookie line. Lax, since a link in a mail comes from another site; no form of another site sends it."""
     return f"{COOKIE}={browser}; Path=/; Secure; HttpOnly; SameSite=Lax"

@@ -10,6 +10,7 @@ from response.answers import LONGEST_REASON
 from response.containment import Containment, Stream
 from response.journal import JournalEntry, Step
 from response.page.document import Markup, SignInByPlatform, Site, element, joined, listed, text, void
+from response.page.forms import Form
 from response.plan_text import diff_lines
 from response.proposals import Proposal
 from shared_model.verdicts import Verdict
@@ -69,34 +70,22 @@ def answers_so_far(stream: Stream, proposal: Proposal) -> Markup:
     return joined((element("h2", "Answers so far"), listed(lines))) if lines else Markup()
 
 
-def form(proposal: Proposal, site: Site, *, action: str, token: str, request: str, who: str) -> Iterator[Markup]:
-    """Yield the form of the answer, and the way to sign in for it.
-
-    Parameters
-    ----------
-    proposal : Proposal
-    site : Site
-    action : str
-        Path and query of the link.
-    token, request : str
-        See ``response/page/forms.py``.
-    who : str
-        Who has signed in, where the platform says so; ``""`` for nobody yet.
-    """
+def form(proposal: Proposal, site: Site, form: Form) -> Iterator[Markup]:
+    """Yield the form of the answer, and the way to sign in for it."""
     by_platform = isinstance(site.sign_in, SignInByPlatform)
     yield Markup('<p id="said" class="said" role="alert"></p>')
-    if not (by_platform and who):
-        yield _sign_in(site, action, f"breakwater approve {proposal.id}", "Sign in to answer")
-    if by_platform and not who:
+    if not (by_platform and form.who):
+        yield _sign_in(site, form.action, f"breakwater approve {proposal.id}", "Sign in to answer")
+    if by_platform and not form.who:
         return
-    hidden = (void("input", type="hidden", name=name, value=value) for name, value in (("token", token), ("request", request)))
+    hidden = (void("input", type="hidden", name=name, value=value) for name, value in form.hidden)
     beyond = void("input", type="checkbox", name="beyond_budget", value="yes")
     yes = element("button", "Approve", type="submit", name="answer", value="approve")
     no = element("button", "Deny", type="submit", name="answer", value="deny", class_="no")
     yield element(
         "form",
         element("h2", "Your answer"),
-        element("p", "Signed in as ", element("strong", who, id="who"), ". Your answer and your name go into the journal."),
+        element("p", "Signed in as ", element("strong", form.who, id="who"), ". Your answer and your name go into the journal."),
         *hidden,
         element("label", "Why (a no needs it)", for_="reason"),
         element("textarea", id="reason", name="reason", maxlength=str(LONGEST_REASON)),
@@ -104,7 +93,7 @@ def form(proposal: Proposal, site: Site, *, action: str, token: str, request: st
         element("div", yes, no, class_="answers"),
         id="answer",
         method="post",
-        action=action,
+        action=form.action,
         hidden=not by_platform,
     )
 
@@ -130,21 +119,21 @@ def undo_about(stream: Stream, containment: Containment) -> Iterator[Markup]:
     )
 
 
-def undo_form(containment: Containment, site: Site, *, action: str, token: str, request: str, who: str) -> Markup:
-    """Return the form that asks for the undo; parameters as of :func:`form`. Of who has not signed in, the way to do so."""
-    if not who or not isinstance(site.sign_in, SignInByPlatform):
-        return _sign_in(site, action, f"breakwater undo {containment.id}", "Sign in to undo it")
-    hidden = (void("input", type="hidden", name=name, value=value) for name, value in (("token", token), ("request", request)))
+def undo_form(containment: Containment, site: Site, form: Form) -> Markup:
+    """Return the form that asks for the undo. Of who has not signed in, the way to do so."""
+    if not form.who or not isinstance(site.sign_in, SignInByPlatform):
+        return _sign_in(site, form.action, f"breakwater undo {containment.id}", "Sign in to undo it")
+    hidden = (void("input", type="hidden", name=name, value=value) for name, value in form.hidden)
     over = void("input", type="checkbox", name="overwrite", value="yes")
     return element(
         "form",
-        element("p", "Signed in as ", element("strong", who, id="who"), ". Your name goes into the journal."),
+        element("p", "Signed in as ", element("strong", form.who, id="who"), ". Your name goes into the journal."),
         *hidden,
         element("label", over, element("span", "Also write over what somebody changed since"), class_="tick"),
         element("div", element("button", "Undo it", type="submit", name="answer", value="undo"), class_="answers"),
         id="answer",
         method="post",
-        action=action,
+        action=form.action,
     )
 
 

@@ -7,19 +7,18 @@ right to contain, to write into the journal, or to make a link.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
-from response.answers import LONGEST_REASON, answer_body, undo_body
-from response.containment import Containment, Stream
+from response.containment import Stream
 from response.journal import Journal, Step
 from response.links import Link, LinkExpired, LinkRefused, Verifier, path_of, read_link
 from response.orders import Book
 from response.page import forms, plan
 from response.page.document import Markup, Reply, Site, element, page
-from response.page.forms import Visit
-from response.people import SignIn
-from response.proposals import Proposal, digest
+from response.page.forms import Form, Visit
+from response.page.questions import Question, ToApprove, ToUndo
+from response.proposals import digest
 from shared_model.errors import CloudUnavailable
 
 _RANDOM_BYTES = 32
@@ -73,20 +72,10 @@ class ProposalPage:
         found = self._find(visit, now_ms)
         if isinstance(found, Reply):
             return found
-        stream, proposal = found
         browser, request = visit.browser or self._random(), self._random()
-        token = forms.form_token(browser, visit.query["signature"], request)
-        if isinstance(proposal, Containment):
-            main = self._undoing(stream, proposal, visit, token, request)
-            title = f"Undo {proposal.plan.action.replace('_', ' ')}?"
-            return page(200, self._site, title, main, cookie=forms.cookie(browser))
-        return page(
-            200,
-            self._site,
-            f"Approve {proposal.plan.action.replace('_', ' ')}?",
-            self._asking(stream, proposal, visit, token, request, now_ms),
-            cookie=forms.cookie(browser),
-        )
+        who = visit.sign_in.person.name if visit.sign_in else ""
+        form = Form(self._again(visit), forms.form_token(browser, visit.query["signature"], request), request, who)
+        return page(200, self._site, found.title, found.asked(self._site, form, now_ms), cookie=forms.cookie(browser))
 
     def answer(self, visit: Visit, *, now_ms: int) -> Reply:
         """Answer a POST: send on what a person says who has signed in, once for each page that was shown."""
@@ -97,80 +86,21 @@ class ProposalPage:
         found = self._find(visit, now_ms)
         if isinstance(found, Reply):
             return found
-        _, proposal = found
-        if isinstance(proposal, Containment):
-            return self._undo(proposal, visit, visit.sign_in)
-        form = visit.form or {}
-        says, reason = form.get("answer", ""), form.get("reason", "").strip()
-        if wrong := _wrong(says, reason):
+        said = visit.form or {}
+        if wrong := found.wrong(said):
             return self._told(422, "Not sent", wrong, visit)
         try:
-            body = answer_body(
-                proposal.id,
-                approves=says == "approve",
-                by=self._sender(),
-                # The same for one form however often it is sent: a double click is one answer.
-                request=f"link-{form['request']}",
-                reason=reason,
-                plan=digest(proposal.plan),
-                beyond_budget=says == "approve" and form.get("beyond_budget") == "yes",
-                on_behalf_of=visit.sign_in,
-            )
-            self._send(body)
+            text = found.answer(said, visit.sign_in)
         except CloudUnavailable:
-            text = "Your answer was not sent: the queue did not take it. Open the link again, and answer once more."
-            return self._told(503, "Not sent", text, visit, retry=True)
-        said = "yes" if says == "approve" else "no"
-        text = (
-            f"Your {said} was sent, as {visit.sign_in.person.name}. Everything is looked at once more before anything is "
-            "changed; within seconds the page says what came of it."
-        )
+            return self._told(503, "Not sent", found.unsent, visit, retry=True)
         return self._told(202, "Sent", text, visit, link="See what came of it")
 
     def signed_in(self) -> Reply:
         """Answer the GET with which an identity provider sends a person back. It shows nothing; its script goes on."""
         return page(200, self._site, "Signing in", (Markup('<p id="said" role="alert">One moment …</p>'),))
 
-    def _asking(
-        self, stream: Stream, proposal: Proposal, visit: Visit, token: str, request: str, now_ms: int
-    ) -> Iterator[Markup]:
-        yield from plan.about(proposal, self._leaves.get(proposal.plan.action, ()), now_ms)
-        yield plan.answers_so_far(stream, proposal)
-        if len(plan.change_lines(proposal)) > plan.MOST_LINES:
-            text = "The change is longer than this page shows. See all of it, and answer, at the console: "
-            yield element("p", text, element("code", f"breakwater approve {proposal.id}"))
-        else:
-            who = visit.sign_in.person.name if visit.sign_in else ""
-            yield from plan.form(proposal, self._site, action=self._again(visit), token=token, request=request, who=who)
-        yield element("footer", "This link shows one plan. Whoever holds it can read it; only a person who signs in can answer.")
-
-    def _undoing(self, stream: Stream, containment: Containment, visit: Visit, token: str, request: str) -> Iterator[Markup]:
-        yield from plan.undo_about(stream, containment)
-        if self._ask_undo is None:
-            yield element("p", "To undo it: ", element("code", f"breakwater undo {containment.id}"))
-            return
-        who = visit.sign_in.person.name if visit.sign_in else ""
-        yield plan.undo_form(containment, self._site, action=self._again(visit), token=token, request=request, who=who)
-
-    def _undo(self, containment: Containment, visit: Visit, who: SignIn) -> Reply:
-        """Send on that a person who has signed in wants an undo. Sent twice, the second finds it undone."""
-        form = visit.form or {}
-        if form.get("answer") != "undo" or self._ask_undo is None:
-            return self._told(422, "Not sent", "This page only asks for an undo.", visit)
-        overwrite = form.get("overwrite") == "yes"
-        try:
-            self._ask_undo(undo_body(containment.id, by=self._sender(), on_behalf_of=who, overwrite=overwrite))
-        except CloudUnavailable:
-            text = "Your request was not sent: the queue did not take it. Open the link again, and ask once more."
-            return self._told(503, "Not sent", text, visit, retry=True)
-        text = f"The undo was asked for, as {who.person.name}. Within seconds the page says what came of it."
-        return self._told(202, "Sent", text, visit, link="See what came of it")
-
-    def _find(self, visit: Visit, now_ms: int) -> tuple[Stream, Proposal | Containment] | Reply:
-        """Return what a valid link is about, with its stream: the open proposal, or the containment that stands.
-
-        Else the page that says why there is none.
-        """
+    def _find(self, visit: Visit, now_ms: int) -> Question | Reply:
+        """Return what a valid link asks of an open proposal, or a containment that stands; else the page that says why none."""
         try:
             link = read_link(visit.proposal_id, visit.query, self._verifier, now_ms=now_ms)
             return self._open(link, visit, now_ms)
@@ -187,7 +117,7 @@ class ProposalPage:
             text = "The journal or the key could not be asked just now. That says nothing about the proposal: try again."
             return self._told(503, "Could not look", text, retry=True)
 
-    def _open(self, link: Link, visit: Visit, now_ms: int) -> tuple[Stream, Proposal | Containment] | Reply:
+    def _open(self, link: Link, visit: Visit, now_ms: int) -> Question | Reply:
         name = self._journal.find(link.proposal_id)
         stream = Book(self._journal).stream(name) if name is not None else None
         if link.undoes:
@@ -204,9 +134,9 @@ class ProposalPage:
                 "in a newer notification. Open that one."
             )
             return self._told(409, "The plan has changed", text)
-        return stream, proposal
+        return ToApprove(stream, proposal, self._leaves.get(proposal.plan.action, ()), self._send, self._sender)
 
-    def _standing(self, link: Link, stream: Stream | None, visit: Visit, now_ms: int) -> tuple[Stream, Containment] | Reply:
+    def _standing(self, link: Link, stream: Stream | None, visit: Visit, now_ms: int) -> Question | Reply:
         contained = stream.containments.get(link.proposal_id) if stream is not None else None
         if stream is None or contained is None or digest(contained.plan) != link.plan:
             return self._told(404, "No such containment", "The journal of this deployment has no such containment.")
@@ -216,7 +146,7 @@ class ProposalPage:
             status = 200 if visit.form is None else 409
             title = "This was undone" if contained.step is Step.UNDONE else "This is being undone"
             return page(status, self._site, title, plan.undo_about(stream, contained))
-        return stream, contained
+        return ToUndo(stream, contained, self._ask_undo, self._sender)
 
     def _told(
         self,
@@ -238,13 +168,3 @@ class ProposalPage:
         names = ("plan", "until", "signature", *(("undo",) if "undo" in visit.query else ()))
         query = urlencode({name: visit.query.get(name, "") for name in names})
         return f"{self._site.base}{path_of(visit.proposal_id)}?{query}"
-
-
-def _wrong(says: str, reason: str) -> str:
-    if says not in ("approve", "deny"):
-        return "Say yes or no with one of the two buttons."
-    if says == "deny" and not reason:
-        return "Say why it is denied: the journal, and whoever looks at the next verdict, will name it."
-    if len(reason) > LONGEST_REASON:
-        return f"The reason has {len(reason)} characters; {LONGEST_REASON} fit."
-    return ""
