@@ -39,8 +39,8 @@ def play(
         Who is able to.
     """
     sound = verify()
-    kept = f"{sound.entries} entries in {sound.streams} streams, {sound.anchors} anchors"
-    timeline.note(Kind.EVENT, f"verify: {kept}, {len(sound.problems) or 'no'} problems")
+    kept = f"{sound.entries} entries in {sound.streams} streams, anchors: {sound.anchors}"
+    timeline.note(Kind.EVENT, f"verify: {kept}, problems: {len(sound.problems) or 'none'}")
     forged = {"reason": "nothing to see here"}
     with written_over(forged):
         timeline.note(Kind.EVENT, f"{by} writes over entry {entry.sequence} of {target}'s stream")
