@@ -42,7 +42,7 @@ for app in $apps; do
                     sleep "$pause"
                     continue
                 fi
-                echo "$app may not write its own storage after $((tries * pause / 60)) minutes: does its identity have its roles there?" >&2
+                echo "$app may not write its own storage after $((tries * pause / 60)) minutes: does its identity have its roles there, and does the firewall there let the app's subnet in?" >&2
                 ;;
         esac
         printf '%s\n' "$said" >&2
