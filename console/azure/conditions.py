@@ -7,10 +7,7 @@ from collections.abc import Iterator, Mapping
 from azure_infra.permissions import ORDINARY_ROLES, PRIVILEGED_ROLES, ActionRole, bounds_of
 from console.deployment import Health, Sign
 
-_AGAIN = (
-    "take it away, then deploy again with armed=true; az monitor activity-log list --resource-id … says who changed it: "
-    "az role assignment delete --ids "
-)
+_WHO = "az monitor activity-log list --offset 30d --query \"[?contains(operationName.value, 'roleAssignments')]\""
 _LISTED = "right only where `restorableRoles` of the deployment lists it; else deploy again without"
 _NAMES = {identifier: title for title, identifier in (*ORDINARY_ROLES.items(), *PRIVILEGED_ROLES.items())}
 
@@ -32,7 +29,8 @@ def of_bounds(identity: str, role: ActionRole, conditions: Mapping[str, str], ow
     for assignment, condition in conditions.items():
         for problem in _problems(condition, own):
             wrong = True
-            yield Sign(Health.BAD, f"the identity {identity}, {role.title}: {problem}", _AGAIN + assignment)
+            cure = f"az role assignment delete --ids {assignment}, then deploy again with armed=true; who changed it: {_WHO}"
+            yield Sign(Health.BAD, f"the identity {identity}, {role.title}: {problem}", cure)
     if wrong:
         return
     found = [bounds for bounds in map(bounds_of, conditions.values()) if bounds is not None]

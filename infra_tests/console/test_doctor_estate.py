@@ -79,7 +79,7 @@ class TestConditions:
         assert found.startswith(
             "the identity breakwater-undo, undo changes: its condition is gone: it can give anybody any role -> "
         )
-        assert found.endswith(f"az role assignment delete --ids {one['id']}")
+        assert f"az role assignment delete --ids {one['id']}, then deploy again with armed=true" in found
 
     def test_a_second_assignment_without_one_is_found_beside_the_first(self, alive: Console, services: Services) -> None:
         one = of(services, "undo", SUBSCRIPTION_ID)["properties"]
