@@ -6,10 +6,13 @@ import json
 
 import pytest
 
+from console.aws.stack import Deployment
+from console.deployment import Health
 from lambdas.registry import FUNCTIONS
 from offline import processes
 from offline.aws.embedded import EmbeddedAws
 from offline.aws.skipped import REASONS, ResourcesMissing, check
+from offline.journal import OperatorClients
 
 pytestmark = pytest.mark.e2e
 
@@ -21,6 +24,15 @@ def test_every_function_is_there_and_fed_by_its_queue(aws: EmbeddedAws) -> None:
         for spec in FUNCTIONS
     }
     assert all(mapping.reports_failures for mapping in aws.mappings())
+
+
+def test_the_doctor_finds_what_was_deployed_under_the_names_that_it_looks_for(aws: EmbeddedAws) -> None:
+    signs = [*Deployment("breakwater", OperatorClients(aws)).signs(0)]
+    bad = [sign.what for sign in signs if sign.health is Health.BAD]
+    # moto makes no alarms; other tests leave dead letters.
+    assert [what for what in bad if "alarms" not in what and "dead letters in" not in what] == []
+    assert f"{len(FUNCTIONS)} of {len(FUNCTIONS)} functions take from their queues" in [sign.what for sign in signs]
+    assert any(sign.what.startswith("policy of ") and sign.health is Health.GOOD for sign in signs)
 
 
 def test_what_was_left_out_has_a_reason(aws: EmbeddedAws) -> None:
