@@ -133,7 +133,7 @@ def verify(journal: Journal, names: Iterable[str], *, now_ms: int, copies: Itera
             run_ms, last_ms = last_ms, anchor.time_ms
         for head in heads(anchor):
             firsts[head.stream].append((head.sequence, run_ms))
-    book, entries, unchained, since = Book(journal), 0, 0, 0
+    book, entries, unchained, since, oldest_ms = Book(journal), 0, 0, 0, now_ms
     checked = sorted({name for name in all_names if not is_anchors(name)} | known.digests.keys())
     for name in checked:
         stream, held = journal.stream(name), known.newest[name].sequence if name in known.newest else 0
@@ -142,8 +142,9 @@ def verify(journal: Journal, names: Iterable[str], *, now_ms: int, copies: Itera
         problems += _late(stream, [*firsts[name], (_ENDLESS, last_ms)], held, now_ms)
         entries += len(stream)
         unchained += sum(not each.previous for each in stream)
+        oldest_ms = min([oldest_ms, *(each.time_ms for each in stream if each.previous)])
         since += sum(each.sequence > held for each in stream if each.previous)
-    if silent := _silence(anchors[max(anchors)] if anchors else None, entries - unchained, now_ms):
+    if silent := _silence(anchors[max(anchors)] if anchors else None, oldest_ms, now_ms):
         problems.append(silent)
     first = {(each.stream, each.sequence): each for each in reversed(problems)}
     return Report(len(checked), entries, len(anchors), len(kept), unchained, since, last_ms, tuple(sorted(first.values())))
@@ -180,10 +181,11 @@ def _between_days(streams: Mapping[str, Sequence[JournalEntry]], days: Sequence[
             yield Problem(stream, int(number), Fault.ALTERED, f"the first anchor of {day} was written after another one")
 
 
-def _silence(last: JournalEntry | None, chained: int, now_ms: int) -> Problem | None:
+def _silence(last: JournalEntry | None, oldest_ms: int, now_ms: int) -> Problem | None:
+    """Say whether anchors are missing; ``oldest_ms`` is the time of the first entry that one could hold."""
     if last is None:
         what = "there is no anchor: does the schedule run (expire_containments), or were the anchors taken away?"
-        return Problem(PREFIX, 1, Fault.MISSING, what) if chained else None
+        return Problem(PREFIX, 1, Fault.MISSING, what) if now_ms - oldest_ms > _UNANCHORED_MS else None
     if now_ms - last.time_ms <= _SILENT_MS:
         return None
     what = f"no anchor follows that of {_time(last.time_ms)}: does the schedule run, or were the anchors taken away?"
