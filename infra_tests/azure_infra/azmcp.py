@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 _TOOL = "bicepschema_get"
-#: With all three it opens no socket to anybody, not even to ask for the machine's own identity.
-_SILENT = {
+_ENVIRONMENT = {
+    # With all three it opens no socket to anybody, not even to ask for the machine's own identity.
     "AZURE_MCP_COLLECT_TELEMETRY": "false",
     "AZURE_MCP_COLLECT_TELEMETRY_MICROSOFT": "false",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED": "true",
+    # Else .NET wants libicu, which a bare Debian has not.
+    "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
 }
 _PROTOCOL = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "breakwater", "version": "1"}}
 #: It answers in seconds; what hangs is ended.
@@ -56,11 +59,17 @@ def definitions(kinds: Iterable[str]) -> dict[str, Definitions | None]:
     """
     arguments = [str(command()), "server", "start", "--mode", "all", "--namespace", "bicepschema"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=_SILENT, text=True) as server:
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=said, env=_ENVIRONMENT, text=True) as server,
+    ):
         watch = threading.Timer(_PATIENCE_S, server.kill)
         watch.start()
         try:
             return _asked(server, sorted(set(kinds)))
+        except (EOFError, BrokenPipeError) as error:
+            said.seek(0)
+            raise EOFError(f"{error}; it said: {said.read()[:2000]}") from error
         finally:
             watch.cancel()
             server.kill()
