@@ -18,7 +18,8 @@ if [ -z "$package" ]; then
     package=$built/cloud.zip
     [ -d "$built/cloud" ] || { echo "There is no package: make package-azure builds it." >&2; exit 1; }
     rm -f "$package"
-    (cd "$built/cloud" && zip -qr "$package" .)
+    # Files of a package are of 1980, the first day that a zip knows: west of Greenwich that is the day before.
+    (cd "$built/cloud" && TZ=UTC python3 -m zipfile -c "$package" .)
 fi
 
 for app in $apps; do

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,23 @@ def test_without_apps_it_says_what_to_do_first(tmp_path: Path) -> None:
     done, uploads, _ = _publish(tmp_path, NOBODY="yes")
     assert (done.returncode, uploads) == (1, [])
     assert "deploy azure_infra/main.bicep first" in done.stderr
+
+
+def test_a_package_of_1980_is_packed_whole_west_of_greenwich_too(tmp_path: Path) -> None:
+    """As the deploy folder is built: every file has the first time that a zip knows. Python packs it, which is there."""
+    script, cloud = tmp_path / "azure_infra" / "publish.sh", tmp_path / "build" / "azure" / "cloud"
+    script.parent.mkdir()
+    shutil.copy(FOLDER / "publish.sh", script)
+    for name in ("function_app.py", ".python_packages/lib/numpy.py"):
+        file = cloud / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+        os.utime(file, (315_532_800, 315_532_800))
+    az = tmp_path / "az"
+    az.write_text(_AZ)
+    az.chmod(0o755)
+    given = {"UPLOADS": str(tmp_path / "uploads"), "REFUSED": "0", "SAYS": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["sh", script, "breakwater"], env={**given, "TZ": "America/New_York"}, check=True, timeout=60)
+    with zipfile.ZipFile(cloud.parent / "cloud.zip") as package:
+        held = {name: package.read(name).decode() for name in package.namelist() if not name.endswith("/")}
+    assert held == {name: name for name in ("function_app.py", ".python_packages/lib/numpy.py")}
