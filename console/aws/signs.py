@@ -9,7 +9,7 @@ from console.policy import signs_of
 from lambdas.actions.catalogue import KNOWN
 from lambdas.clients import Clients
 from lambdas.cloud_errors import CloudRefusal, in_core_words
-from lambdas.registry import FUNCTIONS
+from lambdas.registry import FUNCTIONS, FunctionSpec
 from response.policy import parse_policy
 from response.telling import moment
 
@@ -43,9 +43,14 @@ def of_alarms(clients: Clients, name: str) -> Iterator[Sign]:
 
 def _log_of(alarm: str, name: str) -> str:
     """Where to look on: the log of the function that an alarm is named after, as most are."""
-    functions = (f"{name}-{spec.name.replace('_', '-')}" for spec in FUNCTIONS)
+    functions = (_deployed(spec, name) for spec in FUNCTIONS)
     function = next((each for each in functions if alarm.startswith(f"{each}-")), "")
     return f"aws logs tail /aws/lambda/{function} --since 1h" if function else ""
+
+
+def _deployed(spec: FunctionSpec, name: str) -> str:
+    """Name of a function in a deployment."""
+    return f"{name}-{spec.name.replace('_', '-')}"
 
 
 def of_queues(clients: Clients, name: str) -> Iterator[Sign]:
@@ -74,7 +79,7 @@ def of_functions(clients: Clients, name: str) -> Iterator[Sign]:
         }
     taking = 0
     for spec in FUNCTIONS:
-        mapping = mappings.get(f"{name}-{spec.name.replace('_', '-')}")
+        mapping = mappings.get(_deployed(spec, name))
         if mapping is None:
             yield Sign(Health.BAD, f"{spec.name} takes nothing from its queue: it has no trigger", _DEPLOY)
         elif mapping["State"] in _OFF:

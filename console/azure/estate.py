@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from azure_functions.cloud_errors import CloudForbidden, in_core_words
@@ -42,6 +42,7 @@ class Estate:
     arm: RestClient
     group: str
     name: str
+    _listed: dict[tuple[str, str], list[Json]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def subscription(self) -> str:
@@ -76,10 +77,17 @@ class Estate:
         return next((each for each in accounts if str(each["name"]).startswith(prefix)), None)
 
     def each(self, kind: str, version: str, under: str = "") -> list[Json]:
-        """Return the resources of a type in the group, or the children of one of them. Raises CloudUnavailable, CloudRefusal."""
+        """Return the resources of a type in the group, or the children of one of them: asked for once, however many look there.
+
+        Raises
+        ------
+        CloudUnavailable, CloudRefusal
+        """
         path = f"{under}/{kind}" if under else f"{self.group}/providers/{kind}"
-        with in_core_words(kind):
-            return list(self.arm.each(path, query={"api-version": version}))
+        if (path, version) not in self._listed:
+            with in_core_words(kind):
+                self._listed[path, version] = list(self.arm.each(path, query={"api-version": version}))
+        return self._listed[path, version]
 
 
 def of_alerts(estate: Estate) -> Iterator[Sign]:
